@@ -1,0 +1,165 @@
+// Package event holds what has happened, in the order it was decided.
+//
+// An [Event] is one fact about one pipeline. Events are the only way that a
+// pipeline's state changes; the same log is history, audit trail and live
+// feed. A [Frame] is what one commit added to one pipeline's log. A [Batch] is
+// what a follower is given to keep the outside world in step.
+//
+// A kind's meaning never changes; new kinds are added.
+package event
+
+import (
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// Kind says what happened.
+type Kind string
+
+// The kinds. The comment names the field of Event that carries the facts,
+// beyond Execution, Stage, Action and Attempt.
+const (
+	PipelineDefined  Kind = "pipelineDefined"  // Defined
+	PipelineArchived Kind = "pipelineArchived" //
+
+	ExecutionStarted     Kind = "executionStarted"     // Started: the whole execution, as it begins
+	ExecutionWaiting     Kind = "executionWaiting"     // Wait: arrived at a stage's door
+	ExecutionSteppedBack Kind = "executionSteppedBack" // left the stage it waited in, so that a rollback can run; waits at its door again
+	ExecutionSuperseded  Kind = "executionSuperseded"  // Reason
+	ExecutionStopping    Kind = "executionStopping"    // Stop
+	ExecutionStopped     Kind = "executionStopped"     // Reason
+	ExecutionSucceeded   Kind = "executionSucceeded"
+	ExecutionFailed      Kind = "executionFailed"    // Reason
+	ExecutionCancelled   Kind = "executionCancelled" // Reason
+	ExecutionResumed     Kind = "executionResumed"   // Resumed: a retry; carries the whole archived execution
+
+	ExecutionNoted Kind = "executionNoted" // Note; Started: the whole execution, when it had ended and left the state
+
+	StageEntered   Kind = "stageEntered" // the lock is taken
+	StageSucceeded Kind = "stageSucceeded"
+	StageFailed    Kind = "stageFailed" // Reason
+	StageStopped   Kind = "stageStopped"
+	StageCancelled Kind = "stageCancelled"
+
+	ActionStarted    Kind = "actionStarted"    // ActionStart: the attempt is open
+	ActionTracked    Kind = "actionTracked"    // Outcome: the runner's handle, external ID, summary
+	ActionSucceeded  Kind = "actionSucceeded"  // Outcome
+	ActionFailed     Kind = "actionFailed"     // Reason, Outcome
+	ActionAbandoned  Kind = "actionAbandoned"  // Reason: ended without the outside's answer
+	ActionCancelling Kind = "actionCancelling" // a cancel is wanted
+	ActionInDoubt    Kind = "actionInDoubt"    // Reason
+	ActionResolved   Kind = "actionResolved"   // Text: succeeded|failed|again
+	ActionSkipped    Kind = "actionSkipped"    // an approval inside a rollback that needs none
+	OrphanConfirmed  Kind = "orphanConfirmed"  // Text: task ID whose cancel was confirmed after the action had ended
+
+	GateOpened   Kind = "gateOpened"   // Gate
+	GateVoted    Kind = "gateVoted"    // Vote
+	GateClosed   Kind = "gateClosed"   // Text: approved|rejected|expired|withdrawn; Reason
+	GateReminded Kind = "gateReminded" // Text: which reminder
+
+	TransitionDisabled Kind = "transitionDisabled" // Transition
+	TransitionEnabled  Kind = "transitionEnabled"  // Transition
+	ReturnPlanned      Kind = "returnPlanned"      // Planned: a rollback that waits for the stage to be free
+	ReturnDropped      Kind = "returnDropped"      // Reason
+
+	IntentRefused Kind = "intentRefused" // Refused: changes nothing, kept for the record
+)
+
+// Event is one fact. Exactly the payload field that its kind names is set.
+type Event struct {
+	Kind      Kind                `json:"kind"`
+	At        time.Time           `json:"at"`
+	By        workflows.Principal `json:"by"`
+	Execution string              `json:"execution,omitempty"`
+	Stage     string              `json:"stage,omitempty"`
+	Action    string              `json:"action,omitempty"`
+	Attempt   int                 `json:"attempt,omitempty"`
+	Token     string              `json:"token,omitempty"` // client request token of the intent that led here
+
+	Text       string                   `json:"text,omitempty"`
+	Reason     *workflows.Reason        `json:"reason,omitempty"`
+	Defined    *Defined                 `json:"defined,omitempty"`
+	Started    *workflows.Execution     `json:"started,omitempty"`
+	Resumed    *Resumed                 `json:"resumed,omitempty"`
+	Wait       *workflows.Wait          `json:"wait,omitempty"`
+	Stop       *workflows.Stop          `json:"stop,omitempty"`
+	Start      *ActionStart             `json:"actionStart,omitempty"`
+	Outcome    *Outcome                 `json:"outcome,omitempty"`
+	Gate       *workflows.Approval      `json:"gate,omitempty"`
+	Vote       *workflows.Vote          `json:"vote,omitempty"`
+	Transition *workflows.Transition    `json:"transition,omitempty"`
+	Planned    *workflows.PlannedReturn `json:"planned,omitempty"`
+	Note       *workflows.Note          `json:"note,omitempty"`
+	Refused    *Refused                 `json:"refused,omitempty"`
+}
+
+// Defined is a new version of a definition.
+type Defined struct {
+	Version    int                `json:"version"`
+	ManagedBy  string             `json:"managedBy"` // "api", or "file:PATH"
+	Definition workflows.Pipeline `json:"definition"`
+}
+
+// Resumed is a retry of a stage.
+type Resumed struct {
+	Execution workflows.Execution `json:"execution"` // as archived, before the retry
+	All       bool                `json:"all"`       // every action of the stage, not only the failed ones
+	Automatic bool                `json:"automatic,omitempty"`
+}
+
+// ActionStart is an attempt that opened.
+type ActionStart struct {
+	Task     string    `json:"task"` // work.Task.ID
+	Deadline time.Time `json:"deadline"`
+}
+
+// Outcome is what became known of an attempt, as far as it is visible.
+type Outcome struct {
+	Handle      string                    `json:"handle,omitempty"`
+	ExternalID  string                    `json:"externalId,omitempty"`
+	ExternalURL string                    `json:"externalUrl,omitempty"`
+	Summary     string                    `json:"summary,omitempty"`
+	Outputs     map[string]string         `json:"outputs,omitempty"`
+	Artifacts   []workflows.Artifact      `json:"artifacts,omitempty"`
+	Revision    *workflows.SourceRevision `json:"revision,omitempty"`
+}
+
+// Refused is an intent that was not carried out.
+type Refused struct {
+	Intent  workflows.Intent  `json:"intent"`
+	Problem workflows.Problem `json:"problem"`
+}
+
+// Frame is what one commit added to one pipeline's log.
+type Frame struct {
+	Pipeline string  `json:"pipeline"`
+	Seq      uint64  `json:"seq"`  // per pipeline, from 1, without gaps
+	Feed     uint64  `json:"feed"` // over all pipelines, rising; given by the store, not part of the hash
+	Events   []Event `json:"events"`
+	Prev     string  `json:"prev,omitempty"` // hash of the frame before
+	Hash     string  `json:"hash,omitempty"` // of this frame's stored bytes, which include Prev
+}
+
+// Batch is what a follower is given: frames of one pipeline it has not yet
+// accepted, in order. After an error the same frames come again, perhaps with
+// newer ones behind them.
+type Batch struct {
+	Pipeline string
+	Frames   []Frame
+}
+
+// Executions returns the IDs of the executions the batch touches, each once, in order of first mention.
+func (b Batch) Executions() []string {
+	var ids []string
+	seen := map[string]bool{}
+	for _, f := range b.Frames {
+		for _, e := range f.Events {
+			if e.Execution != "" && !seen[e.Execution] {
+				seen[e.Execution] = true
+				ids = append(ids, e.Execution)
+			}
+		}
+	}
+	return ids
+}

@@ -1,0 +1,252 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+)
+
+// Status is the status of an execution, a stage or an action, in CodePipeline's words (engine.md 2.2).
+type Status string
+
+// Statuses. Which level uses which is engine.md 2.2; NotStarted is ours, for
+// what an execution still has to do.
+const (
+	StatusNotStarted Status = "NotStarted" // stage, action
+	StatusInProgress Status = "InProgress"
+	StatusStopping   Status = "Stopping"
+	StatusStopped    Status = "Stopped"
+	StatusSucceeded  Status = "Succeeded"
+	StatusSuperseded Status = "Superseded" // execution
+	StatusFailed     Status = "Failed"
+	StatusCancelled  Status = "Cancelled"
+	StatusAbandoned  Status = "Abandoned" // action
+	StatusSkipped    Status = "Skipped"   // stage; approval inside a rollback
+)
+
+// Final says whether an execution of this status has ended. Failed and Stopped ones may be taken up again by a retry.
+func (s Status) Final() bool {
+	switch s {
+	case StatusStopped, StatusSucceeded, StatusSuperseded, StatusFailed, StatusCancelled:
+		return true
+	}
+	return false
+}
+
+// ExecutionType tells a run through the pipeline from a rollback of one stage.
+type ExecutionType string
+
+// The execution types of CodePipeline.
+const (
+	TypeStandard ExecutionType = "STANDARD"
+	TypeRollback ExecutionType = "ROLLBACK"
+)
+
+// Execution is one run of a pipeline, whole: as the API shows it and as the store keeps it.
+type Execution struct {
+	ID              string                       `json:"id"` // lower-case UUID, time-ordered
+	Number          int                          `json:"number"`
+	Pipeline        string                       `json:"pipeline"`
+	Version         int                          `json:"version"`
+	Type            ExecutionType                `json:"type"`
+	Status          Status                       `json:"status"`
+	StatusReason    *Reason                      `json:"statusReason,omitempty"`
+	Trigger         StartedBy                    `json:"trigger"`
+	SourceRevisions []SourceRevision             `json:"sourceRevisions"`
+	Variables       map[string]string            `json:"variables"`
+	Rollback        *Rollback                    `json:"rollback,omitempty"`
+	WaitsFor        *Wait                        `json:"waitsFor,omitempty"` // set while inbound at a stage
+	Stop            *Stop                        `json:"stop,omitempty"`
+	StartedAt       time.Time                    `json:"startedAt"`
+	UpdatedAt       time.Time                    `json:"updatedAt"`
+	EndedAt         *time.Time                   `json:"endedAt,omitempty"`
+	Attempt         int                          `json:"attempt"` // 1, and one more with every retry of a stage
+	Stages          []StageExecution             `json:"stages"`  // what it has to do: of a rollback only its stage
+	Artifacts       map[string]Artifact          `json:"artifacts,omitempty"`
+	Outputs         map[string]map[string]string `json:"outputs,omitempty"` // namespace -> key -> value
+	Orphans         []string                     `json:"orphans,omitempty"` // outside work that could not be cancelled: task IDs
+	Notes           []Note                       `json:"notes,omitempty"`   // what the outside made of it: the ticket, the commit status
+	Offers          []Offer                      `json:"offers"`            // what the viewer may do now; filled in when read
+}
+
+// Ref is the name people read: "webshop#42".
+func (e *Execution) Ref() string { return fmt.Sprintf("%s#%d", e.Pipeline, e.Number) }
+
+// Stage returns the execution's stage of that name.
+func (e *Execution) Stage(name string) (*StageExecution, bool) {
+	for i := range e.Stages {
+		if e.Stages[i].Name == name {
+			return &e.Stages[i], true
+		}
+	}
+	return nil, false
+}
+
+// Reason says in a code and a sentence why a status is what it is. Codes:
+// ActionFailed, ActionTimedOut, NotApproved, ApprovalExpired, Superseded,
+// Stopped, Cancelled, ArtifactMissing, ConfigurationInvalid.
+type Reason struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Trigger types (StartedBy.Type), CodePipeline's where one exists.
+const (
+	TriggerStart     = "StartPipelineExecution" // a person or a token
+	TriggerPoll      = "PollForSourceChanges"
+	TriggerWebhook   = "Webhook"
+	TriggerSchedule  = "Schedule"
+	TriggerRollback  = "ManualRollback"
+	TriggerAutomated = "AutomatedRollback"
+)
+
+// StartedBy says what began an execution. By is who asked: for a push the
+// pusher as the webhook names them (their ID has the prefix "github:" or
+// "git:", which gives no rights).
+type StartedBy struct {
+	Type   string    `json:"type"`
+	Detail string    `json:"detail,omitempty"`
+	By     Principal `json:"by"`
+}
+
+// SourceRevision is what a source action brought in.
+type SourceRevision struct {
+	ActionName      string  `json:"actionName"`
+	RevisionID      string  `json:"revisionId"`
+	RevisionSummary string  `json:"revisionSummary,omitempty"` // first line of the commit text
+	RevisionURL     string  `json:"revisionUrl,omitempty"`
+	Branch          string  `json:"branch,omitempty"`
+	Repository      string  `json:"repository,omitempty"` // owner/name, or the URL
+	Author          *Author `json:"author,omitempty"`
+}
+
+// Author is who wrote a revision, as the repository says: it may exclude (self-approval), never allow.
+type Author struct {
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty"`
+	Login string `json:"login,omitempty"`
+}
+
+// Rollback is what a ROLLBACK execution knows beyond a standard one.
+type Rollback struct {
+	Target          string `json:"target"`       // execution ID whose content runs
+	TargetNumber    int    `json:"targetNumber"` //
+	FailedExecution string `json:"failedExecution,omitempty"`
+	LeftExecution   string `json:"leftExecution,omitempty"` // whose content ran in the stage before
+	Definition      string `json:"definition"`              // asWas|asIs
+	Reason          string `json:"reason,omitempty"`
+	SkipApprovals   bool   `json:"skipApprovals,omitempty"`
+}
+
+// Note is what became of an execution outside, as people should see it on
+// every surface: its ticket, or why there is none yet. One per Name.
+type Note struct {
+	Name  string `json:"name"`  // ticket|status|…
+	State string `json:"state"` // done|waiting|refused
+	Text  string `json:"text"`  // "OPS-12", "Jira is away, trying again", what Jira wants
+	URL   string `json:"url,omitempty"`
+}
+
+// Wait says where an inbound execution waits and for what.
+type Wait struct {
+	Stage string    `json:"stage"`
+	For   string    `json:"for"` // stage (taken)|transition (disabled)
+	Since time.Time `json:"since"`
+}
+
+// Stop is a stop that was asked for.
+type Stop struct {
+	Abandon bool      `json:"abandon"`
+	Reason  string    `json:"reason,omitempty"`
+	By      Principal `json:"by"`
+	At      time.Time `json:"at"`
+}
+
+// StageExecution is an execution in one stage.
+type StageExecution struct {
+	Name    string            `json:"name"`
+	Status  Status            `json:"status"`
+	Since   *time.Time        `json:"since,omitempty"` // entered, or took its last status
+	Attempt int               `json:"attempt,omitempty"`
+	Actions []ActionExecution `json:"actions"`
+}
+
+// Action returns the stage's action of that name.
+func (s *StageExecution) Action(name string) (*ActionExecution, bool) {
+	for i := range s.Actions {
+		if s.Actions[i].Name == name {
+			return &s.Actions[i], true
+		}
+	}
+	return nil, false
+}
+
+// What an action needs from a person (ActionExecution.Needs).
+const (
+	NeedsApproval = "approval" // its gate is open
+	NeedsResolve  = "resolve"  // in doubt: nobody can know whether it ran; say succeeded, failed or again
+)
+
+// ActionExecution is the latest attempt of an action in an execution.
+type ActionExecution struct {
+	Name            string            `json:"name"`
+	RunOrder        int               `json:"runOrder"`
+	Provider        string            `json:"provider"`
+	Status          Status            `json:"status"`
+	Needs           string            `json:"needs,omitempty"`
+	Attempt         int               `json:"attempt"` // from 1; 0 before the first
+	StartedAt       *time.Time        `json:"startedAt,omitempty"`
+	EndedAt         *time.Time        `json:"endedAt,omitempty"`
+	Deadline        *time.Time        `json:"deadline,omitempty"`
+	Summary         string            `json:"summary,omitempty"`
+	Handle          string            `json:"handle,omitempty"` // the runner's, opaque; saved before the first poll
+	ExternalID      string            `json:"externalId,omitempty"`
+	ExternalURL     string            `json:"externalUrl,omitempty"`
+	Error           *Reason           `json:"error,omitempty"`
+	OutputVariables map[string]string `json:"outputVariables,omitempty"`
+	Approval        *Approval         `json:"approval,omitempty"`
+	Cancelling      bool              `json:"cancelling,omitempty"` // a cancel was sent and is not confirmed
+}
+
+// Approval is a gate: what it asked, what was answered, what is missing.
+type Approval struct {
+	Token     string    `json:"token"` // names the gate, gives no right
+	Required  int       `json:"required"`
+	From      []string  `json:"from,omitempty"`
+	Ask       []string  `json:"ask,omitempty"`
+	Comment   string    `json:"comment"` // optional|required
+	Text      string    `json:"text,omitempty"`
+	Link      string    `json:"link,omitempty"`
+	Votes     []Vote    `json:"votes"`
+	Missing   []string  `json:"missing"` // in words: "1 more approval", "1 of group:security"
+	OpenedAt  time.Time `json:"openedAt"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	Closed    string    `json:"closed,omitempty"` // empty while open: approved|rejected|expired|withdrawn
+}
+
+// Approvals counts the answers "approve".
+func (a *Approval) Approvals() int {
+	n := 0
+	for _, v := range a.Votes {
+		if v.Answer == "approve" {
+			n++
+		}
+	}
+	return n
+}
+
+// Vote is one person's answer at a gate.
+type Vote struct {
+	By      Principal `json:"by"`
+	Answer  string    `json:"answer"` // approve|reject
+	Comment string    `json:"comment,omitempty"`
+	At      time.Time `json:"at"`
+	Via     string    `json:"via"`
+	In      []string  `json:"in,omitempty"` // the who-expressions this person matched when voting: facts, with their time At
+}
+
+// Artifact is stored content, named by what it is: the digest is the address.
+type Artifact struct {
+	Name   string `json:"name"`
+	Digest string `json:"digest"` // lower-case hex SHA-256 of the stored bytes
+	Size   int64  `json:"size"`   // bytes
+}

@@ -1,0 +1,96 @@
+package workflows
+
+// Verb is something that can be asked for; the same word in command, API, event, button and rule.
+type Verb string
+
+// The verbs. View, Logs and Audit are rights only; Define and Archive need the right Edit.
+const (
+	View     Verb = "view"
+	Logs     Verb = "logs"
+	Start    Verb = "start"
+	StopIt   Verb = "stop"
+	Retry    Verb = "retry"
+	Approve  Verb = "approve"
+	Reject   Verb = "reject"
+	RollBack Verb = "rollback"
+	Override Verb = "override"
+	Disable  Verb = "disable"
+	Enable   Verb = "enable"
+	Resolve  Verb = "resolve"
+	Edit     Verb = "edit"
+	Audit    Verb = "audit"
+	Archive  Verb = "archive"
+	Annotate Verb = "annotate" // the engine's followers only: sets Intent.Note on an execution, ended ones too
+)
+
+// Right is the verb a rule must allow for this one: reject needs approve, archive needs edit, the rest themselves.
+func (v Verb) Right() Verb {
+	switch v {
+	case Reject:
+		return Approve
+	case Archive:
+		return Edit
+	}
+	return v
+}
+
+// Intent is what somebody asks for. Which fields matter depends on the verb;
+// the others are empty. It enters through runtime.Engine.Submit and nowhere else.
+type Intent struct {
+	Verb      Verb   `json:"verb"`
+	Pipeline  string `json:"pipeline,omitempty"`  // always set once submitted
+	Execution string `json:"execution,omitempty"` // ID: stop retry approve reject resolve override; enable: only this one
+	Stage     string `json:"stage,omitempty"`
+	Action    string `json:"action,omitempty"` // approve reject resolve; empty: the only candidate
+	Token     string `json:"token,omitempty"`  // client request token: the same token gets the first result, 24 h
+	Reason    string `json:"reason,omitempty"` // or comment
+	IfCurrent string `json:"ifCurrent,omitempty"`
+
+	// start
+	Variables map[string]string  `json:"variables,omitempty"`
+	Revisions []RevisionOverride `json:"sourceRevisions,omitempty"`
+	Trigger   *StartedBy         `json:"trigger,omitempty"` // set by sources; nil: the principal asked
+	Change    []SourceRevision   `json:"change,omitempty"`  // what the trigger already knows of its revision
+
+	Gate string `json:"gate,omitempty"` // approve, reject: the gate's token; empty: the only open gate of Execution
+
+	// rollback
+	Target       string `json:"target,omitempty"`       // execution ID
+	Definition   string `json:"definition,omitempty"`   // asWas (default)|asIs
+	WhileRunning string `json:"whileRunning,omitempty"` // empty: refuse | stop: stop it and roll back | wait: roll back when it ends
+
+	Abandon bool   `json:"abandon,omitempty"` // stop
+	All     bool   `json:"all,omitempty"`     // retry: ALL_ACTIONS
+	As      string `json:"as,omitempty"`      // resolve: succeeded|failed|again
+
+	Note *Note `json:"note,omitempty"` // annotate
+
+	// edit
+	Definitions *Pipeline `json:"define,omitempty"`
+	ManagedBy   string    `json:"managedBy,omitempty"` // "api", or "file:PATH"
+}
+
+// RevisionOverride asks for a certain revision of a source action.
+type RevisionOverride struct {
+	ActionName    string `json:"actionName"`
+	RevisionType  string `json:"revisionType"` // COMMIT_ID
+	RevisionValue string `json:"revisionValue"`
+}
+
+// Result is what a submitted intent led to.
+type Result struct {
+	Execution  *Execution     `json:"execution,omitempty"`  // the one concerned, after the commit
+	Transition *Transition    `json:"transition,omitempty"` // after enable, disable
+	Pipeline   string         `json:"pipeline,omitempty"`
+	Version    int            `json:"version,omitempty"` // after edit
+	Changed    bool           `json:"changed"`           // false: it was so already
+	Planned    *PlannedReturn `json:"planned,omitempty"` // a rollback that waits for the stage to be free
+}
+
+// Offer is something that can be done now: made by dry-running the decision, never by a rule of its own.
+type Offer struct {
+	Verb   Verb   `json:"verb"`
+	Stage  string `json:"stage,omitempty"`
+	Action string `json:"action,omitempty"`
+	Target string `json:"target,omitempty"` // rollback: the preselected target; enable: the execution it would let in
+}

@@ -1,0 +1,2 @@
+// Package machine decides what happens in one pipeline. It is pure.
+package machine

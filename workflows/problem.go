@@ -1,0 +1,47 @@
+package workflows
+
+// Problem is a refusal for people: what happened, to what, and what to do now.
+// Nothing was changed. It is the only error that surfaces show in full.
+type Problem struct {
+	Code    string `json:"code"`            // one of the codes below
+	Message string `json:"detail"`          // one sentence, lower case start unless a name, no full stop needed
+	Hint    string `json:"hint,omitempty"`  // what to do now
+	Field   string `json:"field,omitempty"` // Validation: which one
+	ID      string `json:"id,omitempty"`    // names the refusal in the log
+}
+
+// Error is the sentence, with the hint behind it.
+func (p *Problem) Error() string {
+	if p.Hint == "" {
+		return p.Message
+	}
+	return p.Message + " (" + p.Hint + ")"
+}
+
+// Problem codes: AWS's exception names without "Exception" where one exists (CONTRACT.md, HTTP).
+const (
+	CodeValidation           = "Validation"
+	CodePipelineNotFound     = "PipelineNotFound"
+	CodeStageNotFound        = "StageNotFound"
+	CodeActionNotFound       = "ActionNotFound"
+	CodeExecutionNotFound    = "PipelineExecutionNotFound"
+	CodeExecutionOutdated    = "PipelineExecutionOutdated"
+	CodeStageNotRetryable    = "StageNotRetryable"
+	CodeNotLatest            = "NotLatestPipelineExecution"
+	CodeUnableToRollback     = "UnableToRollbackStage"
+	CodeNotStoppable         = "PipelineExecutionNotStoppable"
+	CodeDuplicatedStop       = "DuplicatedStopRequest"
+	CodeApprovalCompleted    = "ApprovalAlreadyCompleted"
+	CodeInvalidApprovalToken = "InvalidApprovalToken"
+	CodeConflict             = "Conflict"
+	CodeConcurrencyLimit     = "ConcurrentPipelineExecutionsLimitExceeded"
+	CodeNotOverridable       = "ConditionNotOverridable"
+	CodeAccessDenied         = "AccessDenied"
+	CodeSelfApproval         = "SelfApproval"
+	CodeNotAnApprover        = "NotAnApprover"
+	CodeStageDisabled        = "StageDisabled"
+	CodeChanged              = "Changed"
+	CodeManagedByFile        = "ManagedByFile"
+	CodeCommitUnknown        = "CommitUnknown"
+	CodeUnavailable          = "Unavailable" // "could not check": a look-up failed; nothing was decided
+)

@@ -1,0 +1,2 @@
+// Package runtime makes decisions durable, carries them out and recovers.
+package runtime
