@@ -10,45 +10,18 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
-// Commit is what one durable write holds. It is data, never a closure, so that
-// another store can carry it out elsewhere. All of it becomes durable or none.
-type Commit struct {
-	// Frames are appended; Frame.Seq must follow the pipeline's last one, else
-	// the store answers ErrConflict and writes nothing. The store fills in Feed,
-	// Prev and Hash.
-	Frames []event.Frame
-	// Checkpoints replace the pipelines' newest ones.
-	Checkpoints []Checkpoint
-	// Executions replace the rows of that ID. Ended ones are sealed and deflated.
-	Executions []workflows.Execution
-	// Successes are added to the index that answers SucceededInStage.
-	Successes []Success
-	// Receipts are inserted or replaced by key.
-	Receipts []work.Receipt
-	// Memos are inserted or replaced; an empty value deletes.
-	Memos []Memo
-}
+// What one durable write holds is declared in package work, so that a store
+// need not import the runtime.
+type (
+	Commit     = work.Commit
+	Checkpoint = work.Checkpoint
+	Head       = work.Head
+	Success    = work.Success
+	Memo       = work.Memo
+)
 
-// Checkpoint is a pipeline's state after its frame Seq, as machine.State marshals it.
-type Checkpoint struct {
-	Pipeline string
-	Seq      uint64
-	State    []byte
-	// Due is when the pipeline must be looked at again; zero: nothing is due.
-	Due time.Time
-}
-
-// Success says that an execution succeeded in a stage.
-type Success struct {
-	Pipeline, Stage, Execution string
-	Number                     int
-}
-
-// Memo is one row of a follower's or a source's memory of the outside world.
-type Memo struct {
-	Owner, Key string // owner: the follower's name
-	Value      []byte
-}
+// ErrConflict is a store's answer to frames that do not follow the log.
+var ErrConflict = work.ErrConflict
 
 // Store makes decisions durable.
 type Store interface {
@@ -64,13 +37,6 @@ type Store interface {
 	// Reopen closes and opens the file again after an unknown commit.
 	Reopen(ctx context.Context) error
 	Close() error
-}
-
-// Head is a pipeline as the store lists it: small, whatever its history.
-type Head struct {
-	Pipeline string
-	Last     uint64    // Seq of the last frame
-	Due      time.Time // of the newest checkpoint
 }
 
 // History answers about what was committed.

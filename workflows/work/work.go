@@ -5,7 +5,8 @@
 // action. A runner answers with an [Outcome]. A [Change] is news from a
 // source: a push, a poll that found a new commit. A [Receipt] is an outside
 // request made durable before it is acknowledged. A [Workspace] is what a
-// runner gets to work with: a folder, a log, artifacts in and out.
+// runner gets to work with: a folder, a log, artifacts in and out. A [Commit] is
+// what one durable write holds.
 //
 // The package is pure: values and small interfaces only.
 package work
