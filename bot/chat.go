@@ -21,7 +21,8 @@ type Chat interface {
 	// Whisper tells one person something that nobody else sees: through the
 	// request's response URL while it works, else as an ephemeral message.
 	Whisper(ctx context.Context, to Reply, m Message) error
-	// Open opens a form, or replaces the view that Reply.View names.
+	// Open opens a form, or replaces the view that Reply.View names. A view of
+	// type home is published as Reply.User's App Home instead.
 	Open(ctx context.Context, to Reply, form slack.ModalViewRequest) error
 	// People returns the chat's names for who-expressions, so that they can be
 	// mentioned: "ana@acme.example" -> "<@U1>", "slack-group:S1" -> "<!subteam^S1>".
@@ -51,7 +52,7 @@ type Place struct {
 // Reply says how to answer a request of chat.
 type Reply struct {
 	User        string // Slack user ID
-	Channel     string // ID
+	Channel     string // ID; empty (App Home): a whisper becomes a direct message
 	Thread      string
 	ResponseURL string
 	Trigger     string // trigger_id, for forms; 3 s
