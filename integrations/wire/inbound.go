@@ -1,0 +1,112 @@
+package wire
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// TooLarge is ReadBody's error for a body above the limit; its answer is 413.
+type TooLarge struct {
+	Limit int64 // bytes
+}
+
+// Error says what the limit is.
+func (e *TooLarge) Error() string {
+	return fmt.Sprintf("the request body is larger than %d bytes", e.Limit)
+}
+
+// ReadBody returns the raw body, at most limit bytes. A larger one is a
+// *TooLarge, and the connection closes after the answer, so that the rest is
+// not read. Any other error means that the sender went away.
+func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close")
+		return nil, &TooLarge{Limit: limit}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		var big *http.MaxBytesError
+		if errors.As(err, &big) {
+			return nil, &TooLarge{Limit: limit}
+		}
+		return nil, fmt.Errorf("reading the request body: %w", err)
+	}
+	return body, nil
+}
+
+// BodyStatus is the HTTP status for an error of ReadBody.
+func BodyStatus(err error) int {
+	var big *TooLarge
+	if errors.As(err, &big) {
+		return http.StatusRequestEntityTooLarge
+	}
+	return http.StatusBadRequest
+}
+
+const signaturePrefix = "sha256="
+
+// Sign returns the signature header's value for a body: "sha256=" and the
+// HMAC-SHA256 in lower-case hex.
+func Sign(secret, body []byte) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write(body)
+	return signaturePrefix + hex.EncodeToString(mac.Sum(nil))
+}
+
+// Verify says whether header is the body's signature under secret, in constant
+// time. An empty secret verifies nothing; other algorithms than sha256 are refused.
+func Verify(secret, body []byte, header string) bool {
+	sum, ok := strings.CutPrefix(header, signaturePrefix)
+	if !ok || len(secret) == 0 {
+		return false
+	}
+	given, err := hex.DecodeString(sum)
+	if err != nil {
+		return false
+	}
+	mac := hmac.New(sha256.New, secret)
+	mac.Write(body)
+	return hmac.Equal(given, mac.Sum(nil))
+}
+
+// Answer writes v as JSON.
+func Answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// The sender may be gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// Refuse writes an application/problem+json answer and returns its ID, which
+// the caller puts in the log. Detail is shown to the sender: no secrets, no
+// inner errors. After 429 and 503 the sender is asked to come back in 5 s.
+func Refuse(w http.ResponseWriter, status int, code, detail string) (id string) {
+	id = strings.ToLower(rand.Text()[:12])
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", strconv.Itoa(int((5 * time.Second).Seconds())))
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(problem{
+		Title: http.StatusText(status), Status: status, Detail: detail, Code: code, ID: id,
+	})
+	return id
+}
+
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Code   string `json:"code"`
+	ID     string `json:"id"`
+}
