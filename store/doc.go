@@ -1,0 +1,2 @@
+// Package store keeps what was decided, in one bbolt file.
+package store
