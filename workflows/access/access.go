@@ -1,58 +1,70 @@
 // Package access answers one question: may this principal do that there?
 //
-// A [Policy] is the configuration's `access`, `admins` and `api.tokens`. Judge
-// answers with a [Verdict] that names its reason.
+// A [Policy] is the configuration's `access`, `admins` and `api.tokens`. It
+// allows verbs to people, by rules: nothing is denied, what no rule allows is
+// refused. People are named by who-expressions (see workflows.SplitWho), alone
+// or in groups, which may name other groups. A deputy may act wherever the one
+// they stand in for is named.
+//
+// Judge answers a question with a [Verdict] that says why, and who has the
+// right. Without any rule the policy is safe: members may look, admins may do
+// everything, nobody else anything. Who is a member of an outside group (a
+// Slack user group, a GitHub team) is a fact that the caller looks up first:
+// External says which ones are needed; a group that is missing from the facts
+// has no members.
 package access
 
 import "github.com/rollcall-bot/rollcall/workflows"
 
-// Policy says who may do what.
+// Policy says who may do what. The zero Policy lets members look and nothing else.
 type Policy struct {
-	Admins   []string                    // who-expressions: may everything
-	Groups   map[string][]string         // name to who-expressions; named "group:NAME"
-	Deputies map[string]string           // e-mail to the e-mail of who stands in
-	Rules    []Rule                      // any rule that fits is enough
+	Admins   []string                    // who-expressions of people: may everything
+	Groups   map[string][]string         // name to who-expressions; named elsewhere as "group:NAME"
+	Deputies map[string]string           // e-mail to the e-mail of who stands in for them; not transitive
+	Rules    []Rule                      // one that fits is enough
 	AllowAll bool                        // everything to every member
-	Tokens   map[string][]workflows.Verb // an API token may exactly this
+	Tokens   map[string][]workflows.Verb // by name: an API token may exactly this, everywhere
 }
 
-// Rule allows verbs to people on pipelines or stages.
+// Rule allows verbs to people, on pipelines or stages.
 type Rule struct {
 	Allow []workflows.Verb
-	To    []string // who-expressions
-	On    []string // "PIPELINE" or "PIPELINE/STAGE", each part a pattern; none: everywhere
+	To    []string // who-expressions of people
+	// On holds "PIPELINE", which covers its stages too, or "PIPELINE/STAGE",
+	// which covers only that stage. Each part is a pattern as in path.Match.
+	// None: everywhere.
+	On []string
 }
 
-// Resource is what something is done to. An empty Stage is the pipeline itself.
-type Resource struct{ Pipeline, Stage, Environment string }
+// Resource is what something is done to. Without a Stage it is the pipeline
+// itself, without a Pipeline the whole service.
+type Resource struct {
+	Pipeline, Stage string
+	Environment     string // the stage's; rules do not look at it, words may
+}
 
-// Verdict is an answer with its reason in words.
+// String is the resource as people write it: "webshop", "webshop/Production".
+func (r Resource) String() string {
+	switch {
+	case r.Pipeline == "":
+		return "everything"
+	case r.Stage == "":
+		return r.Pipeline
+	}
+	return r.Pipeline + "/" + r.Stage
+}
+
+// Verdict is an answer with its reason.
 type Verdict struct {
 	Allowed bool
-	Reason  string
-	Holders []string // who has the right, as who-expressions
+	Reason  string   // a sentence for people, without a full stop
+	Holders []string // who has the right there, as who-expressions: who to ask
 }
 
-// External returns the outside groups (slack-group:, github-team:) whose
-// members must be known to judge these expressions and every rule of the policy.
-func (p *Policy) External(who ...string) []string { return nil }
-
-// Matches says whether the who-expression means this principal. member tells
-// of the outside groups whether the principal is in them.
-func (p *Policy) Matches(pr workflows.Principal, who string, member map[string]bool) bool {
-	return false
+// rights are the verbs that rules and tokens can allow.
+func rights() []workflows.Verb {
+	return []workflows.Verb{
+		workflows.View, workflows.Logs, workflows.Start, workflows.StopIt, workflows.Retry, workflows.Approve, workflows.RollBack,
+		workflows.Override, workflows.Disable, workflows.Enable, workflows.Resolve, workflows.Edit, workflows.Audit,
+	}
 }
-
-// Judge says whether the principal may do v on a resource.
-func (p *Policy) Judge(pr workflows.Principal, v workflows.Verb, on Resource, member map[string]bool) Verdict {
-	return Verdict{}
-}
-
-// Open returns a sentence for every setting that is open.
-func (p *Policy) Open() []string { return nil }
-
-// Problem is a fault of a policy, at a path such as "access.rules[0].to[1]".
-type Problem struct{ Path, Message, Hint string }
-
-// Check returns every fault of the policy.
-func (p *Policy) Check() []Problem { return nil }

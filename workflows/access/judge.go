@@ -1,0 +1,144 @@
+package access
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// Judge says whether the principal may do v on a resource. member tells for
+// each of External() whether the principal is in that outside group.
+func (p *Policy) Judge(pr workflows.Principal, v workflows.Verb, on Resource, member map[string]bool) Verdict {
+	right := v.Right()
+	if pr.IsEngine() {
+		return Verdict{Allowed: true, Reason: "rollcall itself may do everything", Holders: p.holders(right, on)}
+	}
+	if !slices.Contains(rights(), right) {
+		return Verdict{Reason: fmt.Sprintf("only rollcall itself may %s", v)}
+	}
+	allowed, reason := p.judge(pr, right, on, member)
+	return Verdict{Allowed: allowed, Reason: reason, Holders: p.holders(right, on)}
+}
+
+func (p *Policy) judge(pr workflows.Principal, right workflows.Verb, on Resource, member map[string]bool) (bool, string) {
+	if pr.Stranger != "" {
+		return false, called(pr) + " has no rights here: " + stranger(pr.Stranger)
+	}
+	if token, ok := pr.Machine(); ok {
+		if slices.Contains(p.Tokens[token], right) {
+			return true, fmt.Sprintf("the token %s may %s", token, right)
+		}
+		return false, fmt.Sprintf("the token %s may not %s: its `may` does not list it", token, right)
+	}
+	if !isMember(pr) {
+		return false, called(pr) + " is not known as a member of the workspace, so nothing is allowed"
+	}
+	for _, who := range p.Admins {
+		if p.Matches(pr, who, member) {
+			return true, called(pr) + " is an admin" + p.standsIn(pr, who)
+		}
+	}
+	if p.AllowAll {
+		return true, "access.allowAll is on: every member may do everything"
+	}
+	if len(p.Rules) == 0 && right == workflows.View {
+		return true, "there are no access rules: every member may look"
+	}
+	for _, r := range p.Rules {
+		if !r.gives(right, on) {
+			continue
+		}
+		for _, who := range r.To {
+			if p.Matches(pr, who, member) {
+				return true, fmt.Sprintf("%s may %s on %s%s", who, right, r.where(), p.standsIn(pr, who))
+			}
+		}
+	}
+	return false, fmt.Sprintf("%s does not have the right %s on %s", called(pr), right, on)
+}
+
+// gives says whether the rule allows the right on the resource to its people.
+// Whoever may do anything in a pipeline or in one of its stages may look at it.
+func (r Rule) gives(right workflows.Verb, on Resource) bool {
+	if right == workflows.View {
+		return len(r.Allow) > 0 && r.touches(on.Pipeline)
+	}
+	return slices.Contains(r.Allow, right) && r.covers(on)
+}
+
+// covers says whether the resource is one that the rule is about.
+func (r Rule) covers(on Resource) bool {
+	return len(r.On) == 0 || slices.ContainsFunc(r.On, func(pattern string) bool {
+		pipeline, stage, staged := strings.Cut(pattern, "/")
+		return fits(pipeline, on.Pipeline) && (!staged || on.Stage != "" && fits(stage, on.Stage))
+	})
+}
+
+// touches says whether the rule is about the pipeline or any of its stages.
+func (r Rule) touches(pipeline string) bool {
+	return len(r.On) == 0 || slices.ContainsFunc(r.On, func(pattern string) bool {
+		name, _, _ := strings.Cut(pattern, "/")
+		return fits(name, pipeline)
+	})
+}
+
+func (r Rule) where() string {
+	if len(r.On) == 0 {
+		return "everything"
+	}
+	return strings.Join(r.On, ", ")
+}
+
+// fits is false for a bad pattern, which Check reports.
+func fits(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
+}
+
+// holders lists who has the right, rules first.
+func (p *Policy) holders(right workflows.Verb, on Resource) []string {
+	if p.AllowAll || len(p.Rules) == 0 && right == workflows.View {
+		return []string{workflows.WhoEveryone}
+	}
+	var who []string
+	add := func(more []string) {
+		for _, w := range more {
+			if !slices.Contains(who, w) {
+				who = append(who, w)
+			}
+		}
+	}
+	if slices.Contains(rights(), right) {
+		for _, r := range p.Rules {
+			if r.gives(right, on) {
+				add(r.To)
+			}
+		}
+		add(p.Admins)
+	}
+	return who
+}
+
+func called(pr workflows.Principal) string {
+	if pr.Name != "" {
+		return pr.Name
+	}
+	return pr.ID
+}
+
+func stranger(kind string) string {
+	switch kind {
+	case "guest":
+		return "guests of the workspace may not act"
+	case "bot":
+		return "bots may not act"
+	case "connect":
+		return "people of other organisations (Slack Connect) may not act"
+	case "deactivated":
+		return "the account is deactivated"
+	}
+	return "the account is not known in the workspace"
+}

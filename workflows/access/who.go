@@ -1,0 +1,102 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// Matches says whether a who-expression means this principal, by itself, by a
+// group or as a deputy. member tells for each outside group whether the
+// principal is in it. Strangers and the engine are never meant; a token only
+// by "token:NAME" itself; whoever is only known from a commit or a GitHub
+// event, never.
+func (p *Policy) Matches(pr workflows.Principal, who string, member map[string]bool) bool {
+	if pr.Stranger != "" || pr.IsEngine() {
+		return false
+	}
+	if _, machine := pr.Machine(); machine {
+		return who == pr.ID
+	}
+	return isMember(pr) && p.means(who, map[string]bool{}, func(kind, who string) bool {
+		switch kind {
+		case workflows.WhoEveryone:
+			return true
+		case workflows.WhoMail:
+			return isMail(pr, who) || isMail(pr, p.deputy(who))
+		case workflows.WhoSlackGroup, workflows.WhoGitHubTeam:
+			return member[who]
+		}
+		return false
+	})
+}
+
+// External returns the outside groups (slack-group:…, github-team:…) that must
+// be looked up before these expressions, the admins and every rule can be
+// judged; sorted, each once.
+func (p *Policy) External(who ...string) []string {
+	var outside []string
+	note := func(kind, who string) bool {
+		if kind == workflows.WhoSlackGroup || kind == workflows.WhoGitHubTeam {
+			outside = append(outside, who)
+		}
+		return false
+	}
+	who = append(slices.Clone(who), p.Admins...)
+	for _, r := range p.Rules {
+		who = append(who, r.To...)
+	}
+	for _, w := range who {
+		p.means(w, map[string]bool{}, note)
+	}
+	slices.Sort(outside)
+	return slices.Compact(outside)
+}
+
+// means asks is about every expression that who stands for, groups opened,
+// until one is true. opened holds the groups that have been looked into, so
+// that groups which name each other come to an end.
+func (p *Policy) means(who string, opened map[string]bool, is func(kind, who string) bool) bool {
+	kind, name, ok := workflows.SplitWho(who)
+	if !ok {
+		return false
+	}
+	if kind != workflows.WhoGroup {
+		return is(kind, who)
+	}
+	if opened[name] {
+		return false
+	}
+	opened[name] = true
+	return slices.ContainsFunc(p.Groups[name], func(who string) bool { return p.means(who, opened, is) })
+}
+
+// deputy returns who stands in for an e-mail address, or nothing.
+func (p *Policy) deputy(mail string) string {
+	for of, deputy := range p.Deputies {
+		if strings.EqualFold(of, mail) {
+			return deputy
+		}
+	}
+	return ""
+}
+
+// standsIn is the part of a reason that tells of a deputy.
+func (p *Policy) standsIn(pr workflows.Principal, who string) string {
+	if kind, _, _ := workflows.SplitWho(who); kind == workflows.WhoMail && !isMail(pr, who) {
+		return fmt.Sprintf(" (%s stands in for %s)", called(pr), who)
+	}
+	return ""
+}
+
+func isMail(pr workflows.Principal, mail string) bool {
+	return mail != "" && strings.EqualFold(pr.Email, mail)
+}
+
+// isMember says whether a verified surface knows the principal as a person of
+// the workspace. Commit authors and GitHub users are not: they prove nothing.
+func isMember(pr workflows.Principal) bool {
+	return pr.Stranger == "" && (strings.HasPrefix(pr.ID, "slack:") || strings.HasPrefix(pr.ID, "console:"))
+}
