@@ -1,0 +1,180 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// at returns the node of a path, or the nearest one above it.
+func (d *decoder) at(path string) *yaml.Node {
+	for {
+		if n, ok := d.nodes[path]; ok {
+			return n
+		}
+		cut := strings.LastIndexAny(path, ".[")
+		if cut < 0 {
+			return d.nodes[""]
+		}
+		path = path[:cut]
+	}
+}
+
+// missing reports a key that must be there, at the section it is missing from.
+func (d *decoder) missing(path, hint string) {
+	if _, given := d.nodes[path]; !given {
+		d.problem(d.at(path), path+" is missing", hint)
+	}
+}
+
+// check looks at what decoding could not: values, and keys that go together.
+func (d *decoder) check(c *Config) {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		d.problem(d.at("listen"), "listen must be HOST:PORT", "for example 127.0.0.1:8484")
+	}
+	d.url("publicURL", c.PublicURL)
+	if len(c.Freeze) > 0 {
+		d.problem(d.at("freeze"), "freeze windows are not supported by this version", "disable the transition into the stage instead: rollcall disable PIPELINE STAGE")
+	}
+	if info, err := os.Stat(d.abs(c.Pipelines)); d.nodes["pipelines"] != nil && (err != nil || !info.IsDir()) {
+		d.problem(d.at("pipelines"), fmt.Sprintf("pipelines: there is no folder %s", d.abs(c.Pipelines)), "create it, or say where the pipeline files are")
+	}
+	d.checkSlack(c.Slack)
+	d.checkGitHub(c.GitHub)
+	d.checkJira(c.Jira)
+	d.checkTokens(c.API.Tokens)
+	d.checkAccess(c)
+}
+
+func (d *decoder) url(path, value string) {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		d.problem(d.at(path), path+" must be an http or https address", "for example https://rollcall.example.com")
+	}
+}
+
+func (d *decoder) checkSlack(s *Slack) {
+	if s == nil {
+		return
+	}
+	d.url("slack.apiURL", s.APIURL)
+	d.missing("slack.botToken", "the bot token of the Slack app, xoxb-…")
+	if d.nodes["slack.signingSecret"] == nil && d.nodes["slack.appToken"] == nil {
+		d.problem(d.at("slack"), "slack needs a way in", "give signingSecret (HTTP) or appToken (Socket Mode)")
+	}
+	if s.BotToken.Set() && strings.HasPrefix(s.BotToken.value, "xapp-") {
+		d.problem(d.at("slack.botToken"), "slack.botToken is an app-level token", "the bot token begins with xoxb-; xapp-… belongs to appToken")
+	}
+	if s.AppToken.Set() && strings.HasPrefix(s.AppToken.value, "xoxb-") {
+		d.problem(d.at("slack.appToken"), "slack.appToken is a bot token", "the app-level token begins with xapp-; xoxb-… belongs to botToken")
+	}
+	if !strings.HasPrefix(s.Command, "/") {
+		d.problem(d.at("slack.command"), "slack.command must begin with /", "for example /rollcall")
+	}
+}
+
+func (d *decoder) checkGitHub(g *GitHub) {
+	if g == nil {
+		return
+	}
+	d.url("github.apiURL", g.APIURL)
+	if d.nodes["github.token"] != nil && g.App != nil {
+		d.problem(d.at("github.app"), "github has both a token and an app", "keep one")
+	}
+	if g.App != nil && (g.App.ID == 0 || g.App.InstallationID == 0 || !g.App.PrivateKey.Set()) {
+		d.problem(d.at("github.app"), "github.app needs id, installationID and privateKey", "they are on the app's settings page")
+	}
+}
+
+func (d *decoder) checkJira(j *Jira) {
+	if j == nil {
+		return
+	}
+	d.missing("jira.url", "for example https://example.atlassian.net")
+	if j.URL != "" {
+		d.url("jira.url", j.URL)
+	}
+	d.missing("jira.token", "an API token of the user")
+	d.missing("jira.project", "the key of the project that tickets go to")
+}
+
+func (d *decoder) checkTokens(tokens []Token) {
+	names := map[string]bool{}
+	for i, t := range tokens {
+		path := fmt.Sprintf("api.tokens[%d]", i)
+		d.missing(path+".name", "the machine's name; rules and records show it")
+		d.missing(path+".token", "")
+		d.missing(path+".may", "the verbs it may: may: [view, start]")
+		if names[t.Name] && t.Name != "" {
+			d.problem(d.at(path+".name"), "there are two tokens named "+t.Name, "names must differ")
+		}
+		names[t.Name] = true
+		d.verbs(path+".may", t.May)
+	}
+}
+
+func (d *decoder) verbs(path string, names []string) {
+	known := []string{}
+	for _, v := range []workflows.Verb{workflows.View, workflows.Logs, workflows.Start, workflows.StopIt, workflows.Retry, workflows.Approve,
+		workflows.RollBack, workflows.Override, workflows.Disable, workflows.Enable, workflows.Resolve, workflows.Edit, workflows.Audit} {
+		known = append(known, string(v))
+	}
+	for i, n := range names {
+		if !slices.Contains(known, n) {
+			d.problem(d.at(fmt.Sprintf("%s[%d]", path, i)), "there is no verb "+n, didYouMean(n, known))
+		}
+	}
+}
+
+func (d *decoder) checkAccess(c *Config) {
+	if c.Access != nil {
+		for i, r := range c.Access.Rules {
+			path := fmt.Sprintf("access.rules[%d]", i)
+			d.missing(path+".allow", "the verbs")
+			d.missing(path+".to", "who: mail addresses, group:NAME, everyone")
+			d.verbs(path+".allow", r.Allow)
+		}
+	}
+	for path, who := range c.who() {
+		group, isGroup := strings.CutPrefix(who, "group:")
+		switch {
+		case isGroup && (c.Access == nil || c.Access.Groups[group] == nil):
+			var names []string
+			if c.Access != nil {
+				for g := range c.Access.Groups {
+					names = append(names, g)
+				}
+			}
+			d.problem(d.at(path), "there is no group "+group, didYouMean(group, names))
+		case !isGroup && !strings.Contains(who, ":") && !strings.Contains(who, "@") && who != "everyone":
+			d.problem(d.at(path), who+" names nobody", "write a mail address, group:NAME, slack-group:ID, token:NAME or everyone")
+		}
+	}
+}
+
+// who yields every who-expression of the configuration with its path.
+func (c *Config) who() map[string]string {
+	all := map[string]string{}
+	add := func(path string, list []string) {
+		for i, w := range list {
+			all[fmt.Sprintf("%s[%d]", path, i)] = w
+		}
+	}
+	add("admins", c.Admins)
+	if c.Access != nil {
+		for g, members := range c.Access.Groups {
+			add("access.groups."+g, members)
+		}
+		for i, r := range c.Access.Rules {
+			add(fmt.Sprintf("access.rules[%d].to", i), r.To)
+		}
+	}
+	return all
+}

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+func (a *api) unknown(_ http.ResponseWriter, r *http.Request, _ workflows.Principal) (int, any, error) {
+	return 0, nil, &workflows.Problem{Code: codeNotFound, Message: "there is no " + r.Method + " " + r.URL.Path, Hint: "the API begins at /api/v1/pipelines"}
+}
+
+func (a *api) pipelines(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	all, err := a.Reader.Pipelines(r.Context(), by)
+	return http.StatusOK, map[string]any{"pipelines": notNil(all)}, err
+}
+
+func (a *api) pipeline(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	version, err := number(r, "version", 1<<30)
+	if err != nil {
+		return 0, nil, err
+	}
+	p, err := a.Reader.Pipeline(r.Context(), by, r.PathValue("pipeline"), version)
+	return http.StatusOK, p, err
+}
+
+func (a *api) executions(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	q := workflows.ExecutionQuery{Pipeline: r.PathValue("pipeline"), Status: workflows.Status(r.FormValue("status")), SucceededInStage: r.FormValue("succeededInStage")}
+	var err error
+	if q.Limit, err = number(r, "limit", 100); err != nil {
+		return 0, nil, err
+	}
+	if q.Before, err = number(r, "before", 1<<30); err != nil {
+		return 0, nil, err
+	}
+	all, err := a.Reader.Executions(r.Context(), by, q)
+	return http.StatusOK, map[string]any{"executions": notNil(all)}, err
+}
+
+func (a *api) execution(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	e, err := a.Reader.Execution(r.Context(), by, r.PathValue("execution"))
+	return http.StatusOK, e, err
+}
+
+func (a *api) targets(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	all, err := a.Reader.Targets(r.Context(), by, r.PathValue("pipeline"), r.PathValue("stage"))
+	return http.StatusOK, map[string]any{"targets": notNil(all)}, err
+}
+
+func (a *api) approvals(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	all, err := a.Watcher.Approvals(r.Context(), by)
+	return http.StatusOK, map[string]any{"approvals": notNil(all)}, err
+}
+
+func (a *api) log(w http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	attempt, err := number(r, "attempt", 1<<20)
+	if err != nil {
+		return 0, nil, err
+	}
+	offset, err := number(r, "offset", 1<<40)
+	if err != nil {
+		return 0, nil, err
+	}
+	l, err := a.Watcher.Log(r.Context(), by, r.PathValue("execution"), r.FormValue("stage"), r.FormValue("action"), attempt)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer l.Close()
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	if offset > 0 && r.Header.Get("Range") == "" {
+		r.Header.Set("Range", "bytes="+strconv.Itoa(offset)+"-")
+	}
+	http.ServeContent(w, r, "", time.Time{}, l)
+	return 0, nil, nil
+}
+
+// number reads a whole number from the query; none is 0.
+func number(r *http.Request, name string, most int) (int, error) {
+	text := r.FormValue(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > most {
+		return 0, invalid(name, name+" must be a whole number from 0 to "+strconv.Itoa(most), "check the query")
+	}
+	return n, nil
+}
+
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

@@ -1,0 +1,127 @@
+// Package web is rollcall over HTTP: the JSON API under /api/v1, the live feed
+// and the health probes.
+//
+// Every request is made by somebody: a bearer token names a machine. What a
+// request asks for becomes one workflows.Intent and goes through the same door
+// as a click in chat; the package holds no rule of its own. Refusals are
+// application/problem+json with the engine's code, sentence and hint. No GET
+// changes anything.
+package web
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+)
+
+// Doer carries out what is asked for. A refusal is a *workflows.Problem.
+type Doer interface {
+	Submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (workflows.Result, error)
+}
+
+// Reader shows what was committed, to the viewer who asks: what they may not
+// see does not exist for them. ref is an ID, "webshop#42" or the end of an ID.
+type Reader interface {
+	Execution(ctx context.Context, viewer workflows.Principal, ref string) (workflows.Execution, error)
+	Executions(ctx context.Context, viewer workflows.Principal, q workflows.ExecutionQuery) ([]workflows.Execution, error)
+	Pipeline(ctx context.Context, viewer workflows.Principal, name string, version int) (workflows.PipelineView, error)
+	Pipelines(ctx context.Context, viewer workflows.Principal) ([]workflows.PipelineView, error)
+	Targets(ctx context.Context, viewer workflows.Principal, pipeline, stage string) ([]workflows.Target, error)
+}
+
+// Watcher shows what waits, what was printed and what happens.
+type Watcher interface {
+	Approvals(ctx context.Context, viewer workflows.Principal) ([]workflows.OpenApproval, error)
+	// Log opens the log of an attempt; attempt 0 is the latest.
+	Log(ctx context.Context, viewer workflows.Principal, ref, stage, action string, attempt int) (io.ReadSeekCloser, error)
+	// Feed returns committed frames after a position; it blocks until there is one, or ctx ends.
+	Feed(ctx context.Context, viewer workflows.Principal, after uint64, limit int) ([]event.Frame, error)
+}
+
+// Options are what the API is made of. All fields are required.
+type Options struct {
+	Doer    Doer
+	Reader  Reader
+	Watcher Watcher
+	// Tokens are the API tokens: the secret by the token's name.
+	Tokens map[string]string
+	// Ready says whether the service can decide and write.
+	Ready func(context.Context) error
+	Log   *slog.Logger
+	// Heartbeat is how often an idle live feed says that it is alive.
+	Heartbeat time.Duration
+}
+
+type api struct {
+	Options
+	tokens tokens
+}
+
+// Handler serves /api/v1, /healthz, /readyz and, for people who follow a link
+// without a console to open it, a page that says where to look.
+func Handler(o Options) http.Handler {
+	a := &api{Options: o, tokens: newTokens(o.Tokens)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", a.ready)
+
+	as := func(pattern string, h handler) { mux.Handle(pattern, a.asSomebody(h)) }
+	as("GET /api/v1/pipelines", a.pipelines)
+	as("GET /api/v1/pipelines/{pipeline}", a.pipeline)
+	as("GET /api/v1/pipelines/{pipeline}/executions", a.executions)
+	as("POST /api/v1/pipelines/{pipeline}/executions", a.start)
+	as("GET /api/v1/pipelines/{pipeline}/stages/{stage}/targets", a.targets)
+	as("POST /api/v1/pipelines/{pipeline}/stages/{stage}/rollback", a.rollback)
+	as("POST /api/v1/pipelines/{pipeline}/stages/{stage}/transition", a.transition)
+	as("GET /api/v1/executions/{execution}", a.execution)
+	as("POST /api/v1/executions/{execution}/stop", a.stop)
+	as("POST /api/v1/executions/{execution}/retry", a.retry)
+	as("POST /api/v1/executions/{execution}/resolve", a.resolve)
+	as("GET /api/v1/executions/{execution}/log", a.log)
+	as("GET /api/v1/approvals", a.approvals)
+	as("POST /api/v1/approvals/{token}", a.answer)
+	as("GET /api/v1/events", a.events)
+	mux.Handle("/api/", a.asSomebody(a.unknown))
+	mux.HandleFunc("GET /{$}", signpost)
+	mux.HandleFunc("GET /executions/{execution}", signpost)
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+func (a *api) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	if err := a.Ready(ctx); err != nil {
+		a.Log.Warn("not ready", "err", err)
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(w, "ready\n")
+}
+
+// signpost shows nothing of the executions: whoever follows a link has not said who they are.
+func signpost(w http.ResponseWriter, r *http.Request) {
+	look := "rollcall status"
+	if id := r.PathValue("execution"); validRef(id) {
+		look += " " + id
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	_, _ = io.WriteString(w, `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<title>rollcall</title><style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui;max-width:34rem;margin:15vh auto;padding:0 1rem}code{font-size:1rem}</style>
+<h1>rollcall</h1><p>This is the address of a rollcall service. Look at its pipelines in Slack with <code>/rollcall</code>, or in a terminal with <code>`+look+`</code>.</p></html>`)
+}
+
+func validRef(s string) bool {
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return s != "" && len(s) < 120
+}
