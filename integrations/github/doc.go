@@ -1,0 +1,14 @@
+// Package github connects rollcall with GitHub, in both directions.
+//
+// Inbound, [Webhook] takes signed deliveries and turns pushes and pull requests
+// into [work.Change] values, which the engine records with their receipt
+// before GitHub is answered. The people that a delivery names are good for
+// excluding somebody from approving their own work, never for giving rights.
+//
+// Outbound, [Statuses] is a mirror: it follows executions and keeps one commit
+// status per pipeline, its context "rollcall/PIPELINE", on the commits that an
+// execution's GitHub sources brought in.
+//
+// Payloads are read into narrow structs of our own, because the library's
+// types refuse deliveries of real organisations; the library makes the calls.
+package github
