@@ -1,2 +1,23 @@
-// Package machine decides what happens in one pipeline. It is pure.
+// Package machine decides what happens in one pipeline. It is pure: it reads no
+// clock, draws no randomness, does no I/O and starts nothing.
+//
+// [State.Decide] takes an [Input] (an intent, an outcome of outside work, or
+// only that time has passed) and answers with events, or refuses with a
+// [*workflows.Problem] and nothing has happened, or asks with [*NeedFacts] and
+// wants to be called again. [State.Evolve] is the only writer of [State]:
+// applying the events, in order, is what makes them true. [State.Tasks] says
+// what the outside must do now, and [State.Due] when to look again.
+//
+// A decision is made on a scratch copy: each event is applied to it as soon as
+// it is found, so later steps of the same decision see the earlier ones. After
+// the input itself is dealt with, the pipeline settles: actions start, stages
+// close, executions move on and enter what has become free, until nothing
+// more follows. So one decision always leads from one settled state to another.
+//
+// Words. A stage is *locked* by the execution inside it. An execution that has
+// arrived at a stage *waits at the door*, in the stage's one slot; the newer
+// of two that meet there supersedes the older. What a stage *runs* is the
+// execution whose content last succeeded in it. An *orphan* is outside work of
+// an action that has ended, whose cancel nobody has confirmed. A *planned
+// return* is a rollback that waits for its stage to be free.
 package machine
