@@ -1,26 +1,215 @@
 // Package trigger decides whether a change of a repository starts a pipeline.
+//
+// A pipeline follows the repositories and branches of its source actions. A
+// source action without an entry in the pipeline's `triggers` starts it on
+// every push to its branch (default change detection), unless DetectChanges or
+// PollForSourceChanges is false. An entry replaces that by filters: the push
+// and pullRequest entries are alternatives, the fields of one entry must all
+// match, and in a field an exclude wins over every include.
 package trigger
 
-import "github.com/rollcall-bot/rollcall/workflows"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
 
 // Event is one change of a repository.
 type Event struct {
-	Provider   string // Git|GitHub
-	Kind       string // push|pull_request
-	Repository string // owner/name for GitHub, URL or path for Git
-	Branch     string // push: the branch; pull request: the base branch
-	Tag        string
-	PullEvent  string // OPEN|UPDATED|CLOSED
-	Created    bool   // the branch is new
-	Deleted    bool
+	Provider   string   // Git|GitHub
+	Kind       string   // push|pull_request
+	Repository string   // GitHub: owner/name; Git: URL or path
+	Branch     string   // push: the branch, empty for a tag; pull request: the base branch
+	Tag        string   // push of a tag
+	PullEvent  string   // OPEN|UPDATED|CLOSED; anything else starts nothing
+	Created    bool     // the branch is new
+	Deleted    bool     // the branch or tag is gone
 	Files      []string // changed files; nil: unknown
 }
 
-// Match says whether the event starts the pipeline, and through which source
-// action. Why is a sentence, for "pipeline: reason".
+// Match says whether the event starts the pipeline, and which source action it
+// concerns: the first one that it starts. Why is half a sentence for either
+// answer, to be read after "webshop: ".
 func Match(p *workflows.Pipeline, e Event) (sourceAction string, ok bool, why string) {
-	return "", false, ""
+	var reasons []string
+	for _, a := range sources(p) {
+		if !reads(a, e) {
+			continue
+		}
+		ok, why := starts(p, a, e)
+		if ok {
+			return a.Name, true, why
+		}
+		if !slices.Contains(reasons, why) {
+			reasons = append(reasons, why)
+		}
+	}
+	if reasons == nil {
+		return "", false, "no source action reads " + e.Repository
+	}
+	return "", false, strings.Join(reasons, "; ")
 }
 
-// Follows says whether a source action of the pipeline reads the event's repository.
-func Follows(p *workflows.Pipeline, e Event) bool { return false }
+// Follows says whether any source action reads the event's repository, whether
+// or not the event starts the pipeline.
+func Follows(p *workflows.Pipeline, e Event) bool {
+	return slices.ContainsFunc(sources(p), func(a *workflows.Action) bool { return reads(a, e) })
+}
+
+func sources(p *workflows.Pipeline) (actions []*workflows.Action) {
+	if len(p.Stages) == 0 {
+		return nil
+	}
+	for i, a := range p.Stages[0].Actions {
+		if a.IsSource() {
+			actions = append(actions, &p.Stages[0].Actions[i])
+		}
+	}
+	return actions
+}
+
+// reads says whether the source action's repository is the event's.
+func reads(a *workflows.Action, e Event) bool {
+	if e.Repository == "" {
+		return false
+	}
+	switch a.ActionType.Provider {
+	case "GitHub", "CodeStarSourceConnection":
+		return e.Provider == "GitHub" && strings.EqualFold(bare(a.Configuration["FullRepositoryId"]), bare(e.Repository))
+	case "Git":
+		return e.Provider == "Git" && bare(a.Configuration["Repository"]) == bare(e.Repository)
+	}
+	return false
+}
+
+// bare is a repository's name without what may be written or left out.
+func bare(repository string) string {
+	return strings.TrimRight(strings.TrimSuffix(strings.TrimRight(repository, "/"), ".git"), "/")
+}
+
+// starts judges an event of the repository that the source action reads.
+func starts(p *workflows.Pipeline, a *workflows.Action, e Event) (bool, string) {
+	if e.Deleted {
+		return false, what(e) + " was deleted"
+	}
+	if e.Kind == "pull_request" && !slices.Contains([]string{"OPEN", "UPDATED", "CLOSED"}, e.PullEvent) {
+		return false, "only opening, updating and closing a pull request count"
+	}
+	for _, t := range p.Triggers {
+		if t.Git == nil || t.Git.SourceActionName != a.Name {
+			continue
+		}
+		if len(t.Git.Push)+len(t.Git.PullRequest) > 0 {
+			return filtered(t.Git, e)
+		}
+		return follows(a, e) // an entry without filters: the branch itself
+	}
+	for _, key := range []string{"DetectChanges", "PollForSourceChanges"} {
+		if strings.EqualFold(a.Configuration[key], "false") {
+			return false, fmt.Sprintf("%s does not detect changes (%s is false)", a.Name, key)
+		}
+	}
+	return follows(a, e)
+}
+
+// follows is the default change detection.
+func follows(a *workflows.Action, e Event) (bool, string) {
+	branch := a.Configuration["BranchName"]
+	if e.Kind != "push" || e.Tag != "" {
+		return false, fmt.Sprintf("%s starts on pushes to %s only, this is %s", a.Name, branch, what(e))
+	}
+	if e.Branch != branch {
+		return false, fmt.Sprintf("%s follows %s, this is %s", a.Name, branch, what(e))
+	}
+	return true, "push to " + branch
+}
+
+// filtered judges by the entries of a trigger; one that matches is enough.
+func filtered(g *workflows.GitConfiguration, e Event) (bool, string) {
+	filters, match := g.Push, pushed
+	if e.Kind == "pull_request" {
+		filters, match = g.PullRequest, pulled
+	}
+	if len(filters) == 0 {
+		return false, fmt.Sprintf("the trigger of %s has no filter for %s", g.SourceActionName, what(e))
+	}
+	var faults []string
+	for _, f := range filters {
+		fault := match(f, e)
+		if fault == "" {
+			return true, what(e)
+		}
+		if !slices.Contains(faults, fault) {
+			faults = append(faults, fault)
+		}
+	}
+	return false, strings.Join(faults, ", ")
+}
+
+// pushed returns why the filter does not match a push, or nothing. A push is
+// of a branch or of a tag, so a filter for the one never matches the other.
+func pushed(f workflows.GitFilter, e Event) (fault string) {
+	switch {
+	case e.Tag != "" && (f.Branches != nil || f.FilePaths != nil):
+		return "the filter is for branches, this is tag " + e.Tag
+	case e.Tag != "" && !f.Tags.Match(e.Tag):
+		return "tag " + e.Tag + " does not match"
+	case e.Tag != "":
+		return ""
+	case f.Tags != nil:
+		return "the filter is for tags, this is branch " + e.Branch
+	}
+	return branched(f, e)
+}
+
+// pulled returns why the filter does not match a pull request, or nothing. The
+// branch is the one that it is to be merged into.
+func pulled(f workflows.GitFilter, e Event) (fault string) {
+	if len(f.Events) > 0 && !slices.Contains(f.Events, e.PullEvent) {
+		return "the filter is for " + strings.Join(f.Events, ", ") + ", this is " + e.PullEvent
+	}
+	if f.Tags != nil {
+		return "the filter is for tags, this is a pull request"
+	}
+	return branched(f, e)
+}
+
+// branched judges branch and files. Without a list of files, which the first
+// push of a branch never has, a filter for files matches nothing.
+func branched(f workflows.GitFilter, e Event) (fault string) {
+	switch {
+	case !f.Branches.Match(e.Branch):
+		return "branch " + e.Branch + " does not match"
+	case f.FilePaths == nil:
+		return ""
+	case e.Kind == "push" && e.Created:
+		return "the first push of a branch has no changed files to compare"
+	case e.Files == nil:
+		return "the changed files are not known"
+	case !f.FilePaths.Match(e.Files...):
+		return fmt.Sprintf("none of %s matches", count(len(e.Files), "changed file"))
+	}
+	return ""
+}
+
+// what names the event: "push to main", "tag v1", "pull request to main".
+func what(e Event) string {
+	switch {
+	case e.Kind == "pull_request":
+		return "pull request to " + e.Branch
+	case e.Tag != "":
+		return "tag " + e.Tag
+	case e.Deleted:
+		return "branch " + e.Branch
+	}
+	return "push to " + e.Branch
+}
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
