@@ -1,0 +1,143 @@
+package card
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// line makes text from outside safe inside one line of a plain_text object, at
+// most n characters: no line breaks, nothing that turns the direction of writing.
+func line(s string, n int) string {
+	s = strings.Join(strings.Fields(clean(s)), " ")
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	r := []rune(s)
+	return strings.TrimSpace(string(r[:n-1])) + "…"
+}
+
+// esc makes text from outside safe inside one line of mrkdwn, at most n
+// characters before the escaping.
+func esc(s string, n int) string { return escape(line(s, n)) }
+
+// prose is esc for text that may have several lines.
+func prose(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(clean(s)), "\n")
+	text := strings.Join(lines, "\n")
+	if r := []rune(text); len(r) > n {
+		text = string(r[:n-1]) + "…"
+	}
+	return escape(text)
+}
+
+func escape(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+}
+
+// clean drops control characters except line breaks, and the marks that turn
+// the direction of writing.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == utf8.RuneError:
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// link is text that leads to an address from outside; only the text when the
+// address is none that a browser should open.
+func link(address, text string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(address) > 1000 {
+		return text
+	}
+	safe := strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20").Replace(clean(address))
+	return "<" + safe + "|" + strings.ReplaceAll(text, "|", "¦") + ">"
+}
+
+// code is a word set in the fixed font; backticks would end it early.
+func code(s string, n int) string {
+	return "`" + strings.ReplaceAll(esc(s, n), "`", "'") + "`"
+}
+
+// moment is a point in time in the reader's own time zone.
+func moment(t time.Time) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), stamp(t))
+}
+
+// stamp is a point in time where Slack has no dates: plain_text.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// lasted is a duration as people say it, to two units.
+func lasted(d time.Duration) string {
+	d = d.Round(time.Second)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", max(d/time.Second, 0))
+	case d < time.Hour:
+		return strings.TrimSuffix(fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second), " 0 s")
+	case d < 24*time.Hour:
+		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute), " 0 min")
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour), " 0 h")
+}
+
+// name is how a principal is called in a card.
+func name(p workflows.Principal) string {
+	switch {
+	case p.Name != "":
+		return esc(p.Name, 60)
+	case p.Email != "":
+		return esc(p.Email, 60)
+	case p.ID != "":
+		return esc(p.ID, 60)
+	}
+	return "somebody"
+}
+
+// because appends a reason that somebody gave.
+func because(text, reason string) string {
+	if strings.TrimSpace(reason) == "" {
+		return text
+	}
+	return text + ": " + esc(reason, 300)
+}
+
+// join puts the parts that are not empty side by side.
+func join(parts ...string) string {
+	var some []string
+	for _, p := range parts {
+		if p != "" {
+			some = append(some, p)
+		}
+	}
+	return strings.Join(some, " · ")
+}
+
+// sentence begins with a capital letter.
+func sentence(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[size:]
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

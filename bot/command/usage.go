@@ -1,0 +1,122 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// Usage teaches one sub-command.
+type Usage struct {
+	Name Name
+	Args string // "P STAGE [reason]"
+	Does string // one phrase
+	// Right is the verb a person must be allowed for it to be of use; empty: everybody's.
+	Right workflows.Verb
+}
+
+// Line is how the sub-command is written, without the slash command before it.
+func (u Usage) Line() string { return strings.TrimSpace(string(u.Name) + " " + u.Args) }
+
+// All lists the sub-commands in the order in which help shows them. P stands
+// for a pipeline, E for an execution.
+func All() []Usage {
+	return []Usage{
+		{Overview, "", "what waits for you and how the pipelines stand", ""},
+		{Pipelines, "", "every pipeline you may see", workflows.View},
+		{Status, "[P|E]", "a pipeline stage by stage, or one execution", workflows.View},
+		{Executions, "P", "the newest executions of a pipeline", workflows.View},
+		{Start, "P [VAR=VALUE] [ACTION=REV]", "start an execution", workflows.Start},
+		{Approve, "E [ACTION] [comment]", "let an execution through its gate", workflows.Approve},
+		{Reject, "E [reason]", "refuse it; without a reason a form asks for one", workflows.Approve},
+		{Rollback, "[P [STAGE [E]]] [reason]", "return a stage to what worked; a form asks for what is missing", workflows.RollBack},
+		{Retry, "E [all]", "take a failed execution up again: its failed actions, or all of the stage", workflows.Retry},
+		{Stop, "E [abandon] [reason]", "stop it after its running actions, or abandon them", workflows.StopIt},
+		{Disable, "P STAGE [reason]", "let nothing more into a stage", workflows.Disable},
+		{Enable, "P STAGE [only E]", "open it again, or for one execution", workflows.Enable},
+		{Override, "E STAGE reason", "go on in spite of a condition", workflows.Override},
+		{Resolve, "E ACTION succeeded|failed|again", "say what became of an action that nobody can know about", workflows.Resolve},
+		{Logs, "E [ACTION]", "the last lines of its log", workflows.Logs},
+		{Who, "P [STAGE] | E", "who may do what there", workflows.View},
+		{Console, "", "the address of the console", ""},
+		{Link, "", "how rollcall knows who you are", ""},
+		{Help, "", "this list", ""},
+	}
+}
+
+func usage(name Name) (Usage, bool) {
+	for _, u := range All() {
+		if u.Name == name {
+			return u, true
+		}
+	}
+	return Usage{}, false
+}
+
+// unknown is the answer to a verb that does not exist.
+func unknown(verb string) *workflows.Problem {
+	p := &workflows.Problem{Code: workflows.CodeValidation, Message: "there is no command “" + verb + "”", Hint: "help lists what there is"}
+	if near := nearest(strings.ToLower(verb)); near != "" {
+		p.Hint = "did you mean " + string(near) + "? help lists what there is"
+	}
+	return p
+}
+
+// nearest is the sub-command that somebody most likely meant; empty: no idea.
+func nearest(verb string) Name {
+	switch verb {
+	case "deploy", "run", "release", "trigger":
+		return Start
+	case "undo", "revert", "roll", "back":
+		return Rollback
+	case "ok", "accept", "yes":
+		return Approve
+	case "deny", "decline", "no":
+		return Reject
+	case "cancel", "abort", "kill":
+		return Stop
+	case "lock", "freeze":
+		return Disable
+	case "unlock", "open":
+		return Enable
+	case "list", "ls":
+		return Pipelines
+	case "history":
+		return Executions
+	case "web":
+		return Console
+	}
+	best, least := Overview, 3
+	for _, u := range All() {
+		if u.Name == Overview {
+			continue
+		}
+		if d := distance(verb, string(u.Name)); d < least && d < len(u.Name)-1 {
+			best, least = u.Name, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to add, drop or change between a and b. Of very
+// long words only the beginning counts: they are near nothing.
+func distance(a, b string) int {
+	a = a[:min(len(a), 32)]
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
