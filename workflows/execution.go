@@ -159,6 +159,7 @@ type Stop struct {
 	Reason  string    `json:"reason,omitempty"`
 	By      Principal `json:"by"`
 	At      time.Time `json:"at"`
+	Cancel  bool      `json:"cancel,omitempty"` // an edit of the stages asked for it: it ends Cancelled, not Stopped
 }
 
 // StageExecution is an execution in one stage.
@@ -167,6 +168,7 @@ type StageExecution struct {
 	Status  Status            `json:"status"`
 	Since   *time.Time        `json:"since,omitempty"` // entered, or took its last status
 	Attempt int               `json:"attempt,omitempty"`
+	Digest  string            `json:"digest,omitempty"` // Stage.Digest of what was entered: says later whether the stage has changed since
 	Actions []ActionExecution `json:"actions"`
 }
 
@@ -220,7 +222,8 @@ type Approval struct {
 	Missing   []string  `json:"missing"` // in words: "1 more approval", "1 of group:security"
 	OpenedAt  time.Time `json:"openedAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
-	Closed    string    `json:"closed,omitempty"` // empty while open: approved|rejected|expired|withdrawn
+	Reminded  []string  `json:"reminded,omitempty"` // reminders that were due already, "50%"
+	Closed    string    `json:"closed,omitempty"`   // empty while open: approved|rejected|expired|withdrawn
 }
 
 // Approvals counts the answers "approve".

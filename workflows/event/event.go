@@ -51,12 +51,17 @@ const (
 	ActionInDoubt    Kind = "actionInDoubt"    // Reason
 	ActionResolved   Kind = "actionResolved"   // Text: succeeded|failed|again
 	ActionSkipped    Kind = "actionSkipped"    // an approval inside a rollback that needs none
-	OrphanConfirmed  Kind = "orphanConfirmed"  // Text: task ID whose cancel was confirmed after the action had ended
+	OrphanConfirmed  Kind = "orphanConfirmed"  // Text: task ID whose cancel was confirmed after the action had ended; Started: as in executionNoted
+	OrphanLeft       Kind = "orphanLeft"       // Text: task ID; Reason: it cannot be cancelled, and stays named on the execution
 
-	GateOpened   Kind = "gateOpened"   // Gate
-	GateVoted    Kind = "gateVoted"    // Vote
-	GateClosed   Kind = "gateClosed"   // Text: approved|rejected|expired|withdrawn; Reason
-	GateReminded Kind = "gateReminded" // Text: which reminder
+	GateOpened Kind = "gateOpened" // Gate
+	GateVoted  Kind = "gateVoted"  // Vote
+	// GateVoteDropped: Vote, Reason. An earlier voter no longer matches what the
+	// gate asks for, so the vote counts no more. (GateVoted for somebody who has
+	// voted before replaces that vote: the same answer, with the facts as they are now.)
+	GateVoteDropped Kind = "gateVoteDropped"
+	GateClosed      Kind = "gateClosed"   // Text: approved|rejected|expired|withdrawn; Reason
+	GateReminded    Kind = "gateReminded" // Text: which reminder
 
 	TransitionDisabled Kind = "transitionDisabled" // Transition
 	TransitionEnabled  Kind = "transitionEnabled"  // Transition
@@ -92,6 +97,10 @@ type Event struct {
 	Planned    *workflows.PlannedReturn `json:"planned,omitempty"`
 	Note       *workflows.Note          `json:"note,omitempty"`
 	Refused    *Refused                 `json:"refused,omitempty"`
+
+	// Under is the definition of the execution's version, when that had left
+	// the state: beside Started of a rollback and Resumed.
+	Under *workflows.Pipeline `json:"under,omitempty"`
 }
 
 // Defined is a new version of a definition.
