@@ -1,0 +1,233 @@
+package card
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// Pipelines lists pipelines, a line each. title is what stands above.
+func Pipelines(title string, all []workflows.PipelineView, url string) Message {
+	l := messageLayout()
+	l.lines("*" + esc(title, 100) + "*")
+	if len(all) == 0 {
+		l.lines("There is no pipeline that you may see.")
+	}
+	for i := range all {
+		l.lines(pipelineLine(&all[i]))
+	}
+	return Message{Text: esc(title, 100), Blocks: l.done(consoleRoot(url))}
+}
+
+func consoleRoot(url string) string {
+	if url == "" {
+		return ""
+	}
+	return link(url, "the console")
+}
+
+// pipelineLine is a pipeline with its stages side by side.
+func pipelineLine(p *workflows.PipelineView) string {
+	var stages []string
+	for i := range p.Stages {
+		if i == 12 {
+			stages = append(stages, fmt.Sprintf("%d more", len(p.Stages)-i))
+			break
+		}
+		s := &p.Stages[i]
+		text := "▫️ " + esc(s.Name, 40)
+		if s.LatestExecution != nil {
+			st := ofStatus(s.LatestExecution.Status)
+			text = st.icon + " " + esc(s.Name, 40) + fmt.Sprintf(" #%d %s", s.LatestExecution.Number, st.word)
+		}
+		if !s.Transition.Enabled {
+			text += " 🔒 closed"
+		}
+		stages = append(stages, text)
+	}
+	return "*" + v0(p.Name) + "*: " + strings.Join(stages, " → ")
+}
+
+// Overview is what waits for somebody, and how the pipelines stand.
+func Overview(waiting []workflows.OpenApproval, all []workflows.PipelineView, url string) Message {
+	l := messageLayout()
+	overview(l, waiting, all, nil)
+	return Message{Text: fmt.Sprintf("%s for approval, %s", count(len(waiting), "waits", "wait"), count(len(all), "pipeline", "pipelines")), Blocks: l.done(consoleRoot(url))}
+}
+
+// Home is a person's App Home: what waits for them, what is open, the
+// pipelines. open are sentences about settings that are open.
+func Home(waiting []workflows.OpenApproval, all []workflows.PipelineView, open []string, url string) slack.ModalViewRequest {
+	l := &layout{most: maxHome}
+	overview(l, waiting, all, open)
+	return slack.ModalViewRequest{Type: slack.VTHomeTab, CallbackID: "home", Blocks: slack.Blocks{BlockSet: l.done(consoleRoot(url))}}
+}
+
+// HomeRefused is the App Home of somebody who has no rights here.
+func HomeRefused(why string) slack.ModalViewRequest {
+	return slack.ModalViewRequest{Type: slack.VTHomeTab, CallbackID: "home", Blocks: slack.Blocks{BlockSet: Say(why).Blocks}}
+}
+
+func overview(l *layout, waiting []workflows.OpenApproval, all []workflows.PipelineView, open []string) {
+	if len(open) > 0 {
+		l.header("⚠️ Open settings")
+		for _, s := range open {
+			l.lines("• " + esc(s, 300))
+		}
+	}
+	l.header("✋ Waiting for you")
+	if len(waiting) == 0 {
+		l.lines("Nothing waits for your answer.")
+	}
+	r := newRow()
+	for i := range waiting {
+		w := &waiting[i]
+		ref := fmt.Sprintf("%s#%d", w.Pipeline, w.Number)
+		if i == 10 {
+			l.lines(fmt.Sprintf("… and %d more", len(waiting)-i))
+			break
+		}
+		v := View{Execution: workflows.Execution{ID: w.Execution, Number: w.Number, Pipeline: w.Pipeline, SourceRevisions: w.SourceRevisions, Trigger: w.StartedBy}}
+		a := Asking{View: v, Stage: w.Stage, Action: w.Action, Approval: w.Approval}
+		l.lines("*"+v0(ref)+"* in *"+v0(w.Stage)+"* · "+a.standing(), strings.Join(revisions(&v.Execution, 1), ""))
+		about := Subject{Pipeline: w.Pipeline, Stage: w.Stage, Action: w.Action, Execution: w.Execution, Gate: w.Approval.Token}
+		r.primary = true // several Approves side by side: none stands out
+		v.answer(r, workflows.Approve, about)
+		v.answer(r, workflows.Reject, about)
+		l.buttons(r.buttons...)
+		r.buttons = nil
+	}
+	l.header("Pipelines")
+	if len(all) == 0 {
+		l.lines("There is no pipeline that you may see.")
+	}
+	for i := range all {
+		l.lines(pipelineLine(&all[i]))
+	}
+}
+
+// Status is a pipeline stage by stage, with what the viewer may do there.
+func Status(p workflows.PipelineView, url string) Message {
+	head := fmt.Sprintf("%s, version %d", p.Name, p.Version)
+	l := messageLayout()
+	l.header(head)
+	r := newRow()
+	if offered(&p, workflows.Start) {
+		r.add(ActStart, "Start", Subject{Pipeline: p.Name}, slack.StyleDefault, ask("Start "+p.Name+"?", "A new execution of "+line(p.Name, 100)+" begins with the newest sources.", "Start"))
+	}
+	v := View{Pipeline: p, Execution: workflows.Execution{Pipeline: p.Name}}
+	for i := range p.Stages {
+		for _, o := range p.Stages[i].Offers {
+			if o.Verb != workflows.RollBack && o.Verb != workflows.Enable {
+				continue
+			}
+			if o.Stage == "" {
+				o.Stage = p.Stages[i].Name
+			}
+			v.offer(r, o)
+		}
+	}
+	l.buttons(r.buttons...)
+	for i := range p.Stages {
+		l.lines(v.stageStatus(&p.Stages[i])...)
+	}
+	text := join("mode "+string(p.ExecutionMode), esc(p.File, 150))
+	if p.Archived {
+		text = join("archived", text)
+	}
+	l.context(join(text, consoleRoot(url)))
+	return Message{Text: esc(head, 200), Blocks: l.done(consoleRoot(url))}
+}
+
+func offered(p *workflows.PipelineView, verb workflows.Verb) bool {
+	for _, s := range p.Stages {
+		for _, o := range s.Offers {
+			if o.Verb == verb {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// stageStatus is a stage as it stands now, in one line or a few.
+func (v *View) stageStatus(s *workflows.StageView) []string {
+	text := "▫️ *" + v0(s.Name) + "* nothing yet"
+	if s.LatestExecution != nil {
+		st := ofStatus(s.LatestExecution.Status)
+		text = fmt.Sprintf("%s *%s* #%d %s", st.icon, v0(s.Name), s.LatestExecution.Number, st.word)
+	}
+	if r := s.Running; r != nil {
+		text = join(text, fmt.Sprintf("runs #%d since %s", r.Number, moment(r.Since)))
+		if !r.Certain {
+			text += ", ⚠️ uncertain"
+		}
+	}
+	lines := []string{text}
+	if !s.Transition.Enabled {
+		lines = append(lines, "        🔒 "+closedDoor(s))
+	}
+	if n := len(s.Inbound); n > 0 {
+		lines = append(lines, "        🚪 "+count(n, "execution waits", "executions wait")+" before it "+strings.Join(v.numbers(s.Inbound), ", "))
+	}
+	if p := s.Planned; p != nil {
+		lines = append(lines, because("        ↩️ goes back to "+v.number(p.Target)+" when it is free, by "+name(p.By), p.Reason))
+	}
+	return lines
+}
+
+func (v *View) numbers(ids []string) []string {
+	var some []string
+	for _, id := range ids {
+		if n := v.number(id); n != "" {
+			some = append(some, n)
+		}
+	}
+	return some
+}
+
+// Executions lists a pipeline's executions, newest first.
+func Executions(pipeline string, all []workflows.Execution, url string) Message {
+	head := "Executions of " + pipeline
+	l := messageLayout()
+	l.header(head)
+	if len(all) == 0 {
+		l.lines("There is none yet.")
+	}
+	for i := range all {
+		e := &all[i]
+		s := headline(e)
+		ref := link(Link(url, e.ID), fmt.Sprintf("#%d", e.Number))
+		l.lines(join(s.icon+" *"+ref+"* "+esc(s.word, 80), moment(e.StartedAt), esc(summary(e.SourceRevisions), 80), "by "+name(e.Trigger.By)))
+	}
+	return Message{Text: esc(head, 150), Blocks: l.done(consoleRoot(url))}
+}
+
+// HelpLine teaches one sub-command.
+type HelpLine struct {
+	Name, Usage, Does string
+	Possible          bool // the reader has the right somewhere
+}
+
+// Help lists the sub-commands by what is possible: first those that may help
+// the reader, then, in one line, those that need a right the reader has nowhere.
+func Help(slash string, all []HelpLine) Message {
+	l := messageLayout()
+	l.header("What you can say")
+	var not []string
+	for _, u := range all {
+		if !u.Possible {
+			not = append(not, u.Name)
+			continue
+		}
+		l.lines(code(strings.TrimSpace(slash+" "+u.Usage), 120) + " " + u.Does)
+	}
+	l.lines("P is a pipeline; E is an execution: " + code("webshop#42", 20) + ", its ID, or the end of its ID")
+	if len(not) > 0 {
+		l.context("Not among your rights: " + strings.Join(not, ", ") + ". " + code(slash+" who P", 60) + " says who has them")
+	}
+	return Message{Text: "What you can say to " + esc(slash, 40), Blocks: l.done("")}
+}
