@@ -1,0 +1,264 @@
+package jira
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/andygrunwald/go-jira"
+
+	"github.com/rollcall-bot/rollcall/integrations/wire"
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// client makes the few calls that tickets need, over REST version 2, whose
+// texts are plain on Cloud and on servers alike. The library builds requests
+// and creates issues; answers are read here, because the library drops what
+// Jira says about a refusal.
+type client struct {
+	jira *jira.Client
+	base string // without a slash at its end
+}
+
+func newClient(base, user, token string, transport http.RoundTripper) (*client, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.url",
+			Message: fmt.Sprintf("jira.url %q is not an address", wire.Address(base)), Hint: "use https://NAME.atlassian.net, without a user part"}
+	}
+	if token == "" {
+		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.token", Message: "jira.token is empty", Hint: "make an API token for the bot's account"}
+	}
+	paced := wire.Transport(transport, wire.Pacing{Timeout: 20 * time.Second, PerSecond: 5, Burst: 10})
+	var auth http.RoundTripper = &jira.BasicAuthTransport{Username: user, Password: token, Transport: paced}
+	if user == "" {
+		auth = &jira.PATAuthTransport{Token: token, Transport: paced}
+	}
+	hc := &http.Client{Transport: auth, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c, err := jira.NewClient(hc, strings.TrimSuffix(base, "/")+"/")
+	if err != nil {
+		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.url", Message: "jira.url cannot be used"}
+	}
+	return &client{jira: c, base: strings.TrimSuffix(base, "/")}, nil
+}
+
+// refusal is an answer that is not a success, with what Jira says about it.
+type refusal struct {
+	status int
+	says   string // may be empty
+}
+
+// Error is the status and Jira's words.
+func (r *refusal) Error() string {
+	if r.says == "" {
+		return fmt.Sprintf("Jira answers %d %s", r.status, http.StatusText(r.status))
+	}
+	return fmt.Sprintf("Jira answers %d: %s", r.status, r.says)
+}
+
+// passing says whether an error may pass by itself. No answer at all counts.
+func passing(err error) bool {
+	var own *internal
+	if errors.As(err, &own) {
+		return false
+	}
+	var r *refusal
+	if errors.As(err, &r) {
+		return wire.Passing(r.status)
+	}
+	return true
+}
+
+// answered is the status of Jira's refusal; 0: it was none.
+func answered(err error) int {
+	var r *refusal
+	if errors.As(err, &r) {
+		return r.status
+	}
+	return 0
+}
+
+// judge turns the library's error into a refusal, reading the body that the library leaves unread.
+func judge(resp *jira.Response, err error) error {
+	if resp == nil || resp.Response == nil || resp.StatusCode < 300 {
+		return wire.Scrub(err)
+	}
+	defer resp.Body.Close()
+	r := &refusal{status: resp.StatusCode}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return r
+	}
+	var said struct {
+		Messages []string       `json:"errorMessages"`
+		Errors   map[string]any `json:"errors"`
+	}
+	if json.Unmarshal(body, &said) == nil {
+		parts := said.Messages
+		for _, field := range slices.Sorted(maps.Keys(said.Errors)) {
+			parts = append(parts, fmt.Sprintf("%s: %v", field, said.Errors[field]))
+		}
+		r.says = clip(oneLine(strings.Join(parts, "; ")), 500)
+	}
+	if r.says == "" && resp.StatusCode < 400 {
+		r.says = "it sends us to another address; check jira.url"
+	}
+	return r
+}
+
+// call makes one call; in and out are JSON, each may be nil.
+func (c *client) call(ctx context.Context, method, path string, in, out any) error {
+	req, err := c.jira.NewRequestWithContext(ctx, method, path, in)
+	if err != nil {
+		return &internal{fmt.Errorf("preparing a call to Jira: %w", wire.Scrub(err))}
+	}
+	resp, err := c.jira.Do(req, nil)
+	if err != nil {
+		return judge(resp, err)
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 8<<20)).Decode(out); err != nil {
+		return fmt.Errorf("reading Jira's answer: %w", err)
+	}
+	return nil
+}
+
+// draft is a ticket to be.
+type draft struct {
+	project, issueType, summary, description string
+	labels                                   []string
+}
+
+// create makes an issue and returns its key.
+func (c *client) create(ctx context.Context, d draft) (string, error) {
+	issue, resp, err := c.jira.Issue.CreateWithContext(ctx, &jira.Issue{Fields: &jira.IssueFields{
+		Project: jira.Project{Key: d.project}, Type: jira.IssueType{Name: d.issueType},
+		Summary: d.summary, Description: d.description, Labels: d.labels,
+	}})
+	if err != nil {
+		return "", judge(resp, err)
+	}
+	if !isKey(issue.Key) {
+		return "", errors.New("Jira answered without the new issue's key")
+	}
+	return issue.Key, nil
+}
+
+// find looks an issue up by what only it contains; empty: there is none. Cloud
+// and servers search at different addresses.
+func (c *client) find(ctx context.Context, jql string) (string, error) {
+	var found struct {
+		Issues []struct {
+			Key string `json:"key"`
+		} `json:"issues"`
+	}
+	query := "?" + url.Values{"jql": {jql}, "maxResults": {"2"}, "fields": {"summary"}}.Encode()
+	err := c.call(ctx, http.MethodGet, "rest/api/2/search/jql"+query, nil, &found)
+	switch answered(err) {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
+		err = c.call(ctx, http.MethodGet, "rest/api/2/search"+query, nil, &found)
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, i := range found.Issues {
+		if isKey(i.Key) {
+			return i.Key, nil
+		}
+	}
+	return "", nil
+}
+
+// open says whether the issue is there and not done.
+func (c *client) open(ctx context.Context, key string) (bool, error) {
+	var issue struct {
+		Fields struct {
+			Status status `json:"status"`
+		} `json:"fields"`
+	}
+	err := c.call(ctx, http.MethodGet, "rest/api/2/issue/"+key+"?fields=status", nil, &issue)
+	switch answered(err) {
+	case 0:
+	case http.StatusNotFound, http.StatusGone:
+		return false, nil
+	}
+	return !issue.Fields.Status.done(), err
+}
+
+// status is an issue's status. Its name is translated; its category's key is not.
+type status struct {
+	Name     string `json:"name"`
+	Category struct {
+		Key string `json:"key"`
+	} `json:"statusCategory"`
+}
+
+func (s status) done() bool { return s.Category.Key == "done" }
+
+// comment adds a comment. The library's own call sends empty fields that Jira has refused.
+func (c *client) comment(ctx context.Context, key, text string) error {
+	return c.call(ctx, http.MethodPost, "rest/api/2/issue/"+key+"/comment", map[string]string{"body": text}, nil)
+}
+
+// commented says whether a comment on the issue contains text.
+func (c *client) commented(ctx context.Context, key, text string) (bool, error) {
+	var list struct {
+		Comments []struct {
+			Body json.RawMessage `json:"body"`
+		} `json:"comments"`
+	}
+	if err := c.call(ctx, http.MethodGet, "rest/api/2/issue/"+key+"/comment?orderBy=-created&maxResults=50", nil, &list); err != nil {
+		return false, err
+	}
+	for _, m := range list.Comments {
+		var body string
+		if json.Unmarshal(m.Body, &body) == nil && strings.Contains(body, text) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// move takes the issue to a status, named by it or by the transition. The
+// names of the transitions there are come back when none fits.
+func (c *client) move(ctx context.Context, key, to string) (offered []string, ok bool, err error) {
+	var list struct {
+		Transitions []struct {
+			ID   string `json:"id"`
+			Name string `json:"name"`
+			To   status `json:"to"`
+		} `json:"transitions"`
+	}
+	path := "rest/api/2/issue/" + key + "/transitions"
+	if err := c.call(ctx, http.MethodGet, path, nil, &list); err != nil {
+		return nil, false, err
+	}
+	for _, t := range list.Transitions {
+		if strings.EqualFold(t.Name, to) || strings.EqualFold(t.To.Name, to) {
+			return nil, true, c.call(ctx, http.MethodPost, path, map[string]any{"transition": map[string]string{"id": t.ID}}, nil)
+		}
+		offered = append(offered, t.Name)
+	}
+	return offered, false, nil
+}
+
+// link is where people read the issue.
+func (c *client) link(key string) string { return c.base + "/browse/" + key }
+
+// isKey checks an issue key before it becomes part of an address.
+func isKey(s string) bool {
+	project, number, ok := strings.Cut(s, "-")
+	return ok && len(s) <= 64 && project != "" && number != "" &&
+		strings.Trim(project, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == "" && strings.Trim(number, "0123456789") == ""
+}

@@ -1,0 +1,153 @@
+package jira
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+// FollowerName is the follower's name, and the owner of its memos.
+const FollowerName = "jira"
+
+// noteName is the execution's note that says what became of its ticket.
+const noteName = "ticket"
+
+// Reader reads what was committed.
+type Reader interface {
+	Execution(ctx context.Context, viewer workflows.Principal, ref string) (workflows.Execution, error)
+	// Pipeline returns a version of a definition; 0: the one in force.
+	Pipeline(ctx context.Context, viewer workflows.Principal, name string, version int) (workflows.PipelineView, error)
+	// Tail returns the last lines of an attempt's log; attempt 0: the latest.
+	Tail(ctx context.Context, ref, stage, action string, attempt, lines int) ([]string, error)
+}
+
+// Submitter takes the notes that executions get.
+type Submitter interface {
+	Submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (workflows.Result, error)
+}
+
+// Notes is our map of tickets.
+type Notes interface {
+	Memo(ctx context.Context, key string) (value []byte, ok bool, err error)
+	List(ctx context.Context, prefix string) ([]work.Memo, error)
+	Note(ctx context.Context, key string, value []byte) error // durable when it returns; an empty value deletes
+}
+
+// Options is what Tickets needs.
+type Options struct {
+	URL       string // of Jira, with its path if it has one
+	User      string // the bot's e-mail address; empty: Token is a personal access token of a Jira of one's own
+	Token     string
+	Project   string // key, where the definition names none
+	IssueType string // name, where the definition names none; empty: Bug
+	PublicURL string // where an execution can be looked at: PublicURL/executions/ID; empty: no links
+	Reader    Reader
+	Submitter Submitter
+	Notes     Notes
+	Log       *slog.Logger      // nil: slog.Default()
+	Now       func() time.Time  // nil: time.Now
+	Transport http.RoundTripper // nil: http.DefaultTransport; wrapped in wire.Transport
+}
+
+// Tickets opens and keeps tickets. See the package comment.
+type Tickets struct {
+	Options
+	jira *client
+}
+
+// New checks the options; its errors are *workflows.Problem.
+func New(o Options) (*Tickets, error) {
+	c, err := newClient(o.URL, o.User, o.Token, o.Transport)
+	if err != nil {
+		return nil, err
+	}
+	if o.Project == "" {
+		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.project",
+			Message: "jira.project is empty, so failures of pipelines that name none have nowhere to go", Hint: "give the key of a project, such as OPS"}
+	}
+	if o.IssueType == "" {
+		o.IssueType = "Bug"
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
+	return &Tickets{Options: o, jira: c}, nil
+}
+
+// Name is the follower's name.
+func (t *Tickets) Name() string { return FollowerName }
+
+// Follow opens tickets for the batch's failures and tells open tickets of
+// successes. An error means that Jira was away; the executions concerned say
+// so until a later call succeeds.
+func (t *Tickets) Follow(ctx context.Context, b event.Batch) error {
+	var away error
+	for _, j := range jobs(b) {
+		if away != nil && j.kind != failed {
+			continue
+		}
+		e, err := t.Reader.Execution(ctx, workflows.EnginePrincipal(), j.execution)
+		if gone(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading execution %s: %w", j.execution, err)
+		}
+		j.e = &e
+		switch {
+		case j.kind == recovered:
+			err = t.recover(ctx, j)
+		case !j.locate():
+			t.Log.Warn("a failed execution gets no ticket: nothing says which stage failed", "execution", e.Ref())
+			continue
+		default:
+			err = t.fail(ctx, j, away)
+		}
+		if err != nil && (!passing(err) || ctx.Err() != nil) {
+			return err
+		}
+		if err != nil && away == nil {
+			away = err
+		}
+	}
+	return away
+}
+
+// say puts a note on the job's execution unless it is there already.
+func (t *Tickets) say(ctx context.Context, j *job, state, text, url string) error {
+	n := workflows.Note{Name: noteName, State: state, Text: text, URL: url}
+	for _, old := range j.e.Notes {
+		if old == n {
+			return nil
+		}
+	}
+	in := workflows.Intent{Verb: workflows.Annotate, Pipeline: j.e.Pipeline, Execution: j.e.ID, Note: &n}
+	if _, err := t.Submitter.Submit(ctx, in, workflows.EnginePrincipal()); err != nil && !gone(err) {
+		return &internal{fmt.Errorf("noting the ticket on %s: %w", j.e.Ref(), err)}
+	}
+	return nil
+}
+
+// internal is trouble on our own side, which is not Jira being away.
+type internal struct{ error }
+
+// Unwrap is the cause.
+func (i *internal) Unwrap() error { return i.error }
+
+// gone says whether an error means that there is no such thing any more.
+func gone(err error) bool {
+	var p *workflows.Problem
+	return errors.As(err, &p) && (p.Code == workflows.CodeExecutionNotFound || p.Code == workflows.CodePipelineNotFound)
+}
