@@ -1,0 +1,6 @@
+.PHONY: build test check quick fmt
+build: ; CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o rollcall ./cmd/rollcall
+test:  ; go test ./...
+check: ; .ci/run
+quick: ; .ci/run quick
+fmt:   ; gofmt -w .

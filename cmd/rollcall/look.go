@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/client"
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// show prints v for machines, or calls the table for people.
+func (s *service) show(o *output, v any, err error, table func(client.Printer)) error {
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return printJSON(o.out, v)
+	}
+	table(client.Printer{W: o.out, Now: time.Now()})
+	return nil
+}
+
+// looksLikeExecution tells webshop#42 and IDs from the name of a pipeline.
+func looksLikeExecution(s string) bool { return strings.Contains(s, "#") || len(s) == 36 }
+
+type statusCmd struct {
+	service
+	What string `arg:"" optional:"" help:"A pipeline or an execution."`
+}
+
+// Run shows how things stand.
+func (c *statusCmd) Run(ctx context.Context, o *output) error {
+	cl := c.client()
+	if c.What == "" {
+		all, err := cl.Pipelines(ctx)
+		return c.show(o, all, err, func(p client.Printer) { p.Pipelines(all) })
+	}
+	if !looksLikeExecution(c.What) {
+		v, err := cl.Pipeline(ctx, c.What)
+		var p *workflows.Problem
+		if err == nil || !errors.As(err, &p) || p.Code != workflows.CodePipelineNotFound || len(c.What) < 6 {
+			return c.show(o, v, err, func(p client.Printer) { p.Pipeline(v) })
+		}
+		if e, err := cl.Execution(ctx, c.What); err == nil {
+			return c.show(o, e, nil, func(p client.Printer) { p.Execution(&e) })
+		}
+		return err
+	}
+	e, err := cl.Execution(ctx, c.What)
+	return c.show(o, e, err, func(p client.Printer) { p.Execution(&e) })
+}
+
+type executionsCmd struct {
+	service
+	Pipeline string `arg:"" help:"The pipeline."`
+	Limit    int    `help:"How many." default:"20"`
+	Before   int    `help:"Only numbers below this one."`
+	Status   string `help:"Only this status: InProgress, Succeeded, Failed, …"`
+}
+
+// Run lists executions.
+func (c *executionsCmd) Run(ctx context.Context, o *output) error {
+	all, err := c.client().Executions(ctx, workflows.ExecutionQuery{Pipeline: c.Pipeline, Limit: c.Limit, Before: c.Before, Status: workflows.Status(c.Status)})
+	return c.show(o, all, err, func(p client.Printer) { p.Executions(all) })
+}
+
+type targetsCmd struct {
+	service
+	Pipeline string `arg:"" help:"The pipeline."`
+	Stage    string `arg:"" help:"The stage."`
+}
+
+// Run lists rollback targets.
+func (c *targetsCmd) Run(ctx context.Context, o *output) error {
+	all, err := c.client().Targets(ctx, c.Pipeline, c.Stage)
+	return c.show(o, all, err, func(p client.Printer) { p.Targets(c.Pipeline, all) })
+}
+
+type logsCmd struct {
+	service
+	Execution string `arg:"" help:"webshop#42, an ID, or the end of one."`
+	Action    string `arg:"" optional:"" help:"The action; default the one that runs, or ran last."`
+	Stage     string `help:"The stage, when two have an action of that name."`
+	Attempt   int    `help:"Which attempt; default the latest."`
+	Follow    bool   `short:"f" help:"Go on printing until the action ends."`
+}
+
+// Run prints a log.
+func (c *logsCmd) Run(ctx context.Context, o *output) error {
+	cl, offset := c.client(), int64(0)
+	for {
+		e, err := cl.Execution(ctx, c.Execution)
+		if err != nil {
+			return err
+		}
+		stage, a := c.find(&e)
+		if a == nil {
+			return &workflows.Problem{Message: e.Ref() + " has no such action that has run", Hint: "see rollcall status " + e.Ref()}
+		}
+		if offset, err = cl.Log(ctx, e.ID, stage, a.Name, c.Attempt, offset, o.out); err != nil {
+			return err
+		}
+		if !c.Follow || a.Status != workflows.StatusInProgress {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// find picks the action that is meant: by name, else the one running, else the last that ran anything.
+func (c *logsCmd) find(e *workflows.Execution) (stage string, found *workflows.ActionExecution) {
+	for i := range e.Stages {
+		for j := range e.Stages[i].Actions {
+			s, a := &e.Stages[i], &e.Stages[i].Actions[j]
+			if a.Attempt == 0 || c.Stage != "" && s.Name != c.Stage || c.Action != "" && a.Name != c.Action || c.Action == "" && a.Approval != nil {
+				continue
+			}
+			if found == nil || found.Status != workflows.StatusInProgress {
+				stage, found = s.Name, a
+			}
+		}
+	}
+	return stage, found
+}
+
+type watchCmd struct {
+	service
+	What string `arg:"" optional:"" help:"A pipeline or an execution."`
+}
+
+// errEnded stops watching an execution that has ended.
+var errEnded = errors.New("ended")
+
+// Run prints what happens from now on, and goes on after the connection was lost.
+func (c *watchCmd) Run(ctx context.Context, o *output) error {
+	cl, pipeline, execution := c.client(), c.What, ""
+	if looksLikeExecution(c.What) {
+		e, err := cl.Execution(ctx, c.What)
+		if err != nil {
+			return err
+		}
+		pipeline, execution = e.Pipeline, e.ID
+	}
+	since, after := time.Now(), ""
+	print := func(e client.FeedEvent) error {
+		if execution != "" && e.Execution != execution || execution == "" && e.At.Before(since.Add(-time.Minute)) {
+			return nil
+		}
+		if c.JSON {
+			return printJSON(o.out, e)
+		}
+		client.Printer{W: o.out, Now: time.Now()}.Event(e)
+		return nil
+	}
+	if execution == "" {
+		return c.follow(ctx, cl, pipeline, after, print)
+	}
+	return c.follow(ctx, cl, pipeline, after, func(e client.FeedEvent) error {
+		if err := print(e); err != nil {
+			return err
+		}
+		now, err := cl.Execution(ctx, execution)
+		if err == nil && now.Status.Final() && e.Execution == execution && now.UpdatedAt.Equal(e.At) {
+			return errEnded
+		}
+		return nil
+	})
+}
+
+func (c *watchCmd) follow(ctx context.Context, cl *client.Client, pipeline, after string, fn func(client.FeedEvent) error) error {
+	for {
+		next, err := cl.Watch(ctx, pipeline, after, fn)
+		var refused *workflows.Problem
+		switch {
+		case errors.Is(err, errEnded), ctx.Err() != nil:
+			return nil
+		case errors.As(err, &refused) && (after == "" || refused.Code != "Unreachable"):
+			return err
+		}
+		after = next
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
