@@ -1,0 +1,222 @@
+package workspace
+
+import (
+	"slices"
+	"strings"
+)
+
+// Kind tells people apart as Slack does.
+type Kind string
+
+// The kinds of users.
+const (
+	Member      Kind = "member"
+	Guest       Kind = "guest"
+	Bot         Kind = "bot"
+	Deactivated Kind = "deactivated"
+	Connect     Kind = "connect" // of another workspace, through Slack Connect
+)
+
+// User is somebody in the workspace.
+type User struct {
+	ID    string // made up when empty
+	Name  string // "ana"
+	Real  string // "Ana Ruiz"; Name when empty
+	Email string
+	Kind  Kind   // Member when empty
+	Team  string // the workspace's own when empty; another for Connect
+}
+
+// Channel is a place to talk.
+type Channel struct {
+	ID       string // made up when empty
+	Name     string // without "#"; empty for direct messages
+	Private  bool
+	Archived bool
+	Direct   string // the user, for a direct message with the app
+	// Members are user IDs, with the app's bot user when the app is in it. Nil
+	// means everybody, also who comes later, and the app.
+	Members []string
+}
+
+// Group is a user group: "@sre".
+type Group struct {
+	ID      string // S…; made up when empty
+	Handle  string // without "@"
+	Name    string // Handle when empty
+	Members []string
+}
+
+// room is a channel and what was said in it.
+type room struct {
+	Channel
+	messages []*Message // oldest first
+}
+
+// AddUser adds somebody, or replaces the one of that ID, and returns them with everything filled in.
+func (w *Workspace) AddUser(u User) User {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if u.ID == "" {
+		u.ID = newID("U")
+	}
+	if u.Kind == "" {
+		u.Kind = Member
+	}
+	if u.Real == "" {
+		u.Real = u.Name
+	}
+	if u.Team == "" {
+		u.Team = w.o.Team
+		if u.Kind == Connect {
+			u.Team = "T0ELSEWHERE"
+		}
+	}
+	if w.users[u.ID] == nil {
+		w.people = append(w.people, u.ID)
+	}
+	w.users[u.ID] = &u
+	w.touch()
+	return u
+}
+
+// AddChannel adds a channel, or replaces the one of that ID and keeps what was
+// said in it, and returns it with everything filled in.
+func (w *Workspace) AddChannel(c Channel) Channel {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.addChannel(c)
+}
+
+func (w *Workspace) addChannel(c Channel) Channel {
+	c.Name = strings.TrimPrefix(c.Name, "#")
+	if c.ID == "" {
+		c.ID = newID("C")
+	}
+	r := w.channels[c.ID]
+	if r == nil {
+		r = &room{}
+		w.channels[c.ID] = r
+		w.rooms = append(w.rooms, c.ID)
+	}
+	r.Channel = c
+	w.touch()
+	return c
+}
+
+// AddGroup adds a user group, or replaces the one of that ID, and returns it with everything filled in.
+func (w *Workspace) AddGroup(g Group) Group {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g.Handle = strings.TrimPrefix(g.Handle, "@")
+	if g.ID == "" {
+		g.ID = newID("S")
+	}
+	if g.Name == "" {
+		g.Name = g.Handle
+	}
+	g.Members = slices.Clone(g.Members)
+	if w.groups[g.ID] == nil {
+		w.teams = append(w.teams, g.ID)
+	}
+	w.groups[g.ID] = &g
+	w.touch()
+	return g
+}
+
+// Users lists everybody, the app's bot user first, in the order they came.
+func (w *Workspace) Users() []User {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []User
+	for _, id := range w.people {
+		all = append(all, *w.users[id])
+	}
+	return all
+}
+
+// Channels lists the channels that a user can see; all of them without a user.
+func (w *Workspace) Channels(user string) []Channel {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var seen []Channel
+	for _, id := range w.rooms {
+		if r := w.channels[id]; user == "" || w.sees(user, r) {
+			seen = append(seen, r.Channel)
+		}
+	}
+	return seen
+}
+
+// find returns the channel of that ID or name ("#x" or "x"). The caller holds mu.
+func (w *Workspace) find(channel string) *room {
+	if r := w.channels[channel]; r != nil {
+		return r
+	}
+	name := strings.TrimPrefix(channel, "#")
+	for _, id := range w.rooms {
+		if r := w.channels[id]; r.Name == name && name != "" {
+			return r
+		}
+	}
+	return nil
+}
+
+// in says whether the user is a member of the channel.
+func (w *Workspace) in(user string, r *room) bool {
+	if r.Direct != "" {
+		return user == r.Direct || user == botUser
+	}
+	return r.Members == nil || slices.Contains(r.Members, user)
+}
+
+// sees says whether the user may read the channel. People from elsewhere and
+// guests see only what they are in.
+func (w *Workspace) sees(user string, r *room) bool {
+	if w.in(user, r) {
+		return true
+	}
+	u := w.users[user]
+	return !r.Private && r.Direct == "" && u != nil && u.Kind == Member
+}
+
+// direct returns the conversation of a user with the app, and makes it at first. The caller holds mu.
+func (w *Workspace) direct(user string) *room {
+	for _, id := range w.rooms {
+		if r := w.channels[id]; r.Direct == user {
+			return r
+		}
+	}
+	c := w.addChannel(Channel{ID: newID("D"), Direct: user, Private: true})
+	return w.channels[c.ID]
+}
+
+// wire is the user as the Web API shows them.
+func (u *User) wire(email bool) reply {
+	profile := reply{"real_name": u.Real, "display_name": u.Name, "real_name_normalized": u.Real, "display_name_normalized": u.Name, "team": u.Team}
+	if email && u.Email != "" {
+		profile["email"] = u.Email
+	}
+	return reply{
+		"id": u.ID, "team_id": u.Team, "name": u.Name, "real_name": u.Real, "profile": profile,
+		"deleted": u.Kind == Deactivated, "is_bot": u.Kind == Bot, "is_restricted": u.Kind == Guest, "is_ultra_restricted": false,
+		"is_stranger": u.Kind == Connect, "is_app_user": false, "is_admin": false, "is_owner": false, "is_email_confirmed": u.Email != "",
+		"tz": "Etc/UTC", "tz_label": "UTC", "tz_offset": 0, "updated": 0,
+	}
+}
+
+// wire is the channel as the Web API shows it.
+func (w *Workspace) wire(r *room) reply {
+	if r.Direct != "" {
+		return reply{"id": r.ID, "is_im": true, "user": r.Direct, "is_archived": false, "created": 0}
+	}
+	members := len(r.Members)
+	if r.Members == nil {
+		members = len(w.people)
+	}
+	return reply{
+		"id": r.ID, "name": r.Name, "name_normalized": r.Name, "is_channel": true, "is_im": false, "is_mpim": false, "is_group": false,
+		"is_private": r.Private, "is_archived": r.Archived, "is_general": false, "is_member": w.in(botUser, r), "created": 0, "creator": botUser,
+		"num_members": members, "topic": reply{"value": ""}, "purpose": reply{"value": ""},
+	}
+}
