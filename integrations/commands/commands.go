@@ -2,14 +2,27 @@ package commands
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"os/exec"
+	"strings"
+	"syscall"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
 // Provider is the provider's name in a pipeline file.
 const Provider = "Commands"
+
+const (
+	pollAfter     = 250 * time.Millisecond
+	defaultMaxLog = 64 << 20
+	defaultGrace  = 10 * time.Second
+)
 
 // Options are what a [Runner] needs; the zero value works.
 type Options struct {
@@ -34,34 +47,217 @@ type Runner struct {
 }
 
 // New returns a runner. See [Runner.Check] for what can be wrong with a machine.
-func New(o Options) *Runner { return &Runner{o: o} }
+func New(o Options) *Runner {
+	if o.MaxLog <= 0 {
+		o.MaxLog = defaultMaxLog
+	}
+	if o.Grace <= 0 {
+		o.Grace = defaultGrace
+	}
+	if o.Secrets == nil {
+		o.Secrets = func() []string { return nil }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Runner{o: o}
+}
 
 // Check says in one sentence why commands could not run on this machine: no
 // sh, an unknown user, a service that is not root, or a folder (the parent of
 // the run folders) that the user cannot enter. nil: they can.
-func (r *Runner) Check(folder string) error { return nil }
+func (r *Runner) Check(folder string) error {
+	if _, err := shell(); err != nil {
+		return err
+	}
+	who, err := lookUp(r.o.User)
+	if err != nil {
+		return err
+	}
+	return who.reaches(folder)
+}
+
+// shell finds sh and says plainly when there is none.
+func shell() (string, error) {
+	path, err := exec.LookPath("sh")
+	if err != nil {
+		return "", errors.New("there is no sh in PATH; commands need a POSIX shell")
+	}
+	return path, nil
+}
 
 // Start lays the run folder out and hands the commands to a supervisor. It
 // returns once the supervisor has durably noted the start. Called again with
 // the same task it never runs the commands twice, except after an unknown
 // outcome of a restartable action.
 func (r *Runner) Start(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
-	return work.Outcome{}, nil
+	f := folder(w.Dir())
+	if err := f.make(); err != nil {
+		return work.Outcome{}, err
+	}
+	lock, err := f.claim(ctx)
+	if err != nil {
+		return work.Outcome{}, err
+	}
+	if lock == nil { // over or running, thanks to an earlier call
+		return r.look(t, w)
+	}
+	defer lock.Close()
+	if f.has(startedMark) {
+		if !t.Restartable {
+			return inDoubt(t), nil
+		}
+		if err := f.forgetStart(); err != nil {
+			return work.Outcome{}, err
+		}
+	}
+	if f.has(cancelMark) {
+		return r.close(t, w, ending{How: cancelled})
+	}
+	j, refusal, err := r.layOut(t, w)
+	switch {
+	case err != nil:
+		return work.Outcome{}, err
+	case refusal != nil:
+		return r.close(t, w, ending{How: notRun, Code: refusal.Code, Message: refusal.Message})
+	}
+	if err := spawn(ctx, f, lock, j); err != nil {
+		return work.Outcome{}, err
+	}
+	return r.look(t, w)
+}
+
+// close makes an ending durable that needed no supervisor; the caller holds the lock.
+func (r *Runner) close(t work.Task, w work.Workspace, e ending) (work.Outcome, error) {
+	if err := folder(w.Dir()).end(e); err != nil {
+		return work.Outcome{}, err
+	}
+	return r.outcome(t, w, e)
 }
 
 // Poll reads from the run folder how the commands stand; once they have
 // succeeded it packs the output artifacts.
 func (r *Runner) Poll(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
-	return work.Outcome{}, nil
+	return r.look(t, w)
 }
 
-// Cancel asks the supervisor to end the commands.
+// look turns the state of the run folder into an outcome. A task that is
+// looked at has been started: a folder that knows nothing of it has lost its
+// evidence, which is in doubt, not "did not run".
+func (r *Runner) look(t work.Task, w work.Workspace) (work.Outcome, error) {
+	state, e, err := folder(w.Dir()).state()
+	switch {
+	case err != nil:
+		return work.Outcome{}, err
+	case state == over:
+		return r.outcome(t, w, e)
+	case state == running, state == starting:
+		return work.Outcome{Task: t.ID, State: work.Running, Handle: t.ID, PollAfter: pollAfter}, nil
+	default:
+		return inDoubt(t), nil
+	}
+}
+
+// Cancel asks the supervisor to end the commands. It is confirmed when their
+// ending is there, or when nobody is left who could run them.
 func (r *Runner) Cancel(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
-	return work.Outcome{}, nil
+	f := folder(w.Dir())
+	if err := f.make(); err != nil {
+		return work.Outcome{}, err
+	}
+	if err := f.mark(cancelMark); err != nil {
+		return work.Outcome{}, err
+	}
+	lock, err := f.tryLock(syscall.LOCK_EX)
+	if err != nil {
+		return work.Outcome{}, err
+	}
+	if lock == nil {
+		return r.look(t, w)
+	}
+	defer lock.Close()
+	e, ended, err := f.ending()
+	switch {
+	case err != nil:
+		return work.Outcome{}, err
+	case ended:
+		return r.outcome(t, w, e)
+	case f.has(startedMark):
+		return work.Outcome{Task: t.ID, State: work.Cancelled, Summary: "the supervisor of the commands had already gone; how far they came is unknown"}, nil
+	}
+	return r.close(t, w, ending{How: cancelled})
 }
 
 // Find looks a start of unknown outcome up. ok is false when the commands
-// certainly did not start and no supervisor is left that could still start them.
+// certainly did not start and no supervisor is left that could still start
+// them. While one is about to, the answer is an error: ask again.
 func (r *Runner) Find(ctx context.Context, t work.Task, w work.Workspace) (o work.Outcome, ok bool, err error) {
-	return work.Outcome{}, false, nil
+	state, _, err := folder(w.Dir()).state()
+	switch {
+	case err != nil:
+		return work.Outcome{}, false, err
+	case state == starting:
+		return work.Outcome{}, false, fmt.Errorf("the commands of %s are just being started; ask again", t.ID)
+	case state == untouched:
+		return work.Outcome{}, false, nil
+	}
+	o, err = r.look(t, w)
+	return o, err == nil, err
 }
+
+func inDoubt(t work.Task) work.Outcome {
+	return work.Outcome{Task: t.ID, State: work.InDoubt, Error: &workflows.Reason{
+		Code:    "ActionFailed",
+		Message: "the commands were started, but what became of them is unknown: their supervisor ended without a word (killed, or the machine went down)",
+	}}
+}
+
+// outcome says what an ending means for the action.
+func (r *Runner) outcome(t work.Task, w work.Workspace, e ending) (work.Outcome, error) {
+	o := work.Outcome{Task: t.ID, State: work.Failed}
+	fail := func(code, message string) (work.Outcome, error) {
+		o.Error = &workflows.Reason{Code: code, Message: message}
+		o.Summary = lastLines(w.LogFile())
+		return o, nil
+	}
+	switch {
+	case e.How == cancelled:
+		o.State = work.Cancelled
+		return o, nil
+	case e.How == timedOut:
+		return fail("ActionTimedOut", "the commands were still running at their deadline and were ended")
+	case e.How == notRun:
+		return fail(e.Code, e.Message)
+	case e.Signal != "":
+		return fail("ActionFailed", "ended by signal: "+e.Signal)
+	case e.Status != 0:
+		return fail("ActionFailed", fmt.Sprintf("exit status %d", e.Status))
+	case e.Message != "":
+		return fail("ActionFailed", e.Message)
+	}
+	for _, out := range t.Action.OutputArtifacts {
+		a, err := w.Pack(out.Name, folder(w.Dir()).work(t), out.Files)
+		if passing(err) {
+			return work.Outcome{}, fmt.Errorf("store output artifact %q: %w", out.Name, err)
+		}
+		if err != nil {
+			return fail("ActionFailed", fmt.Sprintf("the commands succeeded, but output artifact %q could not be stored: %v", out.Name, err))
+		}
+		o.Artifacts = append(o.Artifacts, a)
+	}
+	o.State, o.Outputs = work.Succeeded, e.Outputs
+	return o, nil
+}
+
+// passing says whether an error of the disk may go away by itself.
+func passing(err error) bool {
+	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, io.ErrShortWrite} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// oneLine makes a text fit into an error.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,411 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+func TestEndings(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		lines   []string
+		state   string
+		message string
+		log     string
+	}{
+		{"lines share one shell", []string{"x=1", "cd /", `echo "$x $PWD"`}, work.Succeeded, "", "1 /\n"},
+		{"the first failing line ends it", []string{"echo one", "false", "echo two"}, work.Failed, "exit status 1", "one\n"},
+		{"the exit status is told", []string{"echo trouble >&2", "exit 3"}, work.Failed, "exit status 3", "trouble\n"},
+		{"a signal is told", []string{"kill -9 $$"}, work.Failed, "ended by signal: killed", ""},
+		{"an unknown program", []string{"no-such-program"}, work.Failed, "exit status 127", "sh: 1: no-such-program: not found\n"},
+		{"nothing on standard input", []string{"cat", "echo done"}, work.Succeeded, "", "done\n"},
+		{"no commands at all", nil, work.Failed, `action "Make" has no commands`, ""},
+		{"too many commands", []string{strings.Repeat("true;", 30_000)}, work.Failed, `the commands of action "Make" are 150000 bytes long, at most 120000 are possible; move them into a script of the repository`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk(t)
+			o := run(t, New(Options{}), task(c.lines...), d)
+			message := ""
+			if o.Error != nil {
+				message = o.Error.Message
+			}
+			if o.State != c.state || message != c.message {
+				t.Errorf("outcome %s %q, want %s %q", o.State, message, c.state, c.message)
+			}
+			if data, _ := os.ReadFile(d.LogFile()); !strings.HasSuffix(string(data), c.log) {
+				t.Errorf("log %q, want %q", data, c.log)
+			}
+		})
+	}
+}
+
+func TestSummaryIsTheEndOfTheLog(t *testing.T) {
+	o := run(t, New(Options{}), task("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done", "printf '\\033[31mred\\033[0m\\n'", "exit 3"), newDesk(t))
+	if !strings.HasPrefix(o.Summary, "line 4\n") || !strings.HasSuffix(o.Summary, "line 12\nred") {
+		t.Errorf("summary %q", o.Summary)
+	}
+}
+
+// Nothing of the service's environment reaches a command, and what a person
+// typed is never parsed as shell.
+func TestEnvironmentIsAnAllowList(t *testing.T) {
+	t.Setenv("SLACK_BOT_TOKEN", "xoxb-secret-of-the-service")
+	t.Setenv("LANG", "en_GB.UTF-8")
+	d := newDesk(t)
+	tk := task("/usr/bin/env", `echo "tag is $ROLLCALL_VALUE_1"`)
+	tk.Environment = map[string]string{"ROLLCALL_VALUE_1": "x; touch pwned", "ROLLCALL_EXECUTION": "webshop#42"}
+	if o := run(t, New(Options{}), tk, d); o.State != work.Succeeded {
+		t.Fatalf("outcome %+v", o)
+	}
+	log := logOf(t, d)
+	var names []string
+	for line := range strings.Lines(log) {
+		if name, _, ok := strings.Cut(line, "="); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	want := []string{"CODEBUILD_SRC_DIR", "HOME", "LANG", "PATH", "PWD", "ROLLCALL_EXECUTION", "ROLLCALL_VALUE_1"}
+	if diff := cmp.Diff(want, slices.DeleteFunc(names, func(n string) bool { return n == "_" || n == "SHLVL" || n == "OLDPWD" })); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(log, "tag is x; touch pwned\n") || exists(filepath.Join(d.Dir(), "work", "pwned")) {
+		t.Errorf("the value was parsed: %q", log)
+	}
+}
+
+func TestArtifactsKeepModesAndLinks(t *testing.T) {
+	d := newDesk(t)
+	src := d.shelf("srcdigest")
+	for path, text := range map[string]string{"app/run.sh": "#!/bin/sh\necho ran\n", "readme": "hello\n"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(src, path)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(src, path), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := d.shelf("otherdigest")
+	if err := os.MkdirAll(other, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(other, "tool"), []byte("tool\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tk := task("app/run.sh", `cat "$CODEBUILD_SRC_DIR_my_tools/tool" ../my-tools/tool`, "mkdir -p dist/sub", "cp app/run.sh dist/sub", "ln -s sub/run.sh dist/link", "echo no > left-out")
+	tk.Inputs = []workflows.Artifact{{Name: "app", Digest: "srcdigest"}, {Name: "my-tools", Digest: "otherdigest"}}
+	tk.Action.OutputArtifacts = []workflows.OutputArtifact{{Name: "dist", Files: []string{"dist/**"}}}
+	o := run(t, New(Options{}), tk, d)
+	if o.State != work.Succeeded || len(o.Artifacts) != 1 || o.Artifacts[0].Name != "dist" {
+		t.Fatalf("outcome %+v\n%s", o, logOf(t, d))
+	}
+	if log := logOf(t, d); log != "ran\ntool\ntool\n" {
+		t.Errorf("log %q", log)
+	}
+	dist := d.shelf(o.Artifacts[0].Digest)
+	if info, err := os.Stat(filepath.Join(dist, "dist/sub/run.sh")); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("the script lost its mode: %v %v", info, err)
+	}
+	if link, _ := os.Readlink(filepath.Join(dist, "dist/link")); link != "sub/run.sh" {
+		t.Errorf("the link is %q", link)
+	}
+	if exists(filepath.Join(dist, "left-out")) {
+		t.Error("a file that no glob names was packed")
+	}
+}
+
+func TestMissingInputIsFinal(t *testing.T) {
+	d := newDesk(t)
+	tk := task("touch ran")
+	tk.Inputs = []workflows.Artifact{{Name: "app", Digest: "gone"}}
+	o := run(t, New(Options{}), tk, d)
+	if o.State != work.Failed || o.Error.Code != "ArtifactMissing" || !strings.Contains(o.Error.Message, `"app"`) {
+		t.Errorf("outcome %+v", o)
+	}
+	if o, ok, err := New(Options{}).Find(t.Context(), tk, d); !ok || o.State != work.Failed || err != nil {
+		t.Errorf("Find: %+v %v %v", o, ok, err)
+	}
+}
+
+func TestOutputVariables(t *testing.T) {
+	big := func(n int) string { return fmt.Sprintf(`export BIG="$(head -c %d /dev/zero | tr '\0' x)"`, n) }
+	for _, c := range []struct {
+		name  string
+		lines []string
+		want  map[string]string
+		fails string
+	}{
+		{"exported", []string{"export VERSION=1.2", "OTHER=not-exported", "export UNASKED=1"}, map[string]string{"VERSION": "1.2"}, ""},
+		{"any bytes", []string{`export VERSION="a b
+c=d 'e' \"f\""`}, map[string]string{"VERSION": "a b\nc=d 'e' \"f\""}, ""},
+		{"exit in the middle", []string{"export VERSION=1", "exit 0", "export VERSION=2"}, map[string]string{"VERSION": "1"}, ""},
+		{"a trap of their own", []string{"trap 'echo bye' EXIT", "export VERSION=1"}, map[string]string{"VERSION": "1"}, ""},
+		{"no overwriting, other PATH", []string{"set -C", "PATH=/nowhere", "export VERSION=1"}, map[string]string{"VERSION": "1"}, ""},
+		{"failing is failing", []string{"export VERSION=1", "exit 7"}, nil, "exit status 7"},
+		{"at the limit", []string{big(122_880)}, map[string]string{"BIG": strings.Repeat("x", 122_880)}, ""},
+		{"beyond the limit", []string{big(122_881)}, nil, "the commands succeeded, but the output variables are 122881 bytes together; at most 122880 are allowed"},
+		{"a planted link", []string{"export VERSION=1", `trap - EXIT`, `rollcall_outputs() { :; }`, `ln -sf /etc/passwd "$HOME/.rollcall-exported"`}, nil, "the commands succeeded, but the exported variables could not be read"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk(t)
+			tk := task(c.lines...)
+			tk.Action.OutputVariables = []string{"VERSION", "OTHER", "BIG"}
+			o := run(t, New(Options{}), tk, d)
+			if c.fails != "" {
+				if o.State != work.Failed || !strings.HasPrefix(o.Error.Message, c.fails) || o.Outputs != nil {
+					t.Errorf("outcome %s %+v %v", o.State, o.Error, o.Outputs)
+				}
+				return
+			}
+			if o.State != work.Succeeded {
+				t.Fatalf("outcome %+v", o.Error)
+			}
+			if diff := cmp.Diff(c.want, o.Outputs); diff != "" {
+				t.Errorf("outputs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestStartIsIdempotent(t *testing.T) {
+	d := newDesk(t)
+	tk := task(append([]string{"echo ran >> ../ran"}, waits()...)...)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			o, err := New(Options{}).Start(t.Context(), tk, d)
+			if err != nil || o.State != work.Running {
+				t.Errorf("Start: %+v %v", o, err)
+			}
+		})
+	}
+	wg.Wait()
+	open(t, filepath.Join(d.Dir(), "work", "gate"))
+	if o := finish(t, New(Options{}), tk, d); o.State != work.Succeeded {
+		t.Errorf("outcome %+v", o)
+	}
+	if o, err := New(Options{}).Start(t.Context(), tk, d); err != nil || o.State != work.Succeeded {
+		t.Errorf("Start after the end: %+v %v", o, err)
+	}
+	if data, _ := os.ReadFile(filepath.Join(d.Dir(), "ran")); string(data) != "ran\n" {
+		t.Errorf("it ran %d times", strings.Count(string(data), "\n"))
+	}
+}
+
+func TestFind(t *testing.T) {
+	d, r := newDesk(t), New(Options{})
+	tk := task(waits()...)
+	if _, ok, err := r.Find(t.Context(), tk, d); ok || err != nil {
+		t.Errorf("before the start: ok %v, err %v", ok, err)
+	}
+	if err := folder(d.Dir()).make(); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := folder(d.Dir()).tryLock(syscall.LOCK_EX)
+	if err != nil || lock == nil {
+		t.Fatal(lock, err)
+	}
+	if _, ok, err := r.Find(t.Context(), tk, d); ok || err == nil {
+		t.Errorf("while it is being started: ok %v, err %v; want an error", ok, err)
+	}
+	lock.Close()
+	if _, err := r.Start(t.Context(), tk, d); err != nil {
+		t.Fatal(err)
+	}
+	if o, ok, err := r.Find(t.Context(), tk, d); !ok || o.State != work.Running || o.Handle == "" || err != nil {
+		t.Errorf("while it runs: %+v %v %v", o, ok, err)
+	}
+	open(t, filepath.Join(d.Dir(), "work", "gate"))
+	finish(t, r, tk, d)
+	if o, ok, err := r.Find(t.Context(), tk, d); !ok || o.State != work.Succeeded || err != nil {
+		t.Errorf("after the end: %+v %v %v", o, ok, err)
+	}
+}
+
+// A mark without an ending and without the lock is what a power cut leaves.
+func TestStartedWithoutEndingIsInDoubt(t *testing.T) {
+	d, r := newDesk(t), New(Options{})
+	tk := task("echo ran >> ../ran")
+	f := folder(d.Dir())
+	if err := errors.Join(f.make(), f.mark(startedMark)); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func() (work.Outcome, error){
+		"Start": func() (work.Outcome, error) { return r.Start(t.Context(), tk, d) },
+		"Poll":  func() (work.Outcome, error) { return r.Poll(t.Context(), tk, d) },
+		"Find": func() (work.Outcome, error) {
+			o, ok, err := r.Find(t.Context(), tk, d)
+			if !ok {
+				t.Error("Find says that it did not start")
+			}
+			return o, err
+		},
+	} {
+		if o, err := call(); err != nil || o.State != work.InDoubt {
+			t.Errorf("%s: %+v %v", name, o, err)
+		}
+	}
+	if exists(filepath.Join(d.Dir(), "ran")) {
+		t.Error("it ran again")
+	}
+	tk.Restartable = true
+	if o := run(t, r, tk, d); o.State != work.Succeeded || !exists(filepath.Join(d.Dir(), "ran")) {
+		t.Errorf("restartable: %+v", o)
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	d := newDesk(t)
+	tk := task("trap 'echo ending nicely' TERM", "sleep 1000 &", "wait || :", "exit 0")
+	tk.Deadline = time.Now().Add(300 * time.Millisecond)
+	o := run(t, New(Options{}), tk, d)
+	if o.State != work.Failed || o.Error.Code != "ActionTimedOut" {
+		t.Errorf("outcome %+v", o)
+	}
+	if log := logOf(t, d); !strings.Contains(log, "ending nicely\n") || !strings.Contains(log, "[rollcall] the deadline has come") {
+		t.Errorf("log %q", log)
+	}
+}
+
+// A cancel reaches those too who do not listen, and those who left the group.
+func TestCancelKillsEverybody(t *testing.T) {
+	d, r := newDesk(t), New(Options{Grace: 50 * time.Millisecond})
+	tk := task(
+		"trap '' TERM",
+		`sh -c 'echo $$ > child; setsid sh -c "echo \$\$ > grandchild; exec sleep 1000" & sleep 1000' &`,
+		"mkfifo gate", "cat gate")
+	if _, err := r.Start(t.Context(), tk, d); err != nil {
+		t.Fatal(err)
+	}
+	pids := []int{pidIn(t, d, "child"), pidIn(t, d, "grandchild")}
+	if o, err := r.Cancel(t.Context(), tk, d); err != nil || o.State != work.Running && o.State != work.Cancelled {
+		t.Fatalf("Cancel: %+v %v", o, err)
+	}
+	if o := finish(t, r, tk, d); o.State != work.Cancelled {
+		t.Errorf("outcome %+v", o)
+	}
+	for _, pid := range pids {
+		if alive(pid) {
+			t.Errorf("process %d lives on", pid)
+		}
+	}
+	if o, err := r.Cancel(t.Context(), tk, d); err != nil || o.State != work.Cancelled {
+		t.Errorf("a second Cancel: %+v %v", o, err)
+	}
+}
+
+func TestNothingIsLeftRunning(t *testing.T) {
+	d := newDesk(t)
+	tk := task(`setsid sh -c 'echo $$ > left; exec sleep 1000' &`, "while [ ! -s left ]; do sleep 0.01; done")
+	if o := run(t, New(Options{}), tk, d); o.State != work.Succeeded {
+		t.Fatalf("outcome %+v", o)
+	}
+	if pid := pidIn(t, d, "left"); alive(pid) {
+		t.Errorf("process %d lives on", pid)
+	}
+}
+
+func TestCancelBeforeTheStartPreventsIt(t *testing.T) {
+	d, r := newDesk(t), New(Options{})
+	tk := task("touch ../ran")
+	if o, err := r.Cancel(t.Context(), tk, d); err != nil || o.State != work.Cancelled {
+		t.Fatalf("Cancel: %+v %v", o, err)
+	}
+	if o := run(t, r, tk, d); o.State != work.Cancelled || exists(filepath.Join(d.Dir(), "ran")) {
+		t.Errorf("Start after Cancel: %+v", o)
+	}
+}
+
+func TestLogMasksAndBounds(t *testing.T) {
+	d := newDesk(t)
+	r := New(Options{MaxLog: 4000, Secrets: func() []string { return []string{"hunter2-and-more"} }})
+	o := run(t, r, task("printf hunter2-; sleep 0.1; echo and-more", "seq 100000", "echo hunter2-and-more is last", "exit 1"), d)
+	log := logOf(t, d)
+	if strings.Contains(log+o.Summary, "hunter2") {
+		t.Error("the secret is in the log")
+	}
+	if !strings.HasPrefix(log, "***\n1\n2\n") || !strings.HasSuffix(log, "99999\n100000\n*** is last\n") || !strings.Contains(log, "bytes are left out here") {
+		t.Errorf("log %.50q … %q", log, log[len(log)-200:])
+	}
+	if len(log) > 4200 {
+		t.Errorf("the log has %d bytes", len(log))
+	}
+}
+
+func TestRunAsSomebodyElse(t *testing.T) {
+	nobody, err := user.Lookup("nobody")
+	if os.Geteuid() != 0 || err != nil {
+		t.Skip("becoming somebody else needs root and a user nobody")
+	}
+	d := newDesk(t)
+	r := New(Options{User: "nobody"})
+	tk := task("id -u", "echo made > made; echo home > ~/home", "ls .. >/dev/null 2>&1 && echo sees || echo blind", "cat ../.run/lock || true", "export VERSION=1")
+	tk.Action.OutputVariables = []string{"VERSION"}
+	tk.Action.OutputArtifacts = []workflows.OutputArtifact{{Name: "all"}}
+
+	if o := run(t, r, tk, d); o.State != work.Failed || !strings.Contains(o.Error.Message, "chmod o+x") {
+		t.Errorf("in a closed folder: %+v", o)
+	}
+	d = newDesk(t)
+	for dir := filepath.Join(d.Root, "runs"); dir != os.TempDir(); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Check(filepath.Dir(d.Dir())); err != nil {
+		t.Error(err)
+	}
+	o := run(t, r, tk, d)
+	if o.State != work.Succeeded || o.Outputs["VERSION"] != "1" || len(o.Artifacts) != 1 {
+		t.Errorf("outcome %+v", o)
+	}
+	if log := logOf(t, d); !strings.HasPrefix(log, nobody.Uid+"\nblind\n") || !strings.Contains(log, "Permission denied") {
+		t.Errorf("log %q", log)
+	}
+}
+
+func TestCheckSaysWhatIsWrong(t *testing.T) {
+	if err := New(Options{User: "no-such-user"}).Check(t.TempDir()); err == nil || !strings.Contains(err.Error(), `"no-such-user"`) {
+		t.Errorf("unknown user: %v", err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if err := New(Options{}).Check(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no sh in PATH") {
+		t.Errorf("no shell: %v", err)
+	}
+	if o := run(t, New(Options{}), task("true"), newDesk(t)); o.State != work.Failed || !strings.Contains(o.Error.Message, "no sh in PATH") {
+		t.Errorf("no shell: %+v", o)
+	}
+}
+
+// pidIn waits for a file of the work folder that holds a process number.
+func pidIn(t *testing.T, d desk, name string) (pid int) {
+	t.Helper()
+	eventually(t, "the process number in "+name, func() bool {
+		data, _ := os.ReadFile(filepath.Join(d.Dir(), "work", name))
+		n, err := strconv.Atoi(strings.TrimSpace(string(data)))
+		pid = n
+		return err == nil
+	})
+	return pid
+}
+
+// alive says whether the process runs; a zombie does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(stat), ") Z ")
+}
