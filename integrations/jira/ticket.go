@@ -7,105 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
-
-// States of a ticket in our map. Without a state there is none.
-const (
-	creating = "creating" // the marker: a create may be under way, or have happened
-	opened   = "open"
-	closed   = "closed"
-)
-
-const (
-	// settleLost is how long a create of unknown outcome gets to show up in Jira's
-	// search, which lags behind; settleAway is that time after Jira said it was
-	// not available, which as good as rules the ticket out.
-	settleLost = 5 * time.Second
-	settleAway = time.Second
-
-	keepDone = 50 // jobs remembered per ticket
-)
-
-// ticket is the memo of one action's failures.
-type ticket struct {
-	State     string    `json:"state,omitempty"`
-	Issue     string    `json:"issue,omitempty"`
-	Label     string    `json:"label,omitempty"`     // only this ticket carries it
-	Plain     bool      `json:"plain,omitempty"`     // Jira refused labels: it is in the description only
-	Until     time.Time `json:"until,omitzero"`      // creating: before this, not finding it proves nothing
-	Previous  string    `json:"previous,omitempty"`  // the issue that was closed before this one
-	Number    int       `json:"number,omitempty"`    // of the newest execution that failed
-	Recovered bool      `json:"recovered,omitempty"` // a later execution succeeded, and the ticket was told
-	Doing     string    `json:"doing,omitempty"`     // the job whose write to Jira may have happened
-	Done      []done    `json:"done,omitempty"`      // newest last
-
-	key string
-}
-
-// done is a job that needs nothing more of Jira.
-type done struct {
-	Job     string `json:"job"`
-	Issue   string `json:"issue,omitempty"`
-	Refused string `json:"refused,omitempty"` // what Jira wants
-}
-
-func (r *ticket) did(id string) (done, bool) {
-	for _, d := range r.Done {
-		if d.Job == id {
-			return d, true
-		}
-	}
-	return done{}, false
-}
-
-func (r *ticket) finish(d done) {
-	r.Doing = ""
-	r.Done = append(r.Done, d)
-	if n := len(r.Done) - keepDone; n > 0 {
-		r.Done = r.Done[n:]
-	}
-}
-
-// ticketKey is the memo's key; with an empty action the prefix of a stage's.
-func ticketKey(pipeline, stage, action string) string {
-	return "ticket/" + url.PathEscape(pipeline) + "/" + url.PathEscape(stage) + "/" + url.PathEscape(action)
-}
-
-// issueKey and closedKey are the memos that let a webhook find its way: which
-// issues are ours, and which somebody has closed.
-func issueKey(issue string) string  { return "issue/" + issue }
-func closedKey(issue string) string { return "closed/" + issue }
-
-func (t *Tickets) load(ctx context.Context, key string) (*ticket, error) {
-	r := &ticket{key: key}
-	raw, ok, err := t.Notes.Memo(ctx, key)
-	if err != nil {
-		return nil, &internal{fmt.Errorf("reading what we know of %s: %w", key, err)}
-	}
-	if ok {
-		if err := json.Unmarshal(raw, r); err != nil {
-			return nil, &internal{fmt.Errorf("reading what we know of %s: %w", key, err)}
-		}
-	}
-	return r, nil
-}
-
-func (t *Tickets) save(ctx context.Context, r *ticket) error {
-	raw, err := json.Marshal(r)
-	if err == nil {
-		err = t.Notes.Note(ctx, r.key, raw)
-	}
-	if err != nil {
-		return &internal{fmt.Errorf("noting what we know of %s: %w", r.key, err)}
-	}
-	return nil
-}
 
 // fail sees to it that Jira knows of the failure, exactly once, and that the
 // execution says so. away is set when Jira was found away a moment ago.

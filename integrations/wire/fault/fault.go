@@ -6,7 +6,6 @@ package fault
 import (
 	"context"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -89,7 +88,7 @@ func (s *Switch) Wrap(h http.Handler) http.Handler {
 			return
 		}
 		if f.After {
-			h.ServeHTTP(httptest.NewRecorder(), r)
+			h.ServeHTTP(lost{}, r)
 		}
 		if f.Hang {
 			select {
@@ -108,6 +107,18 @@ func (s *Switch) Wrap(h http.Handler) http.Handler {
 		_, _ = w.Write([]byte(f.Body))
 	})
 }
+
+// lost is where an answer goes that nobody will see.
+type lost struct{}
+
+// Header is thrown away.
+func (lost) Header() http.Header { return http.Header{} }
+
+// Write takes everything.
+func (lost) Write(p []byte) (int, error) { return len(p), nil }
+
+// WriteHeader does nothing.
+func (lost) WriteHeader(int) {}
 
 // Changes tells those who wait that something changed. The zero value is ready.
 type Changes struct {
