@@ -29,8 +29,6 @@ type (
 		After      string       `json:"after"`
 		Created    bool         `json:"created"`
 		Deleted    bool         `json:"deleted"`
-		Forced     bool         `json:"forced"`
-		BaseRef    string       `json:"base_ref"`
 		Commits    *[]commit    `json:"commits"`
 		HeadCommit *commit      `json:"head_commit"`
 		Repository repository   `json:"repository"`
@@ -140,9 +138,9 @@ func parsePush(payload []byte) (news, error) {
 
 // files lists what the push changed, each path once. Nil means unknown: the
 // list was cut, or the push brought no commits of its own (a tag, a new branch
-// on known commits), or it was forced, so that what it took away is not listed.
+// on known commits).
 func (p *pushPayload) files() []string {
-	if p.Commits == nil || len(*p.Commits) == 0 || len(*p.Commits) >= maxCommits || p.Forced {
+	if p.Commits == nil || len(*p.Commits) == 0 || len(*p.Commits) >= maxCommits {
 		return nil
 	}
 	files, seen := []string{}, map[string]bool{}
