@@ -125,3 +125,28 @@ func (a *App) connectGitHub() error {
 	a.on = append(a.on, "GitHub commit statuses")
 	return nil
 }
+
+func (a *App) connectJira() error {
+	j := a.config.Jira
+	if j == nil {
+		return nil
+	}
+	notes := a.engine.Notebook(jira.FollowerName)
+	tickets, err := jira.New(jira.Options{URL: j.URL, User: j.User, Token: j.Token.Reveal(), Project: j.Project, IssueType: j.IssueType,
+		PublicURL: a.config.PublicURL, Reader: a.engine, Submitter: a.engine, Notes: notes, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.engine.AddFollower(tickets)
+	a.on = append(a.on, "Jira tickets")
+	if !j.WebhookSecret.Set() {
+		return nil
+	}
+	hook, err := jira.NewWebhook(jira.WebhookOptions{Secret: j.WebhookSecret.Reveal(), Engine: a.engine, Notes: notes, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.mux.Handle("/jira/", hook.Handler())
+	a.on = append(a.on, "Jira webhooks")
+	return nil
+}

@@ -103,7 +103,7 @@ func (d *definitions) reload(ctx context.Context) error {
 		return nil
 	}
 	in, broken := map[string]string{}, map[string]bool{} // pipeline -> file; files with faults
-	var tell []func() // after everything else is in force: chat may be slow
+	var tell []func()                                    // after everything else is in force: chat may be slow
 	for _, f := range all {
 		p, diagnostics := spec.Parse(f.path, f.data)
 		for _, g := range diagnostics {
