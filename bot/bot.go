@@ -70,8 +70,11 @@ type Options struct {
 	Command   string   // the slash command; default "/rollcall"
 	PublicURL string   // of the console, for links; empty: no links
 	Open      []string // sentences about settings that are open, for App Home
-	Now       func() time.Time
-	Log       *slog.Logger
+	// Groups of the configuration by name, so that who asks "group:NAME" can
+	// have its members mentioned.
+	Groups map[string][]string
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Bot answers people in chat and mirrors executions there. It is safe for use
@@ -84,13 +87,14 @@ type Bot struct {
 	command string
 	url     string
 	open    []string
+	groups  map[string][]string
 	now     func() time.Time
 	log     *slog.Logger
 }
 
 // New makes a Bot. Options that are absent take their defaults.
 func New(o Options) *Bot {
-	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, now: o.Now, log: o.Log}
+	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, groups: o.Groups, now: o.Now, log: o.Log}
 	if b.command == "" {
 		b.command = "/rollcall"
 	}

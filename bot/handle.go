@@ -1,17 +1,226 @@
 package bot
 
-import "context"
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
 
-// Answer is what Slack must hear at once, within its three seconds: a
-// *slack.ViewSubmissionResponse with errors by block, an options answer, or
-// nil for an empty 200. It reads nothing and does nothing.
-func (b *Bot) Answer(r Request) any {
-	return nil
-}
+	"github.com/slack-go/slack"
+
+	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/command"
+	"github.com/rollcall-bot/rollcall/workflows"
+)
 
 // Handle does what the request asks for, after it was acknowledged. An error
 // means that it may be tried again with the same request: the request's key is
-// the intent's token, so nothing happens twice.
+// the intent's token, so nothing happens twice. Refusals are no errors: they
+// are whispered to the person.
 func (b *Bot) Handle(ctx context.Context, r Request) error {
+	if r.By.Stranger != "" {
+		return b.settle(ctx, r, b.turnAway(ctx, r))
+	}
+	switch {
+	case r.Home != "":
+		return b.settle(ctx, r, b.home(ctx, r))
+	case r.Command != nil:
+		return b.settle(ctx, r, b.commanded(ctx, r))
+	case r.Interaction != nil:
+		return b.settle(ctx, r, b.interacted(ctx, &r))
+	}
 	return nil
+}
+
+// unsaid is an answer that did not reach the person.
+type unsaid struct{ err error }
+
+func (u *unsaid) Error() string { return "the answer did not reach the person: " + u.err.Error() }
+func (u *unsaid) Unwrap() error { return u.err }
+
+// refused is a problem with who could have done it.
+type refused struct {
+	*workflows.Problem
+	holders []string
+}
+
+func (r *refused) Unwrap() error { return r.Problem }
+
+// settle ends a request: a problem is whispered, what Slack refuses for good is
+// logged, what may work later is given back as an error.
+func (b *Bot) settle(ctx context.Context, r Request, err error) error {
+	var no *refused
+	var problem *workflows.Problem
+	var lost *unsaid
+	var slackSays *Refusal
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &no):
+		err = b.say(ctx, r.Reply, card.Refusal(no.Problem, no.holders))
+	case errors.As(err, &problem):
+		err = b.say(ctx, r.Reply, card.Refusal(problem, nil))
+	case errors.As(err, &lost), ctx.Err() != nil:
+	default:
+		id := strings.ToLower(rand.Text()[:10])
+		b.log.Error("a request from chat failed", "id", id, "key", r.Key, "by", r.By.ID, "error", err)
+		err = b.say(ctx, r.Reply, card.Refusal(&workflows.Problem{Message: "something went wrong inside rollcall", Hint: "try again; if it stays, tell the operators the number below", ID: id}, nil))
+	}
+	if errors.As(err, &slackSays) {
+		b.log.Warn("an answer could not be given", "user", r.Reply.User, "code", slackSays.Code, "hint", slackSays.Hint)
+		return nil
+	}
+	return err
+}
+
+// say whispers to the person who asked.
+func (b *Bot) say(ctx context.Context, to Reply, m card.Message) error {
+	if err := b.chat.Whisper(ctx, to, Message{Channel: to.Channel, Thread: to.Thread, Text: m.Text, Blocks: m.Blocks}); err != nil {
+		return &unsaid{err}
+	}
+	return nil
+}
+
+// show opens a form. A trigger lives three seconds: a form that did not open
+// cannot be opened later, so the person is asked to press again.
+func (b *Bot) show(ctx context.Context, to Reply, form slack.ModalViewRequest) error {
+	if err := b.chat.Open(ctx, to, form); err != nil {
+		b.log.Warn("a form did not open", "form", form.CallbackID, "user", to.User, "error", err)
+		return b.say(ctx, to, card.Say("The form did not open in time. Nothing was changed; please press or type it again."))
+	}
+	return nil
+}
+
+// turnAway answers somebody who has no rights at all, privately.
+func (b *Bot) turnAway(ctx context.Context, r Request) error {
+	why := map[string]string{
+		"guest": "guests of the workspace", "bot": "bots", "connect": "people of other workspaces", "deactivated": "deactivated people",
+	}[r.By.Stranger]
+	text := "rollcall could not find out who you are, so it does nothing for you."
+	if why != "" {
+		text = "rollcall answers only full members of this workspace, not " + why + "."
+	}
+	if r.Home != "" {
+		return b.publish(ctx, r, card.HomeRefused(text))
+	}
+	return b.say(ctx, r.Reply, card.Refusal(&workflows.Problem{Message: text, Hint: "ask a member of the team to do it"}, nil))
+}
+
+// publish replaces somebody's App Home. It is drawn afresh whenever they open
+// it, so a failure is only logged.
+func (b *Bot) publish(ctx context.Context, r Request, home slack.ModalViewRequest) error {
+	if err := b.chat.Open(ctx, Reply{User: r.Home}, home); err != nil {
+		b.log.Warn("an app home was not published", "user", r.Home, "error", err)
+	}
+	return nil
+}
+
+func (b *Bot) commanded(ctx context.Context, r Request) error {
+	c, problem := command.Parse(r.Command.Text)
+	if problem != nil {
+		return problem
+	}
+	switch c.Name {
+	case command.Approve, command.Reject:
+		return b.typedAnswer(ctx, r, c)
+	case command.Rollback:
+		return b.typedRollback(ctx, r, c)
+	case command.Start:
+		return b.typedStart(ctx, r, c)
+	case command.Retry, command.Stop, command.Override, command.Resolve, command.Disable, command.Enable:
+		return b.typedIntent(ctx, r, c)
+	}
+	return b.look(ctx, r, c)
+}
+
+// interacted carries out a click or a submitted form.
+func (b *Bot) interacted(ctx context.Context, r *Request) error {
+	i := r.Interaction
+	switch i.Type {
+	case slack.InteractionTypeBlockActions:
+		for _, a := range i.ActionCallback.BlockActions {
+			if a != nil {
+				return b.clicked(ctx, *r, a)
+			}
+		}
+	case slack.InteractionTypeViewSubmission:
+		about, problem := card.ParseSubject(i.View.PrivateMetadata)
+		if problem != nil {
+			return problem
+		}
+		if r.Reply.Channel == "" {
+			r.Reply.Channel, r.Reply.Thread = about.Channel, about.Thread
+		}
+		return b.submitted(ctx, *r, about, inputs(i.View))
+	}
+	return nil
+}
+
+func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) error {
+	if a.ActionID == card.ActPlace {
+		return b.placeChosen(ctx, r, a.SelectedOption.Value)
+	}
+	kind, _, _ := strings.Cut(a.ActionID, ".")
+	if a.Value == "" {
+		return nil // a link button
+	}
+	about, problem := card.ParseSubject(a.Value)
+	if problem != nil {
+		return problem
+	}
+	switch kind {
+	case card.ActApprove:
+		return b.approve(ctx, r, about)
+	case card.ActReject:
+		return b.openReject(ctx, r, about)
+	case card.ActRollback:
+		return b.openRollback(ctx, r, card.Return{About: about})
+	case card.ActStart:
+		return b.start(ctx, r, about.Pipeline)
+	case card.ActDetails:
+		return b.details(ctx, r, about)
+	case card.ActRetry, card.ActStop, card.ActEnable, card.ActResolve:
+		return b.do(ctx, r, intentOf(kind, about))
+	}
+	return &workflows.Problem{Code: workflows.CodeValidation, Message: "this button is of another version of rollcall", Hint: "ask for a fresh one with `" + b.command + " status`"}
+}
+
+// intentOf is what a button that acts at once asks for, with what the person saw.
+func intentOf(kind string, s card.Subject) workflows.Intent {
+	in := workflows.Intent{Pipeline: s.Pipeline, Stage: s.Stage, Execution: s.Execution, Action: s.Action}
+	switch kind {
+	case card.ActRetry:
+		in.Verb = workflows.Retry
+	case card.ActStop:
+		in.Verb, in.Stage = workflows.StopIt, ""
+	case card.ActEnable:
+		in.Verb, in.Execution, in.IfCurrent = workflows.Enable, s.Target, s.Seen
+	case card.ActResolve:
+		in.Verb, in.As = workflows.Resolve, s.As
+	}
+	return in
+}
+
+// submitted carries out a form.
+func (b *Bot) submitted(ctx context.Context, r Request, about card.Subject, in map[string]string) error {
+	intent := workflows.Intent{Pipeline: about.Pipeline, Stage: about.Stage, Execution: about.Execution, Action: about.Action, Gate: about.Gate}
+	switch r.Interaction.View.CallbackID {
+	case card.FormReject:
+		intent.Verb, intent.Reason = workflows.Reject, in[card.InReason]
+	case card.FormApprove:
+		intent.Verb, intent.Reason = workflows.Approve, in[card.InComment]
+	case card.FormRollback:
+		intent = workflows.Intent{Verb: workflows.RollBack, Pipeline: about.Pipeline, Stage: about.Stage, Target: in[card.InTarget], IfCurrent: about.Seen,
+			Definition: in[card.InDefinition], WhileRunning: in[card.InRunning], Reason: in[card.InReason]}
+	case card.FormStart:
+		intent = workflows.Intent{Verb: workflows.Start, Pipeline: about.Pipeline, Variables: map[string]string{}}
+		for name, value := range in {
+			if value != "" {
+				intent.Variables[name] = value
+			}
+		}
+	default:
+		return nil
+	}
+	return b.do(ctx, r, intent)
 }

@@ -86,37 +86,10 @@ func nearest(verb string) Name {
 	case "web":
 		return Console
 	}
-	best, least := Overview, 3
+	var known []string
 	for _, u := range All() {
-		if u.Name == Overview {
-			continue
-		}
-		if d := distance(verb, string(u.Name)); d < least && d < len(u.Name)-1 {
-			best, least = u.Name, d
-		}
+		known = append(known, string(u.Name))
 	}
-	return best
-}
-
-// distance counts the letters to add, drop or change between a and b. Of very
-// long words only the beginning counts: they are near nothing.
-func distance(a, b string) int {
-	a = a[:min(len(a), 32)]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	best, _ := workflows.Nearest(verb, known)
+	return Name(best)
 }

@@ -1,0 +1,113 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+)
+
+// gates brings the gate messages of one execution in step: an open gate is
+// asked about once, and every message shows its gate until it is decided.
+func (f *following) gates(ctx context.Context, mem *memory, v card.View) error {
+	var errs []error
+	here := map[string]bool{}
+	for i := range v.Execution.Stages {
+		s := &v.Execution.Stages[i]
+		for j := range s.Actions {
+			a := &s.Actions[j]
+			if a.Approval == nil || a.Approval.Token == "" {
+				continue
+			}
+			here[a.Approval.Token] = true
+			errs = append(errs, f.gate(ctx, mem, v, s.Name, a))
+		}
+	}
+	for _, token := range slices.Sorted(maps.Keys(mem.Gates)) {
+		if g := mem.Gates[token]; !here[token] && !g.Done {
+			errs = append(errs, f.vanished(ctx, mem, v, token, g))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// gate brings one gate's message in step. A gate that closed before anybody
+// was asked is not asked about any more; a create that was begun is looked up.
+func (f *following) gate(ctx context.Context, mem *memory, v card.View, stage string, a *workflows.ActionExecution) error {
+	g, known := mem.Gates[a.Approval.Token]
+	if a.Approval.Closed != "" && (!known || g.TS == "" && !g.Tried) {
+		return nil
+	}
+	g.Stage, g.Action, g.Attempt, g.Gate = stage, a.Name, a.Attempt, *a.Approval
+	asking := card.Asking{View: v, Stage: stage, Action: a.Name, Approval: *a.Approval}
+	if a.Approval.Closed == "" {
+		asking.From = a.Approval.From
+		var err error
+		if asking.Ask, err = f.whom(ctx, &v.Execution, stage, a.Approval); err != nil {
+			return err
+		}
+	} else if a.EndedAt != nil {
+		asking.ClosedAt = *a.EndedAt
+	}
+	if err := f.bringGate(ctx, mem, asking, g); err != nil {
+		return err
+	}
+	return f.reminders(ctx, mem, asking)
+}
+
+// vanished closes the message of a gate that a newer attempt has replaced.
+// What closed it stands in the events.
+func (f *following) vanished(ctx context.Context, mem *memory, v card.View, token string, g gateSpot) error {
+	if g.TS == "" && !g.Tried {
+		return nil
+	}
+	if g.Gate.Closed == "" {
+		g.Gate.Closed = "withdrawn"
+	}
+	var at time.Time
+	for _, frame := range f.batch.Frames {
+		for _, ev := range frame.Events {
+			if ev.Execution != mem.id || ev.Stage != g.Stage || ev.Action != g.Action || ev.Attempt != g.Attempt {
+				continue
+			}
+			switch {
+			case ev.Kind == event.GateVoted && ev.Vote != nil && !hasVoted(g.Gate.Votes, *ev.Vote):
+				g.Gate.Votes = append(g.Gate.Votes, *ev.Vote)
+			case ev.Kind == event.GateClosed:
+				g.Gate.Closed, at = ev.Text, ev.At
+			}
+		}
+	}
+	g.Done = true
+	return f.bringGate(ctx, mem, card.Asking{View: v, Stage: g.Stage, Action: g.Action, Approval: g.Gate, ClosedAt: at}, g)
+}
+
+func hasVoted(all []workflows.Vote, v workflows.Vote) bool {
+	return slices.ContainsFunc(all, func(w workflows.Vote) bool { return w.By.Key() == v.By.Key() })
+}
+
+func (f *following) bringGate(ctx context.Context, mem *memory, a card.Asking, g gateSpot) error {
+	token := a.Approval.Token
+	m := below(mem, card.Gate(a), metaGate, map[string]any{"stage": a.Stage, "action": a.Action, "gate": token}, true)
+	return f.bring(ctx, &message{mem: mem, Message: m, spot: g.spot, keep: func(s spot) {
+		g.spot = s
+		mem.Gates[token] = g
+	}})
+}
+
+// reminders asks again, once for each reminder that was due while the gate is open.
+func (f *following) reminders(ctx context.Context, mem *memory, a card.Asking) error {
+	due := a.Approval.Reminded
+	if a.Approval.Closed != "" || len(due) == 0 {
+		return nil
+	}
+	// Several that are due at once are one reminder.
+	last := due[len(due)-1]
+	m := below(mem, card.Reminder(a), metaReminder, map[string]any{"stage": a.Stage, "action": a.Action, "gate": a.Approval.Token, "reminder": last}, false)
+	return f.once(ctx, mem, "reminder/"+a.Approval.Token+"/"+last, m)
+}
