@@ -2,67 +2,258 @@ package machine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
-	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
 // State is everything that is undecided about one pipeline, and what is needed
-// to decide it. It marshals to JSON: that is the checkpoint.
+// to decide it. It marshals to JSON: that is the checkpoint. The fields are
+// exported for that alone; only Evolve writes them.
 //
-// A State belongs to one goroutine. What it hands out is copied.
+// A State belongs to one goroutine. What it hands out are copies; the maps and
+// the values behind pointers in them are never written again and must not be
+// written by the receiver either.
 type State struct {
-	Name string `json:"name"`
+	Name      string    `json:"name"`
+	At        time.Time `json:"at"`      // of the newest event
+	Version   int       `json:"version"` // in force; 0: never defined
+	ManagedBy string    `json:"managedBy,omitempty"`
+	Archived  bool      `json:"archived,omitempty"`
+	// Definitions are the one in force and those that unfinished executions run under.
+	Definitions map[int]*workflows.Pipeline `json:"definitions"`
+	Count       int                         `json:"count"`  // executions started so far: the newest number
+	Stages      map[string]*stage           `json:"stages"` // by name; of earlier definitions too
+	Executions  []*workflows.Execution      `json:"executions"`
+	Orphans     []work.Task                 `json:"orphans,omitempty"` // cancels that nobody has confirmed yet
+	Answers     map[string]answer           `json:"answers,omitempty"` // by client request token
+	Swept       time.Time                   `json:"swept"`             // when Answers was last rid of old ones
+	Gates       []closedGate                `json:"gates,omitempty"`   // the newest closed ones, so that a late click hears what happened
+
+	departed []workflows.Execution
+	digests  map[string]string // by version and stage; only a memory of what was computed
 }
 
+// stage is what the pipeline knows of a stage beyond its definition.
+type stage struct {
+	Door      workflows.Transition     `json:"door"`
+	Latest    *workflows.LatestIn      `json:"latest,omitempty"`
+	Runs      *workflows.Running       `json:"runs,omitempty"`
+	Successes []success                `json:"successes,omitempty"` // newest first
+	Planned   *workflows.PlannedReturn `json:"planned,omitempty"`
+	PlanToken string                   `json:"planToken,omitempty"` // the client request token of Planned
+}
+
+// answer is what a client request token led to.
+type answer struct {
+	At        time.Time `json:"at"`
+	Execution string    `json:"execution,omitempty"`
+	Stage     string    `json:"stage,omitempty"`
+}
+
+// closedGate is what a late click on a gate needs to hear.
+type closedGate struct {
+	Token  string    `json:"token"`
+	Ref    string    `json:"ref"`
+	Stage  string    `json:"stage"`
+	Action string    `json:"action"`
+	Closed string    `json:"closed"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+}
+
+const (
+	answersKept = 24 * time.Hour
+	gatesKept   = 50
+)
+
 // New returns the state of a pipeline that nobody has defined yet.
-func New(pipeline string) *State { return &State{Name: pipeline} }
+func New(pipeline string) *State {
+	return &State{
+		Name:        pipeline,
+		Definitions: map[int]*workflows.Pipeline{},
+		Stages:      map[string]*stage{},
+		Executions:  []*workflows.Execution{},
+		Answers:     map[string]answer{},
+		digests:     map[string]string{},
+	}
+}
 
 // TaskID names one attempt of an action: the idempotency token outside.
 func TaskID(execution, stage, action string, attempt int) string {
 	return fmt.Sprintf("%s/%s/%s/%d", execution, stage, action, attempt)
 }
 
-// Decide answers an input with the events that it leads to; none when it
-// changes nothing. The error is a *workflows.Problem (refused, nothing
-// happened) or a *NeedFacts (look these up and decide again). State is not changed.
-func (s *State) Decide(in Input) ([]event.Event, error) { return nil, nil }
-
-// Evolve applies one event.
-func (s *State) Evolve(e event.Event) {}
-
-// Result says what an intent led to: to be called after the events that
-// Decide answered were applied. The execution is whole when it is in the state;
-// when it has left the state only its ID is set.
-func (s *State) Result(in workflows.Intent, events []event.Event) workflows.Result {
-	return workflows.Result{}
+// scratch returns a copy that a decision may evolve without touching s.
+func (s *State) scratch() *State {
+	if s.digests == nil {
+		s.digests = map[string]string{}
+	}
+	c := *s
+	c.departed = nil
+	c.Definitions = maps.Clone(s.Definitions)
+	c.Stages = make(map[string]*stage, len(s.Stages))
+	for name, st := range s.Stages {
+		copied := *st
+		c.Stages[name] = &copied
+	}
+	c.Executions = make([]*workflows.Execution, len(s.Executions))
+	for i, e := range s.Executions {
+		c.Executions[i] = clone(e)
+	}
+	c.Orphans = slices.Clone(s.Orphans)
+	c.Gates = slices.Clip(s.Gates)
+	c.Answers = nil // decisions look tokens up in the real state, before they begin
+	return &c
 }
 
-// Tasks says what the outside must do now: start, poll or cancel.
-func (s *State) Tasks() []work.Task { return nil }
+// clone copies an execution as far as Evolve writes in place: the rest of it
+// (maps, notes, values behind pointers) is replaced, never written.
+func clone(e *workflows.Execution) *workflows.Execution {
+	c := *e
+	c.Stages = slices.Clone(e.Stages)
+	for i := range c.Stages {
+		c.Stages[i].Actions = slices.Clone(c.Stages[i].Actions)
+	}
+	return &c
+}
 
-// Due is when Decide wants to be called with the passing of time; false: nothing is due.
-func (s *State) Due() (time.Time, bool) { return time.Time{}, false }
+// definition is the one in force, nil when there is none.
+func (s *State) definition() *workflows.Pipeline { return s.Definitions[s.Version] }
 
-// Departed returns the executions that ended, or were annotated after their
-// end, since the last call, as their rows must now be.
-func (s *State) Departed() []workflows.Execution { return nil }
+func (s *State) stage(name string) *stage {
+	st, ok := s.Stages[name]
+	if !ok {
+		st = &stage{Door: workflows.Transition{Enabled: true}}
+		s.Stages[name] = st
+	}
+	return st
+}
 
-// Execution returns a copy of an unfinished execution.
-func (s *State) Execution(id string) (workflows.Execution, bool) { return workflows.Execution{}, false }
+// peek is stage for readers: it adds nothing to the state.
+func (s *State) peek(name string) stage {
+	if st, ok := s.Stages[name]; ok {
+		return *st
+	}
+	return stage{Door: workflows.Transition{Enabled: true}}
+}
 
-// Unfinished returns copies of the unfinished executions, oldest first.
-func (s *State) Unfinished() []workflows.Execution { return nil }
+func (s *State) execution(id string) *workflows.Execution {
+	for _, e := range s.Executions {
+		if e.ID == id {
+			return e
+		}
+	}
+	return nil
+}
 
-// View is the pipeline as it stands now. Offers are what somebody who may
-// everything could do; a surface keeps those its viewer has the right to.
-func (s *State) View() workflows.PipelineView { return workflows.PipelineView{} }
+// digest is Stage.Digest of a stage as a version defines it; empty when that is not known.
+func (s *State) digest(version int, stage string) string {
+	key := strconv.Itoa(version) + "/" + stage
+	if d, ok := s.digests[key]; ok {
+		return d
+	}
+	p := s.Definitions[version]
+	if p == nil {
+		return ""
+	}
+	st, ok := p.Stage(stage)
+	if !ok {
+		return ""
+	}
+	if s.digests == nil {
+		s.digests = map[string]string{}
+	}
+	d := st.Digest()
+	s.digests[key] = d
+	return d
+}
 
-// Offers says what could be done with an execution now by somebody who may
-// everything. For one that has ended, facts must hold it (and may hold its version).
-func (s *State) Offers(execution string, facts Facts) []workflows.Offer { return nil }
+// inside returns the stage that the execution is in, nil while it waits at a door or has ended.
+func inside(e *workflows.Execution) *workflows.StageExecution {
+	for i := range e.Stages {
+		if st := e.Stages[i].Status; st == workflows.StatusInProgress || st == workflows.StatusStopping {
+			return &e.Stages[i]
+		}
+	}
+	return nil
+}
 
-// Targets judges rows, executions that succeeded in the stage, newest first, as rollback targets.
-func (s *State) Targets(stage string, rows []workflows.Execution) []workflows.Target { return nil }
+// holder returns the execution that is inside a stage: it has the stage's lock.
+func (s *State) holder(stage string) *workflows.Execution {
+	for _, e := range s.Executions {
+		if st := inside(e); st != nil && st.Name == stage {
+			return e
+		}
+	}
+	return nil
+}
+
+// waiting returns the executions at a stage's door, oldest first.
+func (s *State) waiting(stage string) []*workflows.Execution {
+	var at []*workflows.Execution
+	for _, e := range s.Executions {
+		if e.WaitsFor != nil && e.WaitsFor.Stage == stage {
+			at = append(at, e)
+		}
+	}
+	return at
+}
+
+// actionOf returns the action as the execution's version defines it. The
+// definitions of unfinished executions are always in the state.
+func (s *State) actionOf(e *workflows.Execution, stage, action string) *workflows.Action {
+	st, _ := s.Definitions[e.Version].Stage(stage)
+	a, _ := st.Action(action)
+	return a
+}
+
+// attempt returns the open attempt that a task ID names; nils when it is not (or no longer) open.
+func (s *State) attempt(task string) (*workflows.Execution, *workflows.StageExecution, *workflows.ActionExecution) {
+	part := strings.Split(task, "/")
+	if len(part) != 4 {
+		return nil, nil, nil
+	}
+	e := s.execution(part[0])
+	if e == nil {
+		return nil, nil, nil
+	}
+	st := inside(e)
+	if st == nil || st.Name != part[1] {
+		return nil, nil, nil
+	}
+	a, ok := st.Action(part[2])
+	if !ok || a.Status != workflows.StatusInProgress || isGate(a) || strconv.Itoa(a.Attempt) != part[3] {
+		return nil, nil, nil
+	}
+	return e, st, a
+}
+
+// isGate says whether the action waits for people. The provider is what tells
+// it, as for Action.IsApproval.
+func isGate(a *workflows.ActionExecution) bool { return a.Provider == "Manual" }
+
+// worked says whether an action of the stage has had an effect outside: one
+// that is not an approval was started.
+func worked(st *workflows.StageExecution) bool {
+	return slices.ContainsFunc(st.Actions, func(a workflows.ActionExecution) bool { return !isGate(&a) && a.StartedAt != nil })
+}
+
+// shape is the part of a definition whose change ends what runs: the ordered names of the stages, and the mode.
+func shape(p *workflows.Pipeline) string {
+	names := make([]string, len(p.Stages))
+	for i, st := range p.Stages {
+		names[i] = st.Name
+	}
+	return string(p.ExecutionMode) + ":" + strings.Join(names, "/")
+}
+
+// isSource says whether the stage is the pipeline's first one, whose actions fetch revisions.
+func isSource(p *workflows.Pipeline, stage string) bool {
+	return len(p.Stages) > 0 && p.Stages[0].Name == stage
+}

@@ -1,0 +1,322 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+// Codes of workflows.Reason.
+const (
+	reasonFailed          = "ActionFailed"
+	reasonTimedOut        = "ActionTimedOut"
+	reasonNotApproved     = "NotApproved"
+	reasonExpired         = "ApprovalExpired"
+	reasonStopped         = "Stopped"
+	reasonCancelled       = "Cancelled"
+	reasonConfiguration   = "ConfigurationInvalid"
+	reasonArtifactMissing = "ArtifactMissing"
+)
+
+// outputLimit is how much the outputs of one action may hold, in bytes of names and values.
+const outputLimit = 122_880
+
+// of addresses an event to an attempt of an action.
+func of(kind event.Kind, e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) event.Event {
+	return event.Event{Kind: kind, Execution: e.ID, Stage: st.Name, Action: a.Name, Attempt: a.Attempt}
+}
+
+// startAction opens the action's next attempt. What can be known to fail
+// (a variable without a value, an artifact that is not there) fails before it starts.
+func (d *decision) startAction(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
+	if isGate(a) && e.Rollback != nil && e.Rollback.SkipApprovals {
+		d.emit(of(event.ActionSkipped, e, st, a))
+		return
+	}
+	next := *a
+	next.Attempt++
+	task, fault := d.s.task(e, st, &next)
+	if fault != nil {
+		ev := of(event.ActionFailed, e, st, &next)
+		ev.Reason = fault
+		d.emit(ev)
+		return
+	}
+	limit := timeLimit(&task.Action)
+	if isGate(a) {
+		limit = d.s.gateLimit(e, st.Name, a.Name)
+	}
+	ev := of(event.ActionStarted, e, st, &next)
+	ev.Start = &event.ActionStart{Task: task.ID, Deadline: d.in.At.Add(limit)}
+	d.emit(ev)
+	if isGate(a) {
+		d.openGate(e, st, a, task.Configuration)
+	}
+}
+
+// timeLimit is how long an action may take: what the definition says, else
+// what its provider has with CodePipeline.
+func timeLimit(a *workflows.Action) time.Duration {
+	if a.TimeoutMinutes > 0 {
+		return time.Duration(a.TimeoutMinutes) * time.Minute
+	}
+	const day = 24 * time.Hour
+	switch a.ActionType.Provider {
+	case "Manual", "StepFunctions":
+		return 7 * day
+	case "CodeDeploy", "CodeDeployToECS":
+		return 5 * day
+	case "CloudFormation", "CloudFormationStackSet", "CloudFormationStackInstances":
+		return 3 * day
+	case "CodeBuild":
+		return 36 * time.Hour
+	case "Lambda":
+		return day
+	case "S3":
+		return 90 * time.Minute
+	case "Commands":
+		return 55 * time.Minute
+	}
+	if a.ActionType.Owner == "Custom" {
+		return day
+	}
+	if a.ActionType.Category == "Test" {
+		return 8 * time.Hour
+	}
+	return time.Hour
+}
+
+// outcome takes the answer of a runner. One that is not about an open attempt,
+// or says nothing new, makes no event.
+func (d *decision) outcome(o *work.Outcome) error {
+	e, st, a := d.s.attempt(o.Task)
+	if a == nil {
+		return d.orphanOutcome(o)
+	}
+	found := visible(o)
+	switch {
+	case o.State == work.Running:
+		d.tracked(e, st, a, found)
+	case a.Cancelling && o.State == work.InDoubt:
+		d.giveUp(e, st, a)
+	case a.Cancelling && (a.Error.Code == reasonTimedOut || o.State == work.Cancelled):
+		d.cancelConfirmed(e, st, a, found)
+	case o.State == work.Succeeded && outputSize(o.Outputs) > outputLimit:
+		found.Outputs = nil
+		d.actionFailed(e, st, a, workflows.Reason{Code: "OutputVariablesSizeExceeded",
+			Message: fmt.Sprintf("its output variables hold more than %d bytes", outputLimit)}, found)
+	case o.State == work.Succeeded:
+		ev := of(event.ActionSucceeded, e, st, a)
+		ev.Outcome = found
+		d.emit(ev)
+	case o.State == work.Failed:
+		d.actionFailed(e, st, a, errorOf(o, "it failed without saying why"), found)
+	case o.State == work.Cancelled:
+		d.actionFailed(e, st, a, errorOf(o, "it was cancelled outside of rollcall"), found)
+	case o.State == work.InDoubt && a.Needs == "":
+		d.inDoubt(e, st, a, o)
+	}
+	return nil
+}
+
+func visible(o *work.Outcome) *event.Outcome {
+	return &event.Outcome{Handle: o.Handle, ExternalID: o.ExternalID, ExternalURL: o.ExternalURL, Summary: o.Summary,
+		Outputs: o.Outputs, Artifacts: o.Artifacts, Revision: o.Revision}
+}
+
+func errorOf(o *work.Outcome, otherwise string) workflows.Reason {
+	r := workflows.Reason{Code: reasonFailed, Message: otherwise}
+	if o.Error == nil {
+		return r
+	}
+	if o.Error.Code != "" {
+		r.Code = o.Error.Code
+	}
+	if o.Error.Message != "" {
+		r.Message = o.Error.Message
+	}
+	return r
+}
+
+func outputSize(outputs map[string]string) int {
+	n := 0
+	for k, v := range outputs {
+		n += len(k) + len(v)
+	}
+	return n
+}
+
+// tracked notes how to find running work again. A runner without a handle of
+// its own finds it by the task.
+func (d *decision) tracked(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, found *event.Outcome) {
+	found.Outputs, found.Artifacts, found.Revision = nil, nil, nil
+	if a.Handle == "" && found.Handle == "" {
+		found.Handle = TaskID(e.ID, st.Name, a.Name, a.Attempt)
+	}
+	after := *a
+	trackAction(&after, found)
+	if after.Handle == a.Handle && after.ExternalID == a.ExternalID && after.ExternalURL == a.ExternalURL && after.Summary == a.Summary && a.Needs == "" {
+		return
+	}
+	ev := of(event.ActionTracked, e, st, a)
+	ev.Outcome = found
+	d.emit(ev)
+}
+
+func (d *decision) actionFailed(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, why workflows.Reason, found *event.Outcome) {
+	ev := of(event.ActionFailed, e, st, a)
+	ev.Reason, ev.Outcome = &why, found
+	d.emit(ev)
+}
+
+// cancelConfirmed ends an action whose cancel the outside has confirmed.
+func (d *decision) cancelConfirmed(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, found *event.Outcome) {
+	found.Outputs, found.Artifacts, found.Revision = nil, nil, nil
+	if a.Error.Code == reasonTimedOut {
+		d.actionFailed(e, st, a, *a.Error, found)
+		return
+	}
+	ev := of(event.ActionAbandoned, e, st, a)
+	ev.Reason, ev.Outcome = a.Error, found
+	d.emit(ev)
+}
+
+// giveUp ends an action whose cancel nobody has confirmed: it no longer holds
+// its stage, and the cancel goes on as an orphan.
+func (d *decision) giveUp(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
+	kind := event.ActionAbandoned
+	if a.Error.Code == reasonTimedOut {
+		kind = event.ActionFailed
+	}
+	ev := of(kind, e, st, a)
+	ev.Reason = a.Error
+	d.emit(ev)
+}
+
+// inDoubt is for work that may or may not have run. What may be repeated is
+// started again; for the rest a person must say.
+func (d *decision) inDoubt(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, o *work.Outcome) {
+	why := errorOf(o, "nobody can know whether it ran")
+	ev := of(event.ActionInDoubt, e, st, a)
+	ev.Reason = &why
+	d.emit(ev)
+	if e.Stop == nil && d.s.actionOf(e, st.Name, a.Name).Restartable {
+		d.startAction(e, st, a)
+	}
+}
+
+// orphanOutcome takes what became of a cancel after its action had ended.
+func (d *decision) orphanOutcome(o *work.Outcome) error {
+	i := slices.IndexFunc(d.s.Orphans, func(t work.Task) bool { return t.ID == o.Task })
+	if i < 0 {
+		return nil
+	}
+	t := d.s.Orphans[i]
+	ev := event.Event{Execution: t.Execution, Stage: t.Stage, Action: t.Action.Name, Attempt: t.Attempt}
+	switch o.State {
+	case work.Running:
+		if o.Handle == "" || o.Handle == t.Handle {
+			return nil
+		}
+		ev.Kind, ev.Outcome = event.ActionTracked, &event.Outcome{Handle: o.Handle}
+	case work.InDoubt:
+		why := errorOf(o, "it cannot be cancelled")
+		ev.Kind, ev.Text, ev.Reason = event.OrphanLeft, t.ID, &why
+	default:
+		ev.Kind, ev.Text = event.OrphanConfirmed, t.ID
+		if d.s.execution(t.Execution) == nil {
+			e, err := d.find("execution", t.Execution)
+			if err != nil {
+				return err
+			}
+			ev.Started = e
+		}
+	}
+	d.emit(ev)
+	return nil
+}
+
+// resolve ends the doubt about an action by a person's word.
+func (d *decision) resolve(in *workflows.Intent) error {
+	e, err := d.find("execution", in.Execution)
+	if err != nil {
+		return err
+	}
+	st, a, err := pick(e, in, "in doubt", func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsResolve })
+	if err != nil {
+		return err
+	}
+	ev := of(event.ActionResolved, e, st, a)
+	ev.Text = in.As
+	switch in.As {
+	case "succeeded":
+		d.emit(ev)
+		done := of(event.ActionSucceeded, e, st, a)
+		done.Outcome = &event.Outcome{Summary: said(d.by, "it succeeded", in.Reason)}
+		d.emit(done)
+	case "failed":
+		d.emit(ev)
+		d.actionFailed(e, st, a, workflows.Reason{Code: reasonFailed, Message: said(d.by, "it failed", in.Reason)}, &event.Outcome{})
+	case "again":
+		if e.Stop != nil {
+			return refuse(workflows.CodeConflict, "say succeeded or failed, or stop it with abandon", "%s is being stopped, so %s does not start again", e.Ref(), a.Name)
+		}
+		d.emit(ev)
+		d.startAction(e, st, a)
+	default:
+		return invalid("as", "say succeeded, failed or again, not %q", in.As)
+	}
+	return nil
+}
+
+func said(by workflows.Principal, what, why string) string {
+	if why == "" {
+		return by.Name + " says " + what
+	}
+	return by.Name + " says " + what + ": " + why
+}
+
+// pick finds the action of an intent: the one it names, or the only candidate.
+func pick(e *workflows.Execution, in *workflows.Intent, what string, fits func(*workflows.ActionExecution) bool) (*workflows.StageExecution, *workflows.ActionExecution, error) {
+	if in.Stage != "" {
+		st, ok := e.Stage(in.Stage)
+		if !ok {
+			return nil, nil, refuse(workflows.CodeStageNotFound, "", "%s has no stage %s", e.Ref(), in.Stage)
+		}
+		if _, ok := st.Action(in.Action); in.Action != "" && !ok {
+			return nil, nil, refuse(workflows.CodeActionNotFound, "", "%s of %s has no action %s", in.Stage, e.Ref(), in.Action)
+		}
+	}
+	var stages []*workflows.StageExecution
+	var actions []*workflows.ActionExecution
+	var names []string
+	named := false
+	for i := range e.Stages {
+		st := &e.Stages[i]
+		for j := range st.Actions {
+			a := &st.Actions[j]
+			if in.Stage != "" && st.Name != in.Stage || in.Action != "" && a.Name != in.Action {
+				continue
+			}
+			named = true
+			if a.Status == workflows.StatusInProgress && fits(a) {
+				stages, actions, names = append(stages, st), append(actions, a), append(names, a.Name)
+			}
+		}
+	}
+	switch {
+	case !named:
+		return nil, nil, refuse(workflows.CodeActionNotFound, "", "%s has no action %s", e.Ref(), in.Action)
+	case len(actions) == 0 && in.Action != "":
+		return nil, nil, refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "%s of %s is not %s", in.Action, e.Ref(), what)
+	case len(actions) == 0:
+		return nil, nil, refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "no action of %s is %s", e.Ref(), what)
+	case len(actions) > 1:
+		return nil, nil, invalid("action", "which one of %s: %s?", e.Ref(), list(names, "or"))
+	}
+	return stages[0], actions[0], nil
+}

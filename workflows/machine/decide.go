@@ -1,0 +1,281 @@
+package machine
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+)
+
+// decision is one run of Decide: what it was asked, and what it has found so far.
+type decision struct {
+	s      *State // a scratch copy; every event is applied to it at once
+	in     Input
+	by     workflows.Principal
+	token  string // of the intent, until the event that answers it is emitted
+	ids    uint64
+	dry    bool // to find offers: facts are assumed, forms are not filled in yet
+	events []event.Event
+}
+
+// Decide answers an input with the events that it leads to; none when it
+// changes nothing. The error is a *workflows.Problem (refused, nothing
+// happened) or a *NeedFacts (look these up and decide again). State is not changed.
+func (s *State) Decide(in Input) ([]event.Event, error) { return s.decide(in, false) }
+
+func (s *State) decide(in Input, dry bool) ([]event.Event, error) {
+	in.At = in.At.Round(0).UTC()
+	if in.At.Before(s.At) {
+		in.At = s.At
+	}
+	if in.Intent != nil {
+		if _, known := s.answered(in.Intent.Token, in.At); known {
+			return nil, nil
+		}
+	}
+	d := &decision{s: s.scratch(), in: in, by: workflows.EnginePrincipal(), dry: dry}
+	if err := d.run(); err != nil {
+		return nil, err
+	}
+	return d.events, nil
+}
+
+// answered looks up what a client request token led to within the last day.
+func (s *State) answered(token string, at time.Time) (answer, bool) {
+	if token == "" {
+		return answer{}, false
+	}
+	a, ok := s.Answers[token]
+	return a, ok && at.Sub(a.At) < answersKept
+}
+
+// run first lets time pass, so that what was in time and what too late never
+// depends on whether a tick came; then it deals with the input, then it settles.
+func (d *decision) run() error {
+	d.elapse()
+	if len(d.events) > 0 {
+		if err := d.settle(); err != nil {
+			return err
+		}
+	}
+	if in := d.in.Intent; in != nil {
+		d.by, d.token = d.in.By, in.Token
+		if err := d.intent(in); err != nil {
+			return err
+		}
+		d.by, d.token = workflows.EnginePrincipal(), ""
+	}
+	if o := d.in.Outcome; o != nil {
+		if err := d.outcome(o); err != nil {
+			return err
+		}
+	}
+	if len(d.events) == 0 {
+		return nil
+	}
+	return d.settle()
+}
+
+func (d *decision) intent(in *workflows.Intent) error {
+	if in.Verb == workflows.Edit {
+		return d.edit(in)
+	}
+	if d.s.Version == 0 {
+		return refuse(workflows.CodePipelineNotFound, "see the names with: pipelines", "there is no pipeline %s", d.s.Name)
+	}
+	switch in.Verb {
+	case workflows.Start:
+		return d.start(in)
+	case workflows.StopIt:
+		return d.stop(in)
+	case workflows.Retry:
+		return d.retry(in)
+	case workflows.Approve, workflows.Reject:
+		return d.vote(in)
+	case workflows.RollBack:
+		return d.rollback(in)
+	case workflows.Disable:
+		return d.disable(in)
+	case workflows.Enable:
+		return d.enable(in)
+	case workflows.Resolve:
+		return d.resolve(in)
+	case workflows.Archive:
+		return d.archive(in)
+	case workflows.Annotate:
+		return d.annotate(in)
+	case workflows.Override:
+		return refuse(workflows.CodeNotOverridable, "", "%s has no stage condition to override", d.s.Name)
+	}
+	return invalid("verb", "%q is not something that can be asked of a pipeline", in.Verb)
+}
+
+// settle lets everything follow that follows by itself, until nothing more does.
+func (d *decision) settle() error {
+	for before := -1; before != len(d.events); {
+		before = len(d.events)
+		for _, e := range slices.Clone(d.s.Executions) {
+			if err := d.advance(e); err != nil {
+				return err
+			}
+		}
+		if err := d.returns(); err != nil {
+			return err
+		}
+		d.doors()
+	}
+	return nil
+}
+
+// emit adds an event and makes it true in the scratch state.
+func (d *decision) emit(e event.Event) {
+	e.At, e.By = d.in.At, d.by
+	if d.token != "" && d.in.Intent != nil && answers(d.in.Intent.Verb, e.Kind) {
+		e.Token, d.token = d.token, ""
+	}
+	d.events = append(d.events, e)
+	d.s.Evolve(e)
+}
+
+// answers says whether an event of this kind is the one that tells what an
+// intent led to. It carries the intent's token.
+func answers(v workflows.Verb, k event.Kind) bool {
+	switch v {
+	case workflows.Start:
+		return k == event.ExecutionStarted
+	case workflows.RollBack:
+		return k == event.ExecutionStarted || k == event.ReturnPlanned
+	case workflows.StopIt:
+		return k == event.ExecutionStopping
+	case workflows.Retry:
+		return k == event.ExecutionResumed
+	case workflows.Approve, workflows.Reject:
+		return k == event.GateVoted
+	case workflows.Disable:
+		return k == event.TransitionDisabled
+	case workflows.Enable:
+		return k == event.TransitionEnabled
+	case workflows.Resolve:
+		return k == event.ActionResolved
+	case workflows.Edit:
+		return k == event.PipelineDefined
+	case workflows.Archive:
+		return k == event.PipelineArchived
+	case workflows.Annotate:
+		return k == event.ExecutionNoted
+	}
+	return false
+}
+
+// id makes a new ID, a UUID of version 7: the time, and then what the seed and
+// a counter give. The same input gives the same IDs.
+func (d *decision) id() string {
+	d.ids++
+	var from [24]byte
+	copy(from[:], d.in.Seed[:])
+	binary.BigEndian.PutUint64(from[16:], d.ids)
+	sum := sha256.Sum256(from[:])
+	var u [16]byte
+	copy(u[:], sum[:])
+	ms := uint64(d.in.At.UnixMilli())
+	for i := range 6 {
+		u[i] = byte(ms >> (40 - 8*i))
+	}
+	u[6] = u[6]&0x0f | 0x70
+	u[8] = u[8]&0x3f | 0x80
+	h := hex.EncodeToString(u[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// isID says whether a text has the form of an execution's ID.
+func isID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i, c := range []byte(text) {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		hexadecimal := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
+		if dash && c != '-' || !dash && !hexadecimal {
+			return false
+		}
+	}
+	return true
+}
+
+// find returns an execution of this pipeline, unfinished or archived. The
+// error is a *NeedFacts while an archived one has not been looked up.
+func (d *decision) find(field, id string) (*workflows.Execution, error) {
+	if !isID(id) {
+		return nil, invalid(field, "%q is not the ID of an execution", id)
+	}
+	if e := d.s.execution(id); e != nil {
+		return e, nil
+	}
+	e, ok := d.in.Facts.Executions[id]
+	if !ok {
+		return nil, &NeedFacts{Executions: []string{id}}
+	}
+	if e == nil || e.Pipeline != d.s.Name {
+		return nil, refuse(workflows.CodeExecutionNotFound, "see what there is with: executions "+d.s.Name,
+			"there is no execution %s in %s", id, d.s.Name)
+	}
+	return e, nil
+}
+
+// version returns a definition, and whether it must be carried by an event
+// because it has left the state.
+func (d *decision) version(v int) (p *workflows.Pipeline, carried bool, err error) {
+	if p := d.s.Definitions[v]; p != nil {
+		return p, false, nil
+	}
+	if p := d.in.Facts.Versions[v]; p != nil {
+		return p, true, nil
+	}
+	return nil, false, &NeedFacts{Versions: []int{v}}
+}
+
+// refuse is a refusal in words.
+func refuse(code, hint, format string, args ...any) *workflows.Problem {
+	return &workflows.Problem{Code: code, Hint: hint, Message: fmt.Sprintf(format, args...)}
+}
+
+func invalid(field, format string, args ...any) *workflows.Problem {
+	return &workflows.Problem{Code: workflows.CodeValidation, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// stageNamed returns the stage of the definition in force.
+func (d *decision) stageNamed(name string) (*workflows.Stage, error) {
+	if name == "" {
+		return nil, invalid("stage", "which stage of %s? it has %s", d.s.Name, stageNames(d.s.definition()))
+	}
+	if st, ok := d.s.definition().Stage(name); ok {
+		return st, nil
+	}
+	return nil, refuse(workflows.CodeStageNotFound, "it has "+stageNames(d.s.definition()), "%s has no stage %s", d.s.Name, name)
+}
+
+func stageNames(p *workflows.Pipeline) string {
+	names := make([]string, len(p.Stages))
+	for i, st := range p.Stages {
+		names[i] = st.Name
+	}
+	return list(names, "and")
+}
+
+// list joins words for reading: "A, B and C".
+func list(words []string, last string) string {
+	n := len(words)
+	if n < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:n-1], ", ") + " " + last + " " + words[n-1]
+}
+
+// clock writes a time as refusals say it.
+func clock(at time.Time) string { return at.UTC().Format("2 Jan 15:04 UTC") }

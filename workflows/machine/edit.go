@@ -1,0 +1,134 @@
+package machine
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+)
+
+// edit puts a definition in force. Equal content is no new version, and
+// nothing is ever started by it.
+func (d *decision) edit(in *workflows.Intent) error {
+	p := in.Definitions
+	switch {
+	case p == nil || len(p.Stages) == 0:
+		return invalid("definition", "there is no definition to put in force")
+	case p.Name != d.s.Name:
+		return invalid("name", "the definition is of %s: the name of %s cannot be changed", p.Name, d.s.Name)
+	}
+	if err := d.managed(in.ManagedBy); err != nil {
+		return err
+	}
+	now := d.s.definition()
+	version := d.s.Version
+	changed := now == nil || now.Digest() != p.Digest()
+	if changed {
+		version++
+	} else if d.s.ManagedBy == in.ManagedBy && !d.s.Archived {
+		return nil
+	}
+	d.emit(event.Event{Kind: event.PipelineDefined, Defined: &event.Defined{Version: version, ManagedBy: in.ManagedBy, Definition: *p}})
+	if now != nil && changed && shape(now) != shape(p) {
+		d.cancelAll()
+	}
+	d.dropPlans()
+	return d.recount()
+}
+
+// managed refuses an edit through the API of what a file says.
+func (d *decision) managed(by string) error {
+	file, ok := strings.CutPrefix(d.s.ManagedBy, "file:")
+	if !ok || d.s.Archived || strings.HasPrefix(by, "file:") {
+		return nil
+	}
+	return refuse(workflows.CodeManagedByFile, "edit that file; a change is in force within seconds", "%s is defined in %s", d.s.Name, file)
+}
+
+// cancelAll follows CodePipeline's rule for an edit of the stages or the mode:
+// who waits ends at once; inside a stage actions in progress may finish.
+// Asking people about it is of no use any more. A rollback is one stage with
+// content that worked: it may finish.
+func (d *decision) cancelAll() {
+	for _, e := range slices.Clone(d.s.Executions) {
+		if e.Type == workflows.TypeRollback {
+			continue
+		}
+		d.stopping(e, false, "the stages of "+d.s.Name+" were changed", true)
+		st := inside(e)
+		if st == nil {
+			d.end(e)
+			continue
+		}
+		for i := range st.Actions {
+			if a := &st.Actions[i]; a.Needs == workflows.NeedsApproval {
+				d.closeGate(e, st, a, gateWithdrawn, &workflows.Reason{Code: reasonCancelled, Message: stopText(e.Stop)})
+			}
+		}
+	}
+}
+
+// dropPlans forgets planned returns of stages that are no more.
+func (d *decision) dropPlans() {
+	for _, name := range sortedKeys(d.s.Stages) {
+		if _, ok := d.s.definition().Stage(name); !ok && d.s.Stages[name].Planned != nil {
+			d.dropPlan(name, "the stage is no longer part of "+d.s.Name)
+		}
+	}
+}
+
+// recount closes gates that the new definition is content with already. Where
+// it names nobody the rules are asked, which happens with the next answer.
+func (d *decision) recount() error {
+	for _, e := range slices.Clone(d.s.Executions) {
+		st := inside(e)
+		if st == nil {
+			continue
+		}
+		for i := range st.Actions {
+			a := &st.Actions[i]
+			if a.Needs != workflows.NeedsApproval || len(d.s.policy(e, st.Name, a.Name).From) == 0 {
+				continue
+			}
+			if err := d.tally(e, st, a); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// archive takes a pipeline out of service. What runs may finish.
+func (d *decision) archive(in *workflows.Intent) error {
+	if err := d.managed(in.ManagedBy); err != nil {
+		return err
+	}
+	if !d.s.Archived {
+		d.emit(event.Event{Kind: event.PipelineArchived})
+	}
+	return nil
+}
+
+// annotate notes what the outside made of an execution, ended ones too.
+func (d *decision) annotate(in *workflows.Intent) error {
+	switch {
+	case !d.by.IsEngine():
+		return refuse(workflows.CodeAccessDenied, "", "only rollcall itself notes things on executions")
+	case in.Note == nil || in.Note.Name == "":
+		return invalid("note", "a note needs a name")
+	}
+	e, err := d.find("execution", in.Execution)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(e.Notes, *in.Note) {
+		return nil
+	}
+	ev := event.Event{Kind: event.ExecutionNoted, Execution: e.ID, Note: in.Note}
+	if d.s.execution(e.ID) == nil {
+		ev.Started = clone(e)
+	}
+	d.emit(ev)
+	return nil
+}

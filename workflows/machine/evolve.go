@@ -1,0 +1,413 @@
+package machine
+
+import (
+	"maps"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+// cancelPatience is how long an action that is being cancelled may hold its
+// stage without the outside confirming it.
+const cancelPatience = 60 * time.Second
+
+// Evolve applies one event. It must have come from Decide on this state, or
+// from the log that this state was folded from.
+func (s *State) Evolve(ev event.Event) {
+	if ev.At.After(s.At) {
+		s.At = ev.At
+	}
+	switch ev.Kind {
+	case event.IntentRefused:
+		return
+	case event.PipelineDefined:
+		s.define(ev.Defined)
+	case event.PipelineArchived:
+		s.Archived = true
+	case event.TransitionDisabled, event.TransitionEnabled:
+		s.stage(ev.Stage).Door = *ev.Transition
+	case event.ReturnPlanned:
+		st := s.stage(ev.Stage)
+		st.Planned, st.PlanToken = ev.Planned, ev.Token
+	case event.ReturnDropped:
+		st := s.stage(ev.Stage)
+		st.Planned, st.PlanToken = nil, ""
+	case event.ExecutionStarted:
+		s.begin(ev)
+	case event.ExecutionResumed:
+		s.resume(ev)
+	case event.ExecutionNoted:
+		s.note(ev)
+	case event.OrphanConfirmed, event.OrphanLeft:
+		s.settleOrphan(ev)
+	case event.ActionTracked:
+		s.track(ev)
+	default:
+		if e := s.execution(ev.Execution); e != nil {
+			s.evolveExecution(e, ev)
+		}
+	}
+	s.remember(ev)
+}
+
+// remember keeps what a client request token led to. A decision's scratch copy has no answers.
+func (s *State) remember(ev event.Event) {
+	if ev.Token == "" || s.Answers == nil {
+		return
+	}
+	s.Answers[ev.Token] = answer{At: ev.At, Execution: ev.Execution, Stage: ev.Stage}
+	if ev.At.Sub(s.Swept) < time.Hour {
+		return
+	}
+	s.Swept = ev.At
+	maps.DeleteFunc(s.Answers, func(_ string, a answer) bool { return ev.At.Sub(a.At) >= answersKept })
+}
+
+func (s *State) define(d *event.Defined) {
+	definition := d.Definition
+	s.Version, s.ManagedBy, s.Archived = d.Version, d.ManagedBy, false
+	s.Definitions[d.Version] = &definition
+	clear(s.digests)
+	for i := range definition.Stages {
+		s.stage(definition.Stages[i].Name)
+	}
+	for _, e := range s.Executions { // who may and who hears follows the definition in force
+		if st := inside(e); st != nil {
+			for i := range st.Actions {
+				s.refreshGate(e, st, &st.Actions[i])
+			}
+		}
+	}
+	s.dropVersions()
+}
+
+// dropVersions forgets definitions that nothing unfinished runs under.
+func (s *State) dropVersions() {
+	for v := range s.Definitions {
+		if v != s.Version && !slices.ContainsFunc(s.Executions, func(e *workflows.Execution) bool { return e.Version == v }) {
+			delete(s.Definitions, v)
+		}
+	}
+}
+
+func (s *State) begin(ev event.Event) {
+	e := clone(ev.Started)
+	if ev.Under != nil {
+		s.Definitions[e.Version] = ev.Under
+	}
+	s.Count = max(s.Count, e.Number)
+	s.insert(e)
+	if e.Rollback == nil {
+		return
+	}
+	st := s.stage(e.Stages[0].Name)
+	if e.Trigger.Type == workflows.TriggerRollback {
+		st.leave(e.Rollback.LeftExecution, e.Rollback.Target, e.ID)
+		if st.Planned != nil && st.PlanToken != "" && s.Answers != nil {
+			s.Answers[st.PlanToken] = answer{At: ev.At, Execution: e.ID, Stage: ev.Stage}
+		}
+		st.Planned, st.PlanToken = nil, ""
+	}
+}
+
+func (s *State) insert(e *workflows.Execution) {
+	at := sort.Search(len(s.Executions), func(i int) bool { return s.Executions[i].Number >= e.Number })
+	if at < len(s.Executions) && s.Executions[at].ID == e.ID {
+		s.Executions[at] = e
+		return
+	}
+	s.Executions = slices.Insert(s.Executions, at, e)
+}
+
+// resume takes a failed or stopped execution up again in the stage where it ended.
+func (s *State) resume(ev event.Event) {
+	e := clone(&ev.Resumed.Execution)
+	if ev.Under != nil {
+		s.Definitions[e.Version] = ev.Under
+	}
+	e.Status, e.StatusReason, e.Stop, e.EndedAt = workflows.StatusInProgress, nil, nil, nil
+	e.Attempt++
+	e.UpdatedAt = ev.At
+	st, _ := e.Stage(ev.Stage)
+	for i := range st.Actions {
+		a := &st.Actions[i]
+		if a.Status != workflows.StatusInProgress && (ev.Resumed.All || a.Status == workflows.StatusFailed || a.Status == workflows.StatusAbandoned) {
+			reset(a)
+		}
+	}
+	st.Attempt++
+	s.insert(e)
+	s.setStage(e, st, workflows.StatusInProgress, ev.At)
+}
+
+// reset makes an action run again. Attempts go on counting; the last gate's
+// record stays to be read until a new one opens.
+func reset(a *workflows.ActionExecution) {
+	*a = workflows.ActionExecution{
+		Name: a.Name, RunOrder: a.RunOrder, Provider: a.Provider, Attempt: a.Attempt,
+		Status: workflows.StatusNotStarted, Approval: a.Approval,
+	}
+}
+
+func (s *State) note(ev event.Event) {
+	if e := s.execution(ev.Execution); e != nil {
+		e.Notes, e.UpdatedAt = withNote(e.Notes, *ev.Note), ev.At
+		return
+	}
+	e := clone(ev.Started)
+	e.Notes, e.UpdatedAt = withNote(e.Notes, *ev.Note), ev.At
+	s.departed = append(s.departed, *e)
+}
+
+func withNote(notes []workflows.Note, n workflows.Note) []workflows.Note {
+	notes = slices.Clone(notes)
+	if i := slices.IndexFunc(notes, func(o workflows.Note) bool { return o.Name == n.Name }); i >= 0 {
+		notes[i] = n
+		return notes
+	}
+	return append(notes, n)
+}
+
+func (s *State) evolveExecution(e *workflows.Execution, ev event.Event) {
+	e.UpdatedAt = ev.At
+	st, ok := e.Stage(ev.Stage)
+	if !ok {
+		st = inside(e)
+	}
+	switch ev.Kind {
+	case event.ExecutionWaiting:
+		e.WaitsFor = ev.Wait
+	case event.ExecutionSteppedBack:
+		s.stepOut(e, st, ev)
+	case event.ExecutionStopping:
+		e.Status, e.Stop = workflows.StatusStopping, ev.Stop
+		if st != nil {
+			s.setStage(e, st, workflows.StatusStopping, ev.At)
+		}
+	case event.ExecutionSuperseded:
+		s.depart(e, workflows.StatusSuperseded, ev)
+	case event.ExecutionStopped:
+		s.depart(e, workflows.StatusStopped, ev)
+	case event.ExecutionSucceeded:
+		s.depart(e, workflows.StatusSucceeded, ev)
+	case event.ExecutionFailed:
+		s.depart(e, workflows.StatusFailed, ev)
+	case event.ExecutionCancelled:
+		s.depart(e, workflows.StatusCancelled, ev)
+	case event.StageEntered:
+		s.enter(e, st, ev)
+	case event.StageSucceeded:
+		s.setStage(e, st, workflows.StatusSucceeded, ev.At)
+		s.stage(ev.Stage).succeed(e, st.Digest, ev.At)
+	case event.StageFailed:
+		s.endStage(e, st, workflows.StatusFailed, ev.At)
+	case event.StageStopped:
+		s.endStage(e, st, workflows.StatusStopped, ev.At)
+	case event.StageCancelled:
+		s.endStage(e, st, workflows.StatusCancelled, ev.At)
+	default:
+		if st == nil {
+			return
+		}
+		if a, ok := st.Action(ev.Action); ok {
+			s.evolveAction(e, st, a, ev)
+		}
+	}
+}
+
+// depart ends an execution: it leaves the state for its row.
+func (s *State) depart(e *workflows.Execution, status workflows.Status, ev event.Event) {
+	at := ev.At
+	e.Status, e.StatusReason, e.EndedAt, e.WaitsFor = status, ev.Reason, &at, nil
+	s.Executions = slices.DeleteFunc(s.Executions, func(o *workflows.Execution) bool { return o.ID == e.ID })
+	s.departed = append(s.departed, *clone(e))
+	s.dropVersions()
+}
+
+func (s *State) enter(e *workflows.Execution, st *workflows.StageExecution, ev event.Event) {
+	e.WaitsFor = nil
+	st.Attempt++
+	st.Digest = s.digest(e.Version, st.Name)
+	s.stage(st.Name).Latest = &workflows.LatestIn{Execution: e.ID, Number: e.Number, Type: e.Type}
+	s.setStage(e, st, workflows.StatusInProgress, ev.At)
+}
+
+// setStage gives the execution's stage a status; the pipeline's stage follows while it is the latest there.
+func (s *State) setStage(e *workflows.Execution, st *workflows.StageExecution, status workflows.Status, at time.Time) {
+	st.Status, st.Since = status, &at
+	if latest := s.stage(st.Name).Latest; latest != nil && latest.Execution == e.ID {
+		l := *latest
+		l.Status = status
+		s.stage(st.Name).Latest = &l
+	}
+}
+
+func (s *State) endStage(e *workflows.Execution, st *workflows.StageExecution, status workflows.Status, at time.Time) {
+	s.setStage(e, st, status, at)
+	if worked(st) {
+		s.stage(st.Name).doubt()
+	}
+}
+
+// stepOut puts an execution that was inside a stage back before its door.
+func (s *State) stepOut(e *workflows.Execution, st *workflows.StageExecution, ev event.Event) {
+	if worked(st) {
+		s.stage(st.Name).doubt()
+	}
+	for i := range st.Actions {
+		reset(&st.Actions[i])
+	}
+	s.setStage(e, st, workflows.StatusNotStarted, ev.At)
+	e.WaitsFor = ev.Wait
+}
+
+func (s *State) evolveAction(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, ev event.Event) {
+	at := ev.At
+	switch ev.Kind {
+	case event.ActionStarted:
+		reset(a)
+		deadline := ev.Start.Deadline
+		a.Status, a.Attempt, a.StartedAt, a.Deadline = workflows.StatusInProgress, ev.Attempt, &at, &deadline
+	case event.ActionSucceeded:
+		endAction(a, workflows.StatusSucceeded, at, nil, ev.Outcome)
+		s.collect(e, st, a, ev.Outcome)
+	case event.ActionFailed:
+		if ev.Outcome == nil && ev.Reason.Code == reasonTimedOut {
+			s.orphan(e, st, a)
+		}
+		a.Attempt = ev.Attempt
+		endAction(a, workflows.StatusFailed, at, ev.Reason, ev.Outcome)
+	case event.ActionAbandoned:
+		if ev.Outcome == nil {
+			s.orphan(e, st, a)
+		}
+		endAction(a, workflows.StatusAbandoned, at, ev.Reason, ev.Outcome)
+	case event.ActionSkipped:
+		endAction(a, workflows.StatusSkipped, at, nil, nil)
+	case event.ActionCancelling:
+		deadline := at.Add(cancelPatience)
+		a.Cancelling, a.Error, a.Deadline = true, ev.Reason, &deadline
+	case event.ActionInDoubt:
+		a.Needs, a.Error = workflows.NeedsResolve, ev.Reason
+		s.stage(st.Name).doubt()
+	case event.ActionResolved:
+		a.Needs, a.Error = "", nil
+	default:
+		s.evolveGate(e, st, a, ev)
+	}
+}
+
+// collect records what a successful action left for later ones.
+func (s *State) collect(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, o *event.Outcome) {
+	if o == nil {
+		return
+	}
+	if ns := s.actionOf(e, st.Name, a.Name).Namespace; ns != "" {
+		e.Outputs = maps.Clone(e.Outputs)
+		if e.Outputs == nil {
+			e.Outputs = map[string]map[string]string{}
+		}
+		e.Outputs[ns] = o.Outputs
+	}
+	if len(o.Artifacts) > 0 {
+		e.Artifacts = maps.Clone(e.Artifacts)
+		if e.Artifacts == nil {
+			e.Artifacts = map[string]workflows.Artifact{}
+		}
+		for _, f := range o.Artifacts {
+			e.Artifacts[f.Name] = f
+		}
+	}
+	if o.Revision != nil {
+		r := *o.Revision
+		r.ActionName = a.Name
+		e.SourceRevisions = withRevision(e.SourceRevisions, r)
+	}
+}
+
+func withRevision(revisions []workflows.SourceRevision, r workflows.SourceRevision) []workflows.SourceRevision {
+	revisions = slices.Clone(revisions)
+	if i := slices.IndexFunc(revisions, func(o workflows.SourceRevision) bool { return o.ActionName == r.ActionName }); i >= 0 {
+		revisions[i] = r
+		return revisions
+	}
+	return append(revisions, r)
+}
+
+// orphan keeps the cancel of an attempt that ends without the outside's answer.
+func (s *State) orphan(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
+	if isGate(a) || a.Status != workflows.StatusInProgress {
+		return
+	}
+	task, _ := s.task(e, st, a)
+	task.Kind = work.Cancel
+	s.Orphans = append(s.Orphans, task)
+	e.Orphans = append(slices.Clone(e.Orphans), task.ID)
+}
+
+func (s *State) settleOrphan(ev event.Event) {
+	s.Orphans = slices.DeleteFunc(s.Orphans, func(t work.Task) bool { return t.ID == ev.Text })
+	if ev.Kind == event.OrphanLeft {
+		return // it stays named on the execution
+	}
+	e := s.execution(ev.Execution)
+	if e == nil {
+		if ev.Started == nil {
+			return
+		}
+		e = clone(ev.Started)
+	}
+	e.UpdatedAt = ev.At
+	e.Orphans = slices.DeleteFunc(slices.Clone(e.Orphans), func(id string) bool { return id == ev.Text })
+	if len(e.Orphans) == 0 {
+		e.Orphans = nil
+	}
+	if ev.Started != nil {
+		s.departed = append(s.departed, *e)
+	}
+}
+
+// track records how a runner finds its work again; of an orphan too, so that it can be cancelled.
+func (s *State) track(ev event.Event) {
+	id, o := TaskID(ev.Execution, ev.Stage, ev.Action, ev.Attempt), ev.Outcome
+	if e, _, a := s.attempt(id); a != nil {
+		e.UpdatedAt = ev.At
+		trackAction(a, o)
+		if a.Needs == workflows.NeedsResolve {
+			a.Needs, a.Error = "", nil
+		}
+		return
+	}
+	for i := range s.Orphans {
+		if s.Orphans[i].ID == id {
+			s.Orphans[i].Handle = o.Handle
+		}
+	}
+}
+
+func trackAction(a *workflows.ActionExecution, o *event.Outcome) {
+	if o == nil {
+		return
+	}
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{{&a.Handle, o.Handle}, {&a.ExternalID, o.ExternalID}, {&a.ExternalURL, o.ExternalURL}, {&a.Summary, o.Summary}} {
+		if f.from != "" {
+			*f.to = f.from
+		}
+	}
+}
+
+func endAction(a *workflows.ActionExecution, status workflows.Status, at time.Time, why *workflows.Reason, o *event.Outcome) {
+	a.Status, a.EndedAt, a.Error = status, &at, why
+	a.Needs, a.Cancelling, a.Deadline = "", false, nil
+	trackAction(a, o)
+	if o != nil {
+		a.OutputVariables = o.Outputs
+	}
+}

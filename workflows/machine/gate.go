@@ -1,0 +1,490 @@
+package machine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+)
+
+// How a gate was closed (Approval.Closed).
+const (
+	gateApproved  = "approved"
+	gateRejected  = "rejected"
+	gateExpired   = "expired"
+	gateWithdrawn = "withdrawn"
+)
+
+const (
+	answerApprove = "approve"
+	answerReject  = "reject"
+)
+
+// policyAction is the approval action as it stands in force: who may answer
+// and who hears is never older than the newest definition. Where that no longer
+// has the action, the execution's own version says.
+func (s *State) policyAction(e *workflows.Execution, stage, action string) *workflows.Action {
+	if st, ok := s.definition().Stage(stage); ok {
+		if a, ok := st.Action(action); ok && a.IsApproval() && a.Approval != nil {
+			return a
+		}
+	}
+	return s.actionOf(e, stage, action)
+}
+
+func (s *State) policy(e *workflows.Execution, stage, action string) *workflows.ApprovalPolicy {
+	return s.policyAction(e, stage, action).Approval
+}
+
+func (s *State) gateLimit(e *workflows.Execution, stage, action string) time.Duration {
+	return timeLimit(s.policyAction(e, stage, action))
+}
+
+// openGate asks people. The texts are the action's configuration, resolved.
+func (d *decision) openGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, texts map[string]string) {
+	pol := d.s.policy(e, st.Name, a.Name)
+	gate := workflows.Approval{
+		Token: d.id(), Required: pol.Required, From: pol.From, Ask: asked(pol), Comment: pol.Comment,
+		Text: texts["CustomData"], Link: texts["ExternalEntityLink"],
+		Votes: []workflows.Vote{}, Missing: missing(pol, nil),
+		OpenedAt: d.in.At, ExpiresAt: *a.Deadline,
+	}
+	ev := of(event.GateOpened, e, st, a)
+	ev.Gate = &gate
+	d.emit(ev)
+}
+
+func asked(pol *workflows.ApprovalPolicy) []string {
+	if len(pol.Ask) > 0 {
+		return pol.Ask
+	}
+	return pol.From
+}
+
+// evolveGate applies the events of gates. The record is replaced, never
+// written, because copies of it are out.
+func (s *State) evolveGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, ev event.Event) {
+	if ev.Kind == event.GateOpened {
+		a.Approval, a.Needs = ev.Gate, workflows.NeedsApproval
+		return
+	}
+	if a.Approval == nil {
+		return
+	}
+	g := *a.Approval
+	a.Approval = &g
+	switch ev.Kind {
+	case event.GateVoted:
+		g.Votes = append(without(g.Votes, ev.Vote.By.Key()), *ev.Vote)
+		slices.SortStableFunc(g.Votes, func(a, b workflows.Vote) int { return a.At.Compare(b.At) })
+		g.Missing = missing(s.policy(e, st.Name, a.Name), g.Votes)
+	case event.GateVoteDropped:
+		g.Votes = without(g.Votes, ev.Vote.By.Key())
+		g.Missing = missing(s.policy(e, st.Name, a.Name), g.Votes)
+	case event.GateReminded:
+		g.Reminded = append(slices.Clip(g.Reminded), ev.Text)
+	case event.GateClosed:
+		g.Closed, a.Needs = ev.Text, ""
+		if g.Closed != gateApproved {
+			g.Missing = []string{}
+		}
+		closed := closedGate{Token: g.Token, Ref: e.Ref(), Stage: st.Name, Action: a.Name, Closed: ev.Text, By: ev.By.Name, At: ev.At}
+		s.Gates = append([]closedGate{closed}, s.Gates[:min(len(s.Gates), gatesKept-1)]...)
+	}
+}
+
+// refreshGate brings an open gate's record up to the definition in force.
+func (s *State) refreshGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
+	if a.Needs != workflows.NeedsApproval {
+		return
+	}
+	g := *a.Approval
+	pol := s.policy(e, st.Name, a.Name)
+	g.Required, g.From, g.Ask, g.Comment, g.Missing = pol.Required, pol.From, asked(pol), pol.Comment, missing(pol, g.Votes)
+	a.Approval = &g
+}
+
+func without(votes []workflows.Vote, key string) []workflows.Vote {
+	return slices.DeleteFunc(slices.Clone(votes), func(v workflows.Vote) bool { return v.By.Key() == key })
+}
+
+// missing says in words what a gate still lacks; empty: it is through.
+func missing(pol *workflows.ApprovalPolicy, votes []workflows.Vote) []string {
+	yes := 0
+	in := map[string]int{}
+	for _, v := range votes {
+		if v.Answer == answerApprove {
+			yes++
+			for _, who := range v.In {
+				in[who]++
+			}
+		}
+	}
+	words := []string{}
+	switch n := pol.Required - yes; {
+	case n == 1:
+		words = append(words, "1 more approval")
+	case n > 1:
+		words = append(words, fmt.Sprintf("%d more approvals", n))
+	}
+	for _, group := range sortedKeys(pol.AtLeast) {
+		if n := pol.AtLeast[group] - in[group]; n > 0 {
+			words = append(words, fmt.Sprintf("%d of %s", n, group))
+		}
+	}
+	return words
+}
+
+// vote takes an answer at a gate. Rights are looked at now, and for everybody
+// again when the quorum is reached.
+func (d *decision) vote(in *workflows.Intent) error {
+	e, st, a, err := d.gate(in)
+	if err != nil {
+		return err
+	}
+	pol := d.s.policy(e, st.Name, a.Name)
+	if i := slices.IndexFunc(a.Approval.Votes, func(v workflows.Vote) bool { return v.By.Key() == d.by.Key() }); i >= 0 && !d.dry {
+		v := a.Approval.Votes[i]
+		return refuse(workflows.CodeConflict, "an answer cannot be changed; still missing: "+list(a.Approval.Missing, "and"),
+			"you have answered this gate of %s already: %s, %s", e.Ref(), v.Answer, clock(v.At))
+	}
+	standing, err := d.standing(e, st.Name, pol, []workflows.Principal{d.by})
+	if err != nil {
+		return err
+	}
+	mine := standing[d.by.Key()]
+	if !mine.may {
+		return d.notAnApprover(e, st.Name, pol)
+	}
+	answer := answerApprove
+	if in.Verb == workflows.Reject {
+		answer = answerReject
+	}
+	if why := involvement(e, d.by, mine.in); why != "" && answer == answerApprove && !pol.RequesterMayApprove && !d.dry {
+		return refuse(workflows.CodeSelfApproval, "ask somebody else: "+strings.Join(asked(pol), ", "),
+			"you cannot approve %s yourself: you %s", e.Ref(), why)
+	}
+	if pol.Comment == "required" && strings.TrimSpace(in.Reason) == "" && !d.dry {
+		return invalid("comment", "%s asks for a comment with every answer", a.Name)
+	}
+	ev := of(event.GateVoted, e, st, a)
+	ev.Vote = &workflows.Vote{By: d.by, Answer: answer, Comment: in.Reason, At: d.in.At, Via: d.by.Via, In: mine.expressions(pol)}
+	d.emit(ev)
+	if answer == answerReject {
+		d.closeGate(e, st, a, gateRejected, &workflows.Reason{Code: reasonNotApproved, Message: rejection(d.by.Name, in.Reason)})
+		return nil
+	}
+	return d.tally(e, st, a)
+}
+
+func rejection(name, why string) string {
+	if why == "" {
+		return "not approved by " + name
+	}
+	return "not approved by " + name + ": " + why
+}
+
+// tally closes a gate that has enough votes. Everybody who voted is looked at
+// again: whoever no longer matches falls out.
+func (d *decision) tally(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) error {
+	pol := d.s.policy(e, st.Name, a.Name)
+	if a.Approval.Approvals() < pol.Required || d.dry {
+		return nil
+	}
+	var voters []workflows.Principal
+	for _, v := range a.Approval.Votes {
+		voters = append(voters, v.By)
+	}
+	standing, err := d.standing(e, st.Name, pol, voters)
+	if err != nil {
+		return err
+	}
+	voter := d.by
+	d.by = workflows.EnginePrincipal()
+	for _, v := range a.Approval.Votes {
+		now := standing[v.By.Key()]
+		ev := of(event.GateVoted, e, st, a)
+		ev.Vote = &v
+		switch in := now.expressions(pol); {
+		case !now.may:
+			ev.Kind = event.GateVoteDropped
+			ev.Reason = &workflows.Reason{Code: workflows.CodeNotAnApprover, Message: v.By.Name + " may no longer answer this gate"}
+			d.emit(ev)
+		case !slices.Equal(in, v.In):
+			v.In = in
+			d.emit(ev)
+		}
+	}
+	d.by = voter
+	if len(a.Approval.Missing) > 0 {
+		return nil
+	}
+	d.closeGate(e, st, a, gateApproved, nil)
+	return nil
+}
+
+// closeGate ends a gate and its action with it.
+func (d *decision) closeGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, how string, why *workflows.Reason) {
+	ev := of(event.GateClosed, e, st, a)
+	ev.Text, ev.Reason = how, why
+	d.emit(ev)
+	end := of(event.ActionFailed, e, st, a)
+	end.Reason = why
+	switch how {
+	case gateApproved:
+		end.Kind = event.ActionSucceeded
+		end.Outcome = &event.Outcome{Summary: "approved by " + list(approvers(a.Approval), "and")}
+	case gateWithdrawn:
+		end.Kind = event.ActionAbandoned
+	}
+	d.emit(end)
+}
+
+func approvers(g *workflows.Approval) []string {
+	var names []string
+	for _, v := range g.Votes {
+		if v.Answer == answerApprove {
+			names = append(names, v.By.Name)
+		}
+	}
+	return names
+}
+
+// gate finds the open gate that an answer is for, by its token or as the only one of an execution.
+func (d *decision) gate(in *workflows.Intent) (*workflows.Execution, *workflows.StageExecution, *workflows.ActionExecution, error) {
+	if in.Gate == "" {
+		e, err := d.find("execution", in.Execution)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		st, a, err := pick(e, in, "waiting for an approval", func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsApproval })
+		if problem, ok := err.(*workflows.Problem); ok && problem.Code == workflows.CodeConflict {
+			if answered := lastGate(e, in); answered != nil {
+				err = answered
+			}
+		}
+		return e, st, a, err
+	}
+	for _, e := range d.s.Executions {
+		st := inside(e)
+		if st == nil {
+			continue
+		}
+		for i := range st.Actions {
+			if a := &st.Actions[i]; a.Needs == workflows.NeedsApproval && a.Approval.Token == in.Gate {
+				return e, st, a, d.sameGate(in, e, st, a)
+			}
+		}
+	}
+	for _, g := range d.s.Gates {
+		if g.Token == in.Gate {
+			return nil, nil, nil, g.refusal()
+		}
+	}
+	return nil, nil, nil, refuse(workflows.CodeInvalidApprovalToken, "see what waits with: status "+d.s.Name, "no gate of %s has this token", d.s.Name)
+}
+
+// sameGate refuses an answer whose token and names are of different gates.
+func (d *decision) sameGate(in *workflows.Intent, e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) error {
+	switch {
+	case in.Execution != "" && in.Execution != e.ID:
+		return refuse(workflows.CodeInvalidApprovalToken, "", "this token is of %s, not of the execution that was named", e.Ref())
+	case in.Stage != "" && in.Stage != st.Name:
+		return refuse(workflows.CodeStageNotFound, "", "this token is of stage %s, not %s", st.Name, in.Stage)
+	case in.Action != "" && in.Action != a.Name:
+		return refuse(workflows.CodeActionNotFound, "", "this token is of action %s, not %s", a.Name, in.Action)
+	}
+	return nil
+}
+
+func (g closedGate) refusal() *workflows.Problem {
+	switch g.Closed {
+	case gateApproved, gateRejected:
+		return refuse(workflows.CodeApprovalCompleted, "", "%s of %s was %s by %s, %s", g.Action, g.Ref, g.Closed, g.By, clock(g.At))
+	case gateExpired:
+		return refuse(workflows.CodeInvalidApprovalToken, "retry "+g.Ref+" to ask again", "%s of %s expired, %s", g.Action, g.Ref, clock(g.At))
+	}
+	return refuse(workflows.CodeInvalidApprovalToken, "if it comes to this stage again, it asks again", "%s of %s was withdrawn, %s", g.Action, g.Ref, clock(g.At))
+}
+
+// lastGate tells somebody who answers by execution, too late, what became of its gate.
+func lastGate(e *workflows.Execution, in *workflows.Intent) error {
+	for i := len(e.Stages) - 1; i >= 0; i-- {
+		st := &e.Stages[i]
+		for j := len(st.Actions) - 1; j >= 0; j-- {
+			a := &st.Actions[j]
+			if a.Approval == nil || a.Approval.Closed == "" || in.Action != "" && in.Action != a.Name || in.Stage != "" && in.Stage != st.Name {
+				continue
+			}
+			g := closedGate{Ref: e.Ref(), Action: a.Name, Closed: a.Approval.Closed, At: e.UpdatedAt}
+			if a.EndedAt != nil {
+				g.At = *a.EndedAt
+			}
+			if n := len(a.Approval.Votes); n > 0 {
+				g.By = a.Approval.Votes[n-1].By.Name
+			}
+			return g.refusal()
+		}
+	}
+	return nil
+}
+
+// standing is what is known about one person at one gate.
+type standing struct {
+	may bool
+	in  map[string]bool // the who-expressions that match
+}
+
+// expressions are the matches that the gate's policy asks for, in its order.
+func (s standing) expressions(pol *workflows.ApprovalPolicy) []string {
+	var in []string
+	for _, who := range asksFor(pol) {
+		if s.in[who] {
+			in = append(in, who)
+		}
+	}
+	return in
+}
+
+func asksFor(pol *workflows.ApprovalPolicy) []string {
+	who := slices.Clone(pol.From)
+	for _, group := range sortedKeys(pol.AtLeast) {
+		if !slices.Contains(who, group) {
+			who = append(who, group)
+		}
+	}
+	return who
+}
+
+// standing answers, from the facts, who of these people may answer a gate. The
+// error is a *NeedFacts about everybody of whom too little is known.
+func (d *decision) standing(e *workflows.Execution, stage string, pol *workflows.ApprovalPolicy, people []workflows.Principal) (map[string]standing, error) {
+	who := append(asksFor(pol), authors(e)...)
+	result := map[string]standing{}
+	need := &NeedFacts{Who: who}
+	for _, p := range people {
+		key := p.Key()
+		if name, machine := p.Machine(); machine || d.dry {
+			token := "token:" + name
+			result[key] = standing{may: d.dry || slices.Contains(pol.From, token), in: map[string]bool{token: true}}
+			continue
+		}
+		known := d.in.Facts.Members[key]
+		unknown := slices.ContainsFunc(who, func(w string) bool { _, ok := known[w]; return !ok })
+		may, judged := d.in.Facts.May[key]
+		if len(pol.From) == 0 && !judged {
+			unknown, need.MayApprove = true, stage
+		}
+		if unknown {
+			need.People = append(need.People, p)
+			continue
+		}
+		if len(pol.From) > 0 {
+			may = slices.ContainsFunc(pol.From, func(w string) bool { return known[w] })
+		}
+		result[key] = standing{may: may, in: known}
+	}
+	if len(need.People) > 0 {
+		return nil, need
+	}
+	return result, nil
+}
+
+// authors are who-expressions for the people who wrote or pushed what is in an
+// execution and are known only by their name at GitHub: "github:LOGIN".
+func authors(e *workflows.Execution) []string {
+	var who []string
+	add := func(login string) {
+		if login != "" && !slices.Contains(who, "github:"+login) {
+			who = append(who, "github:"+login)
+		}
+	}
+	if login, ok := strings.CutPrefix(e.Trigger.By.ID, "github:"); ok {
+		add(login)
+	}
+	for _, r := range e.SourceRevisions {
+		if r.Author != nil {
+			add(r.Author.Login)
+		}
+	}
+	return who
+}
+
+// involvement says what a person has to do with an execution, in words after
+// "you"; empty: nothing.
+func involvement(e *workflows.Execution, p workflows.Principal, in map[string]bool) string {
+	by := e.Trigger.By
+	mail, pushed := strings.CutPrefix(by.ID, "git:")
+	login, onGitHub := strings.CutPrefix(by.ID, "github:")
+	switch {
+	case by.Key() == p.Key() && !by.IsEngine():
+		if e.Type == workflows.TypeRollback {
+			return "asked for this rollback"
+		}
+		return "started it"
+	case pushed && p.Email != "" && strings.EqualFold(mail, p.Email), onGitHub && in["github:"+login]:
+		return "pushed it"
+	}
+	for _, r := range e.SourceRevisions {
+		if r.Author == nil {
+			continue
+		}
+		if p.Email != "" && strings.EqualFold(r.Author.Email, p.Email) || r.Author.Login != "" && in["github:"+r.Author.Login] {
+			return "wrote " + short(r.RevisionID)
+		}
+	}
+	return ""
+}
+
+func short(revision string) string { return revision[:min(len(revision), 7)] }
+
+// notAnApprover refuses a vote, and says who can.
+func (d *decision) notAnApprover(e *workflows.Execution, stage string, pol *workflows.ApprovalPolicy) error {
+	who := strings.Join(asked(pol), ", ")
+	name, machine := d.by.Machine()
+	switch {
+	case machine:
+		return refuse(workflows.CodeNotAnApprover, "a machine's answer counts only where `from` names token:"+name,
+			"the token %s may not answer this gate of %s", name, e.Ref())
+	case len(pol.From) == 0:
+		return refuse(workflows.CodeAccessDenied, "this needs the right approve on "+e.Pipeline+"/"+stage,
+			"you may not approve %s in %s", e.Ref(), stage)
+	}
+	return refuse(workflows.CodeNotAnApprover, "these can: "+who, "you are not among those who may answer this gate of %s", e.Ref())
+}
+
+// due returns the newest reminder that is due at a time and was not sent, with
+// those before it left out, and when the next one will be.
+func reminders(g *workflows.Approval, pol *workflows.ApprovalPolicy, at time.Time) (now string, next time.Time) {
+	sent := 0
+	for _, text := range g.Reminded {
+		sent = max(sent, percent(text))
+	}
+	all := slices.Clone(pol.RemindAt)
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(percent(a), percent(b)) })
+	for _, text := range all {
+		p := percent(text)
+		if p <= sent || p >= 100 {
+			continue
+		}
+		when := g.OpenedAt.Add(g.ExpiresAt.Sub(g.OpenedAt) / 100 * time.Duration(p))
+		if when.After(at) {
+			return now, when
+		}
+		now = text
+	}
+	return now, time.Time{}
+}
+
+func percent(text string) int {
+	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(text), "%"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,145 @@
+package machine
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// would says whether an intent would be accepted now, from somebody who may
+// everything and fills in what a form would ask. Facts that are not at hand
+// count as good news.
+func (s *State) would(in workflows.Intent, facts Facts) bool {
+	_, err := s.decide(Input{At: s.At, By: workflows.EnginePrincipal(), Intent: &in, Facts: facts}, true)
+	var need *NeedFacts
+	return err == nil || errors.As(err, &need)
+}
+
+// Offers says what could be done with an execution now by somebody who may
+// everything. For one that has ended, facts must hold it (and may hold its version).
+func (s *State) Offers(execution string, facts Facts) []workflows.Offer {
+	e := s.execution(execution)
+	if e == nil {
+		e = facts.Executions[execution]
+	}
+	offers := []workflows.Offer{}
+	if e == nil {
+		return offers
+	}
+	offer := func(in workflows.Intent) {
+		if s.would(in, facts) {
+			offers = append(offers, workflows.Offer{Verb: in.Verb, Stage: in.Stage, Action: in.Action})
+		}
+	}
+	if st := inside(e); st != nil {
+		for _, a := range st.Actions {
+			switch a.Needs {
+			case workflows.NeedsApproval:
+				offer(workflows.Intent{Verb: workflows.Approve, Execution: e.ID, Stage: st.Name, Action: a.Name})
+				offer(workflows.Intent{Verb: workflows.Reject, Execution: e.ID, Stage: st.Name, Action: a.Name})
+			case workflows.NeedsResolve:
+				offer(workflows.Intent{Verb: workflows.Resolve, Execution: e.ID, Stage: st.Name, Action: a.Name, As: "succeeded"})
+			}
+		}
+	}
+	stage := furthest(e)
+	if stage != "" {
+		offer(workflows.Intent{Verb: workflows.Retry, Execution: e.ID, Stage: stage})
+		if latest := s.peek(stage).Latest; latest != nil && latest.Execution == e.ID {
+			offers = append(offers, s.rollbackOffer(stage)...)
+		}
+	}
+	if w := e.WaitsFor; w != nil {
+		offers = append(offers, s.letInOffer(w.Stage)...)
+	}
+	in := workflows.Intent{Verb: workflows.StopIt, Execution: e.ID, Abandon: e.Stop != nil}
+	offer(in)
+	return offers
+}
+
+// furthest is the last stage that the execution has entered; empty: none.
+func furthest(e *workflows.Execution) string {
+	for i := len(e.Stages) - 1; i >= 0; i-- {
+		if e.Stages[i].Status != workflows.StatusNotStarted {
+			return e.Stages[i].Name
+		}
+	}
+	return ""
+}
+
+// rollbackOffer offers to take a stage back to what was last good there.
+func (s *State) rollbackOffer(stage string) []workflows.Offer {
+	good, ok := s.lastGood(stage)
+	if !ok {
+		return nil
+	}
+	// Of the target only what decides is needed, and that is in the state.
+	facts := Facts{Executions: map[string]*workflows.Execution{good.Execution: {
+		ID: good.Execution, Number: good.Number, Pipeline: s.Name, Version: good.Version, Type: workflows.TypeStandard,
+		Stages: []workflows.StageExecution{{Name: stage, Status: workflows.StatusSucceeded, Digest: good.Digest}},
+	}}}
+	if !s.would(workflows.Intent{Verb: workflows.RollBack, Stage: stage, Target: good.Execution, WhileRunning: whileWait}, facts) {
+		return nil
+	}
+	return []workflows.Offer{{Verb: workflows.RollBack, Stage: stage, Target: good.Execution}}
+}
+
+// letInOffer offers to let the one who waits before a shut door through.
+func (s *State) letInOffer(stage string) []workflows.Offer {
+	door := s.peek(stage).Door
+	if door.Enabled {
+		return nil
+	}
+	for _, e := range s.waiting(stage) {
+		if e.ID != door.Only && s.would(workflows.Intent{Verb: workflows.Enable, Stage: stage, Execution: e.ID}, Facts{}) {
+			return []workflows.Offer{{Verb: workflows.Enable, Stage: stage, Target: e.ID}}
+		}
+	}
+	return nil
+}
+
+// stageOffers are what could be done with a stage as such.
+func (s *State) stageOffers(stage string) []workflows.Offer {
+	offers := []workflows.Offer{}
+	if isSource(s.definition(), stage) && s.would(workflows.Intent{Verb: workflows.Start}, Facts{}) {
+		offers = append(offers, workflows.Offer{Verb: workflows.Start})
+	}
+	verb := workflows.Disable
+	if !s.peek(stage).Door.Enabled {
+		verb = workflows.Enable
+	}
+	if s.would(workflows.Intent{Verb: verb, Stage: stage}, Facts{}) {
+		offers = append(offers, workflows.Offer{Verb: verb, Stage: stage})
+	}
+	offers = append(offers, s.letInOffer(stage)...)
+	return append(offers, s.rollbackOffer(stage)...)
+}
+
+// Targets judges rows, executions that succeeded in the stage, newest first, as rollback targets.
+func (s *State) Targets(stage string, rows []workflows.Execution) []workflows.Target {
+	targets := make([]workflows.Target, 0, len(rows))
+	st := s.peek(stage)
+	good, found := s.lastGood(stage)
+	for i := range rows {
+		row := &rows[i]
+		t := workflows.Target{
+			Execution: row.ID, Number: row.Number, SourceRevisions: row.SourceRevisions, Ran: []workflows.Span{},
+			Now: st.Runs != nil && st.Runs.Execution == row.ID, Preselected: found && good.Execution == row.ID,
+		}
+		if ran, ok := row.Stage(stage); ok && s.Version > 0 {
+			t.StageChanged = ran.Digest != s.digest(s.Version, stage)
+		}
+		if j := st.find(row.ID); j >= 0 {
+			t.Ran, t.LeftBy = slices.Clone(st.Successes[j].Ran), st.Successes[j].LeftBy
+		}
+		_, err := s.decide(Input{At: s.At, By: workflows.EnginePrincipal(), Facts: Facts{Executions: map[string]*workflows.Execution{row.ID: row}},
+			Intent: &workflows.Intent{Verb: workflows.RollBack, Stage: stage, Target: row.ID, WhileRunning: whileWait}}, true)
+		t.Eligible = true
+		if problem, refused := err.(*workflows.Problem); refused {
+			t.Eligible, t.Why = false, problem.Message
+		}
+		targets = append(targets, t)
+	}
+	return targets
+}

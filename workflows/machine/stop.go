@@ -1,0 +1,86 @@
+package machine
+
+import (
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+)
+
+// stop ends an execution: what runs may finish, or, with abandon, is left at
+// once and cancelled behind its back.
+func (d *decision) stop(in *workflows.Intent) error {
+	e, err := d.find("execution", in.Execution)
+	if err != nil {
+		return err
+	}
+	switch {
+	case e.Status.Final():
+		return refuse(workflows.CodeNotStoppable, "", "%s has ended already: it is %s", e.Ref(), e.Status)
+	case e.Stop != nil && e.Stop.Abandon:
+		return refuse(workflows.CodeDuplicatedStop, "", "%s is being stopped and abandoned already, by %s", e.Ref(), e.Stop.By.Name)
+	case e.Stop != nil && !in.Abandon:
+		return refuse(workflows.CodeDuplicatedStop, "what runs may finish; to end it at once, stop it with abandon",
+			"%s is being stopped already, by %s", e.Ref(), e.Stop.By.Name)
+	}
+	d.stopping(e, in.Abandon, in.Reason, e.Stop != nil && e.Stop.Cancel)
+	st := inside(e)
+	if st == nil {
+		d.end(e)
+		return nil
+	}
+	if in.Abandon {
+		d.abandon(e, st, &workflows.Reason{Code: reasonStopped, Message: stopText(e.Stop)})
+	}
+	return nil
+}
+
+func (d *decision) stopping(e *workflows.Execution, abandon bool, reason string, cancel bool) {
+	d.emit(event.Event{Kind: event.ExecutionStopping, Execution: e.ID, Stop: &workflows.Stop{
+		Abandon: abandon, Reason: reason, By: d.by, At: d.in.At, Cancel: cancel,
+	}})
+}
+
+func stopText(s *workflows.Stop) string {
+	text := "stopped by " + s.By.Name
+	if s.Cancel {
+		text = "cancelled by an edit of " + s.By.Name
+	}
+	if s.Reason != "" {
+		text += ": " + s.Reason
+	}
+	return text
+}
+
+// abandon ends every open action of a stage without waiting for the outside.
+func (d *decision) abandon(e *workflows.Execution, st *workflows.StageExecution, why *workflows.Reason) {
+	for i := range st.Actions {
+		a := &st.Actions[i]
+		switch {
+		case a.Status != workflows.StatusInProgress:
+		case isGate(a):
+			d.closeGate(e, st, a, gateWithdrawn, why)
+		default:
+			ev := of(event.ActionAbandoned, e, st, a)
+			ev.Reason = why
+			d.emit(ev)
+		}
+	}
+}
+
+// halt ends an execution that was being stopped and has nothing left to do in its stage.
+func (d *decision) halt(e *workflows.Execution, st *workflows.StageExecution) {
+	kind := event.StageStopped
+	if e.Stop.Cancel {
+		kind = event.StageCancelled
+	}
+	d.emit(event.Event{Kind: kind, Execution: e.ID, Stage: st.Name})
+	d.end(e)
+}
+
+// end is the last event of an execution that is being stopped.
+func (d *decision) end(e *workflows.Execution) {
+	kind, code := event.ExecutionStopped, reasonStopped
+	if e.Stop.Cancel {
+		kind, code = event.ExecutionCancelled, reasonCancelled
+	}
+	d.emit(event.Event{Kind: kind, Execution: e.ID, Reason: &workflows.Reason{Code: code, Message: stopText(e.Stop)}})
+}

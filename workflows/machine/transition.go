@@ -1,0 +1,124 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+)
+
+// Why a door is shut (Transition.Cause).
+const (
+	causePerson   = "person"
+	causeRollback = "rollback" // a hold
+)
+
+// staleHold is how long a door may have been shut for those who wait there to
+// go on when it opens; after that the change is too old to walk in unasked.
+const staleHold = 30 * 24 * time.Hour
+
+// door finds the stage whose transition an intent is about.
+func (d *decision) door(in *workflows.Intent) (string, error) {
+	if _, err := d.stageNamed(in.Stage); err != nil {
+		return "", err
+	}
+	if isSource(d.s.definition(), in.Stage) {
+		return "", invalid("stage", "%s is the first stage of %s: no transition leads into it", in.Stage, d.s.Name)
+	}
+	return in.Stage, nil
+}
+
+// shut writes a door's new state.
+func (d *decision) shut(stage, cause, reason, only string, by workflows.Principal, at time.Time) {
+	d.emit(event.Event{Kind: event.TransitionDisabled, Stage: stage, Transition: &workflows.Transition{
+		Cause: cause, Reason: reason, By: &by, At: &at, Only: only,
+	}})
+}
+
+func (d *decision) unlock(stage, reason string) {
+	by, at := d.by, d.in.At
+	d.emit(event.Event{Kind: event.TransitionEnabled, Stage: stage, Transition: &workflows.Transition{
+		Enabled: true, Reason: reason, By: &by, At: &at,
+	}})
+}
+
+// disable shuts the door into a stage; a person's word replaces a hold's. A
+// door that was shut before keeps its time and gets the new reason.
+func (d *decision) disable(in *workflows.Intent) error {
+	stage, err := d.door(in)
+	if err != nil {
+		return err
+	}
+	at, door := d.in.At, d.s.peek(stage).Door
+	if !door.Enabled && door.At != nil {
+		if door.Cause == causePerson && door.Reason == in.Reason && door.Only == "" {
+			return nil
+		}
+		at = *door.At
+	}
+	d.shut(stage, causePerson, in.Reason, "", d.by, at)
+	return nil
+}
+
+// enable opens the door into a stage, or lets one execution through.
+func (d *decision) enable(in *workflows.Intent) error {
+	stage, err := d.door(in)
+	if err != nil {
+		return err
+	}
+	door := d.s.peek(stage).Door
+	if in.Execution != "" {
+		return d.letIn(in.Execution, stage, door)
+	}
+	if door.Enabled {
+		return nil
+	}
+	d.unlock(stage, in.Reason)
+	if door.At != nil && d.in.At.Sub(*door.At) > staleHold {
+		for _, e := range d.s.waiting(stage) {
+			d.emit(event.Event{Kind: event.ExecutionCancelled, Execution: e.ID, Reason: &workflows.Reason{Code: reasonCancelled,
+				Message: "the door into " + stage + " was shut for more than 30 days; start again with what is new"}})
+		}
+	}
+	return nil
+}
+
+// letIn lets one execution through a shut door that stays shut for the others.
+func (d *decision) letIn(id, stage string, door workflows.Transition) error {
+	e, err := d.find("only", id)
+	if err != nil {
+		return err
+	}
+	st, ok := e.Stage(stage)
+	switch {
+	case e.Status.Final():
+		return refuse(workflows.CodeConflict, "start a new execution", "%s has ended: it is %s", e.Ref(), e.Status)
+	case !ok || e.Type == workflows.TypeRollback || st.Status != workflows.StatusNotStarted:
+		return refuse(workflows.CodeConflict, "", "%s does not come to the door of %s any more", e.Ref(), stage)
+	case door.Enabled || door.Only == e.ID:
+		return nil
+	}
+	door.Only = e.ID
+	d.emit(event.Event{Kind: event.TransitionEnabled, Execution: e.ID, Stage: stage, Transition: &door})
+	return nil
+}
+
+// hold shuts the door of a stage that is being rolled back, so that the next
+// change does not walk straight back in. A person's disable stays as it is,
+// except that nobody who had been let through may now follow.
+func (d *decision) hold(o *order) {
+	stage := o.stage
+	door := d.s.peek(stage.Name).Door
+	wanted := stage.Rollback.Hold == "always" || stage.Rollback.Hold == "manual" && !o.automatic()
+	why := "rolled back to " + o.target.Ref()
+	if o.reason != "" {
+		why += ": " + o.reason
+	}
+	switch {
+	case !door.Enabled && door.Only != "":
+		door.Only = ""
+		d.emit(event.Event{Kind: event.TransitionDisabled, Stage: stage.Name, Transition: &door})
+	case door.Enabled && wanted:
+		d.shut(stage.Name, causeRollback, why, "", o.trigger.By, d.in.At)
+	}
+}
