@@ -1,13 +1,24 @@
-// Package git carries out source actions with the git binary and looks at the
-// heads of branches.
 package git
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+// Providers this package carries out, as pipeline files name them.
+const (
+	Git        = "Git"                      // configuration Repository (URL or path), BranchName
+	GitHub     = "GitHub"                   // configuration FullRepositoryId (owner/name), BranchName
+	CodeStar   = "CodeStarSourceConnection" // as GitHub
+	defaultURL = "https://github.com/"
 )
 
 // Options are what a [Source] needs.
@@ -24,21 +35,131 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Source fetches revisions (as a runner) and looks at heads (as a source) for
-// the providers Git, GitHub and CodeStarSourceConnection.
+// Source fetches revisions (as a runner) and looks at heads (as a source). It
+// keeps nothing in memory; several may share a cache folder.
 type Source struct {
 	o Options
 }
 
 // New returns a source. See [Source.Check] for what can be wrong with a machine.
-func New(o Options) *Source { return &Source{o: o} }
+func New(o Options) *Source {
+	if o.CloneURL == "" {
+		o.CloneURL = defaultURL
+	}
+	if !strings.HasSuffix(o.CloneURL, "/") && !strings.HasSuffix(o.CloneURL, ":") {
+		o.CloneURL += "/"
+	}
+	if dir, err := filepath.Abs(o.CacheDir); err == nil {
+		o.CacheDir = dir
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Source{o: o}
+}
 
 // Check says in one sentence why sources cannot be fetched here: no git.
-func (s *Source) Check() error { return nil }
+func (s *Source) Check() error {
+	_, err := binary()
+	return err
+}
 
-// Start fetches the branch, checks the pinned commit and packs its tree.
+// Start fetches the branch, checks that the pinned commit (none: the head) is
+// on it, and packs its tree. It ends the action at once, one way or the other.
 func (s *Source) Start(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
-	return work.Outcome{}, nil
+	if !t.Deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, t.Deadline)
+		defer cancel()
+	}
+	o, err := s.fetch(ctx, t, w)
+	if final, ok := errors.AsType[*workflows.Problem](err); ok {
+		return work.Outcome{Task: t.ID, State: work.Failed, Error: &workflows.Reason{
+			Code: reasonCode(final), Message: final.Error(),
+		}}, nil
+	}
+	return o, err
+}
+
+// reasonCode tells a configuration that cannot work from a revision that is not there.
+func reasonCode(p *workflows.Problem) string {
+	if p.Code == workflows.CodeValidation {
+		return "ConfigurationInvalid"
+	}
+	return "ActionFailed"
+}
+
+func (s *Source) fetch(ctx context.Context, t work.Task, w work.Workspace) (o work.Outcome, err error) {
+	p, err := s.place(t.Action.ActionType.Provider, t.Configuration)
+	if err != nil {
+		return work.Outcome{}, err
+	}
+	pinned := ""
+	if t.Revision != nil {
+		pinned = t.Revision.RevisionID
+	}
+	if pinned != "" && !isCommit(pinned) {
+		return work.Outcome{}, invalid("revision %q is no commit ID (give the 40 characters that git log shows)", pinned)
+	}
+	log, err := w.Log()
+	if err != nil {
+		return work.Outcome{}, fmt.Errorf("open the log: %w", err)
+	}
+	defer log.Close()
+	fmt.Fprintf(log, "fetching branch %s of %s\n", p.branch, p.url)
+
+	c, err := s.open(ctx, p)
+	if err != nil {
+		return work.Outcome{}, err
+	}
+	defer func() { c.close(err) }()
+	if err := c.fetch(ctx); err != nil {
+		fmt.Fprintln(log, err)
+		return work.Outcome{}, err
+	}
+	sha, err := c.revision(ctx, pinned)
+	if err != nil {
+		fmt.Fprintln(log, err)
+		return work.Outcome{}, err
+	}
+	commit, err := c.commit(ctx, sha)
+	if err != nil {
+		return work.Outcome{}, err
+	}
+	fmt.Fprintf(log, "commit %s by %s: %s\n", sha, commit.author.Name, commit.summary())
+	artifacts, err := c.pack(ctx, sha, t, w)
+	if err != nil {
+		fmt.Fprintln(log, err)
+		return work.Outcome{}, err
+	}
+	return work.Outcome{
+		Task: t.ID, State: work.Succeeded, Summary: commit.summary(),
+		ExternalID: sha, ExternalURL: p.commitURL(sha),
+		Revision: commit.sourceRevision(t.Action.Name, p), Outputs: commit.outputs(p), Artifacts: artifacts,
+	}, nil
+}
+
+// pack checks the commit's tree out into the run folder and stores it.
+func (c *bare) pack(ctx context.Context, sha string, t work.Task, w work.Workspace) ([]workflows.Artifact, error) {
+	if len(t.Action.OutputArtifacts) == 0 {
+		return nil, nil
+	}
+	tree := filepath.Join(w.Dir(), "tree")
+	if err := c.checkOut(ctx, sha, tree, filepath.Join(w.Dir(), "index")); err != nil {
+		return nil, err
+	}
+	var out []workflows.Artifact
+	for _, o := range t.Action.OutputArtifacts {
+		a, err := w.Pack(o.Name, tree, o.Files)
+		if err != nil {
+			return nil, fmt.Errorf("store output artifact %q: %w", o.Name, err)
+		}
+		out = append(out, a)
+	}
+	if err := os.RemoveAll(tree); err != nil {
+		return nil, fmt.Errorf("clear the run folder: %w", err)
+	}
+	return out, nil
 }
 
 // Poll fetches again: a fetch leaves nothing running behind.
@@ -57,7 +178,30 @@ func (s *Source) Find(ctx context.Context, t work.Task, w work.Workspace) (work.
 	return work.Outcome{}, false, nil
 }
 
-// Head returns the newest revision of the branch that the action follows.
+// Head returns the newest revision of the branch that the action follows. Who
+// pushed it is not known from looking. A branch, repository or right that is
+// missing is a *workflows.Problem.
 func (s *Source) Head(ctx context.Context, a workflows.Action) (work.Change, error) {
-	return work.Change{}, nil
+	p, err := s.place(a.ActionType.Provider, a.Configuration)
+	if err != nil {
+		return work.Change{}, err
+	}
+	if err := s.prepare(); err != nil {
+		return work.Change{}, err
+	}
+	ref := "refs/heads/" + p.branch
+	out, err := s.git(ctx, p, call{remote: true, args: []string{"ls-remote", "--", p.url, ref}})
+	if err != nil {
+		return work.Change{}, p.explain("look at", err)
+	}
+	for line := range strings.Lines(out) {
+		sha, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if name == ref && isCommit(sha) {
+			return work.Change{
+				Provider: p.provider, Event: "push", Repository: p.repository, Branch: p.branch, Commit: sha, URL: p.commitURL(sha),
+				By: workflows.Principal{ID: "git:poll", Name: "polling", Via: "git"},
+			}, nil
+		}
+	}
+	return work.Change{}, p.noBranch()
 }

@@ -1,0 +1,194 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// What a source may hold (CodePipeline's limits).
+const (
+	maxTreeBytes = 1 << 30
+	maxTreeFiles = 100_000
+)
+
+// bare is a repository's copy, locked: one fetch at a time, in whatever
+// process. git inherits the lock, so that a fetch which has lost its service
+// still keeps others away until it ends.
+type bare struct {
+	s    *Source
+	p    place
+	dir  string
+	ref  string // where the branch is kept
+	lock *os.File
+}
+
+// open waits for the lock of the place's copy.
+func (s *Source) open(ctx context.Context, p place) (*bare, error) {
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	c := &bare{s: s, p: p, dir: filepath.Join(s.o.CacheDir, digest(p.url)+".git")}
+	c.ref = "refs/heads/" + digest(p.branch) // never a/b beside a
+	lock, err := os.OpenFile(c.dir+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock of the copy of %s: %w", p.repository, err)
+	}
+	c.lock = lock
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return c, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			lock.Close()
+			return nil, fmt.Errorf("take the lock of the copy of %s: %w", p.repository, err)
+		}
+		select {
+		case <-ctx.Done():
+			lock.Close()
+			return nil, fmt.Errorf("wait for another fetch of %s: %w", p.repository, ctx.Err())
+		case <-again.C:
+		}
+	}
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:16])
+}
+
+// git runs a command on the copy.
+func (c *bare) git(ctx context.Context, verb string, args ...string) (string, error) {
+	return c.s.git(ctx, c.p, call{args: append([]string{verb}, args...), env: []string{"GIT_DIR=" + c.dir}, lock: c.lock})
+}
+
+// fetch brings the branch up to date.
+func (c *bare) fetch(ctx context.Context) error {
+	if err := c.fetchBranch(ctx); err != nil {
+		return c.p.explain("fetch", err)
+	}
+	return nil
+}
+
+// close gives the copy back. After an error that says that the copy is
+// damaged, by a crash or a disk, it goes away, and the next try makes a new one.
+func (c *bare) close(err error) {
+	if f, ok := errors.AsType[*failure](err); ok && broken.MatchString(f.text) {
+		c.s.o.Log.Warn("the copy of a repository is damaged and will be made anew", "repository", c.p.repository, "why", f.Error())
+		if err := os.RemoveAll(c.dir); err != nil {
+			c.s.o.Log.Error("a damaged copy of a repository cannot be removed", "folder", c.dir, "why", err)
+		}
+	}
+	c.lock.Close()
+}
+
+func (c *bare) fetchBranch(ctx context.Context) error {
+	if _, err := os.Stat(filepath.Join(c.dir, "HEAD")); err != nil {
+		if err := os.RemoveAll(c.dir); err != nil {
+			return fmt.Errorf("make a copy of %s: %w", c.p.repository, err)
+		}
+		if _, err := c.git(ctx, "init", "--quiet", "--bare", "--template="); err != nil {
+			return err
+		}
+	}
+	_, err := c.s.git(ctx, c.p, call{
+		args: []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--", c.p.url, "+refs/heads/" + c.p.branch + ":" + c.ref},
+		env:  []string{"GIT_DIR=" + c.dir}, lock: c.lock, remote: true,
+	})
+	return err
+}
+
+// revision is the pinned commit, which must be reachable from the branch, or
+// the branch's head.
+func (c *bare) revision(ctx context.Context, pinned string) (string, error) {
+	if pinned == "" {
+		out, err := c.git(ctx, "rev-parse", "--verify", "--quiet", c.ref+"^{commit}")
+		return strings.TrimSpace(out), err
+	}
+	_, err := c.git(ctx, "merge-base", "--is-ancestor", pinned, c.ref)
+	if err == nil {
+		return pinned, nil
+	}
+	f, ok := errors.AsType[*failure](err)
+	// 1: known, but elsewhere. Unknown here: not on the branch either.
+	if !ok || f.status != 1 && !strings.Contains(f.text, "ot a valid ") {
+		return "", err
+	}
+	return "", &workflows.Problem{
+		Code:    workflows.CodeConflict,
+		Message: fmt.Sprintf("commit %s is not on branch %q of %s", pinned, c.p.branch, c.p.repository),
+		Hint:    "only what can be reached from the configured branch is released",
+	}
+}
+
+// checkOut writes the commit's tree into dir, which is made anew.
+func (c *bare) checkOut(ctx context.Context, sha, dir, index string) error {
+	if err := c.weigh(ctx, sha); err != nil {
+		return err
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.RemoveAll(index), os.MkdirAll(dir, 0o700)); err != nil {
+		return fmt.Errorf("lay the run folder out: %w", err)
+	}
+	env := []string{"GIT_DIR=" + c.dir, "GIT_WORK_TREE=" + dir, "GIT_INDEX_FILE=" + index}
+	for _, args := range [][]string{{"read-tree", sha}, {"checkout-index", "--all", "--quiet"}} {
+		if _, err := c.s.git(ctx, c.p, call{args: args, env: env, lock: c.lock}); err != nil {
+			return fmt.Errorf("check commit %s out: %w", sha, err)
+		}
+	}
+	return nil
+}
+
+// weigh refuses a tree that is too large before it fills the disk.
+func (c *bare) weigh(ctx context.Context, sha string) error {
+	var s scale
+	_, err := c.s.git(ctx, c.p, call{args: []string{"ls-tree", "-r", "-l", sha}, env: []string{"GIT_DIR=" + c.dir}, lock: c.lock, out: &s})
+	if err != nil {
+		return err
+	}
+	if s.size > maxTreeBytes || s.files > maxTreeFiles {
+		return &workflows.Problem{
+			Code:    workflows.CodeConflict,
+			Message: fmt.Sprintf("commit %s of %s has %d files with %d bytes; at most %d files and %d bytes can be a source", sha, c.p.repository, s.files, s.size, maxTreeFiles, maxTreeBytes),
+		}
+	}
+	return nil
+}
+
+// scale adds up what git ls-tree -l lists: mode, type, object, size, tab, path.
+type scale struct {
+	line  []byte
+	files int
+	size  int64
+}
+
+// Write takes any piece of the list.
+func (s *scale) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		head, rest, whole := bytes.Cut(p, []byte("\n"))
+		s.line = append(s.line, head...)
+		if !whole {
+			return n, nil
+		}
+		if fields := bytes.Fields(s.line); len(fields) > 3 {
+			size, _ := strconv.ParseInt(string(fields[3]), 10, 64) // "-" for a submodule
+			s.size += size
+			s.files++
+		}
+		s.line, p = s.line[:0], rest
+	}
+}

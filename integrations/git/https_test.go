@@ -1,0 +1,171 @@
+package git
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+const token = "ghs_hunter2hunter2"
+
+// hub serves repositories over https, to those who have the token, with the
+// program that comes with git. A status other than 0 is its answer to everything.
+type hub struct {
+	*httptest.Server
+	status atomic.Int32
+	asked  atomic.Int32 // requests with the token
+}
+
+func newHub(t *testing.T, root string) *hub {
+	t.Helper()
+	path, err := exec.Command("git", "--exec-path").Output()
+	backend := filepath.Join(strings.TrimSpace(string(path)), "git-http-backend")
+	if _, missing := os.Stat(backend); err != nil || missing != nil {
+		t.Skip("this git comes without git-http-backend")
+	}
+	h := &hub{}
+	program := &cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}}
+	h.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, ok := r.BasicAuth()
+		switch {
+		case h.status.Load() != 0:
+			http.Error(w, "hub is in a mood", int(h.status.Load()))
+		case !ok || password != token:
+			w.Header().Set("WWW-Authenticate", `Basic realm="hub"`)
+			http.Error(w, "who are you", http.StatusUnauthorized)
+		default:
+			h.asked.Add(1)
+			r.Header.Del("Authorization")
+			program.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(h.Close)
+	cert := filepath.Join(t.TempDir(), "cert.pem")
+	if err := os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h.Certificate().Raw}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GIT_SSL_CAINFO", cert)
+	t.Setenv("NO_PROXY", "127.0.0.1")
+	return h
+}
+
+func githubTask() work.Task {
+	tk := task("", "")
+	tk.Action.ActionType.Provider = GitHub
+	tk.Configuration = map[string]string{"FullRepositoryId": "acme/webshop", "BranchName": "main"}
+	return tk
+}
+
+func TestGitHubOverHTTPS(t *testing.T) {
+	root := t.TempDir()
+	r := newRepo(t, filepath.Join(root, "acme", "work"))
+	sha := r.commit("file", "1", "one")
+	r.git("clone", "-q", "--bare", r.dir, filepath.Join(root, "acme", "webshop.git"))
+	h := newHub(t, root)
+	cache := t.TempDir()
+	s := New(Options{CloneURL: h.URL, CacheDir: cache, Token: func(context.Context) (string, error) { return token, nil }})
+
+	d := newDesk(t)
+	o, err := s.Start(t.Context(), githubTask(), d)
+	if err != nil || o.State != work.Succeeded {
+		t.Fatal(o.Error, err)
+	}
+	if want := h.URL + "/acme/webshop/commit/" + sha; o.Revision.RevisionURL != want || o.Revision.Repository != "acme/webshop" || o.Outputs["FullRepositoryName"] != "acme/webshop" || o.Outputs["RepositoryName"] != "webshop" {
+		t.Errorf("outcome %+v %+v", o, o.Revision)
+	}
+	action := workflows.Action{ActionType: workflows.ActionType{Provider: GitHub}, Configuration: githubTask().Configuration}
+	if c, err := s.Head(t.Context(), action); err != nil || c.Commit != sha || c.Provider != "GitHub" || c.Repository != "acme/webshop" || c.Event != "push" || c.Branch != "main" {
+		t.Errorf("Head: %+v %v", c, err)
+	}
+	holdsNoToken(t, cache, d.root)
+
+	t.Run("the same place as Git gets no token", func(t *testing.T) {
+		before := h.asked.Load()
+		o, err := s.Start(t.Context(), task(h.URL+"/acme/webshop.git", ""), newDesk(t))
+		if err != nil || o.State != work.Failed || h.asked.Load() != before {
+			t.Errorf("outcome %+v %v", o, err)
+		}
+	})
+}
+
+// holdsNoToken looks into every file of the folders.
+func holdsNoToken(t *testing.T, dirs ...string) {
+	t.Helper()
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+			if err != nil || !e.Type().IsRegular() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			if strings.Contains(string(data), token) || strings.Contains(string(data), secret(token).basic()) {
+				t.Errorf("%s holds the token", path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What will not mend is failed, what may mend is an error; no text shows the token.
+func TestStatuses(t *testing.T) {
+	h := newHub(t, t.TempDir())
+	for _, c := range []struct {
+		status int
+		final  bool
+		says   string
+	}{
+		{401, true, "does not let rollcall in"},
+		{403, true, "does not let rollcall in"},
+		{404, true, "there is no repository acme/webshop"},
+		{429, false, "429"},
+		{500, false, "500"},
+		{502, false, "502"},
+		{503, false, "503"},
+	} {
+		h.status.Store(int32(c.status))
+		s := New(Options{CloneURL: h.URL + "/", CacheDir: t.TempDir(), Token: func(context.Context) (string, error) { return token, nil }})
+		d := newDesk(t)
+		o, err := s.Start(t.Context(), githubTask(), d)
+		says := ""
+		if err != nil {
+			says = err.Error()
+		} else if o.Error != nil {
+			says = o.Error.Message
+		}
+		if (err == nil) != c.final || !strings.Contains(says, c.says) {
+			t.Errorf("%d: %+v %q %v", c.status, o, says, err)
+		}
+		if strings.Contains(says, token) || strings.Contains(says, secret(token).basic()) {
+			t.Errorf("%d: the token is in %q", c.status, says)
+		}
+		holdsNoToken(t, d.root)
+	}
+}
+
+func TestUnreachableIsAnError(t *testing.T) {
+	h := newHub(t, t.TempDir())
+	h.Close()
+	s := New(Options{CloneURL: h.URL, CacheDir: t.TempDir()})
+	if o, err := s.Start(t.Context(), githubTask(), newDesk(t)); err == nil {
+		t.Errorf("outcome %+v", o.Error)
+	}
+	trouble := errors.New("the vault is closed")
+	s = New(Options{CloneURL: h.URL, CacheDir: t.TempDir(), Token: func(context.Context) (string, error) { return "", trouble }})
+	if _, err := s.Start(t.Context(), githubTask(), newDesk(t)); !errors.Is(err, trouble) {
+		t.Errorf("error %v", err)
+	}
+}
