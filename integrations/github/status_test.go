@@ -1,0 +1,305 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
+	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
+	"github.com/rollcall-bot/rollcall/integrations/wire/wiretest"
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+)
+
+const token = "ghp_a-token-that-nobody-may-read"
+
+// house is what the follower reads and notes, as the engine would keep it.
+type house struct {
+	executions map[string]workflows.Execution
+	provider   string // of the source action
+	repository string
+	memos      map[string][]byte
+}
+
+func (h *house) Execution(_ context.Context, _ workflows.Principal, ref string) (workflows.Execution, error) {
+	e, ok := h.executions[ref]
+	if !ok {
+		return e, &workflows.Problem{Code: workflows.CodeExecutionNotFound, Message: "there is no execution " + ref}
+	}
+	return e, nil
+}
+
+func (h *house) Pipeline(context.Context, workflows.Principal, string, int) (workflows.PipelineView, error) {
+	return workflows.PipelineView{Definition: &workflows.Pipeline{Name: "webshop", Stages: []workflows.Stage{{Name: "Source", Actions: []workflows.Action{{
+		Name: "App", ActionType: workflows.ActionType{Category: "Source", Provider: h.provider}, Configuration: map[string]string{"FullRepositoryId": h.repository},
+	}}}}}}, nil
+}
+
+func (h *house) Memo(_ context.Context, key string) ([]byte, bool, error) {
+	v, ok := h.memos[key]
+	return v, ok, nil
+}
+
+func (h *house) Note(_ context.Context, key string, value []byte) error {
+	h.memos[key] = value
+	return nil
+}
+
+func newHouse() *house {
+	return &house{executions: map[string]workflows.Execution{}, provider: "GitHub", repository: "acme/webshop", memos: map[string][]byte{}}
+}
+
+// standard is an execution of the commit, under way.
+func standard(number int) workflows.Execution {
+	return workflows.Execution{ID: fmt.Sprintf("id-%d", number), Number: number, Pipeline: "webshop", Version: 1, Type: workflows.TypeStandard,
+		Status: workflows.StatusInProgress, SourceRevisions: []workflows.SourceRevision{{ActionName: "App", RevisionID: sha}},
+		Stages: []workflows.StageExecution{{Name: "Build", Status: workflows.StatusInProgress}}}
+}
+
+// mirror returns a follower of a GitHub, with what it reads and what it logs.
+func mirror(t *testing.T) (s *Statuses, h *house, hub *githubfake.Server, log *bytes.Buffer) {
+	t.Helper()
+	hub, h, log = githubfake.New(githubfake.Options{Token: token}), newHouse(), &bytes.Buffer{}
+	srv := httptest.NewServer(hub)
+	t.Cleanup(srv.Close)
+	s, err := NewStatuses(StatusOptions{APIURL: srv.URL, Token: token, PublicURL: "https://rollcall.example/", Reader: h, Notes: h, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, h, hub, log
+}
+
+// show commits the execution and lets the follower see it.
+func show(t *testing.T, s *Statuses, h *house, e workflows.Execution) error {
+	t.Helper()
+	h.executions[e.ID] = e
+	return s.Follow(t.Context(), event.Batch{Pipeline: e.Pipeline, Frames: []event.Frame{{Events: []event.Event{{Execution: e.ID}, {Execution: e.ID}}}}})
+}
+
+func TestStatusFollowsAnExecution(t *testing.T) {
+	s, h, hub, log := mirror(t)
+	e := standard(42)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(show(t, s, h, e))
+	must(show(t, s, h, e)) // nothing visible changed
+	e.Stages = append(e.Stages, workflows.StageExecution{Name: "Production", Status: workflows.StatusInProgress,
+		Actions: []workflows.ActionExecution{{Name: "SignOff", Needs: workflows.NeedsApproval, Approval: &workflows.Approval{}}}})
+	must(show(t, s, h, e))
+	e.Status = workflows.StatusSucceeded
+	must(show(t, s, h, e))
+
+	var got []string
+	for _, st := range hub.Statuses(sha) {
+		got = append(got, strings.Join([]string{st.Repository, st.Context, st.State, st.Description, st.TargetURL}, " | "))
+	}
+	const at = " | https://rollcall.example/executions/id-42"
+	want := []string{
+		"acme/webshop | rollcall/webshop | pending | running Build" + at,
+		"acme/webshop | rollcall/webshop | pending | waiting for approval in Production" + at,
+		"acme/webshop | rollcall/webshop | success | succeeded" + at,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("statuses (-want +got):\n%s", diff)
+	}
+	if strings.Contains(log.String(), token) {
+		t.Error("the token is in the log")
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	failed := func(code string, a workflows.ActionExecution) workflows.Execution {
+		a.Status = workflows.StatusFailed
+		return workflows.Execution{Status: workflows.StatusFailed, StatusReason: &workflows.Reason{Code: code, Message: "m"},
+			Stages: []workflows.StageExecution{{Name: "Production", Status: workflows.StatusFailed, Actions: []workflows.ActionExecution{a}}}}
+	}
+	gate := func(votes ...workflows.Vote) *workflows.Approval { return &workflows.Approval{Votes: votes} }
+	at := func(a workflows.ActionExecution) workflows.Execution {
+		return workflows.Execution{Status: workflows.StatusInProgress, Stages: []workflows.StageExecution{{Name: "Production", Status: workflows.StatusInProgress, Actions: []workflows.ActionExecution{a}}}}
+	}
+	for _, c := range []struct {
+		name        string
+		e           workflows.Execution
+		state, text string
+	}{
+		{"just begun", workflows.Execution{Status: workflows.StatusInProgress}, "pending", "started"},
+		{"at work", at(workflows.ActionExecution{Name: "Deploy"}), "pending", "running Production"},
+		{"at a gate", at(workflows.ActionExecution{Needs: workflows.NeedsApproval}), "pending", "waiting for approval in Production"},
+		{"in doubt", at(workflows.ActionExecution{Name: "Deploy", Needs: workflows.NeedsResolve}), "pending", "Deploy in Production is in doubt: somebody must say whether it ran"},
+		{"at a taken stage", workflows.Execution{Status: workflows.StatusInProgress, WaitsFor: &workflows.Wait{Stage: "Production", For: "stage"}}, "pending", "waiting for Production to be free"},
+		{"at a closed door", workflows.Execution{Status: workflows.StatusInProgress, WaitsFor: &workflows.Wait{Stage: "Production", For: "transition"}}, "pending", "waiting: Production is disabled"},
+		{"stopping", workflows.Execution{Status: workflows.StatusStopping}, "pending", "stopping"},
+		{"an action failed", failed("ActionFailed", workflows.ActionExecution{Name: "Deploy"}), "failure", "Deploy failed in Production"},
+		{"rejected", failed("NotApproved", workflows.ActionExecution{Name: "SignOff", Approval: gate(
+			workflows.Vote{Answer: "approve", By: workflows.Principal{Name: "Cho"}}, workflows.Vote{Answer: "reject", By: workflows.Principal{Name: "Ben"}})}), "failure", "not approved by Ben"},
+		{"expired", failed("ApprovalExpired", workflows.ActionExecution{Name: "SignOff", Approval: gate()}), "failure", "not approved in time in Production"},
+		{"superseded", workflows.Execution{Status: workflows.StatusSuperseded, StatusReason: &workflows.Reason{Message: "superseded by webshop#44"}}, "error", "superseded by webshop#44"},
+		{"stopped", workflows.Execution{Status: workflows.StatusStopped, Stop: &workflows.Stop{Reason: "wrong branch", By: workflows.Principal{Name: "Ana"}}}, "error", "stopped by Ana: wrong branch"},
+		{"cancelled", workflows.Execution{Status: workflows.StatusCancelled}, "error", "cancelled"},
+		{"too long for GitHub", workflows.Execution{Status: workflows.StatusSuperseded, StatusReason: &workflows.Reason{Message: strings.Repeat("é", 200)}}, "error", strings.Repeat("é", 139) + "…"},
+	} {
+		if state, text := describe(&c.e); state != c.state || text != c.text {
+			t.Errorf("%s: %s %q, want %s %q", c.name, state, text, c.state, c.text)
+		}
+	}
+}
+
+func TestTheNewestExecutionOfACommitSpeaks(t *testing.T) {
+	s, h, hub, _ := mirror(t)
+	newer, older := standard(43), standard(42)
+	newer.Status, older.Status = workflows.StatusSucceeded, workflows.StatusFailed
+	for _, e := range []workflows.Execution{newer, older} {
+		if err := show(t, s, h, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st, _ := hub.Latest(sha, "rollcall/webshop"); st.State != "success" || len(hub.Statuses("")) != 1 {
+		t.Errorf("statuses %+v, want only the newer execution's success", hub.Statuses(""))
+	}
+}
+
+func TestCommitsThatGetNoStatus(t *testing.T) {
+	for name, spoil := range map[string]func(*house, *workflows.Execution){
+		"a rollback brings an old commit back": func(_ *house, e *workflows.Execution) { e.Type = workflows.TypeRollback },
+		"a source elsewhere":                   func(h *house, _ *workflows.Execution) { h.provider = "Git" },
+		"a repository that leaves its place":   func(h *house, _ *workflows.Execution) { h.repository = "acme/../../user" },
+		"no revision yet":                      func(_ *house, e *workflows.Execution) { e.SourceRevisions = nil },
+		"a revision that is no commit":         func(_ *house, e *workflows.Execution) { e.SourceRevisions[0].RevisionID = "main" },
+	} {
+		s, h, hub, _ := mirror(t)
+		e := standard(1)
+		spoil(h, &e)
+		if err := show(t, s, h, e); err != nil || hub.Calls() > 0 {
+			t.Errorf("%s: %v, %d calls", name, err, hub.Calls())
+		}
+	}
+}
+
+func TestStatusCodes(t *testing.T) {
+	wiretest.Run(t, func(t *testing.T, status int) error {
+		s, h, hub, log := mirror(t)
+		hub.Faults.Set(fault.Fault{Status: status, Body: `{"message":"no"}`})
+		err := show(t, s, h, standard(1))
+		if err != nil && strings.Contains(err.Error(), token) || strings.Contains(log.String(), token) {
+			t.Error("the token got out")
+		}
+		if err != nil {
+			// What was not accepted comes again, and all is well then.
+			hub.Faults.Set()
+			if err := show(t, s, h, standard(1)); err != nil || len(hub.Statuses(sha)) != 1 {
+				t.Errorf("afterwards: %v, %d statuses", err, len(hub.Statuses(sha)))
+			}
+			return err
+		}
+		if n := strings.Count(log.String(), "GitHub refused"); n != 1 {
+			t.Errorf("the log says it %d times", n)
+		}
+		calls := hub.Calls()
+		if err := show(t, s, h, standard(1)); err != nil || hub.Calls() != calls {
+			t.Errorf("a refused status was sent again unchanged: %v", err)
+		}
+		return nil
+	})
+}
+
+func TestGitHubAway(t *testing.T) {
+	for name, f := range map[string]fault.Fault{
+		"down":              {Cut: true},
+		"a lost answer":     {Cut: true, After: true},
+		"the hourly limit":  {Status: 403, RetryAfter: time.Minute, Body: `{"message":"You have exceeded a secondary rate limit"}`},
+		"429 with a minute": {Status: 429, RetryAfter: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, h, hub, _ := mirror(t)
+			hub.Faults.Set(f)
+			if err := show(t, s, h, standard(1)); err == nil {
+				t.Error("the follower accepted what GitHub does not know")
+			}
+			hub.Faults.Set()
+			if err := show(t, s, h, standard(1)); err != nil {
+				t.Error(err)
+			}
+			if _, err := hub.WaitStatus(t.Context(), sha, "rollcall/webshop", "pending"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestApp(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub, h := githubfake.New(githubfake.Options{Token: token}), newHouse()
+	srv := httptest.NewServer(hub)
+	defer srv.Close()
+	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	s, err := NewStatuses(StatusOptions{APIURL: srv.URL + "/", App: &App{ID: 1, InstallationID: 2, PrivateKey: private}, Reader: h, Notes: h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := show(t, s, h, standard(1)); err != nil || len(hub.Statuses(sha)) != 1 {
+		t.Errorf("%v, statuses %+v", err, hub.Statuses(sha))
+	}
+}
+
+func TestOptionsAreRefusedInWords(t *testing.T) {
+	for name, o := range map[string]StatusOptions{
+		"neither token nor app":   {},
+		"both":                    {Token: token, App: &App{}},
+		"a key that is none":      {App: &App{PrivateKey: []byte("-----BEGIN " + token)}},
+		"an address that is none": {APIURL: "api.github.com", Token: token},
+		"a secret in the address": {APIURL: "https://x:" + token + "@api.github.com", Token: token},
+	} {
+		_, err := NewStatuses(o)
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+		} else if strings.Contains(err.Error(), token) {
+			t.Errorf("%s: the secret is in the error: %v", name, err)
+		}
+	}
+}
+
+func TestFakeRefusesWhatGitHubRefuses(t *testing.T) {
+	srv := httptest.NewServer(githubfake.New(githubfake.Options{Token: token}))
+	defer srv.Close()
+	for name, c := range map[string]struct {
+		path, bearer, body string
+		want               int
+	}{
+		"without credentials": {"/repos/acme/webshop/statuses/" + sha, "", `{"state":"success"}`, 401},
+		"an unknown state":    {"/repos/acme/webshop/statuses/" + sha, token, `{"state":"great"}`, 422},
+		"too long":            {"/repos/acme/webshop/statuses/" + sha, token, `{"state":"success","description":"` + strings.Repeat("x", 141) + `"}`, 422},
+		"no commit":           {"/repos/acme/webshop/statuses/main", token, `{"state":"success"}`, 422},
+		"well formed":         {"/repos/acme/webshop/statuses/" + sha, token, `{"state":"success"}`, 201},
+	} {
+		req, _ := http.NewRequest("POST", srv.URL+c.path, strings.NewReader(c.body))
+		req.Header.Set("Authorization", "Bearer "+c.bearer)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.want {
+			t.Errorf("%s: %d, want %d", name, resp.StatusCode, c.want)
+		}
+	}
+}
