@@ -153,7 +153,7 @@ func readable(inside string) string {
 		if label == "" {
 			label = strings.TrimLeft(target, "@#!")
 		}
-		return strings.TrimRight(target[:1], "!") + strings.TrimLeft(label, "@#")
+		return strings.Replace(target[:1], "!", "@", 1) + strings.TrimLeft(label, "@#")
 	case label != "" && !strings.Contains(target, label):
 		return label
 	}
