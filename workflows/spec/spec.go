@@ -1,39 +1,93 @@
 // Package spec reads, checks and prints pipeline files.
+//
+// A file is YAML or JSON and holds one pipeline: CodePipeline's declaration,
+// with or without its {"pipeline": …} wrapper, or our shorter form of it, with
+// keys of our own beside it (CONTRACT.md, Pipeline file). Reading goes in
+// steps, each in its own file: parse (text to a tree with places), shorthand
+// (short forms to long ones), read (tree to Pipeline), check (the rules), and
+// complete (defaults). All steps report to one list, so that a person sees
+// every fault at once, each with its place and what to do about it.
 package spec
 
 import (
-	"fmt"
+	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
-// Diagnostic is one fault of a pipeline file, at a line and a column (from 1).
-type Diagnostic struct {
-	File      string
-	Line, Col int
-	Warning   bool // worth knowing; the file is accepted
-	Message   string
-	Hint      string
-}
-
-// String is FILE:LINE:COL: message (hint).
-func (d Diagnostic) String() string {
-	s := fmt.Sprintf("%s:%d:%d: ", d.File, d.Line, d.Col)
-	if d.Warning {
-		s += "warning: "
-	}
-	s += d.Message
-	if d.Hint != "" {
-		s += " (" + d.Hint + ")"
-	}
-	return s
-}
-
 // Parse reads a pipeline file, YAML or JSON, and reports all of its faults at
 // once, in the order of the file. The pipeline has every default filled in; it
-// is nil when a fault is not a warning.
-func Parse(file string, data []byte) (*workflows.Pipeline, []Diagnostic) { return nil, nil }
+// is nil when a fault is not a warning. The file's name is for the faults only.
+func Parse(file string, data []byte) (*workflows.Pipeline, []Diagnostic) {
+	d := &diagnostics{file: file}
+	root := tree(data, d)
+	if root == nil {
+		return nil, d.sorted()
+	}
+	root = unwrap(root, d)
+	lengthen(root)
+	p := reader{d}.pipeline(root)
+	if root.kind == mapping {
+		check(p, root, d)
+	}
+	if d.failed() {
+		return nil, d.sorted()
+	}
+	complete(p)
+	return p, d.sorted()
+}
 
-// Print returns the definition as a canonical pipeline file, which Parse reads
-// back as the same definition.
-func Print(p *workflows.Pipeline) []byte { return nil }
+// unwrap opens the {"pipeline": …, "metadata": …} that AWS puts around a
+// declaration. Metadata says when and where it was read, nothing of use here.
+func unwrap(root *node, d *diagnostics) *node {
+	inner := root.get("pipeline")
+	if inner == nil {
+		return root
+	}
+	reader{d}.object(root, "the file", "pipeline", "metadata", "tags")
+	return inner
+}
+
+// Limits of time in minutes, where the file gives none.
+const (
+	approvalMinutes = 7 * 24 * 60
+	commandsMinutes = 55
+	otherMinutes    = 60
+)
+
+// complete fills in the defaults that follow from other parts of the definition.
+func complete(p *workflows.Pipeline) {
+	for i := range p.Stages {
+		for j := range p.Stages[i].Actions {
+			a := &p.Stages[i].Actions[j]
+			if a.ActionType.Provider == "GitHub" {
+				delete(a.Configuration, "OAuthToken") // a secret has no place in a definition, which everybody may read
+			}
+			if a.TimeoutMinutes == 0 {
+				a.TimeoutMinutes = timeLimit(a)
+			}
+			if a.IsApproval() && a.Approval == nil {
+				a.Approval = &workflows.ApprovalPolicy{Required: 1, Comment: "optional"}
+			}
+			if a.Approval != nil && a.Approval.Ask == nil {
+				a.Approval.Ask = slices.Clone(a.Approval.From)
+			}
+		}
+	}
+}
+
+// timeLimit is how long the action may take when the file does not say: the
+// provider's own limit, or 0 where only the provider knows.
+func timeLimit(a *workflows.Action) int {
+	switch a.ActionType.Provider {
+	case "Manual":
+		return approvalMinutes
+	case "Commands":
+		return commandsMinutes
+	case "Git", "GitHub", "CodeStarSourceConnection":
+		return otherMinutes
+	case "Wait":
+		return otherMinutes + int(waitSeconds(a)/60)
+	}
+	return 0
+}

@@ -1,0 +1,320 @@
+package spec
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// action checks what can be said of an action alone.
+func (c *checker) action(i, j int) {
+	a := c.p.Stages[i].Actions[j]
+	at := func(path ...any) []any { return append([]any{"stages", i, "actions", j}, path...) }
+	if a.RunOrder < 1 || a.RunOrder > 999 {
+		c.fault(fmt.Sprintf("runOrder cannot be %d", a.RunOrder), "it is a whole number from 1 to 999", at("runOrder")...)
+	}
+	c.actionType(a, at)
+	c.timeout(a, c.root.get("stages").items[i].get("actions").items[j].get("timeoutInMinutes") != nil, at)
+	c.configuration(a, at)
+	c.commands(a, at)
+	c.environment(a, at)
+	switch {
+	case a.Approval == nil:
+	case a.IsApproval():
+		c.approval(a.Approval, at)
+	case a.ActionType.Provider != "":
+		c.fault("approval belongs to Manual actions", "remove it, or put a Manual action before this one", at("approval")...)
+	}
+}
+
+func (c *checker) actionType(a workflows.Action, at func(...any) []any) {
+	t := a.ActionType
+	if t.Provider == "" {
+		return
+	}
+	where := at("actionTypeId", "provider")
+	r, ok := lookup(t.Provider, t.Category, t.Owner)
+	if !ok {
+		known, exists := lookup(t.Provider, "", "")
+		switch {
+		case exists:
+			c.fault(fmt.Sprintf("%s is no action type with category %q and owner %q", t.Provider, t.Category, t.Owner),
+				fmt.Sprintf("write provider: %s, or category %s and owner %s", t.Provider, known.category, known.owner), where...)
+		case t.Owner == "Custom":
+			c.custom(a, at)
+		default:
+			c.fault("there is no provider "+quoted(t.Provider), meant(t.Provider, providers()), where...)
+		}
+		return
+	}
+	if !hasRunner(t.Provider) {
+		c.cannotRun(t.Provider, where)
+	}
+	c.artifactCount(t.Provider, "input", len(a.InputArtifacts), r.minIn, r.maxIn, at("inputArtifacts")...)
+	c.artifactCount(t.Provider, "output", len(a.OutputArtifacts), r.minOut, r.maxOut, at("outputArtifacts")...)
+}
+
+// custom checks an action type that its users have made themselves.
+func (c *checker) custom(a workflows.Action, at func(...any) []any) {
+	t := a.ActionType
+	c.name(t.Provider, "provider", "_-", 35, at("actionTypeId", "provider")...)
+	categories := []string{"Source", "Build", "Test", "Deploy", "Approval", "Invoke", "Compute"}
+	if !slices.Contains(categories, t.Category) {
+		c.fault("there is no category "+quoted(t.Category), meant(t.Category, categories), at("actionTypeId", "category")...)
+	}
+	c.artifactCount(t.Provider, "input", len(a.InputArtifacts), 0, 5, at("inputArtifacts")...)
+	c.artifactCount(t.Provider, "output", len(a.OutputArtifacts), 0, 5, at("outputArtifacts")...)
+	c.cannotRun(t.Provider, at("actionTypeId", "provider"))
+}
+
+func (c *checker) cannotRun(provider string, path []any) {
+	c.warn(c.root.at(path...), provider+" actions cannot run yet: an execution fails when it comes to this one", "these can: "+strings.Join(strings.Fields(runners), ", "))
+}
+
+func (c *checker) artifactCount(provider, which string, n, least, most int, path ...any) {
+	if n >= least && n <= most {
+		return
+	}
+	want := fmt.Sprintf("%d to %d %s artifacts", least, most, which)
+	switch {
+	case most == 0:
+		want = "no " + which + " artifacts"
+	case least == most:
+		want = count(least, which+" artifact")
+	}
+	hint := fmt.Sprintf("remove %d", n-most)
+	if n < least {
+		hint = fmt.Sprintf("such as %sArtifacts: [app]", which)
+	}
+	c.fault(fmt.Sprintf("%s actions have %s, this one has %d", provider, want, n), hint, path...)
+}
+
+func (c *checker) timeout(a workflows.Action, given bool, at func(...any) []any) {
+	if !given || a.ActionType.Provider == "" {
+		return
+	}
+	_, known := lookup(a.ActionType.Provider, "", "")
+	least := 1
+	if a.IsApproval() {
+		least = 5
+	}
+	switch {
+	case !known && a.ActionType.Owner != "Custom":
+	case !hasRunner(a.ActionType.Provider):
+		c.fault("timeoutInMinutes does not work on "+a.ActionType.Provider+" actions", "remove it; the provider has its own limit", at("timeoutInMinutes")...)
+	case a.TimeoutMinutes < least || a.TimeoutMinutes > 86400:
+		c.fault(fmt.Sprintf("timeoutInMinutes cannot be %d", a.TimeoutMinutes), fmt.Sprintf("it is from %d to 86400, which is 60 days", least), at("timeoutInMinutes")...)
+	}
+}
+
+func (c *checker) configuration(a workflows.Action, at func(...any) []any) {
+	r, ok := lookup(a.ActionType.Provider, a.ActionType.Category, a.ActionType.Owner)
+	for _, key := range sortedKeys(a.Configuration) {
+		value, where := a.Configuration[key], at("configuration", key)
+		switch {
+		case ok && !r.anyKey && !slices.Contains(r.keys, key):
+			c.fault(fmt.Sprintf("%s has no configuration key %s", a.ActionType.Provider, quoted(key)), meant(key, r.keys), where...)
+		case key == "" || len(key) > 50:
+			c.fault("a configuration key has from 1 to 50 characters", "shorten it", where...)
+		case value == "":
+			c.fault(key+" is empty", "remove it, or give it a value", where...)
+		case len([]rune(value)) > 1000:
+			c.fault(fmt.Sprintf("%s has more than 1000 characters", key), "put long texts into a file of the repository", where...)
+		default:
+			if message, hint := valueFault(a, key, value); message != "" {
+				c.fault(message, hint, where...)
+			}
+		}
+	}
+	for _, key := range r.required {
+		if _, given := a.Configuration[key]; !given {
+			c.fault(fmt.Sprintf("%s needs the configuration key %s", a.ActionType.Provider, key), "add configuration: {"+key+": …}", at("configuration")...)
+		}
+	}
+	if a.Configuration["OAuthToken"] != "" && a.ActionType.Provider == "GitHub" {
+		c.warn(c.root.at(at("configuration", "OAuthToken")...), "OAuthToken is not read: no secret belongs in a pipeline file", "github.token of the service's configuration is used")
+	}
+	if f := a.Configuration["OutputArtifactFormat"]; f == "CODEBUILD_CLONE_REF" && hasRunner(a.ActionType.Provider) {
+		c.warn(c.root.at(at("configuration", "OutputArtifactFormat")...), f+" is not known here: the artifact holds the files", "")
+	}
+}
+
+// valueFault says what is wrong with a value that our own runners read. What
+// holds a variable is only known when the action starts.
+func valueFault(a workflows.Action, key, value string) (message, hint string) {
+	if strings.Contains(value, "#{") {
+		return "", ""
+	}
+	switch key {
+	case "Repository", "BranchName", "FullRepositoryId":
+		if !hasRunner(a.ActionType.Provider) {
+			return "", ""
+		}
+		owner, name, slash := strings.Cut(value, "/")
+		switch {
+		case strings.HasPrefix(value, "-") || strings.ContainsAny(value, " \t\r\n"):
+			return fmt.Sprintf("%s cannot be %s", key, quoted(value)), "it has no spaces and does not begin with -"
+		case key == "BranchName" && strings.HasPrefix(value, "refs/"):
+			return fmt.Sprintf("BranchName cannot be %s", quoted(value)), "write the name alone, such as main"
+		case key == "FullRepositoryId" && (!slash || !madeOf(owner, "-_.") || !madeOf(name, "-_.") || owner == "" || name == ""):
+			return fmt.Sprintf("FullRepositoryId cannot be %s", quoted(value)), "write owner/name, such as acme/webshop"
+		}
+	case "DetectChanges", "PollForSourceChanges":
+		if !slices.Contains([]string{"true", "false"}, strings.ToLower(value)) && hasRunner(a.ActionType.Provider) {
+			return fmt.Sprintf("%s must be true or false, not %s", key, quoted(value)), "write true or false"
+		}
+	case "ExternalEntityLink":
+		if a.IsApproval() && !strings.HasPrefix(value, "https://") && !strings.HasPrefix(value, "http://") {
+			return "ExternalEntityLink must be a link", "it begins with https://"
+		}
+	case "seconds":
+		if waitSeconds(&a) < 0 {
+			return "seconds must be a number from 0 to a year, not " + quoted(value), "such as seconds: 30"
+		}
+	case "outcome":
+		if a.ActionType.Provider == "Wait" && value != "succeed" && value != "fail" {
+			return "outcome cannot be " + quoted(value), meant(value, []string{"succeed", "fail"})
+		}
+	}
+	return "", ""
+}
+
+// waitSeconds is how long a Wait action takes: 0 when that is not known yet, -1 for nonsense.
+func waitSeconds(a *workflows.Action) float64 {
+	text := strings.TrimSpace(a.Configuration["seconds"])
+	if a.ActionType.Provider != "Wait" || text == "" || strings.Contains(text, "#{") {
+		return 0
+	}
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(seconds) || seconds < 0 || seconds > 365*24*3600 {
+		return -1
+	}
+	return seconds
+}
+
+func (c *checker) commands(a workflows.Action, at func(...any) []any) {
+	provider := a.ActionType.Provider
+	_, known := lookup(provider, "", "")
+	switch {
+	case provider == "Commands" && len(a.Commands) == 0:
+		c.fault("the action has no commands", `such as commands: ["make test"]`, at("commands")...)
+	case provider != "Commands" && known && len(a.Commands) > 0:
+		c.fault("commands belong to Commands actions, not to "+provider, "move them to an action with provider: Commands", at("commands")...)
+	}
+	for k, line := range a.Commands {
+		if line != "" && (strings.TrimSpace(line) == "" || strings.Contains(line, "\x00")) {
+			c.fault("the command is no line for a shell", "remove it", at("commands", k)...)
+		}
+	}
+	if len(a.OutputVariables) > 0 && provider != "Commands" && hasRunner(provider) {
+		c.fault("outputVariables belong to Commands actions, not to "+provider, outputsHint(provider), at("outputVariables")...)
+	}
+	seen := map[string]bool{}
+	for k, name := range a.OutputVariables {
+		switch {
+		case name == "":
+		case provider == "Commands" && !isIdentifier(name):
+			c.fault("no command can export a variable "+quoted(name), "use letters, digits and _", at("outputVariables", k)...)
+		case !madeOf(name, inNamespaces):
+			c.fault("an output variable cannot be named "+quoted(name), "use letters, digits and @ - _", at("outputVariables", k)...)
+		case seen[name]:
+			c.fault("the output variable "+name+" is listed twice", "remove one of them", at("outputVariables", k)...)
+		}
+		seen[name] = true
+	}
+	for k, out := range a.OutputArtifacts {
+		for l, glob := range out.Files {
+			if !doublestar.ValidatePattern(glob) || strings.HasPrefix(glob, "/") || slices.Contains(strings.Split(glob, "/"), "..") {
+				c.fault("files cannot be "+quoted(glob), "they are globs below the action's folder, such as dist/**", at("outputArtifacts", k, "files", l)...)
+			}
+		}
+	}
+}
+
+func outputsHint(provider string) string {
+	if provider == "Wait" {
+		return "a Wait action's are in its configuration, such as outputVariables: {VERSION: \"1\"}"
+	}
+	return "remove them"
+}
+
+func (c *checker) environment(a workflows.Action, at func(...any) []any) {
+	provider := a.ActionType.Provider
+	if len(a.EnvironmentVariables) > 0 && provider != "Commands" && hasRunner(provider) {
+		c.fault("environmentVariables belong to Commands actions, not to "+provider, "remove them", at("environmentVariables")...)
+	}
+	seen := map[string]bool{}
+	for k, v := range a.EnvironmentVariables {
+		where := at("environmentVariables", k, "name")
+		switch {
+		case v.Name == "":
+		case !isIdentifier(v.Name):
+			c.fault("an environment variable cannot be named "+quoted(v.Name), "use letters, digits and _", where...)
+		case strings.HasPrefix(v.Name, "ROLLCALL_") || strings.HasPrefix(v.Name, "CODEBUILD_SRC_DIR"):
+			c.fault(v.Name+" is set by rollcall itself", "choose another name", where...)
+		case seen[v.Name]:
+			c.fault("the environment variable "+v.Name+" is given twice", "remove one of them", where...)
+		}
+		seen[v.Name] = true
+		if strings.Contains(v.Value, "\x00") {
+			c.fault("the value of "+v.Name+" holds a null character", "no environment can hold it", at("environmentVariables", k, "value")...)
+		}
+	}
+}
+
+func (c *checker) approval(p *workflows.ApprovalPolicy, at func(...any) []any) {
+	if p.Required < 1 {
+		c.fault(fmt.Sprintf("required cannot be %d", p.Required), "it is how many different people must approve, 1 or more", at("approval", "required")...)
+	}
+	single := true // from names people one by one
+	seen := map[string]bool{}
+	for k, who := range p.From {
+		c.who(who, at("approval", "from", k)...)
+		kind, _, ok := workflows.SplitWho(who)
+		single = single && ok && (kind == workflows.WhoMail || kind == workflows.WhoToken)
+		seen[strings.ToLower(who)] = true
+	}
+	if single && len(seen) > 0 && p.Required > len(seen) {
+		c.fault(fmt.Sprintf("required is %d, but from names %d", p.Required, len(seen)), "nobody could ever open this gate", at("approval", "required")...)
+	}
+	for k, who := range p.Ask {
+		c.who(who, at("approval", "ask", k)...)
+		if kind, _, _ := workflows.SplitWho(who); kind == workflows.WhoToken {
+			c.fault("a token cannot be asked", "name people or groups", at("approval", "ask", k)...)
+		}
+	}
+	for _, who := range sortedKeys(p.AtLeast) {
+		c.who(who, at("approval", "atLeast", who)...)
+		if p.AtLeast[who] > p.Required && p.Required > 0 {
+			c.fault(fmt.Sprintf("atLeast asks %d of %s, but required is %d", p.AtLeast[who], who, p.Required), "raise required", at("approval", "atLeast", who)...)
+		}
+	}
+	told := map[int]bool{}
+	for k, text := range p.RemindAt {
+		n, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
+		if text == "" {
+			continue
+		}
+		if err != nil || !strings.HasSuffix(text, "%") || n < 1 || n > 99 {
+			c.fault("remindAt cannot be "+quoted(text), "write a part of the time limit, from 1% to 99%", at("approval", "remindAt", k)...)
+		} else if told[n] {
+			c.fault(text+" is given twice", "remove one of them", at("approval", "remindAt", k)...)
+		}
+		told[n] = true
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
