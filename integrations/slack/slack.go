@@ -3,28 +3,34 @@
 //
 // A [Client] speaks: it implements bot.Chat and answers who somebody is and
 // whether they are in a user group. Its calls are paced as Slack asks, bounded
-// in time, and never blindly repeated when a repetition could be seen twice.
+// in time, and never blindly repeated where a repetition would be seen twice.
 //
-// A [Receiver] hears, over signed HTTP requests, over Socket Mode, or both. Every
-// request takes the same way: verify, make a receipt durable, acknowledge, and
-// only then find out who asked and hand it to the bot. What was acknowledged
-// and not carried out when the process ended is carried out after the next start.
+// A [Receiver] hears, over signed HTTP requests, over Socket Mode, or both.
+// Every request takes the same way: verify, make a receipt durable,
+// acknowledge, and only then find out who asked and hand it to the bot. What
+// was acknowledged and not carried out when the process ended is carried out
+// after the next start.
 //
-// The client is pinned to the one workspace and app that its bot token belongs
-// to; requests of any other are turned away.
+// The client is *pinned* to the one workspace and app that its bot token
+// belongs to; requests of any other are turned away. People who are no full
+// members of that workspace are *strangers*: they are nobody to rollcall.
 package slack
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slack-go/slack"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/rollcall-bot/rollcall/bot"
-	"github.com/rollcall-bot/rollcall/workflows"
-	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
 // Options say which Slack, and with which secrets.
@@ -33,7 +39,6 @@ type Options struct {
 	BotToken      string // xoxb-…
 	SigningSecret string // turns HTTP requests on
 	AppToken      string // xapp-…; turns Socket Mode on
-	Command       string // the slash command; "/rollcall" when empty
 
 	Transport http.RoundTripper // http.DefaultTransport when nil
 	Timeout   time.Duration     // longest any call may take, waiting for its turn included; 10 s when zero
@@ -43,81 +48,131 @@ type Options struct {
 
 // Client speaks to Slack. It is safe for use by many goroutines.
 type Client struct {
-	o Options
+	o    Options
+	api  *slack.Client
+	http *http.Client
+	pace *pacer
+	log  *slog.Logger
+	now  func() time.Time
+
+	pinned atomic.Pointer[Identity]
+	flight singleflight.Group // one look-up at a time of each kind
+
+	people  *cache[person]   // by user ID
+	emails  *cache[string]   // e-mail -> user ID, "" for nobody
+	members *cache[[]string] // group ID -> user IDs
+	handles *cache[string]   // group handle -> group ID
+
+	mu       sync.Mutex
+	channels map[string]string // channel name -> ID
 }
 
 // New returns a client. It does not call Slack: that is the receiver's Run, or
 // the first call that needs to know which workspace this is.
-func New(o Options) *Client { return &Client{o: o} }
-
-// Inbox makes requests durable. runtime.Engine is one.
-type Inbox interface {
-	// Accept makes the receipt durable. When its key is known already, fresh is
-	// false and prior is what was stored.
-	Accept(ctx context.Context, r work.Receipt) (prior work.Receipt, fresh bool, err error)
-	// Finish notes that the request was carried out.
-	Finish(ctx context.Context, key string, result []byte) error
-	// Pending returns a source's receipts that are not finished, oldest first.
-	Pending(ctx context.Context, source string) ([]work.Receipt, error)
+func New(o Options) *Client {
+	if o.APIURL == "" {
+		o.APIURL = slack.APIURL
+	}
+	o.APIURL = strings.TrimSuffix(o.APIURL, "/") + "/"
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	h := &http.Client{
+		Transport: o.Transport,
+		Timeout:   o.Timeout,
+		// A redirect would carry the token to wherever it points.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &Client{
+		o: o, http: h, pace: newPacer(), log: o.Log, now: o.Now, channels: map[string]string{},
+		api:    slack.New(o.BotToken, slack.OptionAPIURL(o.APIURL), slack.OptionHTTPClient(h), slack.OptionAppLevelToken(o.AppToken)),
+		people: newCache[person](60*time.Second, o.Now), emails: newCache[string](60*time.Second, o.Now),
+		members: newCache[[]string](memberAge, o.Now), handles: newCache[string](60*time.Second, o.Now),
+	}
 }
 
-// Bot carries out what people ask for.
-type Bot interface {
-	// Handle carries a request out. It may be called again with the same Key
-	// after an error or a crash. An error that is no *bot.Refusal is tried again.
-	Handle(ctx context.Context, r bot.Request) error
-	// Answer is what the acknowledgement says: a view response for a form that
-	// was submitted, options for a menu that loads them, nil for nothing. It is
-	// pure and quick; By is not known yet. A form answered with errors is not
-	// handed to Handle.
-	Answer(r bot.Request) any
+// Identity is the workspace and app that the bot token belongs to.
+type Identity struct {
+	Team, TeamName string
+	App            string // empty when Slack would not say: then the signing secret alone tells apps apart
+	User, Bot      string // the app's bot user and bot
 }
 
-// Receive returns the receiver of this client's app.
-func (c *Client) Receive(inbox Inbox, b Bot) *Receiver { return &Receiver{c: c, inbox: inbox, bot: b} }
-
-// Receiver hears what people ask for in Slack.
-type Receiver struct {
-	c     *Client
-	inbox Inbox
-	bot   Bot
+// Identity asks Slack once, and remembers, which workspace and app the bot
+// token belongs to. A *bot.Refusal means that the token is no good.
+func (c *Client) Identity(ctx context.Context) (Identity, error) {
+	if id := c.pinned.Load(); id != nil {
+		return *id, nil
+	}
+	v, err := c.once(ctx, "identity", func(ctx context.Context) (any, error) {
+		id, err := c.identify(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.pinned.Store(&id)
+		c.log.Info("connected to slack", "team", id.Team, "name", id.TeamName, "app", id.App)
+		return id, nil
+	})
+	if err != nil {
+		return Identity{}, err
+	}
+	return v.(Identity), nil
 }
 
-// Handler serves /slack/commands, /slack/interactions, /slack/options and
-// /slack/events.
-func (r *Receiver) Handler() http.Handler { return http.NotFoundHandler() }
-
-// Run pins team and app, takes up what an earlier process left undone, keeps
-// the Socket Mode connection when there is an app token, and carries requests
-// out. It returns when ctx has ended and what was being carried out is done or has been left for
-// the next start.
-func (r *Receiver) Run(ctx context.Context) error { <-ctx.Done(); return nil }
-
-// Post implements bot.Chat.
-func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
-	return bot.Place{}, nil
+func (c *Client) identify(ctx context.Context) (Identity, error) {
+	var id Identity
+	err := c.do(ctx, "auth.test", "", func(ctx context.Context) error {
+		a, err := c.api.AuthTestContext(ctx)
+		if err == nil {
+			id = Identity{Team: a.TeamID, TeamName: a.Team, User: a.UserID, Bot: a.BotID}
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return id, err
+	case id.Team == "":
+		return id, errors.New("slack did not say which workspace the bot token belongs to")
+	}
+	err = c.do(ctx, "bots.info", "", func(ctx context.Context) error {
+		b, err := c.api.GetBotInfoContext(ctx, slack.GetBotInfoParameters{Bot: id.Bot})
+		if err == nil {
+			id.App = b.AppID
+		}
+		return err
+	})
+	var refused *bot.Refusal
+	if err != nil && !errors.As(err, &refused) {
+		return id, err
+	}
+	if id.App == "" {
+		c.log.Warn("slack does not say which app the bot token belongs to; requests of other apps are told apart by the signing secret alone", "error", err)
+	}
+	return id, nil
 }
 
-// Edit implements bot.Chat.
-func (c *Client) Edit(ctx context.Context, at bot.Place, m bot.Message) error { return nil }
-
-// Whisper implements bot.Chat.
-func (c *Client) Whisper(ctx context.Context, to bot.Reply, m bot.Message) error { return nil }
-
-// Open implements bot.Chat.
-func (c *Client) Open(ctx context.Context, to bot.Reply, form slack.ModalViewRequest) error {
-	return nil
-}
-
-// People implements bot.Chat.
-func (c *Client) People(ctx context.Context, who []string) ([]string, error) { return who, nil }
-
-// Person says who a Slack user is, at most 60 s old.
-func (c *Client) Person(ctx context.Context, user string) (workflows.Principal, error) {
-	return workflows.Principal{}, nil
-}
-
-// Member implements runtime.Directory for "slack-group:S…" and "slack-group:@handle".
-func (c *Client) Member(ctx context.Context, p workflows.Principal, group string) (bool, error) {
-	return false, nil
+// once joins callers who want the same look-up at the same time. The look-up
+// goes on when the caller who began it gives up, for the others and for the
+// cache; every caller waits only as long as its own context.
+func (c *Client) once(ctx context.Context, key string, look func(context.Context) (any, error)) (any, error) {
+	done := c.flight.DoChan(key, func() (v any, err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("looking up %s: %v", key, r)
+			}
+		}()
+		return look(context.WithoutCancel(ctx))
+	})
+	select {
+	case r := <-done:
+		return r.Val, r.Err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

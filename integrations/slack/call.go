@@ -1,0 +1,134 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/rollcall-bot/rollcall/bot"
+)
+
+// do carries a call out when its turn has come, again after a 429, and
+// nothing else again: what may be repeated is the caller's knowledge. It takes
+// at most Options.Timeout. key tells lanes of one method apart.
+func (c *Client) do(ctx context.Context, method, key string, call func(context.Context) error) error {
+	return c.within(ctx, c.o.Timeout, method, key, call)
+}
+
+func (c *Client) within(ctx context.Context, limit time.Duration, method, key string, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		if err := c.pace.wait(ctx, method, key); err != nil {
+			return fmt.Errorf("slack %s: %w", method, err)
+		}
+		err := call(ctx)
+		after, limited := rateLimited(err)
+		if !limited {
+			return explain(method, err)
+		}
+		c.log.Info("slack asks to slow down", "method", method, "for", after)
+		c.pace.hold(method, key, after)
+	}
+}
+
+// rateLimited says whether Slack turned the call away for now, and for how long.
+func rateLimited(err error) (time.Duration, bool) {
+	var limited *slack.RateLimitedError
+	if errors.As(err, &limited) {
+		return max(limited.RetryAfter, time.Second), true
+	}
+	var status slack.StatusCodeError
+	if errors.As(err, &status) && status.Code == http.StatusTooManyRequests || code(err) == "ratelimited" {
+		return time.Second, true
+	}
+	return 0, false
+}
+
+// code is Slack's error code, empty for errors that are not an answer of Slack's.
+func code(err error) string {
+	var answered slack.SlackErrorResponse
+	if errors.As(err, &answered) {
+		return answered.Err
+	}
+	var refused *bot.Refusal
+	if errors.As(err, &refused) {
+		return refused.Code
+	}
+	return ""
+}
+
+// explain turns a call's error into one for people: a *bot.Refusal when trying
+// again will not mend it. Addresses are left out, because those of response
+// URLs and of Socket Mode are secrets.
+func explain(method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var answered slack.SlackErrorResponse
+	if errors.As(err, &answered) {
+		switch answered.Err {
+		case "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org", "hash_conflict":
+			return fmt.Errorf("slack could not do %s just now: %s", method, answered.Err)
+		}
+		return &bot.Refusal{Code: answered.Err, Hint: hint(method, answered)}
+	}
+	var status slack.StatusCodeError
+	if errors.As(err, &status) {
+		return fmt.Errorf("slack answered %s with HTTP status %d", method, status.Code)
+	}
+	return fmt.Errorf("slack %s: %w", method, withoutAddress(err))
+}
+
+// withoutAddress is the cause inside net/http's error, which would show the address.
+func withoutAddress(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		if u.Timeout() && !errors.Is(u.Err, context.DeadlineExceeded) {
+			return context.DeadlineExceeded
+		}
+		return u.Err
+	}
+	return err
+}
+
+// hint says what to do about an error of Slack's.
+func hint(method string, e slack.SlackErrorResponse) string {
+	switch e.Err {
+	case "channel_not_found":
+		return "check the channel's name; a private channel needs the app in it: /invite it there"
+	case "not_in_channel":
+		return "invite the app to the channel with /invite, or give it the scope chat:write.public"
+	case "is_archived":
+		return "the channel is archived: unarchive it, or name another one"
+	case "missing_scope":
+		return fmt.Sprintf("give the app the scope %s under OAuth & Permissions and install it again", e.Needed)
+	case "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type", "org_login_required":
+		return "check the bot token (xoxb-…, and for Socket Mode the app token xapp-…): install the app again and take the new one"
+	case "invalid_blocks", "invalid_blocks_format", "invalid_arguments", "msg_blocks_too_long", "view_too_large":
+		return "this is a fault of rollcall's, please report it: " + strings.Join(append(e.ResponseMetadata.Messages, method), "; ")
+	case "msg_too_long", "no_text", "invalid_metadata_format", "invalid_metadata_schema":
+		return "this is a fault of rollcall's, please report it: " + method
+	case "message_not_found", "thread_not_found":
+		return "the message has been deleted"
+	case "cant_update_message", "edit_window_closed":
+		return "the message cannot be edited any more"
+	case "expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id", "invalid_trigger", "trigger_expired":
+		return "the form could not be opened in time: press the button again"
+	case "not_found", "view_not_found":
+		return "the form has been closed"
+	case "user_not_in_channel", "cannot_dm_bot", "user_disabled", "user_not_found", "users_not_found":
+		return "that person cannot be reached there"
+	case "restricted_action", "restricted_action_read_only_channel", "restricted_action_thread_only_channel", "ekm_access_denied", "access_denied":
+		return "a setting of the workspace or channel forbids it: ask an admin of the workspace"
+	case "no_such_subteam":
+		return "the user group does not exist or is disabled: check its ID"
+	}
+	return "see https://api.slack.com/methods/" + method
+}

@@ -1,0 +1,247 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/rollcall-bot/rollcall/bot"
+)
+
+const (
+	lookPages    = 5   // how far back a message is looked for, in pages …
+	lookPage     = 200 // … of so many messages
+	formPatience = 3 * time.Second
+)
+
+// Post implements bot.Chat. A connection that breaks while posting is an
+// error: the message may have arrived, so the next try says Look. A look that
+// Slack refuses for good does not stop the post: one message too many is
+// better than a question nobody sees.
+func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
+	channel, err := c.channel(ctx, m.Channel)
+	if err != nil {
+		return bot.Place{}, err
+	}
+	if m.Look {
+		at, found, err := c.look(ctx, channel, m)
+		var refused *bot.Refusal
+		switch {
+		case errors.As(err, &refused):
+			c.log.Warn("cannot look for an earlier copy of a message, posting it", "channel", m.Channel, "error", err)
+		case err != nil:
+			return bot.Place{}, fmt.Errorf("looking for an earlier copy of the message: %w", err)
+		case found:
+			return at, nil
+		}
+	}
+	opts := append(content(m), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+	if m.Thread != "" {
+		opts = append(opts, slack.MsgOptionTS(m.Thread))
+		if m.Broadcast {
+			opts = append(opts, slack.MsgOptionBroadcast())
+		}
+	}
+	var at bot.Place
+	err = c.do(ctx, "chat.postMessage", channel, func(ctx context.Context) error {
+		var err error
+		at.Channel, at.TS, err = c.api.PostMessageContext(ctx, channel, opts...)
+		return err
+	})
+	if err != nil {
+		if code(err) == "channel_not_found" {
+			c.forget(m.Channel)
+		}
+		return bot.Place{}, err
+	}
+	return at, nil
+}
+
+// content is what posting and editing have in common. Blocks are always said,
+// so that an edit without blocks removes the old ones.
+func content(m bot.Message) []slack.MsgOption {
+	opts := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...)}
+	if m.EventType != "" {
+		opts = append(opts, slack.MsgOptionMetadata(slack.SlackMetadata{EventType: m.EventType, EventPayload: m.Payload}))
+	}
+	return opts
+}
+
+// Edit implements bot.Chat.
+func (c *Client) Edit(ctx context.Context, at bot.Place, m bot.Message) error {
+	return c.do(ctx, "chat.update", "", func(ctx context.Context) error {
+		_, _, _, err := c.api.UpdateMessageContext(ctx, at.Channel, at.TS, content(m)...)
+		return err
+	})
+}
+
+// look searches the channel, or the thread, for a message of ours with the
+// same metadata, newest first.
+func (c *Client) look(ctx context.Context, channel string, m bot.Message) (bot.Place, bool, error) {
+	want, err := json.Marshal(m.Payload)
+	if err != nil {
+		return bot.Place{}, false, fmt.Errorf("writing the metadata: %w", err)
+	}
+	id, err := c.Identity(ctx)
+	if err != nil {
+		return bot.Place{}, false, err
+	}
+	joined := false
+	cursor := ""
+	for range lookPages {
+		page, next, err := c.page(ctx, channel, m.Thread, cursor)
+		if code(err) == "not_in_channel" && !joined {
+			joined = true
+			if err = c.join(ctx, channel); err == nil {
+				page, next, err = c.page(ctx, channel, m.Thread, cursor)
+			}
+		}
+		if err != nil {
+			return bot.Place{}, false, err
+		}
+		for _, old := range page {
+			ours := old.User == id.User || old.BotID != "" && old.BotID == id.Bot || old.User == "" && old.BotID == ""
+			have, err := json.Marshal(old.Metadata.EventPayload)
+			if err == nil && ours && old.Metadata.EventType == m.EventType && m.EventType != "" && string(have) == string(want) {
+				return bot.Place{Channel: channel, TS: old.Timestamp}, true, nil
+			}
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	return bot.Place{}, false, nil
+}
+
+// page reads messages of a channel or thread with their metadata.
+func (c *Client) page(ctx context.Context, channel, thread, cursor string) (page []slack.Message, next string, err error) {
+	if thread != "" {
+		err = c.do(ctx, "conversations.replies", "", func(ctx context.Context) error {
+			var err error
+			page, _, next, err = c.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
+				ChannelID: channel, Timestamp: thread, Cursor: cursor, Limit: lookPage, IncludeAllMetadata: true,
+			})
+			return err
+		})
+		return page, next, err
+	}
+	err = c.do(ctx, "conversations.history", "", func(ctx context.Context) error {
+		h, err := c.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+			ChannelID: channel, Cursor: cursor, Limit: lookPage, IncludeAllMetadata: true,
+		})
+		if err == nil {
+			page, next = h.Messages, h.ResponseMetaData.NextCursor
+		}
+		return err
+	})
+	return page, next, err
+}
+
+// join enters a public channel, so that it can be read.
+func (c *Client) join(ctx context.Context, channel string) error {
+	return c.do(ctx, "conversations.join", "", func(ctx context.Context) error {
+		_, _, _, err := c.api.JoinConversationContext(ctx, channel)
+		return err
+	})
+}
+
+// Whisper implements bot.Chat. Where neither the response URL nor the channel
+// reaches the person, it is a direct message.
+func (c *Client) Whisper(ctx context.Context, to bot.Reply, m bot.Message) error {
+	if to.ResponseURL != "" {
+		err := c.respond(ctx, to, m)
+		if err == nil {
+			return nil
+		}
+		c.log.Debug("a response URL did not work, whispering in the channel", "user", to.User, "error", err)
+	}
+	if to.Channel != "" {
+		opts := content(m)
+		if to.Thread != "" {
+			opts = append(opts, slack.MsgOptionTS(to.Thread))
+		}
+		err := c.do(ctx, "chat.postEphemeral", "", func(ctx context.Context) error {
+			_, err := c.api.PostEphemeralContext(ctx, to.Channel, to.User, opts...)
+			return err
+		})
+		if !elsewhere(err) {
+			return err
+		}
+	}
+	var direct string
+	err := c.do(ctx, "conversations.open", "", func(ctx context.Context) error {
+		ch, _, _, err := c.api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{to.User}, ReturnIM: true})
+		if err == nil {
+			direct = ch.ID
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, "chat.postMessage", direct, func(ctx context.Context) error {
+		_, _, err := c.api.PostMessageContext(ctx, direct, content(m)...)
+		return err
+	})
+}
+
+// elsewhere says whether the person, or the bot, is not in the channel, so that another way is left.
+func elsewhere(err error) bool {
+	switch code(err) {
+	case "user_not_in_channel", "channel_not_found", "not_in_channel", "is_archived", "restricted_action":
+		return true
+	}
+	return false
+}
+
+// respond posts to the request's response URL: only the person sees it.
+func (c *Client) respond(ctx context.Context, to bot.Reply, m bot.Message) error {
+	msg := &slack.WebhookMessage{Text: m.Text, ResponseType: slack.ResponseTypeEphemeral, ThreadTimestamp: to.Thread}
+	if len(m.Blocks) > 0 {
+		msg.Blocks = &slack.Blocks{BlockSet: m.Blocks}
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
+	err := slack.PostWebhookCustomHTTPContext(ctx, to.ResponseURL, c.http, msg)
+	var status slack.StatusCodeError
+	if errors.As(err, &status) && status.Code == http.StatusNotFound {
+		return errors.New("the response URL has expired")
+	}
+	return explain("response_url", err)
+}
+
+// Open implements bot.Chat. A form that should be replaced and has been closed
+// is opened anew while the request's trigger lasts.
+func (c *Client) Open(ctx context.Context, to bot.Reply, form slack.ModalViewRequest) error {
+	if form.Type == slack.VTHomeTab {
+		return c.publish(ctx, to.User, form)
+	}
+	if to.View != "" {
+		err := c.within(ctx, formPatience, "views.update", "", func(ctx context.Context) error {
+			_, err := c.api.UpdateViewContext(ctx, form, "", "", to.View)
+			return err
+		})
+		if to.Trigger == "" || !strings.Contains(code(err), "not_found") {
+			return err
+		}
+	}
+	return c.within(ctx, formPatience, "views.open", "", func(ctx context.Context) error {
+		_, err := c.api.OpenViewContext(ctx, to.Trigger, form)
+		return err
+	})
+}
+
+// publish puts a home tab in front of a user.
+func (c *Client) publish(ctx context.Context, user string, form slack.ModalViewRequest) error {
+	home := slack.HomeTabViewRequest{Type: slack.VTHomeTab, Blocks: form.Blocks, PrivateMetadata: form.PrivateMetadata, CallbackID: form.CallbackID}
+	return c.do(ctx, "views.publish", "", func(ctx context.Context) error {
+		_, err := c.api.PublishViewContext(ctx, slack.PublishViewContextRequest{UserID: user, View: home})
+		return err
+	})
+}
