@@ -60,7 +60,7 @@ func (t *Tickets) facts(b *strings.Builder, r *ticket, j *job, p *workflows.Pipe
 	if j.action != "" {
 		line("Action", fmt.Sprintf("%s, attempt %d", wiki(j.action), max(j.attempt, 1)))
 	}
-	line("Error", fault(j))
+	line("Error", cause(j))
 	for _, s := range j.e.SourceRevisions {
 		line("Revision", revision(s))
 	}
@@ -106,7 +106,7 @@ func (t *Tickets) tail(ctx context.Context, b *strings.Builder, j *job, lines, r
 func again(t *Tickets, r *ticket, j *job) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s failed in %s again: %s, attempt %d (%s).\n", wiki(or(j.action, "The stage")), wiki(j.stage), t.ref(j.e), max(j.attempt, 1), shortID(j.id))
-	fmt.Fprintf(&b, "*Error:* %s\n", fault(j))
+	fmt.Fprintf(&b, "*Error:* %s\n", cause(j))
 	for _, s := range j.e.SourceRevisions {
 		fmt.Fprintf(&b, "*Revision:* %s\n", revision(s))
 	}
@@ -151,7 +151,7 @@ func (t *Tickets) ref(e *workflows.Execution) string {
 	return fmt.Sprintf("[%s|%s/executions/%s]", wiki(e.Ref()), t.PublicURL, e.ID)
 }
 
-func fault(j *job) string {
+func cause(j *job) string {
 	return clip(wiki(oneLine(or(j.reason.Message, or(j.reason.Code, "unknown")))), 2000)
 }
 

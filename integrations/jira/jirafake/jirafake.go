@@ -62,6 +62,8 @@ type Server struct {
 	offScreen  []string // fields that cannot be set
 	calls      []string
 	deliveries int
+	lastID     int
+	numbers    map[string]int // by project
 }
 
 // New makes a Jira without issues.
@@ -75,7 +77,7 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{options: o}
+	s := &Server{options: o, lastID: 10000, numbers: map[string]int{}}
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]http.HandlerFunc{
 		"GET /rest/api/2/serverInfo":                                s.serverInfo,
@@ -275,14 +277,10 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "", faults)
 		return
 	}
-	i.id = 10000 + len(s.issues)
-	n := 1
-	for _, other := range s.issues {
-		if other.Project == i.Project {
-			n++
-		}
-	}
-	i.Key, i.Status, i.Created = fmt.Sprintf("%s-%d", i.Project, n), "To Do", s.options.Now()
+	s.numbers[i.Project]++ // never given twice, not even after an issue was deleted
+	s.lastID++
+	i.id, i.Key = s.lastID, fmt.Sprintf("%s-%d", i.Project, s.numbers[i.Project])
+	i.Status, i.Created = "To Do", s.options.Now()
 	s.issues = append(s.issues, i)
 	s.mu.Unlock()
 	s.changes.Notify()
