@@ -141,7 +141,7 @@ func (c *checker) configuration(a workflows.Action, at func(...any) []any) {
 		c.warn(c.root.at(at("configuration", "OAuthToken")...), "OAuthToken is not read: no secret belongs in a pipeline file", "github.token of the service's configuration is used")
 	}
 	if f := a.Configuration["OutputArtifactFormat"]; f == "CODEBUILD_CLONE_REF" && hasRunner(a.ActionType.Provider) {
-		c.warn(c.root.at(at("configuration", "OutputArtifactFormat")...), f+" is not known here: the artifact holds the files", "")
+		c.warn(c.root.at(at("configuration", "OutputArtifactFormat")...), f+" is not known here: the artifact holds the files", "remove the key")
 	}
 }
 

@@ -36,6 +36,9 @@ func TestGolden(t *testing.T) {
 			var out strings.Builder
 			for _, f := range faults {
 				fmt.Fprintln(&out, f)
+				if f.Hint == "" {
+					t.Errorf("%s: a person is not told what to do", f)
+				}
 			}
 			if p != nil {
 				fmt.Fprintf(&out, "\n%s", spec.Print(p))
