@@ -42,7 +42,8 @@ type house struct {
 	notes      []workflows.Note // as they were submitted
 
 	// crash is asked before and after everything that outlives the process.
-	crash func(what string)
+	crash   func(what string)
+	noteErr error // the store's, when it is away
 }
 
 func newHouse(t *testing.T, o jirafake.Options) *house {
@@ -105,6 +106,9 @@ func (h *house) List(_ context.Context, prefix string) ([]work.Memo, error) {
 
 func (h *house) Note(_ context.Context, key string, value []byte) error {
 	h.crash("before the memo")
+	if h.noteErr != nil {
+		return h.noteErr
+	}
 	if len(value) == 0 {
 		delete(h.memos, key)
 	} else {

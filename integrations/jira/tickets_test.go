@@ -1,6 +1,7 @@
 package jira
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -330,6 +331,26 @@ func TestRecoveryWithoutClosing(t *testing.T) {
 		if i := h.only(); len(i.Comments) != 1 || i.Status != "To Do" {
 			t.Errorf("closeOnSuccess %q: issue %+v", to, i)
 		}
+	}
+}
+
+func TestAnOlderExecutionRepairsNothing(t *testing.T) {
+	h := newHouse(t, jirafake.Options{})
+	older := h.start(44)
+	h.fail(h.start(45), "ActionFailed")
+	h.succeed(older)
+	h.settle()
+	if c := h.only().Comments; len(c) != 0 {
+		t.Errorf("comments %q", c)
+	}
+}
+
+func TestTroubleOfOurOwnIsNotJiraBeingAway(t *testing.T) {
+	h := newHouse(t, jirafake.Options{})
+	h.noteErr = errors.New("the store is away")
+	h.fail(h.start(45), "ActionFailed")
+	if err := h.once(); err == nil || len(h.notes) > 0 || len(h.jira.Calls()) > 0 {
+		t.Errorf("%v, notes %+v, calls %v", err, h.notes, h.jira.Calls())
 	}
 }
 
