@@ -1,0 +1,348 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+)
+
+// tell says in words what an event means: for the readers of scenarios.
+func (s *story) tell(e event.Event) string {
+	ref := s.ref(e.Execution)
+	switch e.Kind {
+	case event.PipelineDefined:
+		return fmt.Sprintf("version %d is in force", e.Defined.Version)
+	case event.PipelineArchived:
+		return "the pipeline is archived"
+	case event.ExecutionStarted:
+		return s.tellStart(e, ref)
+	case event.ExecutionWaiting:
+		return fmt.Sprintf("%s waits before %s: %s", ref, e.Wait.Stage, map[string]string{forStage: "it is taken", forTransition: "the door is shut"}[e.Wait.For])
+	case event.ExecutionSteppedBack:
+		return fmt.Sprintf("%s steps back before %s", ref, e.Stage)
+	case event.ExecutionStopping:
+		return ref + " is stopping" + because(e.Stop.Reason)
+	case event.ExecutionResumed:
+		return fmt.Sprintf("%s is taken up again in %s by %s", ref, e.Stage, e.By.Name)
+	case event.ExecutionNoted:
+		return fmt.Sprintf("%s has the note %s: %s", ref, e.Note.Name, e.Note.Text)
+	case event.ReturnPlanned:
+		return fmt.Sprintf("%s will go back to %s as soon as it is free", e.Stage, s.ref(e.Planned.Target))
+	case event.ReturnDropped:
+		return e.Stage + " will not go back" + why(e.Reason)
+	case event.TransitionDisabled, event.TransitionEnabled:
+		return s.tellDoor(e)
+	case event.OrphanConfirmed:
+		return fmt.Sprintf("%s of %s is known to be cancelled", e.Action, ref)
+	case event.OrphanLeft:
+		return fmt.Sprintf("%s of %s could not be cancelled%s", e.Action, ref, why(e.Reason))
+	}
+	if e.Action != "" {
+		return s.tellAction(e, ref)
+	}
+	word := map[event.Kind]string{
+		event.ExecutionSuperseded: "is Superseded", event.ExecutionStopped: "is Stopped", event.ExecutionSucceeded: "is Succeeded",
+		event.ExecutionFailed: "is Failed", event.ExecutionCancelled: "is Cancelled", event.StageEntered: "enters", event.StageSucceeded: "succeeds in",
+		event.StageFailed: "fails in", event.StageStopped: "stops in", event.StageCancelled: "is cancelled in",
+	}[e.Kind]
+	return strings.TrimSpace(ref+" "+word+" "+e.Stage) + why(e.Reason)
+}
+
+func (s *story) tellStart(e event.Event, ref string) string {
+	x := e.Started
+	by := fmt.Sprintf(" (%s by %s)", x.Trigger.Type, x.Trigger.By.Name)
+	if x.Rollback == nil {
+		return ref + " starts" + by
+	}
+	text := fmt.Sprintf("%s starts: %s back to %s%s", ref, e.Stage, s.ref(x.Rollback.Target), by)
+	if x.Rollback.FailedExecution != "" {
+		text += " after " + s.ref(x.Rollback.FailedExecution)
+	}
+	if x.Version != s.s.Version {
+		text += fmt.Sprintf(", as in version %d", x.Version)
+	}
+	return text
+}
+
+func (s *story) tellDoor(e event.Event) string {
+	t := e.Transition
+	switch {
+	case t.Enabled:
+		return fmt.Sprintf("the door into %s opens%s", e.Stage, because(t.Reason))
+	case t.Only != "":
+		return fmt.Sprintf("the door into %s stays shut, but lets %s in", e.Stage, s.ref(t.Only))
+	}
+	return fmt.Sprintf("the door into %s is shut by %s (%s)%s", e.Stage, t.By.Name, t.Cause, because(t.Reason))
+}
+
+func (s *story) tellAction(e event.Event, ref string) string {
+	what := fmt.Sprintf("%s of %s", e.Action, ref)
+	switch e.Kind {
+	case event.ActionStarted:
+		if e.Attempt > 1 {
+			return fmt.Sprintf("%s starts, attempt %d", what, e.Attempt)
+		}
+		return what + " starts"
+	case event.ActionTracked:
+		return fmt.Sprintf("%s runs, handle %s", what, short(e.Outcome.Handle))
+	case event.ActionSucceeded:
+		return what + " succeeds" + because(e.Outcome.Summary)
+	case event.ActionResolved:
+		return fmt.Sprintf("%s is no longer in doubt: %s, says %s", what, e.Text, e.By.Name)
+	case event.GateOpened:
+		return fmt.Sprintf("%s opens gate%d: %s", what, slices.Index(s.tokens, e.Gate.Token)+1, list(e.Gate.Missing, "and"))
+	case event.GateVoted:
+		return fmt.Sprintf("%s: %s says %s", what, e.Vote.By.Name, e.Vote.Answer) + because(e.Vote.Comment)
+	case event.GateVoteDropped:
+		return fmt.Sprintf("%s: the answer of %s counts no more", what, e.Vote.By.Name)
+	case event.GateClosed:
+		return fmt.Sprintf("%s: the gate is %s", what, e.Text) + why(e.Reason)
+	case event.GateReminded:
+		return fmt.Sprintf("%s: reminder at %s", what, e.Text)
+	}
+	word := map[event.Kind]string{
+		event.ActionFailed: "fails", event.ActionAbandoned: "is abandoned", event.ActionCancelling: "is being cancelled",
+		event.ActionInDoubt: "is in doubt", event.ActionSkipped: "is skipped",
+	}[e.Kind]
+	return what + " " + word + why(e.Reason)
+}
+
+func (s *story) ref(id string) string {
+	for n, known := range s.ids {
+		if known == id {
+			return "#" + strconv.Itoa(n)
+		}
+	}
+	return id
+}
+
+func why(r *workflows.Reason) string {
+	if r == nil {
+		return ""
+	}
+	return fmt.Sprintf(": %s (%s)", r.Message, r.Code)
+}
+
+func because(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+func refusal(p *workflows.Problem) string {
+	text := "refused, " + p.Code
+	if p.Field != "" {
+		text += " of " + p.Field
+	}
+	text += ": " + p.Message
+	if p.Hint != "" {
+		text += " (" + p.Hint + ")"
+	}
+	return text
+}
+
+// look prints what is asked for: the pipeline, #2, the tasks, targets of Prod, offers of #2 or of Prod.
+func (s *story) look(w []string) ([]string, error) {
+	switch {
+	case w[0] == "the" && w[1] == "pipeline":
+		return s.showPipeline(), nil
+	case w[0] == "the" && w[1] == "tasks":
+		return s.showTasks(), nil
+	case w[0] == "the" && w[1] == "environment": // the environment of Deploy of #1
+		return s.showEnvironment(w[3], s.id(w[5])), nil
+	case w[0] == "the" && w[1] == "targets": // the targets of Prod
+		return s.showTargets(w[3]), nil
+	case w[0] == "the" && w[1] == "offers": // the offers of #1
+		var offers []workflows.Offer
+		if strings.HasPrefix(w[3], "#") {
+			e, _ := s.execution(s.id(w[3]))
+			offers = s.s.Offers(e.ID, Facts{Executions: map[string]*workflows.Execution{e.ID: &e}})
+		} else {
+			v := s.s.View()
+			st, _ := v.Stage(w[3])
+			offers = st.Offers
+		}
+		return s.showOffers(offers), nil
+	case strings.HasPrefix(w[0], "#"):
+		e, ok := s.execution(s.id(w[0]))
+		if !ok {
+			return nil, fmt.Errorf("there is no %s", w[0])
+		}
+		return s.showExecution(e), nil
+	}
+	return nil, fmt.Errorf("cannot show %q", strings.Join(w, " "))
+}
+
+func (s *story) showPipeline() []string {
+	var out []string
+	for _, st := range s.s.View().Stages {
+		line := st.Name + ":"
+		if st.LatestExecution != nil {
+			line += fmt.Sprintf(" %s %s", s.ref(st.LatestExecution.Execution), st.Status)
+		}
+		if st.Running != nil {
+			line += "; runs " + s.ref(st.Running.Execution)
+			if st.Running.By != "" {
+				line += " by " + s.ref(st.Running.By)
+			}
+			if !st.Running.Certain {
+				line += ", uncertain"
+			}
+		}
+		for _, id := range st.Inbound {
+			line += "; inbound " + s.ref(id)
+		}
+		if !st.Transition.Enabled {
+			line += "; shut (" + st.Transition.Cause + ")"
+			if st.Transition.Only != "" {
+				line += " except for " + s.ref(st.Transition.Only)
+			}
+		}
+		if st.Planned != nil {
+			line += "; will go back to " + s.ref(st.Planned.Target)
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func (s *story) showExecution(e workflows.Execution) []string {
+	head := fmt.Sprintf("%s %s %s, version %d, attempt %d", e.Ref(), e.Type, e.Status, e.Version, e.Attempt) + why(e.StatusReason)
+	out := []string{head}
+	if e.Rollback != nil {
+		out = append(out, fmt.Sprintf("back to %s %s", s.ref(e.Rollback.Target), e.Rollback.Definition))
+	}
+	for _, r := range e.SourceRevisions {
+		out = append(out, "revision "+r.ActionName+" "+r.RevisionID)
+	}
+	for _, k := range sortedKeys(e.Variables) {
+		out = append(out, "variable "+k+" = "+e.Variables[k])
+	}
+	for _, k := range sortedKeys(e.Artifacts) {
+		out = append(out, "artifact "+k+" "+e.Artifacts[k].Digest)
+	}
+	if len(e.Orphans) > 0 {
+		out = append(out, fmt.Sprintf("not cancelled: %d", len(e.Orphans)))
+	}
+	for _, st := range e.Stages {
+		if st.Status == workflows.StatusNotStarted {
+			continue
+		}
+		line := st.Name + " " + string(st.Status) + ":"
+		for _, a := range st.Actions {
+			line += fmt.Sprintf(" %s %s", a.Name, a.Status)
+			if a.Attempt > 1 {
+				line += fmt.Sprintf(" (attempt %d)", a.Attempt)
+			}
+			if a.Needs != "" {
+				line += " (needs " + a.Needs + ")"
+			}
+			if a.Approval != nil {
+				line += fmt.Sprintf(" [%d of %d %s]", a.Approval.Approvals(), a.Approval.Required, strings.TrimSpace(a.Approval.Closed+" "+list(a.Approval.Missing, "and")))
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func (s *story) showTasks() []string {
+	out := []string{}
+	for _, t := range s.s.Tasks() {
+		line := fmt.Sprintf("%s %s of %s, attempt %d", t.Kind, t.Action.Name, s.ref(t.Execution), t.Attempt)
+		if t.Revision != nil {
+			line += ", revision " + t.Revision.RevisionID
+		}
+		for _, a := range t.Inputs {
+			line += ", with " + a.Name + " " + a.Digest
+		}
+		out = append(out, line)
+	}
+	if len(out) == 0 {
+		return []string{"nothing to do"}
+	}
+	return out
+}
+
+func (s *story) showEnvironment(action, execution string) []string {
+	var out []string
+	for _, t := range s.s.Tasks() {
+		if t.Action.Name != action || t.Execution != execution {
+			continue
+		}
+		for _, c := range t.Commands {
+			out = append(out, "$ "+c)
+		}
+		for _, k := range sortedKeys(t.Environment) {
+			if k != "ROLLCALL_EXECUTION_ID" {
+				out = append(out, k+"="+t.Environment[k])
+			}
+		}
+	}
+	return out
+}
+
+func (s *story) showTargets(stage string) []string {
+	var rows []workflows.Execution
+	for _, n := range slices.Backward(slices.Sorted(mapsKeys(s.ids))) {
+		e, _ := s.execution(s.ids[n])
+		if st, ok := e.Stage(stage); ok && st.Status == workflows.StatusSucceeded {
+			rows = append(rows, e)
+		}
+	}
+	var out []string
+	for _, t := range s.s.Targets(stage, rows) {
+		line := fmt.Sprintf("#%d", t.Number)
+		for _, mark := range []struct {
+			on   bool
+			text string
+		}{{t.Now, " now"}, {t.Preselected, " preselected"}, {t.StageChanged, " (the stage has changed since)"}, {t.LeftBy != "", " left by " + s.ref(t.LeftBy)}, {!t.Eligible, " cannot: " + t.Why}} {
+			if mark.on {
+				line += mark.text
+			}
+		}
+		for _, span := range t.Ran {
+			line += ", ran " + span.From.Format("15:04")
+			if span.To != nil {
+				line += "-" + span.To.Format("15:04")
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func mapsKeys(m map[int]string) func(func(int) bool) {
+	return func(yield func(int) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func (s *story) showOffers(offers []workflows.Offer) []string {
+	out := []string{}
+	for _, o := range offers {
+		line := string(o.Verb)
+		for _, part := range []string{o.Stage, o.Action} {
+			if part != "" {
+				line += " " + part
+			}
+		}
+		if o.Target != "" {
+			line += " " + s.ref(o.Target)
+		}
+		out = append(out, line)
+	}
+	if len(out) == 0 {
+		return []string{"none"}
+	}
+	return out
+}
