@@ -112,7 +112,7 @@ func (v *View) offer(r *row, o workflows.Offer) {
 			fmt.Sprintf("%s runs the failed actions of %s again, with %s.", e.Ref(), stage, carries(e)), "Retry"))
 	case workflows.RollBack:
 		text := "Roll back " + stage
-		if o.Target == e.ID {
+		if o.Target != "" && o.Target == e.ID {
 			text += " to #" + strconv.Itoa(e.Number)
 		}
 		r.add(ActRollback, text, about, slack.StyleDanger, nil)
@@ -120,7 +120,9 @@ func (v *View) offer(r *row, o workflows.Offer) {
 		v.enable(r, o, about)
 	case workflows.StopIt:
 		where := ""
-		if at := current(e); at != nil {
+		if at := current(e); at != nil && e.WaitsFor != nil {
+			where = " It waits before " + line(at.Name, 60) + "."
+		} else if at != nil {
 			where = " It is in " + line(at.Name, 60) + "."
 		}
 		r.add(ActStop, "Stop", about, slack.StyleDanger, ask("Stop "+e.Ref()+"?",

@@ -16,7 +16,7 @@ type Asking struct {
 	Stage, Action string
 	Approval      workflows.Approval
 	Ask           []string  // mentions of whom it asks, ready for Slack
-	From          []string  // who may answer, readable
+	From          []string  // who may answer, as who-expressions: nobody is mentioned for that
 	ClosedAt      time.Time // zero while open, or unknown
 }
 
@@ -113,7 +113,7 @@ func (a *Asking) change() string {
 func (a *Asking) small() string {
 	from := "whoever may approve here"
 	if len(a.From) > 0 {
-		from = strings.Join(a.From, ", ")
+		from = strings.Join(escaped(a.From), ", ")
 	}
 	return join(fit("may answer: "+from, 1000), a.console("console"))
 }

@@ -99,17 +99,24 @@ func (l *layout) divider() {
 // buttons adds a row of at most 25.
 func (l *layout) buttons(buttons ...*slack.ButtonBlockElement) {
 	var row []slack.BlockElement
+	size := 0
 	for _, b := range buttons {
 		if len(row) < maxElements {
 			row = append(row, b)
+			size += length(b.Text)
+			if c := b.Confirm; c != nil {
+				size += length(c.Title) + length(c.Text) + length(c.Confirm) + length(c.Deny)
+			}
 		}
 	}
-	if len(row) == 0 || !l.room(len(row)*maxButton/2) {
+	if len(row) == 0 || !l.room(size) {
 		return
 	}
 	l.number++
 	l.blocks = append(l.blocks, slack.NewActionBlock(fmt.Sprintf("do.%d", l.number), row...))
 }
+
+func length(t *slack.TextBlockObject) int { return utf8.RuneCountInString(t.Text) }
 
 // done returns the blocks; more is where the rest can be read.
 func (l *layout) done(more string) []slack.Block {

@@ -181,7 +181,7 @@ func rollbackHeadline(e *workflows.Execution, stage string) (state, bool) {
 	case workflows.StatusSucceeded:
 		return state{"↩️", "rolled back " + stage + " " + to}, true
 	case workflows.StatusFailed:
-		return state{"❌", "roll back " + stage + " " + to + " failed"}, true
+		return state{"❌", "rollback of " + stage + " " + to + " failed"}, true
 	case workflows.StatusInProgress:
 		if at := current(e); at != nil && ofStage(e, at).word != "running" {
 			return state{}, false

@@ -23,21 +23,27 @@ func line(s string, n int) string {
 }
 
 // esc makes text from outside safe inside one line of mrkdwn, at most n
-// characters before the escaping.
-func esc(s string, n int) string { return escape(line(s, n)) }
+// characters with the escapes.
+func esc(s string, n int) string { return within(escape(line(s, n)), n) }
 
 // prose is esc for text that may have several lines.
-func prose(s string, n int) string {
-	lines := strings.Split(strings.TrimSpace(clean(s)), "\n")
-	text := strings.Join(lines, "\n")
-	if r := []rune(text); len(r) > n {
-		text = string(r[:n-1]) + "…"
+func prose(s string, n int) string { return within(escape(strings.TrimSpace(clean(s))), n) }
+
+// within cuts escaped text, never inside an entity.
+func within(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
 	}
-	return escape(text)
+	cut := string([]rune(s)[:n-1])
+	if i := strings.LastIndexByte(cut, '&'); i >= 0 && !strings.Contains(cut[i:], ";") {
+		cut = cut[:i]
+	}
+	return cut + "…"
 }
 
+// escape also defuses what would open a code block and swallow the lines below.
 func escape(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "```", "'''").Replace(s)
 }
 
 // clean drops control characters except line breaks, and the marks that turn

@@ -108,11 +108,11 @@ func Log(e *workflows.Execution, stage, action string, lines []string) Message {
 }
 
 // tail is the escaped end of a log, at most n characters: the end says what
-// went wrong. Three backticks inside would end the block early.
+// went wrong.
 func tail(text string, n int) string {
-	r := []rune(strings.ReplaceAll(strings.TrimSpace(clean(text)), "```", "'''"))
-	from := len(r)
-	for size := 1; from > 0; from-- {
+	r := []rune(strings.TrimSpace(clean(text)))
+	size := 1
+	for from := len(r); from > 0; from-- {
 		if size += utf8.RuneCountInString(escape(string(r[from-1]))); size > n {
 			return "…" + escape(string(r[from:]))
 		}

@@ -1,0 +1,348 @@
+package card_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// token is everything that Slack reads as more than text. All that may stand
+// in a card is a date, a link over HTTP, and a mention of somebody who is asked.
+var token = regexp.MustCompile(`<[^>]*>?`)
+
+var allowed = regexp.MustCompile(`^<(https?://[^\s|<>]+\|[^<>|]+|!date\^\d+\^\{date_short_pretty\} \{time\}\|[^<>|]+|@U\w+|!subteam\^S\w+)>$`)
+
+// faults finds what Slack would refuse, and what should not be in a card.
+func faults(d drawing) []string {
+	c := &checker{ids: map[string]bool{}, most: 50}
+	if d.form != nil {
+		c.most = 100
+		if n := utf8.RuneCountInString(d.form.PrivateMetadata); n > 3000 {
+			c.fault("private_metadata has %d characters", n)
+		}
+		if d.form.Title != nil {
+			c.text("title", map[string]any{"type": "plain_text", "text": d.form.Title.Text}, 24)
+		}
+		if d.form.Submit != nil {
+			c.atMost("submit", d.form.Submit.Text, 24)
+		}
+	} else {
+		c.atMost("fallback text", d.message.Text, 4000)
+		c.mrkdwn("fallback text", d.message.Text)
+		c.total = 0 // the sum that Slack limits is that of the blocks
+	}
+	b, err := json.Marshal(d.blocks())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var blocks []map[string]any
+	if err := json.Unmarshal(b, &blocks); err != nil {
+		return []string{err.Error()}
+	}
+	c.blocks(blocks)
+	return c.faults
+}
+
+type checker struct {
+	faults  []string
+	ids     map[string]bool
+	actions map[string]bool
+	total   int
+	most    int
+	primary int
+}
+
+func (c *checker) fault(format string, args ...any) {
+	c.faults = append(c.faults, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) atMost(what, text string, n int) {
+	if size := utf8.RuneCountInString(text); size == 0 || size > n {
+		c.fault("%s has %d characters, allowed are 1 to %d: %.80q", what, size, n, text)
+	}
+	if !utf8.ValidString(text) {
+		c.fault("%s is no UTF-8", what)
+	}
+	c.total += utf8.RuneCountInString(text)
+}
+
+func (c *checker) mrkdwn(what, text string) {
+	for _, t := range token.FindAllString(text, -1) {
+		if !allowed.MatchString(t) {
+			c.fault("%s lets %q through", what, t)
+		}
+	}
+}
+
+func (c *checker) text(what string, v any, n int) {
+	o, ok := v.(map[string]any)
+	if !ok {
+		c.fault("%s has no text", what)
+		return
+	}
+	text, _ := o["text"].(string)
+	c.atMost(what, text, n)
+	if o["type"] == "mrkdwn" {
+		c.mrkdwn(what, text)
+		if o["verbatim"] != true {
+			c.fault("%s is not verbatim: Slack would look for names in it", what)
+		}
+	}
+}
+
+func (c *checker) blocks(blocks []map[string]any) {
+	if len(blocks) == 0 || len(blocks) > c.most {
+		c.fault("%d blocks, allowed are 1 to %d", len(blocks), c.most)
+	}
+	c.actions = map[string]bool{}
+	for _, b := range blocks {
+		if id, ok := b["block_id"].(string); ok {
+			if c.ids[id] {
+				c.fault("block_id %q twice", id)
+			}
+			c.ids[id] = true
+		}
+		switch b["type"] {
+		case "header":
+			c.text("header", b["text"], 150)
+		case "section":
+			c.text("section", b["text"], 3000)
+		case "context":
+			elements := b["elements"].([]any)
+			if len(elements) > 10 {
+				c.fault("context with %d elements", len(elements))
+			}
+			for _, e := range elements {
+				c.text("context", e, 3000)
+			}
+		case "actions":
+			elements := b["elements"].([]any)
+			if len(elements) == 0 || len(elements) > 25 {
+				c.fault("%d buttons in a row", len(elements))
+			}
+			for _, e := range elements {
+				c.button(e.(map[string]any))
+			}
+		case "input":
+			c.input(b)
+		default:
+			c.fault("unexpected block %v", b["type"])
+		}
+	}
+	if c.most == 50 && c.total >= 12000 {
+		c.fault("%d characters in all", c.total)
+	}
+	if c.primary > 1 {
+		c.fault("%d primary buttons", c.primary)
+	}
+}
+
+func (c *checker) button(b map[string]any) {
+	id := b["action_id"].(string)
+	if c.actions[id] {
+		c.fault("action_id %s twice", id)
+	}
+	c.actions[id] = true
+	c.text("button", b["text"], 75)
+	value, _ := b["value"].(string)
+	if n := utf8.RuneCountInString(value); n > 2000 {
+		c.fault("value of %s has %d characters", id, n)
+	}
+	if _, problem := card.ParseSubject(value); problem != nil {
+		c.fault("value of %s cannot be read: %v", id, problem)
+	}
+	if b["style"] == "primary" {
+		c.primary++
+	}
+	if confirm, ok := b["confirm"].(map[string]any); ok {
+		c.text("confirm title", confirm["title"], 100)
+		c.text("confirm text", confirm["text"], 300)
+		c.text("confirm yes", confirm["confirm"], 30)
+		c.text("confirm no", confirm["deny"], 30)
+	}
+}
+
+func (c *checker) input(b map[string]any) {
+	el := b["element"].(map[string]any)
+	if b["block_id"] != el["action_id"] {
+		c.fault("block %v holds action %v", b["block_id"], el["action_id"])
+	}
+	c.text("label", b["label"], 2000)
+	options, _ := el["options"].([]any)
+	groups, _ := el["option_groups"].([]any)
+	if len(options) > 100 || len(groups) > 100 || el["type"] == "radio_buttons" && len(options) > 10 {
+		c.fault("%d options, %d groups", len(options), len(groups))
+	}
+	if el["type"] == "static_select" && len(options)+len(groups) == 0 {
+		c.fault("a choice of nothing in %v", b["block_id"])
+	}
+	for _, g := range groups {
+		c.text("group", g.(map[string]any)["label"], 75)
+		options = append(options, g.(map[string]any)["options"].([]any)...)
+	}
+	for _, o := range options {
+		o := o.(map[string]any)
+		c.text("option", o["text"], 75)
+		c.atMost("option's value", o["value"].(string), 150)
+		if o["description"] != nil {
+			c.text("description", o["description"], 75)
+		}
+	}
+}
+
+func TestGalleryIsWithinSlacksLimits(t *testing.T) {
+	for _, d := range gallery() {
+		for _, f := range faults(d) {
+			t.Errorf("%s: %s", d.name, f)
+		}
+	}
+}
+
+// Whatever an execution holds, its messages can be sent, say nothing they must
+// not, and are the same when drawn again.
+func TestAnyExecutionIsWithinSlacksLimits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := anyView(t)
+		a := card.Asking{View: v, Stage: name(t), Action: name(t), Approval: anyApproval(t), From: rapid.SliceOfN(text(), 0, 60).Draw(t, "from"), Ask: rapid.SliceOfN(rapid.Just("<@U123456>"), 0, 300).Draw(t, "ask")}
+		about := card.Subject{Pipeline: name(t), Stage: a.Stage, Action: a.Action, Execution: v.Execution.ID, Gate: a.Approval.Token, Target: v.Execution.ID, Seen: v.Execution.ID}
+		problem := &workflows.Problem{Message: "x" + text().Draw(t, "message"), Hint: text().Draw(t, "hint"), ID: "9f3c21"}
+		draw := func() []drawing {
+			return []drawing{
+				message("execution", card.Execution(v)), message("details", card.Details(v)), message("gate", card.Gate(a)), message("reminder", card.Reminder(a)),
+				message("announcement", card.Announcement(v, a.Stage)), message("failure", card.Failure(v)), message("status", card.Status(v.Pipeline, url)),
+				message("pipelines", card.Pipelines("Pipelines", []workflows.PipelineView{v.Pipeline}, url)),
+				message("executions", card.Executions(about.Pipeline, []workflows.Execution{v.Execution, v.Execution}, url)),
+				message("refusal", card.Refusal(problem, a.Ask)), message("done", card.Done(problem.Message, &v.Execution, url)),
+				message("log", card.Log(&v.Execution, a.Stage, a.Action, a.From)),
+				modal("reject", card.RejectForm(v, about)), modal("approve", card.ApproveForm(v, about)), modal("start", card.StartForm(v.Pipeline, about, v.Execution.Variables)),
+				modal("rollback", card.RollbackForm(card.Return{About: about, Targets: anyTargets(t), Busy: problem.Message, Reason: problem.Hint})),
+			}
+		}
+		for _, d := range draw() {
+			for _, f := range faults(d) {
+				t.Errorf("%s: %s", d.name, f)
+			}
+		}
+		if n := utf8.RuneCountInString(card.Headline(&v.Execution)); n > 60 {
+			t.Errorf("headline of %d characters: %s", n, card.Headline(&v.Execution))
+		}
+		if first, second := card.Execution(v), card.Execution(v); first.Text != second.Text || rendered(message("", first)) != rendered(message("", second)) {
+			t.Error("the same execution is drawn in two ways")
+		}
+	})
+}
+
+// text is what may come from outside: short, long, and with intentions.
+func text() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.Just(""), rapid.Just("fine"), rapid.Just(hostile), rapid.Just(strings.Repeat("<&>", 2000)), rapid.Just(strings.Repeat(hostile, 40)), rapid.String())
+}
+
+// name is a name as pipelines may have them: up to 100 characters of AWS's alphabet.
+func name(t *rapid.T) string {
+	return rapid.OneOf(rapid.SampledFrom([]string{"Build", "Production"}), rapid.StringMatching(`[A-Za-z0-9.@_-]{1,100}`)).Draw(t, "name")
+}
+
+func anyTime(t *rapid.T) *time.Time {
+	if rapid.Bool().Draw(t, "never") {
+		return nil
+	}
+	return when(rapid.IntRange(-1000000, 1000000).Draw(t, "minutes"))
+}
+
+func anyPrincipal(t *rapid.T) workflows.Principal {
+	return workflows.Principal{ID: text().Draw(t, "id"), Name: text().Draw(t, "who"), Email: text().Draw(t, "mail"), Via: text().Draw(t, "via")}
+}
+
+func anyStatus(t *rapid.T) workflows.Status {
+	return rapid.SampledFrom([]workflows.Status{workflows.StatusNotStarted, workflows.StatusInProgress, workflows.StatusStopping, workflows.StatusStopped, workflows.StatusSucceeded,
+		workflows.StatusSuperseded, workflows.StatusFailed, workflows.StatusCancelled, workflows.StatusAbandoned, workflows.StatusSkipped, ""}).Draw(t, "status")
+}
+
+func anyApproval(t *rapid.T) workflows.Approval {
+	a := workflows.Approval{Token: id42, Required: rapid.IntRange(1, 9).Draw(t, "required"), Comment: rapid.SampledFrom([]string{"optional", "required"}).Draw(t, "comment"),
+		Text: text().Draw(t, "text"), Link: text().Draw(t, "link"), Missing: rapid.SliceOfN(text(), 0, 5).Draw(t, "missing"), OpenedAt: at(0), ExpiresAt: at(9),
+		Closed: rapid.SampledFrom([]string{"", "approved", "rejected", "expired", "withdrawn"}).Draw(t, "closed")}
+	for range rapid.SampledFrom([]int{0, 1, 20}).Draw(t, "votes") {
+		a.Votes = append(a.Votes, workflows.Vote{By: anyPrincipal(t), Answer: "approve", Comment: text().Draw(t, "comment"), At: at(3), Via: text().Draw(t, "via")})
+	}
+	return a
+}
+
+func anyAction(t *rapid.T) workflows.ActionExecution {
+	a := workflows.ActionExecution{Name: name(t), Status: anyStatus(t), Needs: rapid.SampledFrom([]string{"", workflows.NeedsApproval, workflows.NeedsResolve}).Draw(t, "needs"),
+		StartedAt: anyTime(t), EndedAt: anyTime(t), Summary: text().Draw(t, "summary"), ExternalID: text().Draw(t, "external"), ExternalURL: text().Draw(t, "url"),
+		OutputVariables: map[string]string{"K": text().Draw(t, "output")}, Cancelling: rapid.Bool().Draw(t, "cancelling")}
+	if rapid.Bool().Draw(t, "failed") {
+		a.Error = &workflows.Reason{Code: "ActionFailed", Message: text().Draw(t, "error")}
+	}
+	if a.Needs == workflows.NeedsApproval {
+		approval := anyApproval(t)
+		a.Approval = &approval
+	}
+	return a
+}
+
+func anyOffers(t *rapid.T, stages []string) []workflows.Offer {
+	var offers []workflows.Offer
+	for range rapid.SampledFrom([]int{0, 1, 4, 40}).Draw(t, "offers") {
+		offers = append(offers, workflows.Offer{Verb: rapid.SampledFrom([]workflows.Verb{workflows.Approve, workflows.Reject, workflows.RollBack, workflows.Retry, workflows.StopIt,
+			workflows.Enable, workflows.Start, workflows.Resolve, workflows.Disable}).Draw(t, "verb"), Stage: rapid.SampledFrom(stages).Draw(t, "stage"), Action: name(t), Target: rapid.SampledFrom([]string{"", id42, id43, "?"}).Draw(t, "target")})
+	}
+	return offers
+}
+
+func anyTargets(t *rapid.T) []workflows.Target {
+	var all []workflows.Target
+	for i := range rapid.SampledFrom([]int{0, 1, 3, 120}).Draw(t, "targets") {
+		r := revision()
+		r.RevisionSummary = rapid.SampledFrom([]string{"", hostile, "fine", strings.Repeat("x", 400)}).Draw(t, "summary")
+		all = append(all, workflows.Target{Execution: fmt.Sprintf("0192f000-0000-7000-8000-%012d", i), Number: i, Eligible: rapid.Bool().Draw(t, "eligible"), Now: i == 0, Why: text().Draw(t, "why"),
+			StageChanged: rapid.Bool().Draw(t, "changed"), Ran: []workflows.Span{{From: at(i), To: anyTime(t)}}, SourceRevisions: []workflows.SourceRevision{r}})
+	}
+	return all
+}
+
+func anyView(t *rapid.T) card.View {
+	e := fresh()
+	e.Pipeline, e.Number, e.Status = name(t), rapid.IntRange(1, 1<<40).Draw(t, "number"), anyStatus(t)
+	e.Trigger = workflows.StartedBy{Type: text().Draw(t, "trigger"), By: anyPrincipal(t)}
+	e.Variables = rapid.MapOfN(text(), text(), 0, 20).Draw(t, "variables")
+	e.Orphans = rapid.SliceOfN(text(), 0, 20).Draw(t, "orphans")
+	e.SourceRevisions[0].RevisionSummary, e.SourceRevisions[0].RevisionURL, e.SourceRevisions[0].RevisionID = text().Draw(t, "summary"), text().Draw(t, "url"), text().Draw(t, "revision")
+	for range rapid.IntRange(0, 5).Draw(t, "notes") {
+		e.Notes = append(e.Notes, workflows.Note{Name: text().Draw(t, "note"), State: "waiting", Text: text().Draw(t, "says"), URL: text().Draw(t, "at")})
+	}
+	if rapid.Bool().Draw(t, "reason") {
+		e.StatusReason = &workflows.Reason{Code: rapid.SampledFrom([]string{"NotApproved", "ActionFailed"}).Draw(t, "code"), Message: text().Draw(t, "message")}
+	}
+	if rapid.Bool().Draw(t, "rollback") {
+		e.Rollback = &workflows.Rollback{TargetNumber: 42, LeftExecution: id43, FailedExecution: id45, Reason: text().Draw(t, "why")}
+	}
+	e.Stages = nil
+	p := workflows.PipelineView{Name: e.Pipeline, Version: 3, Definition: &workflows.Pipeline{Name: e.Pipeline}, ExecutionMode: workflows.ModeSuperseded}
+	var names []string
+	for range rapid.SampledFrom([]int{1, 2, 3, 50}).Draw(t, "stages") {
+		s := stage(name(t), anyStatus(t))
+		for range rapid.IntRange(0, 3).Draw(t, "actions") {
+			s.Actions = append(s.Actions, anyAction(t))
+		}
+		e.Stages = append(e.Stages, s)
+		names = append(names, s.Name)
+		by := anyPrincipal(t)
+		p.Stages = append(p.Stages, workflows.StageView{Name: s.Name, LatestExecution: latest(e.ID, e.Number, s.Status), Running: &workflows.Running{Execution: id42, Number: 42, Since: at(1)},
+			Transition: workflows.Transition{Enabled: rapid.Bool().Draw(t, "enabled"), Cause: "person", Reason: text().Draw(t, "closed because"), By: &by}})
+	}
+	p.Definition.Variables = []workflows.Variable{{Name: name(t), Description: text().Draw(t, "description"), Pattern: text().Draw(t, "pattern")}}
+	e.Offers = anyOffers(t, names)
+	p.Stages[0].Offers = anyOffers(t, names)
+	return card.View{Execution: e, Pipeline: p, Numbers: map[string]int{id43: 43}, URL: url}
+}
