@@ -120,16 +120,9 @@ func (h *Webhook) deliver(w http.ResponseWriter, r *http.Request) {
 
 // receive hands the change over and says what became of it.
 func (h *Webhook) receive(w http.ResponseWriter, r *http.Request, id string, n news) {
-	changes := []work.Change{n.change}
-	payload, err := json.Marshal(changes)
-	if err != nil {
-		h.refuse(w, r, http.StatusBadRequest, workflows.CodeValidation, "the delivery cannot be kept", err)
-		return
-	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
-	receipt := work.Receipt{Key: "github/" + id, Source: "github", At: h.now().UTC(), Payload: payload}
-	receipt, fresh, err := h.engine.Receive(ctx, receipt, changes)
+	receipt, fresh, err := h.engine.Receive(ctx, work.Receipt{Key: "github/" + id, Source: "github", At: h.now().UTC()}, []work.Change{n.change})
 	if err != nil {
 		code, detail := workflows.CodeUnavailable, "the delivery could not be recorded; deliver it again"
 		var p *workflows.Problem

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,11 +29,11 @@ const (
 // house is the engine as far as tickets see it, a Jira, and a clock that only
 // the test moves. It outlives crashes of the follower.
 type house struct {
-	t    *testing.T
-	jira *jirafake.Server
-	url  string
-	now  time.Time
-	log  bytes.Buffer
+	t     *testing.T
+	jira  *jirafake.Server
+	url   string
+	clock atomic.Int64 // Unix nanoseconds; the fake reads it too
+	log   bytes.Buffer
 
 	executions map[string]*workflows.Execution
 	pipeline   workflows.Pipeline
@@ -48,17 +49,23 @@ type house struct {
 
 func newHouse(t *testing.T, o jirafake.Options) *house {
 	t.Helper()
-	h := &house{t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), executions: map[string]*workflows.Execution{}, memos: map[string][]byte{},
+	h := &house{t: t, executions: map[string]*workflows.Execution{}, memos: map[string][]byte{},
 		tail: []string{"deploying 1.2.3", "health check failed", "exit status 3"}, crash: func(string) {}}
+	h.clock.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
 	h.pipeline = workflows.Pipeline{Name: "webshop", Ticket: &workflows.Ticket{LogTail: 10, Labels: []string{"deploy team"}},
 		Stages: []workflows.Stage{{Name: "Build"}, {Name: "Production", Environment: "production"}}}
-	o.User, o.Token, o.Now = user, token, func() time.Time { return h.now }
+	o.User, o.Token, o.Now = user, token, h.now
 	h.jira = jirafake.New(o)
 	srv := httptest.NewServer(h.jira)
 	t.Cleanup(srv.Close)
 	h.url = srv.URL
 	return h
 }
+
+func (h *house) now() time.Time { return time.Unix(0, h.clock.Load()).UTC() }
+
+// pass lets time go by.
+func (h *house) pass(d time.Duration) { h.clock.Add(int64(d)) }
 
 func (h *house) Execution(_ context.Context, _ workflows.Principal, ref string) (workflows.Execution, error) {
 	e, ok := h.executions[ref]
@@ -130,7 +137,7 @@ func (h *house) RoundTrip(r *http.Request) (*http.Response, error) {
 func (h *house) tickets() *Tickets {
 	h.t.Helper()
 	f, err := New(Options{URL: h.url, User: user, Token: token, Project: "OPS", PublicURL: "https://rollcall.example", Reader: h, Submitter: h, Notes: h,
-		Log: slog.New(slog.NewTextHandler(&h.log, nil)), Now: func() time.Time { return h.now }, Transport: h})
+		Log: slog.New(slog.NewTextHandler(&h.log, nil)), Now: h.now, Transport: h})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -146,26 +153,26 @@ func (h *house) once() error {
 // settle follows as the runtime does, after 1 s, doubling to 60 s, and returns how long it took.
 func (h *house) settle() time.Duration {
 	h.t.Helper()
-	begin := h.now
+	begin := h.now()
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		err := h.once()
 		if err == nil {
-			return h.now.Sub(begin)
+			return h.now().Sub(begin)
 		}
 		if strings.Contains(err.Error(), token) {
 			h.t.Fatalf("the token is in the error: %v", err)
 		}
-		if h.now.Sub(begin) > time.Hour {
+		if h.now().Sub(begin) > time.Hour {
 			h.t.Fatalf("still failing after an hour: %v", err)
 		}
-		h.now = h.now.Add(wait)
+		h.pass(wait)
 	}
 }
 
 // commit appends a frame.
 func (h *house) commit(events ...event.Event) {
 	for i := range events {
-		events[i].At = h.now
+		events[i].At = h.now()
 	}
 	h.frames = append(h.frames, event.Frame{Pipeline: "webshop", Seq: uint64(len(h.frames) + 1), Events: events})
 }

@@ -10,9 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // TooLarge is ReadBody's error for a body above the limit; its answer is 413.
@@ -93,7 +91,7 @@ func Answer(w http.ResponseWriter, status int, v any) {
 func Refuse(w http.ResponseWriter, status int, code, detail string) (id string) {
 	id = strings.ToLower(rand.Text()[:12])
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", strconv.Itoa(int((5 * time.Second).Seconds())))
+		w.Header().Set("Retry-After", "5")
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)

@@ -93,19 +93,19 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		resp, err := t.once(one)
-		again := try < t.pacing.Retries && (req.Body == nil || req.Body == http.NoBody || req.GetBody != nil)
+		more := try < t.pacing.Retries && (req.Body == nil || req.Body == http.NoBody || req.GetBody != nil)
 		after, limited := retryAfter(resp, try)
 		switch {
-		case err != nil && (!again || !idempotent(req.Method) || req.Context().Err() != nil || !wait(backoff(try))):
+		case err != nil && (!more || !idempotent(req.Method) || req.Context().Err() != nil || !wait(backoff(try))):
 			return nil, err
 		case err != nil:
 			continue
-		case limited && again && (idempotent(req.Method) || resp.StatusCode == http.StatusTooManyRequests) && wait(after):
+		case limited && more && (idempotent(req.Method) || resp.StatusCode == http.StatusTooManyRequests) && wait(after):
 			drain(resp)
 		case limited:
 			drain(resp)
 			return nil, &Later{After: after, Status: resp.StatusCode}
-		case again && idempotent(req.Method) && resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented && wait(backoff(try)):
+		case more && idempotent(req.Method) && resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented && wait(backoff(try)):
 			drain(resp)
 		default:
 			return resp, nil

@@ -4,16 +4,17 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 // TestSwitch shows each kind of trouble and that the fake recovers from it.
 func TestSwitch(t *testing.T) {
-	carried := 0
+	var carried atomic.Int32
 	var s Switch
 	srv := httptest.NewServer(s.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		carried++
+		carried.Add(1)
 		w.WriteHeader(http.StatusCreated)
 	})))
 	defer srv.Close()
@@ -31,7 +32,7 @@ func TestSwitch(t *testing.T) {
 		fault   Fault
 		status  int // 0: no answer
 		after   string
-		carried int // by the call itself
+		carried int32 // by the call itself
 	}{
 		{"another path", Fault{Match: "POST /other", Status: 500}, 201, "", 1},
 		{"another method", Fault{Match: "GET /thing", Status: 500}, 201, "", 1},
@@ -42,11 +43,11 @@ func TestSwitch(t *testing.T) {
 		{"an answer that lies", Fault{Times: 1, Status: 503, After: true}, 503, "", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			carried = 0
+			carried.Store(0)
 			s.Set(c.fault)
 			status, after := call(t.Context())
-			if status != c.status || after != c.after || carried != c.carried {
-				t.Errorf("answer %d, Retry-After %q, carried out %d; want %d, %q, %d", status, after, carried, c.status, c.after, c.carried)
+			if status != c.status || after != c.after || carried.Load() != c.carried {
+				t.Errorf("answer %d, Retry-After %q, carried out %d; want %d, %q, %d", status, after, carried.Load(), c.status, c.after, c.carried)
 			}
 			s.Set()
 			if status, _ := call(t.Context()); status != 201 {
