@@ -114,9 +114,9 @@ func (d *decision) outcome(o *work.Outcome) error {
 		ev.Outcome = found
 		d.emit(ev)
 	case o.State == work.Failed:
-		d.actionFailed(e, st, a, errorOf(o, "it failed without saying why"), found)
+		d.actionFailed(e, st, a, errorOf(o, reasonFailed, "it failed without saying why"), found)
 	case o.State == work.Cancelled:
-		d.actionFailed(e, st, a, errorOf(o, "it was cancelled outside of rollcall"), found)
+		d.actionFailed(e, st, a, errorOf(o, reasonFailed, "it was cancelled outside of rollcall"), found)
 	case o.State == work.InDoubt && a.Needs == "":
 		d.inDoubt(e, st, a, o)
 	}
@@ -128,8 +128,8 @@ func visible(o *work.Outcome) *event.Outcome {
 		Outputs: o.Outputs, Artifacts: o.Artifacts, Revision: o.Revision}
 }
 
-func errorOf(o *work.Outcome, otherwise string) workflows.Reason {
-	r := workflows.Reason{Code: reasonFailed, Message: otherwise}
+func errorOf(o *work.Outcome, code, otherwise string) workflows.Reason {
+	r := workflows.Reason{Code: code, Message: otherwise}
 	if o.Error == nil {
 		return r
 	}
@@ -200,7 +200,7 @@ func (d *decision) giveUp(e *workflows.Execution, st *workflows.StageExecution, 
 // inDoubt is for work that may or may not have run. What may be repeated is
 // started again; for the rest a person must say.
 func (d *decision) inDoubt(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, o *work.Outcome) {
-	why := errorOf(o, "nobody can know whether it ran")
+	why := errorOf(o, "InDoubt", "nobody can know whether it ran")
 	ev := of(event.ActionInDoubt, e, st, a)
 	ev.Reason = &why
 	d.emit(ev)
@@ -224,7 +224,7 @@ func (d *decision) orphanOutcome(o *work.Outcome) error {
 		}
 		ev.Kind, ev.Outcome = event.ActionTracked, &event.Outcome{Handle: o.Handle}
 	case work.InDoubt:
-		why := errorOf(o, "it cannot be cancelled")
+		why := errorOf(o, "NotCancelled", "the outside does not let it be cancelled")
 		ev.Kind, ev.Text, ev.Reason = event.OrphanLeft, t.ID, &why
 	default:
 		ev.Kind, ev.Text = event.OrphanConfirmed, t.ID

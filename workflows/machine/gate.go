@@ -166,7 +166,8 @@ func (d *decision) vote(in *workflows.Intent) error {
 		answer = answerReject
 	}
 	if why := involvement(e, d.by, mine.in); why != "" && answer == answerApprove && !pol.RequesterMayApprove && !d.dry {
-		return refuse(workflows.CodeSelfApproval, "ask somebody else: "+strings.Join(asked(pol), ", "),
+		others := slices.DeleteFunc(slices.Clone(asked(pol)), func(who string) bool { return strings.EqualFold(who, d.by.Email) })
+		return refuse(workflows.CodeSelfApproval, strings.TrimSuffix("ask somebody else: "+strings.Join(others, ", "), ": "),
 			"you cannot approve %s yourself: you %s", e.Ref(), why)
 	}
 	if pol.Comment == "required" && strings.TrimSpace(in.Reason) == "" && !d.dry {

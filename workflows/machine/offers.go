@@ -46,7 +46,9 @@ func (s *State) Offers(execution string, facts Facts) []workflows.Offer {
 	stage := furthest(e)
 	if stage != "" {
 		offer(workflows.Intent{Verb: workflows.Retry, Execution: e.ID, Stage: stage})
-		if latest := s.peek(stage).Latest; latest != nil && latest.Execution == e.ID {
+		st, _ := e.Stage(stage)
+		through := st.Status == workflows.StatusSucceeded && e.Status != workflows.StatusSucceeded // it has left the stage behind
+		if latest := s.peek(stage).Latest; latest != nil && latest.Execution == e.ID && !through {
 			offers = append(offers, s.rollbackOffer(stage)...)
 		}
 	}

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"slices"
+
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 )
@@ -19,11 +21,11 @@ func (d *decision) retry(in *workflows.Intent) error {
 	if err != nil {
 		return err
 	}
-	p, carried, err := d.version(e.Version)
-	if err != nil {
+	if err := d.sameStages(e, st); err != nil {
 		return err
 	}
-	if err := d.sameShape(e, st, p); err != nil {
+	p, carried, err := d.version(e.Version)
+	if err != nil {
 		return err
 	}
 	ev := event.Event{Kind: event.ExecutionResumed, Execution: e.ID, Stage: st.Name, Resumed: &event.Resumed{Execution: *clone(e), All: in.All}}
@@ -94,11 +96,12 @@ func (d *decision) outrun(e *workflows.Execution, stage string, latest *workflow
 		"%s has entered %s after %s", newer, stage, e.Ref())
 }
 
-// sameShape refuses to take up what an edit of the stages has made meaningless.
-func (d *decision) sameShape(e *workflows.Execution, st *workflows.StageExecution, p *workflows.Pipeline) error {
+// sameStages refuses to take up what an edit of the stages has made meaningless.
+func (d *decision) sameStages(e *workflows.Execution, st *workflows.StageExecution) error {
 	now := d.s.definition()
 	_, kept := now.Stage(st.Name)
-	if kept && (e.Type == workflows.TypeRollback || shape(p) == shape(now)) {
+	if kept && (e.Type == workflows.TypeRollback || slices.EqualFunc(e.Stages, now.Stages,
+		func(had workflows.StageExecution, has workflows.Stage) bool { return had.Name == has.Name })) {
 		return nil
 	}
 	return refuse(workflows.CodeStageNotRetryable, "start a new execution",

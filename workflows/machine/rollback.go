@@ -194,7 +194,7 @@ func (d *decision) whileRunning(in *workflows.Intent, o *order, x *workflows.Exe
 		return nil
 	}
 	if x.Stop == nil {
-		d.stopping(x, false, "rolled back to "+o.target.Ref(), false)
+		d.stopping(x, false, "to go back to "+o.target.Ref(), false)
 	}
 	why := &workflows.Reason{Code: reasonStopped, Message: stopText(x.Stop)}
 	for i := range st.Actions {

@@ -115,10 +115,10 @@ func (d *decision) hold(o *order) {
 		why += ": " + o.reason
 	}
 	switch {
+	case wanted && (door.Enabled || door.Cause == causeRollback && door.Only != ""):
+		d.shut(stage.Name, causeRollback, why, "", o.trigger.By, d.in.At)
 	case !door.Enabled && door.Only != "":
 		door.Only = ""
 		d.emit(event.Event{Kind: event.TransitionDisabled, Stage: stage.Name, Transition: &door})
-	case door.Enabled && wanted:
-		d.shut(stage.Name, causeRollback, why, "", o.trigger.By, d.in.At)
 	}
 }

@@ -1,0 +1,368 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+// TestWalks takes random walks through everything that can happen to a
+// pipeline, and checks after every step what must always hold. That folding the
+// log gives the same state is checked by world.
+func TestWalks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &walk{world: newWorld(), t: t}
+		w.edit(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"":         func(t *rapid.T) { w.check(t) },
+			"start":    w.start,
+			"outcome":  w.outcome,
+			"outcome2": w.outcome,
+			"outcome3": w.outcome,
+			"late":     w.late,
+			"vote":     w.vote,
+			"vote2":    w.vote,
+			"stop":     w.stop,
+			"retry":    w.retry,
+			"rollback": w.rollback,
+			"door":     w.door,
+			"resolve":  w.resolve,
+			"edit":     w.edit,
+			"archive":  w.archiveIt,
+			"time":     w.time,
+			"note":     w.note,
+		})
+	})
+}
+
+type walk struct {
+	*world
+	t      *rapid.T
+	tasks  []string        // every task that was ever wanted
+	ended  map[string]bool // superseded or cancelled: never heard of again
+	tokens int
+}
+
+// pipelines are what a walk edits to and fro between: work that changes, policy
+// that changes, stages that change.
+func pipelines() []*workflows.Pipeline {
+	var all []*workflows.Pipeline
+	for _, lines := range [][]string{
+		{"Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod [onFailure=ROLLBACK]: SignOff{gate from=group:a required=2 remindAt=50%,90%} > Deploy{minutes=30}", "Edge: Push"},
+		{"Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod [onFailure=ROLLBACK hold=never]: SignOff{gate from=group:a,group:b required=1} > Deploy{minutes=30}", "Edge: Push"},
+		{"Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod [onFailure=ROLLBACK approval=require]: SignOff{gate required=2 atLeast=group:b/1} > Deploy{minutes=30} + Smoke", "Edge: SignOff{gate from=group:b} + Push"},
+		{"Src: App{out=app}", "Build: Make + Lint", "Production [hold=manual eligible=sameVersion]: Deploy{run=x_#{Src.CommitId}}", "Edge: Push"},
+	} {
+		p, err := define(lines)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// did makes sure that an answer is either events or a refusal in words.
+func (w *walk) did(t *rapid.T, events []event.Event, err error) {
+	var problem *workflows.Problem
+	if err != nil && !errors.As(err, &problem) {
+		t.Fatal(err)
+	}
+	if problem != nil && (problem.Code == "" || problem.Message == "") {
+		t.Fatalf("a refusal without words: %+v", problem)
+	}
+	for _, e := range events {
+		if w.ended[e.Execution] && e.Kind != event.ExecutionNoted && e.Kind != event.OrphanConfirmed && e.Kind != event.OrphanLeft && e.Kind != event.ActionTracked {
+			t.Fatalf("%s happened to an execution that was superseded or cancelled", e.Kind)
+		}
+		if e.Kind == event.ExecutionSuperseded || e.Kind == event.ExecutionCancelled {
+			if w.ended == nil {
+				w.ended = map[string]bool{}
+			}
+			w.ended[e.Execution] = true
+		}
+	}
+	for _, task := range w.s.Tasks() {
+		if !slices.Contains(w.tasks, task.ID) {
+			w.tasks = append(w.tasks, task.ID)
+		}
+	}
+}
+
+func (w *walk) do(t *rapid.T, by workflows.Principal, in workflows.Intent) {
+	if rapid.IntRange(0, 9).Draw(t, "token") == 0 {
+		in.Token = fmt.Sprint("t", rapid.IntRange(0, w.tokens).Draw(t, "which token"))
+		w.tokens++
+	}
+	events, err := w.ask(by, in)
+	w.did(t, events, err)
+}
+
+func (w *walk) who(t *rapid.T) workflows.Principal {
+	return person(rapid.SampledFrom([]string{"ana", "ben", "cho", "dan", "token:ci"}).Draw(t, "who"))
+}
+
+// any draws an execution, known or not.
+func (w *walk) any(t *rapid.T) string {
+	return w.ids[rapid.IntRange(max(1, len(w.ids)-6), len(w.ids)+1).Draw(t, "execution")]
+}
+
+func (w *walk) stage(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"Src", "Build", "Prod", "Prod", "Production", "Edge"}).Draw(t, "stage")
+}
+
+func (w *walk) start(t *rapid.T) { w.do(t, w.who(t), workflows.Intent{Verb: workflows.Start}) }
+
+func (w *walk) outcome(t *rapid.T) {
+	tasks := w.s.Tasks()
+	if len(tasks) == 0 {
+		t.Skip("nothing runs")
+	}
+	w.bring(t, tasks[rapid.IntRange(0, len(tasks)-1).Draw(t, "task")].ID)
+}
+
+func (w *walk) late(t *rapid.T) {
+	if len(w.tasks) == 0 {
+		t.Skip("nothing has ever run")
+	}
+	w.bring(t, rapid.SampledFrom(w.tasks).Draw(t, "task"))
+}
+
+func (w *walk) bring(t *rapid.T, task string) {
+	o := work.Outcome{Task: task, State: rapid.SampledFrom([]string{work.Succeeded, work.Succeeded, work.Succeeded, work.Failed, work.Running, work.Cancelled, work.InDoubt}).Draw(t, "state")}
+	if o.State == work.Running {
+		o.Handle = rapid.SampledFrom([]string{"", "h1", "h2"}).Draw(t, "handle")
+	}
+	if o.State == work.Succeeded && rapid.Bool().Draw(t, "leaves") {
+		o.Artifacts = []workflows.Artifact{{Name: "app", Digest: "d"}}
+		o.Outputs = map[string]string{"CommitId": "c"}
+		o.Revision = &workflows.SourceRevision{RevisionID: "c", Author: &workflows.Author{Email: "dan@acme.example"}}
+	}
+	events, err := w.answer(o)
+	w.did(t, events, err)
+}
+
+func (w *walk) vote(t *rapid.T) {
+	w.members["group:a"] = keys(rapid.SliceOfN(rapid.SampledFrom([]string{"ana", "ben", "cho"}), 0, 3).Draw(t, "a"))
+	w.members["group:b"] = keys(rapid.SliceOfN(rapid.SampledFrom([]string{"ben", "cho", "dan"}), 0, 3).Draw(t, "b"))
+	w.may = keys([]string{"ana", "dan", "ben"})
+	in := workflows.Intent{Verb: workflows.Approve, Execution: w.any(t)}
+	if rapid.IntRange(0, 7).Draw(t, "veto") == 0 {
+		in.Verb = workflows.Reject
+	}
+	if len(w.world.tokens) > 0 && rapid.Bool().Draw(t, "by token") {
+		in.Gate = w.world.tokens[rapid.IntRange(max(0, len(w.world.tokens)-4), len(w.world.tokens)-1).Draw(t, "gate")]
+		in.Execution = ""
+	}
+	w.do(t, w.who(t), in)
+}
+
+func (w *walk) stop(t *rapid.T) {
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.StopIt, Execution: w.any(t), Abandon: rapid.Bool().Draw(t, "abandon")})
+}
+
+func (w *walk) retry(t *rapid.T) {
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Retry, Execution: w.any(t), All: rapid.Bool().Draw(t, "all")})
+}
+
+func (w *walk) rollback(t *rapid.T) {
+	target := w.any(t)
+	stage := w.stage(t)
+	if st := w.s.peek(stage); len(st.Successes) > 0 && rapid.Bool().Draw(t, "sensible") {
+		target = st.Successes[rapid.IntRange(0, len(st.Successes)-1).Draw(t, "success")].Execution
+	}
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.RollBack, Stage: stage, Target: target,
+		Definition:   rapid.SampledFrom([]string{"", "asWas", "asIs"}).Draw(t, "definition"),
+		WhileRunning: rapid.SampledFrom([]string{"", "stop", "wait"}).Draw(t, "while")})
+}
+
+func (w *walk) door(t *rapid.T) {
+	in := workflows.Intent{Verb: rapid.SampledFrom([]workflows.Verb{workflows.Disable, workflows.Enable, workflows.Enable}).Draw(t, "verb"), Stage: w.stage(t)}
+	if in.Verb == workflows.Enable && rapid.Bool().Draw(t, "only") {
+		in.Execution = w.any(t)
+	}
+	w.do(t, w.who(t), in)
+}
+
+func (w *walk) resolve(t *rapid.T) {
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Resolve, Execution: w.any(t), As: rapid.SampledFrom([]string{"succeeded", "failed", "again", "?"}).Draw(t, "as")})
+}
+
+func (w *walk) edit(t *rapid.T) {
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Edit, ManagedBy: "api", Definitions: pipelines()[rapid.IntRange(0, 3).Draw(t, "definition")]})
+}
+
+func (w *walk) archiveIt(t *rapid.T) {
+	if rapid.IntRange(0, 5).Draw(t, "really") == 0 {
+		w.do(t, w.who(t), workflows.Intent{Verb: workflows.Archive, ManagedBy: "api"})
+	}
+}
+
+func (w *walk) time(t *rapid.T) {
+	d := rapid.SampledFrom([]time.Duration{time.Second, time.Minute, 31 * time.Minute, 5 * time.Hour, 7 * 24 * time.Hour, 31 * 24 * time.Hour}).Draw(t, "passes")
+	if rapid.Bool().Draw(t, "unseen") { // nobody looks at the clock meanwhile
+		w.at = w.at.Add(d)
+		return
+	}
+	events, err := w.pass(d)
+	w.did(t, events, err)
+}
+
+func (w *walk) note(t *rapid.T) {
+	w.do(t, workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Annotate, Execution: w.any(t), Note: &workflows.Note{Name: "ticket", Text: "OPS-1"}})
+}
+
+// check is what must hold whatever has happened.
+func (w *walk) check(t *rapid.T) {
+	in, waiting := map[string]string{}, map[string]string{}
+	tasks := map[string]bool{}
+	for _, task := range w.s.Tasks() {
+		if tasks[task.ID] {
+			t.Fatalf("the task %s is wanted twice", task.ID)
+		}
+		tasks[task.ID] = true
+		if task.Kind == work.Poll && task.Handle == "" {
+			t.Fatalf("nobody knows how to poll %s", task.ID)
+		}
+	}
+	for _, e := range w.s.Unfinished() {
+		st := inside(&e)
+		switch {
+		case e.Status.Final():
+			t.Fatalf("%s has ended and is still here", e.Ref())
+		case st == nil && e.WaitsFor == nil:
+			t.Fatalf("%s is nowhere", e.Ref())
+		case st != nil && e.WaitsFor != nil:
+			t.Fatalf("%s is in %s and waits before %s", e.Ref(), st.Name, e.WaitsFor.Stage)
+		case st == nil:
+			if other := waiting[e.WaitsFor.Stage]; other != "" {
+				t.Fatalf("%s and %s both wait before %s", other, e.Ref(), e.WaitsFor.Stage)
+			}
+			waiting[e.WaitsFor.Stage] = e.Ref()
+			continue
+		}
+		if other := in[st.Name]; other != "" {
+			t.Fatalf("%s and %s are both in %s", other, e.Ref(), st.Name)
+		}
+		in[st.Name] = e.Ref()
+		if w.s.Definitions[e.Version] == nil {
+			t.Fatalf("the definition of %s is gone", e.Ref())
+		}
+		w.checkInside(t, &e, st, tasks)
+	}
+	if len(w.s.Definitions) > len(w.s.Executions)+1 {
+		t.Fatalf("%d definitions are kept for %d executions", len(w.s.Definitions), len(w.s.Executions))
+	}
+	w.checkSettled(t)
+	w.checkOffers(t)
+}
+
+// checkInside: something is under way, so that the execution cannot be forgotten.
+func (w *walk) checkInside(t *rapid.T, e *workflows.Execution, st *workflows.StageExecution, tasks map[string]bool) {
+	underWay := false
+	for _, a := range st.Actions {
+		if a.Status != workflows.StatusInProgress {
+			continue
+		}
+		switch id := TaskID(e.ID, st.Name, a.Name, a.Attempt); {
+		case a.Needs == workflows.NeedsResolve:
+		case a.Needs == workflows.NeedsApproval:
+			if a.Approval == nil || a.Approval.Closed != "" || a.Deadline == nil {
+				t.Fatalf("%s of %s waits at no gate", a.Name, e.Ref())
+			}
+			seen := map[string]bool{}
+			for _, v := range a.Approval.Votes {
+				if seen[v.By.Key()] {
+					t.Fatalf("%s has two votes", v.By.Name)
+				}
+				seen[v.By.Key()] = true
+			}
+		case !tasks[id] || a.Deadline == nil:
+			t.Fatalf("nobody works on %s, or for ever", id)
+		}
+		underWay = true
+	}
+	if !underWay {
+		t.Fatalf("nothing keeps %s going in %s", e.Ref(), st.Name)
+	}
+}
+
+// checkSettled: looking again at the same moment finds nothing to do.
+func (w *walk) checkSettled(t *rapid.T) {
+	events, err := w.s.Decide(Input{At: w.s.At, By: workflows.EnginePrincipal()})
+	if err != nil || len(events) > 0 {
+		t.Fatalf("not settled: %v %+v", err, events)
+	}
+}
+
+// checkOffers: what is offered is accepted, and a stop or a retry that is not offered is refused.
+func (w *walk) checkOffers(t *rapid.T) {
+	now := w.at
+	w.at = w.s.At
+	defer func() { w.at = now }()
+	var offers []workflows.Offer
+	for _, st := range w.s.View().Stages {
+		offers = append(offers, st.Offers...)
+	}
+	for _, o := range offers {
+		w.accepted(t, o, "")
+	}
+	for n := max(1, len(w.ids)-5); n <= len(w.ids); n++ {
+		id := w.ids[n]
+		e, _ := w.execution(id)
+		verbs := map[workflows.Verb]bool{}
+		for _, o := range w.s.Offers(id, Facts{Executions: map[string]*workflows.Execution{id: &e}}) {
+			w.accepted(t, o, id)
+			verbs[o.Verb] = true
+		}
+		for _, v := range []workflows.Verb{workflows.StopIt, workflows.Retry} {
+			if err := w.dry(workflows.Intent{Verb: v, Execution: id}); !verbs[v] && err == nil {
+				t.Fatalf("%s of %s works and is not offered", v, e.Ref())
+			}
+		}
+	}
+}
+
+func (w *walk) accepted(t *rapid.T, o workflows.Offer, execution string) {
+	in := workflows.Intent{Verb: o.Verb, Execution: execution, Stage: o.Stage, Action: o.Action}
+	switch o.Verb {
+	case workflows.RollBack:
+		in.Execution, in.Target, in.WhileRunning = "", o.Target, "wait"
+	case workflows.Enable:
+		in.Execution = o.Target
+	case workflows.Resolve:
+		in.As = "failed"
+	case workflows.StopIt:
+		in.Abandon = true
+	}
+	if err := w.dry(in); err != nil {
+		t.Fatalf("%+v is offered for %q and refused: %v", o, execution, err)
+	}
+}
+
+// dry decides without applying, for somebody new who may everything.
+func (w *walk) dry(in workflows.Intent) error {
+	boss := person("boss")
+	members, may := w.members, w.may
+	w.members = map[string][]string{"group:a": {boss.Key()}, "group:b": {boss.Key()}}
+	w.may = []string{boss.Key()}
+	defer func() { w.members, w.may = members, may }()
+	var facts Facts
+	for range 8 {
+		_, err := w.s.Decide(Input{At: w.s.At, By: boss, Intent: &in, Facts: facts})
+		var need *NeedFacts
+		if !errors.As(err, &need) {
+			return err
+		}
+		facts = w.lookUp(facts, need)
+	}
+	return errors.New("facts without end")
+}
