@@ -21,7 +21,7 @@ func TestSplitWho(t *testing.T) {
 	}
 	for _, who := range []string{
 		"", "ana", "@ana", "ana@", "Everyone", "a@b@c", "Ana <ana@acme.example>", "group:", "group:a b", "groups:sre", "token:", "team:sre",
-		"slack-group:release-managers", "slack-group:S", "slack-group:s0123", "github-team:acme", "github-team:acme/", "github-team:a/b/c", "user:ana@acme.example",
+		"slack-group:release-managers", "slack-group:S", "slack-group:s0123", "slack-group:C0123ABC", "github-team:acme", "github-team:acme/", "github-team:a/b/c", "user:ana@acme.example",
 	} {
 		if kind, name, ok := workflows.SplitWho(who); ok {
 			t.Errorf("%q was read as %s, %s", who, kind, name)

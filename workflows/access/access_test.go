@@ -53,6 +53,7 @@ func policy() *access.Policy {
 			rule("approve rollback logs", "group:release-managers", "webshop */Production"),
 			rule("edit audit", "group:platform", ""),
 			rule("resolve", "group:trip", "web*/[BP]*"),
+			rule("disable", "eve@acme.example", "*/*"),
 		},
 		Tokens: map[string][]workflows.Verb{"ci": verbs("view start")},
 	}
@@ -85,6 +86,9 @@ func TestJudge(t *testing.T) {
 		{"a pattern does not go past its part", person("ben"), "approve", "webshop2/Staging", nil, false},
 		{"patterns on both parts", person("eve"), "resolve", "webshop/Build", nil, true},
 		{"patterns on both parts, another stage", person("eve"), "resolve", "webshop/Source", nil, false},
+
+		{"a rule for every stage", person("eve"), "disable", "billing/Staging", nil, true},
+		{"is none for the pipeline", person("eve"), "disable", "billing", nil, false},
 
 		{"a Slack group's member", person("fay"), "approve", "webshop/Production", inSlackGroup, true},
 		{"not a member of the Slack group", person("fay"), "approve", "webshop/Production", nil, false},
@@ -188,9 +192,9 @@ func TestAVerdictSaysWhyAndWhoElse(t *testing.T) {
 			Holders: []string{"group:release-managers", "ana@acme.example"}}},
 		{person("ben"), workflows.Approve, access.Verdict{Allowed: true, Reason: "group:release-managers may approve on webshop, */Production",
 			Holders: []string{"group:release-managers", "ana@acme.example"}}},
-		{person("ana"), workflows.Disable, access.Verdict{Allowed: true, Reason: "ana is an admin", Holders: []string{"ana@acme.example"}}},
+		{person("ana"), workflows.Disable, access.Verdict{Allowed: true, Reason: "ana is an admin", Holders: []string{"eve@acme.example", "ana@acme.example"}}},
 		{stranger("gil", "guest"), workflows.View, access.Verdict{Reason: "gil has no rights here: guests of the workspace may not act",
-			Holders: []string{"everyone", "group:release-managers", "group:platform", "group:trip", "ana@acme.example"}}},
+			Holders: []string{"everyone", "group:release-managers", "group:platform", "group:trip", "eve@acme.example", "ana@acme.example"}}},
 		{token("ci"), workflows.Approve, access.Verdict{Reason: "the token ci may not approve: its `may` does not list it",
 			Holders: []string{"group:release-managers", "ana@acme.example"}}},
 	} {

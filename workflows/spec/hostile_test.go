@@ -20,6 +20,7 @@ func TestHostileFilesAreRefusedQuickly(t *testing.T) {
 	for about, c := range map[string]struct{ text, says string }{
 		"too large":           {"name: " + strings.Repeat("x", 256<<10), "KiB"},
 		"a billion laughs":    {laughs, "nested too deeply, or its aliases hold too much"},
+		"wide aliases":        {"a: &a [" + strings.Repeat("x,", 1000) + "]\nb: [" + strings.Repeat("*a,", 1000) + "]\n", "its aliases hold too much"},
 		"an alias of itself":  {"a: &a [*a]\n", "nested too deeply, or its aliases hold too much"},
 		"deep lists":          {strings.Repeat("[", 10_000), "nested too deeply"},
 		"deep mappings":       {strings.Repeat("{a: ", 10_000), "nested too deeply"},
