@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,17 +16,21 @@ import (
 // script is an other side that gives prepared answers, the last one forever.
 type script struct {
 	answers []func(*http.Request) (*http.Response, error)
-	calls   int
-	bodies  []string
+
+	mu     sync.Mutex
+	calls  int
+	bodies []string
 }
 
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
 	if r.Body != nil {
 		b, _ := io.ReadAll(r.Body)
 		s.bodies = append(s.bodies, string(b))
 	}
 	a := s.answers[min(s.calls, len(s.answers)-1)]
 	s.calls++
+	s.mu.Unlock()
 	return a(r)
 }
 
