@@ -37,10 +37,10 @@ func (b *Bot) withHolders(ctx context.Context, by workflows.Principal, in workfl
 			return p
 		}
 	}
-	if len(who) == 0 || strings.Contains(p.Error(), who[0]) {
-		return p
-	}
-	return &refused{Problem: p, holders: b.called(ctx, who)}
+	holders := b.called(ctx, who)
+	// What the refusal says in the same words already is not said twice.
+	holders = slices.DeleteFunc(slices.Clone(holders), func(name string) bool { return strings.Contains(p.Error(), name) })
+	return &refused{Problem: p, holders: holders}
 }
 
 // askedBy is whom the gate concerned names.
@@ -87,14 +87,12 @@ func (b *Bot) expand(who []string) []string {
 	return all
 }
 
-// outcome is what an intent changed, in one sentence.
+// outcome is how things stand after an intent, in one sentence: the same when
+// a repeated request changes nothing any more.
 func outcome(in workflows.Intent, got workflows.Result) string {
 	ref := in.Pipeline
 	if got.Execution != nil {
 		ref = got.Execution.Ref()
-	}
-	if !got.Changed && in.Verb != workflows.Start && in.Verb != workflows.RollBack {
-		return "It was so already; nothing was changed."
 	}
 	switch in.Verb {
 	case workflows.Start:

@@ -47,7 +47,10 @@ func (b *Bot) may(ctx context.Context, by workflows.Principal, v workflows.Verb,
 	if err != nil || ok {
 		return err
 	}
-	p := &workflows.Problem{Code: workflows.CodeAccessDenied, Message: why}
+	p := &workflows.Problem{Code: workflows.CodeAccessDenied, Message: why, Hint: "nobody has this right; an admin can give it in the configuration"}
+	if len(holders) > 0 {
+		p.Hint = "ask " + strings.Join(holders, ", ")
+	}
 	return &refused{Problem: p, holders: b.called(ctx, holders)}
 }
 

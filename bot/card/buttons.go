@@ -2,6 +2,7 @@ package card
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/slack-go/slack"
@@ -64,7 +65,7 @@ func ask(title, text, yes string) *slack.ConfirmationBlockObject {
 func (v *View) buttons() []*slack.ButtonBlockElement {
 	r := newRow()
 	for _, verb := range []workflows.Verb{workflows.Approve, workflows.Reject, workflows.Resolve, workflows.Retry, workflows.RollBack, workflows.Enable, workflows.StopIt} {
-		for i, o := range offersOf(v.Execution.Offers, verb) {
+		for i, o := range offersOf(v.offers(), verb) {
 			if i == 3 {
 				break
 			}
@@ -73,6 +74,19 @@ func (v *View) buttons() []*slack.ButtonBlockElement {
 	}
 	r.add(ActDetails, "Details", Subject{Pipeline: v.Execution.Pipeline, Execution: v.Execution.ID}, slack.StyleDefault, nil)
 	return r.buttons
+}
+
+// offers are the execution's, and the door's where a closed one concerns it.
+func (v *View) offers() []workflows.Offer {
+	offers := slices.Clone(v.Execution.Offers)
+	for i := range v.Pipeline.Stages {
+		s := &v.Pipeline.Stages[i]
+		waits := v.Execution.WaitsFor != nil && v.Execution.WaitsFor.Stage == s.Name
+		if !s.Transition.Enabled && (waits || v.concerned(s)) {
+			offers = append(offers, offersOf(s.Offers, workflows.Enable)...)
+		}
+	}
+	return offers
 }
 
 // offersOf returns the offers of one verb, each once.
