@@ -21,9 +21,8 @@ type ask struct {
 	tick     bool
 	facts    machine.Facts
 
-	refusal *workflows.Problem                                   // already refused: only to be recorded
-	guard   func(view workflows.PipelineView) *workflows.Problem // a refusal that needs the newest state; may be nil
-	ride    func(got answer) ([]work.Receipt, []Memo)            // rows for the same commit; may be nil
+	refusal *workflows.Problem                        // already refused: only to be recorded
+	ride    func(got answer) ([]work.Receipt, []Memo) // rows for the same commit; may be nil
 
 	// reply is called exactly once, after the commit, on a loop's goroutine: it must not block.
 	reply func(got answer)
@@ -61,15 +60,11 @@ func (l *loop) decide(a *ask) {
 
 func (l *loop) decideIn(u *unit, a *ask) {
 	in := machine.Input{At: later(u.at, l.e.o.Now()), By: a.by, Seed: l.e.seed(), Intent: a.intent, Outcome: a.outcome, Facts: a.facts}
-	refusal := a.refusal
-	if refusal == nil && a.guard != nil {
-		refusal = a.guard(u.state.View())
-	}
 	var got answer
-	if refusal == nil {
+	if a.refusal == nil {
 		got.events, got.err = u.state.Decide(in)
 	} else {
-		got.err = refusal
+		got.err = a.refusal
 	}
 	var need *machine.NeedFacts
 	if errors.As(got.err, &need) {

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows/work"
@@ -172,20 +173,22 @@ func (w *writer) recover(batch []*parcel, cause error) {
 		}
 		mine[p.loop] = append(mine[p.loop], p)
 	}
-	resting := make(chan struct{})
+	var resting sync.WaitGroup
 	for _, l := range w.e.loops {
-		l.box.post(func() {
+		resting.Add(1)
+		posted := l.box.post(func() {
 			for _, p := range mine[l] {
 				l.fail(p)
 			}
 			l.reset()
-			resting <- struct{}{}
+			resting.Done()
 			<-rest
 		})
+		if !posted { // it has ended, and holds nothing
+			resting.Done()
+		}
 	}
-	for range w.e.loops {
-		<-resting
-	}
+	resting.Wait()
 	w.reopen()
 }
 

@@ -1,0 +1,302 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/runtime"
+)
+
+// scribe is a follower that writes down what it is given.
+type scribe struct {
+	name string
+	do   func(ctx context.Context, b event.Batch) error // may be nil
+
+	mu      sync.Mutex
+	frames  map[string][]uint64 // accepted, by pipeline
+	calls   []time.Time
+	at      map[string]int // calls under way, by pipeline
+	batches int
+	overlap bool
+}
+
+func newScribe(name string) *scribe {
+	return &scribe{name: name, frames: map[string][]uint64{}, at: map[string]int{}}
+}
+
+func (s *scribe) Name() string { return s.name }
+
+func (s *scribe) Follow(ctx context.Context, b event.Batch) error {
+	s.mu.Lock()
+	s.calls = append(s.calls, time.Now())
+	s.at[b.Pipeline]++
+	s.overlap = s.overlap || s.at[b.Pipeline] > 1
+	s.mu.Unlock()
+	var err error
+	if s.do != nil {
+		err = s.do(ctx, b)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at[b.Pipeline]--
+	if err == nil {
+		s.batches++
+		for _, f := range b.Frames {
+			s.frames[b.Pipeline] = append(s.frames[b.Pipeline], f.Seq)
+		}
+	}
+	return err
+}
+
+// inOrder checks that the frames from..to of a pipeline were accepted, each once, in order.
+func (s *scribe) inOrder(t *testing.T, pipeline string, from, to int) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var want []uint64
+	for i := from; i <= to; i++ {
+		want = append(want, uint64(i))
+	}
+	if got := s.frames[pipeline]; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s was told the frames %v of %s, want %v", s.name, got, pipeline, want)
+	}
+	if s.overlap {
+		t.Errorf("%s was called twice at once for one pipeline", s.name)
+	}
+}
+
+func (d *disk) last(pipeline string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.after(pipeline, 0))
+}
+
+func TestANewFollowerStartsAtTheHead(t *testing.T) {
+	tell(t, func(w *world) {
+		w.boot()
+		w.define(named("web"))
+		w.begin("web")
+		old := w.disk.last("web")
+		w.stop()
+
+		s := newScribe("card")
+		w.options.Followers = []runtime.Follower{s}
+		w.boot()
+		pass(time.Second)
+		if len(s.frames) != 0 {
+			t.Errorf("it was told the past: %v", s.frames)
+		}
+		w.begin("web")
+		pass(time.Second)
+		s.inOrder(t, "web", old+1, w.disk.last("web"))
+		s.frames = map[string][]uint64{}
+		seen := w.disk.last("web")
+		w.reboot()
+		w.begin("web")
+		pass(time.Second)
+		s.inOrder(t, "web", seen+1, w.disk.last("web"))
+	})
+}
+
+func TestFollowersCatchUpAfterACrash(t *testing.T) {
+	tell(t, func(w *world) {
+		s := newScribe("card")
+		w.options.Followers = []runtime.Follower{s}
+		w.boot()
+		w.define(named("web"))
+		w.begin("web")
+		w.crash() // its position was not saved yet
+		w.boot()
+		pass(time.Second)
+		told := map[uint64]bool{}
+		for _, seq := range s.frames["web"] {
+			told[seq] = true
+		}
+		if n := w.disk.last("web"); len(told) != n {
+			t.Errorf("told of %d frames, the log has %d", len(told), n)
+		}
+	})
+}
+
+func TestAFailingPipelineBlocksNoOther(t *testing.T) {
+	tell(t, func(w *world) {
+		s := newScribe("ticket")
+		mended := false
+		s.do = func(_ context.Context, b event.Batch) error {
+			if b.Pipeline == "bad" && !mended {
+				return errors.New("Jira says no")
+			}
+			return nil
+		}
+		w.options.Followers = []runtime.Follower{s}
+		w.boot()
+		w.define(named("bad"), named("good"))
+		w.begin("bad")
+		w.begin("good")
+		pass(2 * time.Second)
+		s.inOrder(t, "good", 1, w.disk.last("good"))
+		pass(5 * time.Minute)
+		var pauses []time.Duration
+		for i := len(s.calls) - 2; i > 0 && len(pauses) < 2; i-- {
+			pauses = append(pauses, s.calls[i+1].Sub(s.calls[i]))
+		}
+		for _, p := range pauses {
+			if p != time.Minute {
+				t.Errorf("after minutes of failing it is called after %v, want 1m0s", pauses)
+				break
+			}
+		}
+		w.begin("bad") // more comes while it is behind
+		pass(time.Second)
+		w.reboot() // it is known across restarts that it is behind
+		pass(time.Second)
+		mended = true
+		pass(time.Minute)
+		s.inOrder(t, "bad", 1, w.disk.last("bad"))
+		for key := range w.disk.memos {
+			if key == "runtime\x00retry/ticket/bad" {
+				pass(5 * time.Second)
+				if _, still := w.disk.memos[key]; still {
+					t.Error("the retry row stays although it has caught up")
+				}
+			}
+		}
+		w.begin("bad")
+		pass(time.Second)
+		s.inOrder(t, "bad", 1, w.disk.last("bad"))
+	})
+}
+
+func TestABrokenFollowerSlowsNobody(t *testing.T) {
+	tell(t, func(w *world) {
+		hangs, panics, good := newScribe("hangs"), newScribe("panics"), newScribe("good")
+		hangs.do = func(ctx context.Context, _ event.Batch) error { <-ctx.Done(); return ctx.Err() }
+		panics.do = func(context.Context, event.Batch) error { panic("a bug") }
+		w.options.Followers = []runtime.Follower{hangs, panics, good}
+		w.boot()
+		for i := range 20 {
+			name := fmt.Sprintf("p%d", i)
+			w.define(named(name))
+			w.status(w.begin(name), workflows.StatusSucceeded)
+		}
+		pass(time.Second)
+		for i := range 20 {
+			name := fmt.Sprintf("p%d", i)
+			good.inOrder(t, name, 1, w.disk.last(name))
+		}
+		pass(5 * time.Second)
+		if v := string(w.disk.memos["runtime\x00follow/good"]); v != fmt.Sprint(len(w.disk.frames)) {
+			t.Errorf("the good one's position is %s, the feed's end %d", v, len(w.disk.frames))
+		}
+		if v := string(w.disk.memos["runtime\x00follow/hangs"]); v != "0" {
+			t.Errorf("the one that hangs has the position %s, and has accepted nothing", v)
+		}
+	})
+}
+
+func TestWhatComesDuringACallIsOneBatch(t *testing.T) {
+	tell(t, func(w *world) {
+		s := newScribe("card")
+		slow := make(chan struct{})
+		s.do = func(context.Context, event.Batch) error { <-slow; return nil }
+		w.options.Followers = []runtime.Follower{s}
+		w.boot()
+		w.define(named("web"))
+		w.begin("web")
+		w.begin("web")
+		close(slow)
+		synctest.Wait()
+		s.inOrder(t, "web", 1, w.disk.last("web"))
+		if s.batches != 2 {
+			t.Errorf("%d frames came in %d batches, want 2", w.disk.last("web"), s.batches)
+		}
+	})
+}
+
+func TestPositionsRideAlong(t *testing.T) {
+	tell(t, func(w *world) {
+		s := newScribe("card")
+		w.options.Followers = []runtime.Follower{s}
+		w.boot()
+		w.define(named("web"))
+		w.begin("web")
+		commits := w.disk.commits
+		pass(time.Hour)
+		if n := w.disk.commits - commits; n > 3 {
+			t.Errorf("%d commits in an hour in which nothing happens", n)
+		}
+	})
+}
+
+func TestTheFeed(t *testing.T) {
+	tell(t, func(w *world) {
+		w.boot()
+		w.define(named("web"))
+		w.begin("web")
+		ctx := w.t.Context()
+		var at uint64
+		var n int
+		for n < w.disk.last("web") {
+			frames, err := w.Feed(ctx, ana, at, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, at = n+len(frames), frames[len(frames)-1].Feed
+		}
+		got := make(chan []event.Frame, 1)
+		go func() {
+			frames, _ := w.Feed(ctx, ana, at, 10)
+			got <- frames
+		}()
+		synctest.Wait()
+		select {
+		case f := <-got:
+			t.Fatalf("nothing has happened, and the feed says %v", f)
+		default:
+		}
+		w.begin("web")
+		if f := <-got; len(f) == 0 || f[0].Feed != at+1 {
+			t.Errorf("got %v", f)
+		}
+		short, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if _, err := w.Feed(short, ana, 1<<40, 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestTheNotebook(t *testing.T) {
+	tell(t, func(w *world) {
+		w.boot()
+		ctx := w.t.Context()
+		n := w.Notebook("jira")
+		for _, key := range []string{"ticket/a", "ticket/b", "other"} {
+			if err := n.Note(ctx, key, []byte(key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.crash()
+		w.boot()
+		n = w.Notebook("jira")
+		if v, ok, err := n.Memo(ctx, "ticket/a"); err != nil || !ok || string(v) != "ticket/a" {
+			t.Errorf("got %s, %v, %v", v, ok, err)
+		}
+		if err := n.Note(ctx, "ticket/b", nil); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := n.List(ctx, "ticket/"); err != nil || len(all) != 1 || all[0].Key != "ticket/a" {
+			t.Errorf("got %v, %v", all, err)
+		}
+		if _, ok, _ := w.Notebook("slack").Memo(ctx, "other"); ok {
+			t.Error("one owner reads the notes of another")
+		}
+	})
+}

@@ -1,0 +1,152 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/runtime"
+	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+// remote is a Source: one repository with one branch.
+type remote struct {
+	mu    sync.Mutex
+	head  string
+	looks int
+	err   error
+}
+
+func (r *remote) Head(_ context.Context, a workflows.Action) (work.Change, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.looks++
+	return work.Change{
+		Provider: a.ActionType.Provider, Event: "push", Repository: a.Configuration["Repository"], Branch: a.Configuration["BranchName"], Commit: r.head,
+		By: workflows.Principal{ID: "git:dora@acme.example", Name: "Dora", Via: "git"},
+	}, r.err
+}
+
+func (r *remote) push(commit string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.head = commit
+}
+
+func TestTheFirstLookOnlyRecords(t *testing.T) {
+	tell(t, func(w *world) {
+		git := &remote{head: "c1"}
+		w.options.Sources = map[string]runtime.Source{"Git": git}
+		w.boot()
+		w.define(named("web"))
+		pass(time.Hour)
+		if n := w.disk.count(event.ExecutionStarted); n != 0 {
+			t.Fatalf("%d executions without a push", n)
+		}
+		git.push("c2")
+		pass(31 * time.Second)
+		x := w.execution("web#1")
+		if x.Trigger.Type != workflows.TriggerPoll || x.SourceRevisions[0].RevisionID != "c2" || x.Trigger.By.ID != "git:dora@acme.example" {
+			t.Errorf("it was started by %+v with %+v", x.Trigger, x.SourceRevisions)
+		}
+		pass(time.Hour)
+		w.define(named("late")) // follows a branch that somebody has seen already
+		pass(time.Hour)
+		w.reboot()
+		pass(time.Hour)
+		if n := w.disk.count(event.ExecutionStarted); n != 1 {
+			t.Errorf("%d executions for one push", n)
+		}
+		git.push("c3")
+		pass(31 * time.Second)
+		if n := w.disk.count(event.ExecutionStarted); n != 3 {
+			t.Errorf("%d executions after a push that two pipelines follow", n)
+		}
+	})
+}
+
+func TestPushesWhileAwayAreFound(t *testing.T) {
+	for _, when := range []string{"before", "after"} {
+		tell(t, func(w *world) {
+			git := &remote{head: "c1"}
+			w.options.Sources = map[string]runtime.Source{"Git": git}
+			w.boot()
+			w.define(named("web"))
+			pass(time.Minute)
+			w.stop()
+			git.push("c2")
+			w.boot()
+			w.plug.fault = func(int) string { w.plug.kill(); return when } // at the commit of the start
+			pass(time.Minute)
+			w.crash()
+			w.boot()
+			pass(time.Minute)
+			if n := w.disk.count(event.ExecutionStarted); n != 1 {
+				t.Errorf("%s: %d executions, want 1", when, n)
+			}
+		})
+	}
+}
+
+func TestOneLookServesAllWhoFollow(t *testing.T) {
+	tell(t, func(w *world) {
+		git := &remote{head: "c1"}
+		w.options.Sources = map[string]runtime.Source{"Git": git}
+		w.boot()
+		w.define(named("one"), named("two"), named("three"))
+		pass(time.Second)
+		looks := git.looks
+		pass(10 * time.Minute)
+		if n := git.looks - looks; n < 19 || n > 21 {
+			t.Errorf("%d looks in ten minutes, want one each 30 s", n)
+		}
+		w.submit(workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Archive, Pipeline: "one"})
+		w.submit(workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Archive, Pipeline: "two"})
+		w.submit(workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Archive, Pipeline: "three"})
+		pass(time.Minute)
+		looks = git.looks
+		pass(10 * time.Minute)
+		if git.looks != looks {
+			t.Error("nobody follows the branch any more, and it is still looked at")
+		}
+	})
+}
+
+func TestPollingIsTurnedOffByTheAction(t *testing.T) {
+	tell(t, func(w *world) {
+		git := &remote{head: "c1"}
+		w.options.Sources = map[string]runtime.Source{"Git": git, "GitHub": git}
+		w.boot()
+		w.define(strings.Replace(named("quiet"), "BranchName: main", `BranchName: main, PollForSourceChanges: "false"`, 1))
+		w.define(strings.NewReplacer("provider: Git,", "provider: GitHub,", `Repository: "https://git.example/shop.git"`, "FullRepositoryId: acme/shop").Replace(named("hub")))
+		pass(10 * time.Minute)
+		if git.looks != 0 {
+			t.Errorf("%d looks that nobody asked for", git.looks)
+		}
+	})
+}
+
+func TestARepositoryThatIsAwayIsLookedAtLessOften(t *testing.T) {
+	tell(t, func(w *world) {
+		git := &remote{head: "c1"}
+		w.options.Sources = map[string]runtime.Source{"Git": git}
+		w.boot()
+		w.define(named("web"))
+		pass(time.Minute)
+		git.err = errors.New("connection refused")
+		looks := git.looks
+		pass(time.Hour)
+		if n := git.looks - looks; n < 6 || n > 20 {
+			t.Errorf("%d looks in an hour in which the repository is away", n)
+		}
+		git.err = nil
+		git.push("c2")
+		pass(10 * time.Minute)
+		w.status("web#1", workflows.StatusSucceeded)
+	})
+}
