@@ -135,7 +135,7 @@ func (w *world) holds(commits []string) {
 		})
 	}
 	w.until("the ticket is on the card", func() bool {
-		return w.jira.Count() == 1 && strings.Contains(w.slack.Rendered(w.posts("rollcall_execution", all[2].ID)[0]), "OPS-1")
+		return len(w.jira.Issues()) == 1 && strings.Contains(w.slack.Rendered(w.posts("rollcall_execution", all[2].ID)[0]), "OPS-1")
 	})
 	for i, state := range []string{"success", "success", "failure", "success"} {
 		w.until("the status of "+commits[i], func() bool {

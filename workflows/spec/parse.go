@@ -5,23 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 )
 
 // What a file may hold at most. Files come from people with the right to edit,
 // over the API too: a slip must not cost the service its memory or its time.
 const (
-	maxBytes  = 256 << 10
-	maxTokens = 50_000 // the parser takes quadratic time for the keys of one mapping
-	maxNodes  = 50_000 // after aliases have been followed
-	maxDepth  = 24
+	maxBytes = 256 << 10
+	maxNodes = 50_000 // after aliases have been followed
+	maxDepth = 24
 )
 
 // pos is a place in the file, both numbers from 1.
@@ -101,17 +99,13 @@ func tree(data []byte, d *diagnostics) *node {
 	}
 	if json.Valid(data) { // YAML refuses tabs in places where JSON allows them
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
+		data = pairs(data)
 	}
-	tokens := lexer.Tokenize(string(data))
-	if at, fault := bounded(tokens); fault != "" {
-		d.add(at, fault, "a pipeline file is much simpler than that")
-		return nil
-	}
-	doc := document(tokens, d)
+	doc := document(data, d)
 	if doc == nil {
 		return nil
 	}
-	b := builder{diagnostics: d, anchors: map[string]ast.Node{}}
+	b := builder{diagnostics: d}
 	root := b.node(doc, 0)
 	if b.broken {
 		return nil
@@ -119,8 +113,45 @@ func tree(data []byte, d *diagnostics) *node {
 	return root
 }
 
+// pairs writes JSON's surrogate pairs out as the characters they stand for: YAML has no such escapes.
+func pairs(data []byte) []byte {
+	if !bytes.Contains(data, []byte(`\u`)) {
+		return data
+	}
+	var out []byte
+	for i := 0; i < len(data); i++ {
+		if data[i] != '\\' || i+1 == len(data) {
+			out = append(out, data[i])
+			continue
+		}
+		if high, low := escape(data, i), escape(data, i+6); utf16.IsSurrogate(high) {
+			out = utf8.AppendRune(out, utf16.DecodeRune(high, low))
+			i += 5
+			if utf16.IsSurrogate(low) {
+				i += 6
+			}
+			continue
+		}
+		out = append(out, data[i], data[i+1])
+		i++
+	}
+	return out
+}
+
+// escape reads \uXXXX at i; 0 when there is none.
+func escape(data []byte, i int) rune {
+	if i+6 > len(data) || data[i] != '\\' || data[i+1] != 'u' {
+		return 0
+	}
+	r, err := strconv.ParseUint(string(data[i+2:i+6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(r)
+}
+
 // document parses the one document of a file.
-func document(tokens token.Tokens, d *diagnostics) (body ast.Node) {
+func document(data []byte, d *diagnostics) (body *yaml.Node) {
 	// The parser is somebody else's, and a file must never stop the service.
 	defer func() {
 		if r := recover(); r != nil {
@@ -128,77 +159,48 @@ func document(tokens token.Tokens, d *diagnostics) (body ast.Node) {
 			body = nil
 		}
 	}()
-	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		at, message := pos{1, 1}, err.Error()
-		var syntax *yaml.SyntaxError
-		if errors.As(err, &syntax) {
-			message = syntax.Message
-			if syntax.Token != nil {
-				at = place(syntax.Token)
-			}
-		}
-		d.add(at, message, "check brackets, quotes and indentation here and just before")
-		return nil
-	}
-	for _, doc := range file.Docs {
+	for dec := yaml.NewDecoder(bytes.NewReader(data)); ; {
+		var doc yaml.Node
+		err := dec.Decode(&doc)
 		switch {
-		case doc.Body == nil:
-		case body == nil:
-			body = doc.Body
-		default:
-			d.add(place(doc.Start), "the file holds more than one document", "write one pipeline per file")
+		case errors.Is(err, io.EOF) && body == nil:
+			d.add(pos{1, 1}, "the file is empty", "a pipeline begins with name and stages")
 			return nil
+		case errors.Is(err, io.EOF):
+			return body
+		case err != nil:
+			syntax(err, d)
+			return nil
+		case len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null":
+		case body != nil:
+			d.add(place(doc.Content[0]), "the file holds more than one document", "write one pipeline per file")
+			return nil
+		default:
+			body = doc.Content[0]
 		}
 	}
-	if body == nil {
-		d.add(pos{1, 1}, "the file is empty", "a pipeline begins with name and stages")
-	}
-	return body
 }
 
-// bounded refuses what would make the parser recurse too deep or take too long.
-func bounded(tokens token.Tokens) (at pos, fault string) {
-	if len(tokens) > maxTokens {
-		return pos{1, 1}, "the file holds too many values"
+func syntax(err error, d *diagnostics) {
+	at, message := pos{1, 1}, strings.TrimPrefix(err.Error(), "yaml: ")
+	var fault *yaml.LoadError
+	if errors.As(err, &fault) {
+		at, message = pos{max(fault.Mark.Line, 1), max(fault.Mark.Column, 1)}, fault.Message
 	}
-	flow, line, openers := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position.Line != line {
-			line, openers = t.Position.Line, 0
-		}
-		switch t.Type {
-		case token.MappingStartType, token.SequenceStartType:
-			flow++
-		case token.MappingEndType, token.SequenceEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
-			openers++
-		case token.StringType, token.SingleQuoteType, token.DoubleQuoteType:
-			if flow > 0 {
-				openers = 0
-			}
-		}
-		if flow > maxDepth || openers > maxDepth {
-			return place(t), "the file is nested too deeply"
-		}
+	if name, ok := strings.CutPrefix(message, "unknown anchor '"); ok {
+		d.add(at, "there is no anchor &"+strings.TrimSuffix(name, "' referenced"), "an alias comes after its anchor")
+		return
 	}
-	return pos{}, ""
+	d.add(at, message, "check brackets, quotes and indentation here and just before")
 }
 
-func place(t *token.Token) pos {
-	if t == nil || t.Position == nil {
-		return pos{1, 1}
-	}
-	return pos{max(t.Position.Line, 1), max(t.Position.Column, 1)}
-}
+func place(n *yaml.Node) pos { return pos{max(n.Line, 1), max(n.Column, 1)} }
 
 // builder turns the parser's tree into ours.
 type builder struct {
 	*diagnostics
-	anchors map[string]ast.Node
-	nodes   int
-	broken  bool // an error was reported after which the tree says nothing
+	nodes  int
+	broken bool // an error was reported after which the tree says nothing
 }
 
 func (b *builder) fail(at pos, message, hint string) *node {
@@ -209,71 +211,52 @@ func (b *builder) fail(at pos, message, hint string) *node {
 	return &node{pos: at, kind: null}
 }
 
-func (b *builder) node(n ast.Node, depth int) *node {
-	if n == nil || b.broken {
+func (b *builder) node(n *yaml.Node, depth int) *node {
+	if b.broken {
 		return &node{pos: pos{1, 1}, kind: null}
 	}
-	at := place(n.GetToken())
+	at := place(n)
 	b.nodes++
 	if depth > maxDepth || b.nodes > maxNodes {
 		return b.fail(at, "the file is nested too deeply, or its aliases hold too much", "a pipeline file is much simpler than that")
 	}
-	switch n := n.(type) {
-	case *ast.AnchorNode:
-		b.anchors[n.Name.GetToken().Value] = n.Value
-		return b.node(n.Value, depth)
-	case *ast.AliasNode:
-		name := n.Value.GetToken().Value
-		if b.anchors[name] == nil {
-			return b.fail(at, "there is no anchor &"+name, "an alias comes after its anchor")
-		}
-		return b.node(b.anchors[name], depth+1)
-	case *ast.TagNode:
-		return b.node(n.Value, depth+1)
-	case *ast.NullNode:
-		return &node{pos: at, kind: null}
-	case *ast.LiteralNode:
-		return &node{pos: at, text: n.Value.Value}
-	case *ast.StringNode:
-		return &node{pos: at, text: n.Value, plain: n.Token.Type == token.StringType}
-	case *ast.SequenceNode:
+	switch n.Kind {
+	case yaml.AliasNode:
+		return b.node(n.Alias, depth+1)
+	case yaml.SequenceNode:
 		out := &node{pos: at, kind: list}
-		for _, v := range n.Values {
+		for _, v := range n.Content {
 			out.items = append(out.items, b.node(v, depth+1))
 		}
 		return out
-	case *ast.MappingNode:
-		if len(n.Values) > 0 && !n.IsFlowStyle {
-			at = place(n.Values[0].Key.GetToken())
-		}
-		return b.mapping(at, n.Values, depth)
-	case *ast.MappingValueNode:
-		return b.mapping(place(n.Key.GetToken()), []*ast.MappingValueNode{n}, depth)
+	case yaml.MappingNode:
+		return b.mapping(at, n.Content, depth)
 	}
-	return &node{pos: at, text: n.GetToken().Value, plain: true} // numbers, yes and no
+	if n.ShortTag() == "!!null" {
+		return &node{pos: at, kind: null}
+	}
+	return &node{pos: at, text: n.Value, plain: n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0}
 }
 
-func (b *builder) mapping(at pos, values []*ast.MappingValueNode, depth int) *node {
+// mapping takes keys and values in turn.
+func (b *builder) mapping(at pos, content []*yaml.Node, depth int) *node {
 	out := &node{pos: at, kind: mapping}
 	seen := map[string]bool{}
 	var merged []*node
-	for _, v := range values {
-		if v.Key.IsMergeKey() {
-			m := b.node(v.Value, depth+1)
+	for i := 0; i+1 < len(content); i += 2 {
+		if content[i].ShortTag() == "!!merge" {
+			m := b.node(content[i+1], depth+1)
 			if merged = append(merged, m); m.kind == list {
 				merged = append(merged, m.items...)
 			}
 			continue
 		}
-		key := b.node(v.Key, depth+1)
-		if c, complex := v.Key.(*ast.MappingKeyNode); complex {
-			key = b.node(c.Value, depth+1)
-		}
+		key := b.node(content[i], depth+1)
 		if key.kind != scalar {
 			b.fail(key.pos, "a key must be a word", "quote it")
 			continue
 		}
-		value := b.node(v.Value, depth+1)
+		value := b.node(content[i+1], depth+1)
 		if seen[key.text] {
 			b.add(key.pos, fmt.Sprintf("%s is given twice", key.text), "keep one of them")
 			continue

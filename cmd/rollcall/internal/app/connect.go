@@ -72,7 +72,7 @@ func (a *App) newSlack() *slack.Client {
 		return nil
 	}
 	return slack.New(slack.Options{APIURL: s.APIURL, BotToken: s.BotToken.Reveal(), SigningSecret: s.SigningSecret.Reveal(),
-		AppToken: s.AppToken.Reveal(), Command: s.Command, Log: a.log})
+		AppToken: s.AppToken.Reveal(), Log: a.log})
 }
 
 func (a *App) connectSlack(c *slack.Client) {
