@@ -155,7 +155,7 @@ func readArgs(rw http.ResponseWriter, r *http.Request) (args, error) {
 		}
 	}
 	add(r.URL.Query())
-	if isJSON(r.Header.Get("Content-Type")) {
+	if isJSON(r.Header.Get("Content-Type")) && len(body) > 0 {
 		var fields map[string]json.RawMessage
 		if err := json.Unmarshal(body, &fields); err != nil {
 			return nil, fmt.Errorf("reading the call's JSON: %w", err)
