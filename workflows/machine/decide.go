@@ -58,11 +58,8 @@ func (s *State) answered(token string, at time.Time) (answer, bool) {
 // run first lets time pass, so that what was in time and what too late never
 // depends on whether a tick came; then it deals with the input, then it settles.
 func (d *decision) run() error {
-	d.elapse()
-	if len(d.events) > 0 {
-		if err := d.settle(); err != nil {
-			return err
-		}
+	if err := d.settle(); err != nil {
+		return err
 	}
 	if in := d.in.Intent; in != nil {
 		d.by, d.token = d.in.By, in.Token
@@ -75,9 +72,6 @@ func (d *decision) run() error {
 		if err := d.outcome(o); err != nil {
 			return err
 		}
-	}
-	if len(d.events) == 0 {
-		return nil
 	}
 	return d.settle()
 }
@@ -120,6 +114,7 @@ func (d *decision) intent(in *workflows.Intent) error {
 func (d *decision) settle() error {
 	for before := -1; before != len(d.events); {
 		before = len(d.events)
+		d.elapse()
 		for _, e := range slices.Clone(d.s.Executions) {
 			if err := d.advance(e); err != nil {
 				return err
