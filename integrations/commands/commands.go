@@ -111,9 +111,6 @@ func (r *Runner) Start(ctx context.Context, t work.Task, w work.Workspace) (work
 			return work.Outcome{}, err
 		}
 	}
-	if f.has(cancelMark) {
-		return r.close(t, w, ending{How: cancelled})
-	}
 	j, refusal, err := r.layOut(t, w)
 	switch {
 	case err != nil:

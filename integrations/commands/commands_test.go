@@ -202,6 +202,9 @@ func TestStartIsIdempotent(t *testing.T) {
 	if o, err := New(Options{}).Start(t.Context(), tk, d); err != nil || o.State != work.Succeeded {
 		t.Errorf("Start after the end: %+v %v", o, err)
 	}
+	if o, err := New(Options{}).Cancel(t.Context(), tk, d); err != nil || o.State != work.Succeeded {
+		t.Errorf("Cancel after the end: %+v %v", o, err)
+	}
 	if data, _ := os.ReadFile(filepath.Join(d.Dir(), "ran")); string(data) != "ran\n" {
 		t.Errorf("it ran %d times", strings.Count(string(data), "\n"))
 	}
@@ -389,6 +392,18 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	}
 	if o := run(t, New(Options{}), task("true"), newDesk(t)); o.State != work.Failed || !strings.Contains(o.Error.Message, "no sh in PATH") {
 		t.Errorf("no shell: %+v", o)
+	}
+}
+
+// The cancel came while somebody else was starting, and could only leave its mark.
+func TestCancelDuringTheStartPreventsIt(t *testing.T) {
+	d := newDesk(t)
+	f := folder(d.Dir())
+	if err := errors.Join(f.make(), f.mark(cancelMark)); err != nil {
+		t.Fatal(err)
+	}
+	if o := run(t, New(Options{}), task("touch ../ran"), d); o.State != work.Cancelled || exists(filepath.Join(d.Dir(), "ran")) {
+		t.Errorf("outcome %+v", o)
 	}
 }
 

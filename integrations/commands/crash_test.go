@@ -91,8 +91,10 @@ func TestKilledServiceLeavesTheCommandsRunning(t *testing.T) {
 
 func TestKilledSupervisorIsInDoubtAndTakesTheShellAlong(t *testing.T) {
 	d := newDesk(t)
-	tk := task("echo $$ > shell", "mkfifo gate", "read line < gate", "touch ../went-on")
+	tk := task("setsid sh -c 'echo $$ > away; exec sleep 1000' &", "echo $$ > shell", "mkfifo gate", "read line < gate", "touch ../went-on")
 	svc := service(t, d, tk)
+	away := pidIn(t, d, "away") // out of reach, and no reason to think that somebody supervises
+	t.Cleanup(func() { _ = syscall.Kill(away, syscall.SIGKILL) })
 	shell := pidIn(t, d, "shell")
 	supervisor := parent(shell)
 	if argv, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", supervisor)); !strings.Contains(string(argv), marker) {

@@ -52,7 +52,6 @@ func supervise(j job) error {
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
-	defer log.Close()
 	if j.Folder.has(cancelMark) {
 		return answered(j.Folder.end(ending{How: cancelled}))
 	}
@@ -77,6 +76,7 @@ func supervise(j job) error {
 		<-copied
 	}
 	j.conclude(&e, log)
+	_ = log.Close() // whoever sees the ending may read the whole log
 	return j.persist(e)
 }
 

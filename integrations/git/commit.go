@@ -21,10 +21,10 @@ type commit struct {
 	author                            workflows.Author
 }
 
-// commit reads a commit. The author is who the commit names, not who a
-// .mailmap says it is: the map is part of what is to be judged.
+// commit reads a commit. The author is who the commit names (%an), not who a
+// .mailmap says it is (%aN): the map is part of what is to be judged.
 func (c *bare) commit(ctx context.Context, sha string) (commit, error) {
-	out, err := c.git(ctx, "log", "--max-count=1", "--no-show-signature", "--no-mailmap", "--no-notes", "--encoding=UTF-8",
+	out, err := c.git(ctx, "log", "--max-count=1", "--no-show-signature", "--no-notes", "--encoding=UTF-8",
 		"--format=%H%x00%an%x00%ae%x00%aI%x00%cI%x00%B", sha)
 	if err != nil {
 		return commit{}, err

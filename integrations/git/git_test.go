@@ -111,6 +111,7 @@ func TestCopyFollows(t *testing.T) {
 	if got := head("rel"); got != one {
 		t.Errorf("head %s, want %s", got, one)
 	}
+	r.git("branch", "a/refs/heads/main") // what a look for main finds too
 	two := r.commit("file", "2", "two")
 	if got := head("main"); got != two {
 		t.Errorf("head %s, want %s", got, two)

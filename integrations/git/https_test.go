@@ -169,3 +169,28 @@ func TestUnreachableIsAnError(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// The guards behind the guards: even an URL that nobody has checked is not
+// spoken to in another protocol, and what git might say hides the token.
+func TestGuardsBehindTheGuards(t *testing.T) {
+	s := New(Options{CloneURL: "https://git.example", CacheDir: t.TempDir()})
+	if err := s.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	for _, where := range []string{"http://127.0.0.1:1/x", "git://127.0.0.1:1/x", "/somewhere", "file:///somewhere", "ext::touch pwned"} {
+		_, err := s.git(t.Context(), place{}, call{remote: true, args: []string{"ls-remote", "--", where}})
+		if err == nil || !strings.Contains(err.Error(), "not allowed") {
+			t.Errorf("%s: %v", where, err)
+		}
+	}
+	s = New(Options{CloneURL: "https://git.example", CacheDir: t.TempDir(), AllowFileURLs: true, Token: func(context.Context) (string, error) { return token, nil }})
+	if err := s.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	for _, where := range []string{"/" + token, "/" + secret(token).basic()} {
+		_, err := s.git(t.Context(), place{ours: true, url: "https://git.example/x"}, call{remote: true, args: []string{"ls-remote", "--", where}})
+		if err == nil || !strings.Contains(err.Error(), "'/***'") {
+			t.Errorf("error %v", err)
+		}
+	}
+}
