@@ -280,27 +280,36 @@ func (w *writer) memo(m *work.Memo) error {
 // Forget removes receipts that are done and older than before, oldest first, at
 // most limit in one go; it returns how many. Below 1, limit is 1000.
 func (db *DB) Forget(ctx context.Context, before time.Time, limit int) (int, error) {
-	var old [][]byte
-	err := db.view(ctx, func(tx *bbolt.Tx) error {
-		end := encodeTime(nil, before)
+	old, err := db.forgettable(ctx, before, orDefault(limit))
+	// Nothing to forget is the usual answer and costs no fsync.
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	return db.forget(ctx, old)
+}
+
+// forgettable returns the keys in the index of receipts that are done and older than before.
+func (db *DB) forgettable(ctx context.Context, before time.Time, limit int) (old [][]byte, err error) {
+	end := encodeTime(nil, before)
+	err = db.view(ctx, func(tx *bbolt.Tx) error {
 		return ascend(done.in(tx), nil, nil, func(k, _ []byte) (bool, error) {
 			if bytes.Compare(k[:timeSize], end) >= 0 {
 				return false, nil
 			}
 			old = append(old, bytes.Clone(k))
-			return len(old) < orDefault(limit), nil
+			return len(old) < limit, nil
 		})
 	})
-	// Nothing to forget is the usual answer and costs no fsync.
-	if err != nil || len(old) == 0 {
-		return 0, err
-	}
-	removed := 0
+	return old, err
+}
+
+// forget removes receipts, but those that were opened again since they were looked up.
+func (db *DB) forget(ctx context.Context, old [][]byte) (removed int, err error) {
 	err = db.update(ctx, func(tx *bbolt.Tx) error {
 		rows, index := receipts.in(tx), done.in(tx)
 		for _, k := range old {
 			if index.Get(k) == nil {
-				continue // somebody was faster, or the receipt was opened again
+				continue
 			}
 			if err := index.Delete(k); err != nil {
 				return err

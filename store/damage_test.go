@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/rollcall-bot/rollcall/store"
 	"github.com/rollcall-bot/rollcall/workflows/work"
@@ -116,6 +119,28 @@ func TestDamagedFile(t *testing.T) {
 				t.Errorf("the error does not name the file: %v", err)
 			}
 		})
+	}
+}
+
+// A file that lost its end, where opening it does not even look, is refused: a
+// page that is mapped and not there would end the process much later.
+func TestCutShort(t *testing.T) {
+	path := filled(t, 50)
+	file, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var used int64
+	err = file.View(func(tx *bbolt.Tx) error { used = tx.Size(); return nil })
+	if err := errors.Join(err, file.Close(), os.Truncate(path, used-1)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(path, small())
+	if want := fmt.Sprintf("%s is cut short: it has %d bytes and needs %d; restore a backup", path, used-1, used); err == nil || err.Error() != want {
+		t.Errorf("Open = %v\nwant %s", err, want)
+	}
+	if err == nil {
+		db.Close()
 	}
 }
 

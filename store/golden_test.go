@@ -221,6 +221,26 @@ func TestMissingRows(t *testing.T) {
 	}
 }
 
+// A receipt that is opened again while it is being forgotten stays.
+func TestForgetRace(t *testing.T) {
+	ctx := context.Background()
+	db := openTest(t, restored(t, func(_ bucket, _, v []byte) []byte { return v }))
+	old, err := db.forgettable(ctx, goldenNoon.Add(1), 9)
+	if err != nil || len(old) != 1 {
+		t.Fatalf("%q %v", old, err)
+	}
+	again := work.Receipt{Key: "slack/2", Source: "slack", At: goldenNoon}
+	if err := db.Commit(ctx, &work.Commit{Receipts: []work.Receipt{again}}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := db.forget(ctx, old); n != 0 || err != nil {
+		t.Errorf("forgot %d: %v", n, err)
+	}
+	if _, ok, err := db.Receipt(ctx, "slack/2"); !ok || err != nil {
+		t.Errorf("the receipt is gone: %v", err)
+	}
+}
+
 func openTest(t *testing.T, path string) *DB {
 	t.Helper()
 	db, err := Open(path, Options{MapSize: 1 << 20, NoSync: true})
