@@ -187,12 +187,12 @@ func rankOf(s workflows.StageView) int {
 	return 1
 }
 
-// places are the stages in which something runs.
+// places are the stages that this person may roll back.
 func places(all []workflows.PipelineView) []card.Place {
 	var some []card.Place
 	for _, p := range all {
 		for _, s := range p.Stages {
-			if s.Running != nil {
+			if rankOf(s) > 0 {
 				some = append(some, card.Place{Pipeline: p.Name, Stage: s.Name})
 			}
 		}

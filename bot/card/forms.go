@@ -149,7 +149,7 @@ func RollbackForm(r Return) slack.ModalViewRequest {
 	l := &layout{most: maxHome}
 	switch {
 	case r.About.Stage == "" && len(r.Places) == 0:
-		l.lines("No stage has succeeded yet, so there is nothing to roll back to.")
+		l.lines("There is no stage that you could roll back: none has run anything earlier, or you do not have the right.")
 		submit = ""
 	case r.About.Stage != "":
 		l.lines(r.now())

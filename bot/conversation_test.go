@@ -1,0 +1,284 @@
+package bot_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+func TestTwoPeopleLetAReleaseThrough(t *testing.T) {
+	tell(t, shop, func(t *testing.T, h *house) {
+		h.says(h.ben, "start webshop canaryPercent=25")
+		h.hears(h.ben, "webshop#1 has started")
+		gate := h.reads("rollcall_gate", "1", "waits for approval in Production", "@ana", "@cho", "0 of 2")
+		if !gate.Broadcast || gate.Thread == "" {
+			t.Errorf("the question is no broadcast answer to the card: %+v", gate)
+		}
+		h.reads("rollcall_execution", "1", "waiting for approval in Production", "canaryPercent=25", "by Dee", "Started by ben", "Show the total <!channel>")
+
+		h.clicks(h.ana, gate, "approve")
+		h.hears(h.ana, "Your approval counts: webshop#1, 1 of 2")
+		h.reads("rollcall_gate", "1", "1 of 2", "approved by ana")
+		h.reads("rollcall_execution", "1", "1 of 2")
+
+		h.clicks(h.cho, gate, "approve")
+		h.reads("rollcall_execution", "1", "#1 · succeeded")
+		closed := h.reads("rollcall_gate", "1", "Approved", "approved by ana", "approved by cho")
+		if len(closed.Buttons()) != 0 {
+			t.Errorf("a decided gate keeps buttons: %v", buttons(closed))
+		}
+		h.reads("rollcall_announcement", "1", "webshop#1 is in Production")
+		if cards, gates, told := h.count("rollcall_execution"), h.count("rollcall_gate"), h.count("rollcall_announcement"); cards != 1 || gates != 1 || told != 1 {
+			t.Errorf("the channel shows %d cards, %d questions, %d announcements; want one each", cards, gates, told)
+		}
+
+		// Whoever presses what is still on their screen hears that it is decided.
+		h.says(h.cho, "approve webshop#1")
+		h.hears(h.cho, "🙅")
+	})
+}
+
+func TestSomebodyElseIsRefusedAlone(t *testing.T) {
+	tell(t, shop, func(t *testing.T, h *house) {
+		h.says(h.ben, "start webshop")
+		gate := h.reads("rollcall_gate", "1", "0 of 2")
+		before := h.channel()
+		h.clicks(h.eve, gate, "approve")
+		h.hears(h.eve, "🙅", "@ana", "@cho")
+		h.clicks(h.gil, gate, "approve")
+		h.hears(h.gil, "only full members", "not guests")
+		h.says(h.eve, "stop webshop#1")
+		h.hears(h.eve, "stop", "ana@acme.example")
+		h.says(h.eve, "rollback webshop Production")
+		h.hears(h.eve, "rollback", "@ana")
+		if after := h.channel(); after != before {
+			t.Errorf("a refusal changed what everybody sees:\n%s\nbefore:\n%s", after, before)
+		}
+		for _, u := range []string{h.ana.ID, h.ben.ID, h.cho.ID} {
+			for _, m := range h.Ephemerals(u) {
+				if strings.Contains(m.Text, "🙅") {
+					t.Errorf("%s hears of somebody else's refusal: %s", u, m.Text)
+				}
+			}
+		}
+	})
+}
+
+func TestRejectingNeedsAReason(t *testing.T) {
+	tell(t, shop, func(t *testing.T, h *house) {
+		h.says(h.ben, "start webshop")
+		gate := h.reads("rollcall_gate", "1", "0 of 2")
+		h.clicks(h.cho, gate, "reject")
+		form := h.form(h.cho, "reject")
+		h.submits(h.cho, form, map[string]string{"reason": "   "})
+		if form = h.form(h.cho, "reject"); form.Errors["reason"] == "" {
+			t.Fatalf("a reject without a reason is not refused in the form: %+v", form.Errors)
+		}
+		h.submits(h.cho, form, map[string]string{"reason": "the <!channel> login page is blank"})
+		h.hears(h.cho, "Rejected")
+		h.reads("rollcall_execution", "1", "not approved in Production", "login page is blank")
+		closed := h.reads("rollcall_gate", "1", "Rejected", "rejected by cho", "the <!channel> login page is blank")
+		if len(closed.Buttons()) != 0 {
+			t.Errorf("a rejected gate keeps buttons: %v", buttons(closed))
+		}
+		if h.count("rollcall_failure") != 0 {
+			t.Error("what was not approved is told as a failure")
+		}
+	})
+}
+
+func TestWhatIsDecidedElsewhereIsShownHere(t *testing.T) {
+	tell(t, shop, func(t *testing.T, h *house) {
+		h.says(h.ben, "start webshop")
+		h.reads("rollcall_gate", "1", "0 of 2")
+		e, err := h.engine.Execution(t.Context(), workflows.EnginePrincipal(), "webshop#1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Nobody moves for a while: what was drawn in Slack may be old when it is pressed.
+		stale := h.reads("rollcall_gate", "1", "0 of 2")
+		cho := workflows.Principal{ID: "console:cho@acme.example", Name: "Cho", Email: "cho@acme.example", Via: "console"}
+		if _, err := h.engine.Submit(t.Context(), workflows.Intent{Verb: workflows.Reject, Pipeline: "webshop", Execution: e.ID, Reason: "not on a Friday"}, cho); err != nil {
+			t.Fatal(err)
+		}
+		h.reads("rollcall_gate", "1", "Rejected", "rejected by Cho", "console", "not on a Friday")
+		card := h.reads("rollcall_execution", "1", "not approved")
+		if slices.Contains(buttons(card), "approve") {
+			t.Error("the card still offers to approve")
+		}
+		if _, err := h.Click(t.Context(), h.ana.ID, stale.At(), "approve"); err == nil {
+			t.Error("a button that is gone can be pressed")
+		}
+	})
+}
+
+func TestRollingBack(t *testing.T) {
+	tell(t, shop, func(t *testing.T, h *house) {
+		h.released("1")
+		h.released("2")
+		card := h.reads("rollcall_execution", "2", "#2 · succeeded")
+		h.clicks(h.cho, card, "rollback")
+		form := h.form(h.cho, "rollback")
+		text := h.RenderedView(form)
+		if !strings.Contains(text, "runs #2 now") || strings.Contains(text, "{running}") {
+			t.Errorf("the form does not say how things stand:\n%s", text)
+		}
+		e, err := h.engine.Execution(t.Context(), workflows.EnginePrincipal(), "webshop#1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, chosen, _ := strings.Cut(string(form.Blocks), "initial_option"); !strings.Contains(chosen, e.ID) {
+			t.Errorf("the last good one is not preselected: %s", form.Blocks)
+		}
+		h.submits(h.cho, form, map[string]string{"reason": "checkout is down"})
+		h.hears(h.cho, "webshop#3 rolls Production back to #1")
+		h.reads("rollcall_execution", "3", "rolled back Production to #1", "from #2, by cho: checkout is down", "held after a rollback")
+		h.reads("rollcall_announcement", "1", "Production is back on #1")
+		h.reads("rollcall_execution", "2", "Rolled back to #1 by cho: checkout is down")
+
+		// The hold is lifted by one click on the rollback's card.
+		h.clicks(h.cho, h.reads("rollcall_execution", "3", "Enable Production"), "enable")
+		h.hears(h.cho, "Production of webshop is enabled")
+		if card := h.reads("rollcall_execution", "3", "rolled back"); !slices.Contains(buttons(card), "rollback") && len(card.Buttons()) == 0 {
+			t.Error("the card lost all its buttons")
+		}
+
+		// By words with everything named it happens at once.
+		h.says(h.cho, "rollback webshop production #2 it was innocent")
+		h.reads("rollcall_execution", "4", "rolled back Production to #2", "it was innocent")
+	})
+}
+
+func TestAskingForWhatIsMissing(t *testing.T) {
+	tell(t, shop, func(t *testing.T, h *house) {
+		h.released("1")
+		h.released("2")
+		h.says(h.cho, "rollback webshop checkout is down")
+		form := h.form(h.cho, "rollback")
+		if text := h.RenderedView(form); !strings.Contains(text, "checkout is down") || !strings.Contains(text, "webshop · Production") {
+			t.Errorf("the form forgot what was typed, or chose no stage:\n%s", text)
+		}
+		if _, err := h.Choose(t.Context(), h.cho.ID, workspacePlace(form.ID), "rollback.place", "webshop/Staging"); err != nil {
+			t.Fatal(err)
+		}
+		h.until("the other stage's targets", func() bool {
+			v := h.form(h.cho, "rollback")
+			return strings.Contains(h.RenderedView(v), "Roll back Staging")
+		})
+		if _, err := h.Choose(t.Context(), h.cho.ID, workspacePlace(form.ID), "rollback.place", "webshop/Production"); err != nil {
+			t.Fatal(err)
+		}
+		h.until("the targets of production again", func() bool { return strings.Contains(h.RenderedView(h.form(h.cho, "rollback")), "webshop · Production* runs") })
+		form = h.form(h.cho, "rollback")
+		options := form.Options("target")
+		if first, last := options[0], options[len(options)-1]; !strings.Contains(first.Text, "#2 (now)") || !strings.Contains(last.Text, "#1") {
+			t.Fatalf("the targets are not newest first with the present one marked: %+v", options)
+		}
+		h.submits(h.cho, form, map[string]string{"target": options[len(options)-1].Value})
+		h.reads("rollcall_execution", "3", "rolled back Production to #1", "checkout is down")
+	})
+}
+
+func TestAFailureIsToldOnce(t *testing.T) {
+	tell(t, shop, func(t *testing.T, h *house) {
+		h.released("1")
+		h.fails.set(true)
+		h.says(h.ben, "start webshop")
+		gate := h.reads("rollcall_gate", "2", "0 of 2")
+		h.clicks(h.ana, gate, "approve")
+		h.clicks(h.cho, gate, "approve")
+		h.reads("rollcall_failure", "2", "webshop#2 failed in Production", "Deploy failed", "exit status 1")
+		card := h.reads("rollcall_execution", "2", "failed in Production", "What Production runs is uncertain", "last known: #1")
+		if n := h.count("rollcall_failure"); n != 1 {
+			t.Errorf("%d failure messages, want 1", n)
+		}
+		h.fails.set(false)
+		h.clicks(h.cho, card, "retry")
+		h.reads("rollcall_execution", "2", "#2 · succeeded")
+		card = h.reads("rollcall_execution", "2", "#2 · succeeded")
+		if strings.Contains(h.Rendered(card), "uncertain") {
+			t.Error("the card still calls uncertain what is certain again")
+		}
+		h.reads("rollcall_announcement", "2", "webshop#2 is in Production")
+		h.says(h.cho, "logs webshop#2 Deploy")
+		h.hears(h.cho, "web-3 answers")
+		h.says(h.eve, "logs webshop#2 Deploy")
+		h.hears(h.eve, "right logs")
+		h.clicks(h.eve, card, "details")
+		h.hears(h.eve, "approved by ana", "attempt 2")
+	})
+}
+
+func TestACommentIsAskedForWhereItIsRequired(t *testing.T) {
+	tell(t, strings.Replace(shop, "required: 2", "required: 1, comment: required", 1), func(t *testing.T, h *house) {
+		h.says(h.ben, "start webshop")
+		gate := h.reads("rollcall_gate", "1", "a comment is required")
+		h.clicks(h.ana, gate, "approve")
+		form := h.form(h.ana, "approve")
+		h.submits(h.ana, form, map[string]string{"comment": " "})
+		if form = h.form(h.ana, "approve"); form.Errors["comment"] == "" {
+			t.Fatal("an empty comment passes")
+		}
+		h.submits(h.ana, form, map[string]string{"comment": "smoke tests are green"})
+		h.reads("rollcall_gate", "1", "Approved", "smoke tests are green")
+	})
+}
+
+func TestLookingAround(t *testing.T) {
+	tell(t, shop, func(t *testing.T, h *house) {
+		h.released("1")
+		h.says(h.ben, "start webshop")
+		h.reads("rollcall_gate", "2", "0 of 2")
+		for text, words := range map[string][]string{
+			"":                           {"Waiting for you", "webshop#2", "Pipelines"},
+			"pipelines":                  {"webshop", "Production #2 running"},
+			"status webshop":             {"webshop, version 1", "Production", "runs #1"},
+			"status webshop#2":           {"webshop #2", "waiting for approval"},
+			"status nothing":             {"🙅"},
+			"executions webshop":         {"#1", "#2"},
+			"who webshop":                {"approve in Production", "@cho"},
+			"who webshop#2":              {"answer SignOff in Production", "you may"},
+			"help":                       {"/rollcall rollback [P [STAGE [E]]] [reason]", "Not among your rights: override, resolve"},
+			"console":                    {"https://rollcall.acme.example"},
+			"link":                       {"cho@acme.example"},
+			"aprove webshop#2":           {"no command “aprove”", "Did you mean approve?"},
+			"disable webshop Production": {"Production of webshop is disabled"},
+			"resolve webshop#2 Nothing again": {
+				"has no action Nothing", "SignOff"},
+		} {
+			h.says(h.cho, text)
+			h.hears(h.cho, words...)
+		}
+		if _, err := h.OpenHome(t.Context(), h.cho.ID); err != nil {
+			t.Fatal(err)
+		}
+		h.until("the home tab", func() bool {
+			v, ok := h.Home(h.cho.ID)
+			text := h.RenderedView(v)
+			return ok && strings.Contains(text, "webshop#2") && strings.Contains(text, "access.allowAll is on")
+		})
+		home, _ := h.Home(h.cho.ID)
+		if _, err := h.Click(t.Context(), h.cho.ID, workspacePlace(home.ID), "approve"); err != nil {
+			t.Fatal(err)
+		}
+		h.reads("rollcall_gate", "2", "1 of 2")
+	})
+}
+
+func TestStartingWithAForm(t *testing.T) {
+	tell(t, shop, func(t *testing.T, h *house) {
+		h.says(h.ben, "status webshop")
+		m := h.hears(h.ben, "webshop, version 1")
+		h.clicks(h.ben, m, "start")
+		form := h.form(h.ben, "start")
+		h.submits(h.ben, form, map[string]string{"canaryPercent": "many"})
+		h.hears(h.ben, "🙅", "canaryPercent")
+		h.clicks(h.ben, m, "start")
+		h.submits(h.ben, h.form(h.ben, "start"), map[string]string{"canaryPercent": "50"})
+		h.reads("rollcall_execution", "1", "canaryPercent=50")
+		h.says(h.ben, "start webshop colour=red")
+		h.hears(h.ben, "🙅", "colour")
+	})
+}
