@@ -118,8 +118,10 @@ func (b *Bot) create(ctx context.Context, m *message, sum string) error {
 	}
 	at, err := b.chat.Post(ctx, m.Message)
 	if err != nil {
-		// A first try that was refused certainly left nothing to look for.
-		m.spot.Tried = m.Look || !permanent(err)
+		if permanent(err) {
+			// A first try that was refused certainly left nothing to look for.
+			m.spot.Tried = m.Look
+		}
 		return b.refused(ctx, m, err)
 	}
 	m.spot.Place, m.spot.Refused = at, ""
@@ -141,12 +143,11 @@ func (b *Bot) refused(ctx context.Context, m *message, err error) error {
 	if !errors.As(err, &no) {
 		return err
 	}
-	if m.spot.Refused == no.Code {
-		return nil
+	if m.spot.Refused != no.Code {
+		b.log.Warn("slack refuses a message; it is tried again when something changes",
+			"execution", m.mem.id, "kind", m.EventType, "channel", m.Channel, "code", no.Code, "hint", no.Hint)
+		m.spot.Refused = no.Code
 	}
-	b.log.Warn("slack refuses a message; it is tried again when something changes",
-		"execution", m.mem.id, "kind", m.EventType, "channel", m.Channel, "code", no.Code, "hint", no.Hint)
-	m.spot.Refused = no.Code
 	return b.record(ctx, m)
 }
 
