@@ -88,8 +88,8 @@ func shell() (string, error) {
 
 // Start lays the run folder out and hands the commands to a supervisor. It
 // returns once the supervisor has durably noted the start. Called again with
-// the same task it never runs the commands twice, except after an unknown
-// outcome of a restartable action.
+// the same task it never runs the commands twice, not even those of a
+// restartable action: starting again is another attempt, with another folder.
 func (r *Runner) Start(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
 	f := folder(w.Dir())
 	if err := f.make(); err != nil {
@@ -104,12 +104,7 @@ func (r *Runner) Start(ctx context.Context, t work.Task, w work.Workspace) (work
 	}
 	defer lock.Close()
 	if f.has(startedMark) {
-		if !t.Restartable {
-			return inDoubt(t), nil
-		}
-		if err := f.forgetStart(); err != nil {
-			return work.Outcome{}, err
-		}
+		return inDoubt(t), nil
 	}
 	j, refusal, err := r.layOut(t, w)
 	switch {

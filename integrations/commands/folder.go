@@ -101,15 +101,6 @@ func (f folder) mark(name string) error {
 	return nil
 }
 
-// forgetStart takes the started mark back, so that a restartable run of
-// unknown outcome can begin again. The caller holds the lock.
-func (f folder) forgetStart() error {
-	if err := errors.Join(os.Remove(f.control(startedMark)), syncDir(f.control(""))); err != nil {
-		return fmt.Errorf("take the started mark back: %w", err)
-	}
-	return nil
-}
-
 // end writes the last word: durable before it can be seen.
 func (f folder) end(e ending) error {
 	data, err := json.Marshal(e)

@@ -91,7 +91,7 @@ func (r *Runner) layOut(t work.Task, w work.Workspace) (j job, refusal *workflow
 	}, nil, nil
 }
 
-// sweep removes what an interrupted or restarted attempt left, except what is ours.
+// sweep removes what an interrupted start left, except what is ours.
 func (f folder) sweep() error {
 	entries, err := os.ReadDir(string(f))
 	if err != nil {
