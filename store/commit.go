@@ -118,7 +118,7 @@ func (w *writer) frames(c *work.Commit) error {
 	if len(c.Frames) == 0 {
 		return nil
 	}
-	log, index := frames.in(w.tx), sequence.in(w.tx)
+	log, index := frames.in(w.tx), sequence.growing(w.tx)
 	log.FillPercent = 1
 	feed, err := lastFeed(log)
 	if err != nil {
@@ -176,10 +176,9 @@ func (w *writer) execution(e *workflows.Execution) error {
 		return err
 	}
 	id := []byte(e.ID)
-	to, from, encode := live.in(w.tx), ended.in(w.tx), encodeLive
+	to, from, encode := live.in(w.tx), ended.growing(w.tx), encodeLive
 	if e.Status.Final() {
 		to, from, encode = from, to, w.sealer.encode
-		to.FillPercent = 0.9 // IDs rise with time: mostly appended
 	}
 	row, err := encode(*e)
 	if err != nil {
@@ -204,7 +203,7 @@ func (w *writer) execution(e *workflows.Execution) error {
 }
 
 func (w *writer) number(e *workflows.Execution) error {
-	b, key, row := numbers.in(w.tx), numbered(uint64(e.Number), e.Pipeline), encodeNumber(e.Status, e.ID)
+	b, key, row := numbers.growing(w.tx), numbered(uint64(e.Number), e.Pipeline), encodeNumber(e.Status, e.ID)
 	old := b.Get(key)
 	if bytes.Equal(old, row) {
 		return nil
@@ -226,7 +225,7 @@ func (w *writer) success(s *work.Success) error {
 	if err := usable("stage name", s.Stage); err != nil {
 		return err
 	}
-	return successes.in(w.tx).Put(numbered(uint64(s.Number), s.Pipeline, s.Stage), wrap([]byte(s.Execution)))
+	return successes.growing(w.tx).Put(numbered(uint64(s.Number), s.Pipeline, s.Stage), wrap([]byte(s.Execution)))
 }
 
 // receipt writes the row and the one index entry that its state asks for.
