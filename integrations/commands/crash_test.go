@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,8 +39,18 @@ func serve(root string) {
 	select {}
 }
 
-// service starts a process that starts the task.
+// service starts a process that starts the task, and waits until it has.
 func service(t *testing.T, d desk, tk work.Task) *exec.Cmd {
+	t.Helper()
+	cmd, said := begin(t, d, tk)
+	if line, _ := bufio.NewReader(said).ReadString('\n'); line != "started\n" {
+		t.Fatalf("the service said %q", line)
+	}
+	return cmd
+}
+
+// begin starts a process that starts the task, and what it says.
+func begin(t *testing.T, d desk, tk work.Task) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	told, err := json.Marshal(tk)
 	if err != nil {
@@ -55,10 +66,7 @@ func service(t *testing.T, d desk, tk work.Task) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "started\n" {
-		t.Fatalf("the service said %q", line)
-	}
-	return cmd
+	return cmd, out
 }
 
 // kill ends the service as the kernel's out-of-memory killer would.
@@ -86,6 +94,35 @@ func TestKilledServiceLeavesTheCommandsRunning(t *testing.T) {
 	}
 	if log := logOf(t, d); log != "go\ndeployed\n" {
 		t.Errorf("log %q", log)
+	}
+}
+
+// However far a start had come when the service was killed, the commands run
+// once: a lost start is looked up, and begun again only if it certainly did not happen.
+func TestKilledWhileStarting(t *testing.T) {
+	for _, sign := range []string{".run", ".run/lock", ".home", ".run/supervisor.log", ".run/started", "ran", ".run/ending"} {
+		t.Run(sign, func(t *testing.T) {
+			d := newDesk(t)
+			tk := task("echo ran >> ../ran")
+			svc, _ := begin(t, d, tk)
+			eventually(t, sign, func() bool { return exists(filepath.Join(d.Dir(), sign)) })
+			kill(t, svc)
+
+			next := New(Options{})
+			eventually(t, "an answer about the lost start", func() bool {
+				_, ok, err := next.Find(t.Context(), tk, d)
+				if err == nil && !ok {
+					_, err = next.Start(t.Context(), tk, d)
+				}
+				return err == nil
+			})
+			if o := finish(t, next, tk, d); o.State != work.Succeeded {
+				t.Errorf("outcome %+v", o)
+			}
+			if data, _ := os.ReadFile(filepath.Join(d.Dir(), "ran")); string(data) != "ran\n" {
+				t.Errorf("it ran %d times", strings.Count(string(data), "\n"))
+			}
+		})
 	}
 }
 
