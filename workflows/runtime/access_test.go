@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -297,13 +298,13 @@ func TestADecisionThatPanicsEndsNothingElse(t *testing.T) {
 		w.boot()
 		w.define(shop)
 		id := w.begin("webshop")
-		dry.empty = true
+		dry.empty.Store(true)
 		w.refused(ben, workflows.Intent{Verb: workflows.Start, Pipeline: "webshop"}, workflows.CodeUnavailable)
 		pass(2 * time.Hour) // ticks fail too, and are tried again at their pace
 		if n := strings.Count(w.log.String(), "a decision panicked"); n < 10 || n > 200 {
 			t.Errorf("%d panics in two hours; want a pace that slows to one a minute", n)
 		}
-		dry.empty = false
+		dry.empty.Store(false)
 		pass(2 * time.Minute)
 		w.status(id, workflows.StatusFailed) // its gate has expired
 	})
@@ -312,11 +313,11 @@ func TestADecisionThatPanicsEndsNothingElse(t *testing.T) {
 // dice is a source of randomness that can run dry.
 type dice struct {
 	n     byte
-	empty bool
+	empty atomic.Bool
 }
 
 func (d *dice) Read(b []byte) (int, error) {
-	if d.empty {
+	if d.empty.Load() {
 		return 0, errors.New("no more")
 	}
 	for i := range b {

@@ -57,21 +57,18 @@ func TestCrashAtEveryCommit(t *testing.T) {
 				w.boot()
 				w.define(shop)
 				down := make(chan struct{})
-				first := w.disk.commits
-				w.plug.fault = func(n int) string {
-					if n-first == at {
-						reached = true
-						w.plug.kill()
-						close(down)
-					}
-					if n-first >= at && (when == "before" || n-first > at) {
+				w.plug.fail(func(n int) string {
+					switch {
+					case n < at:
+						return ""
+					case n > at:
 						return "before"
 					}
-					if n-first == at {
-						return when
-					}
-					return ""
-				}
+					reached = true
+					w.plug.kill()
+					close(down)
+					return when
+				})
 				ctx, cancel := context.WithCancel(w.t.Context())
 				defer cancel()
 				go func() {
@@ -130,14 +127,13 @@ func TestACommitOfUnknownEnd(t *testing.T) {
 			tell(t, func(w *world) {
 				w.boot()
 				w.define(shop)
-				first := w.disk.commits
-				w.plug.fault = func(n int) string {
-					if n-first == at {
+				w.plug.fail(func(n int) string {
+					if n == at {
 						reached = true
 						return when
 					}
 					return ""
-				}
+				})
 				for range 3 {
 					err := w.release(w.t.Context())
 					var p *workflows.Problem
@@ -169,13 +165,12 @@ func TestACommitErrorIsUnknownAndNotNo(t *testing.T) {
 	tell(t, func(w *world) {
 		w.boot()
 		w.define(shop)
-		first := w.disk.commits
-		w.plug.fault = func(n int) string {
-			if n == first+1 {
+		w.plug.fail(func(n int) string {
+			if n == 1 {
 				return "after"
 			}
 			return ""
-		}
+		})
 		w.refused(ben, workflows.Intent{Verb: workflows.Start, Pipeline: "webshop"}, workflows.CodeCommitUnknown)
 		pass(time.Second)
 		if n := len(w.gates()); n != 1 {
@@ -193,14 +188,12 @@ func TestAnOutcomeSurvivesAnUnknownCommit(t *testing.T) {
 		w.define(named("web"))
 		w.outside.answer = func(t work.Task) (work.Outcome, error) {
 			if !t.Action.IsSource() {
-				broken := false
-				w.plug.fault = func(int) string {
-					if !broken {
-						broken = true
+				w.plug.fail(func(n int) string {
+					if n == 1 {
 						return "before"
 					}
 					return ""
-				}
+				})
 			}
 			return succeeded(t), nil
 		}
@@ -233,7 +226,7 @@ func TestAStartNobodyCanLookUpIsInDoubt(t *testing.T) {
 				}
 				id := w.begin("web")
 				w.crash()
-				w.outside.answer = nil
+				w.outside.acts(func() { w.outside.answer = nil })
 				w.boot()
 				pass(5 * time.Second)
 				x := w.execution(id)
@@ -278,9 +271,9 @@ func TestAnIdlePipelineIsParked(t *testing.T) {
 		if want := w.execution(id).Stages[2].Actions[0].Approval.ExpiresAt; !cp.Due.Equal(want) && cp.Due.After(want) {
 			t.Errorf("the checkpoint is due %s, the gate expires %s", cp.Due, want)
 		}
-		commits := w.disk.commits
+		commits := w.disk.made()
 		pass(30 * time.Minute)
-		if n := w.disk.commits - commits; n != 0 {
+		if n := w.disk.made() - commits; n != 0 {
 			t.Errorf("%d commits while nothing happens", n)
 		}
 		w.submit(ana, workflows.Intent{Verb: workflows.Approve, Execution: id})
@@ -329,7 +322,7 @@ func TestWorkUnderWayIsTakenUp(t *testing.T) {
 		w.submit(ana, workflows.Intent{Verb: workflows.Approve, Execution: id})
 		synctest.Wait()
 		w.crash()
-		w.outside.poll = nil
+		w.outside.acts(func() { w.outside.poll = nil })
 		w.boot()
 		pass(time.Minute)
 		w.status(id, workflows.StatusSucceeded)

@@ -93,7 +93,7 @@ func (l *loop) armAfterNothing(u *unit, in machine.Input) {
 // refused is a refusal with its ID, and the event that keeps it on record. A
 // pipeline that nobody has defined has no record.
 func (l *loop) refused(u *unit, in machine.Input, problem workflows.Problem) answer {
-	problem.ID = hex.EncodeToString(in.Seed[:6])
+	problem.ID = refusalID(in.Seed)
 	l.e.log.Info("refused", "id", problem.ID, "pipeline", u.name, "by", in.By.ID, "verb", in.Intent.Verb, "code", problem.Code, "problem", problem.Message)
 	got := answer{err: &problem}
 	if u.seq > 0 || u.draft != nil && len(u.draft.events) > 0 {
@@ -105,6 +105,9 @@ func (l *loop) refused(u *unit, in machine.Input, problem workflows.Problem) ans
 	}
 	return got
 }
+
+// refusalID names a refusal in the log and to whom it was refused.
+func refusalID(seed [16]byte) string { return hex.EncodeToString(seed[:6]) }
 
 // bounded is the part of a refused intent that is worth keeping.
 func bounded(in workflows.Intent) workflows.Intent {
@@ -143,12 +146,12 @@ func (l *loop) take(u *unit, a *ask, got answer) {
 		a.reply(got)
 		return
 	}
+	d := l.draft(u)
 	for _, ev := range got.events {
 		if ev.Kind == event.ActionStarted && ev.Start != nil {
-			l.e.tasks.opened(ev.Start.Task)
+			d.opened = append(d.opened, ev.Start.Task)
 		}
 	}
-	d := l.draft(u)
 	d.events = append(d.events, got.events...)
 	d.departed = append(d.departed, departed...)
 	d.receipts = append(d.receipts, receipts...)
@@ -198,7 +201,7 @@ func (e *Engine) chased(a *ask) *ask {
 			reply(got)
 			return
 		}
-		go func() { reply(e.pursue(e.tasks.ctx, *a, need)) }()
+		e.crew.do(func() { reply(e.pursue(e.acting, *a, need)) })
 	}
 	return &first
 }

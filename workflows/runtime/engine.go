@@ -16,6 +16,10 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/access"
 )
 
+// drainFor is how long calls under way may take when the engine ends, and then
+// how long they may take to hear that they are cut off.
+const drainFor = 2 * time.Second
+
 // owner is under which the engine keeps memos of its own.
 const owner = "runtime"
 
@@ -63,7 +67,9 @@ type Engine struct {
 	began    atomic.Bool
 	rand     sync.Mutex // guards o.Rand
 
-	background sync.WaitGroup // goroutines that end with the run's context
+	background sync.WaitGroup  // goroutines that end with the run's context
+	crew       crew            // short-lived ones: calls of runners, followers, sources
+	acting     context.Context // of calls that may take a little longer than the run's context
 }
 
 // New checks the options and returns an engine that does nothing before Run.
@@ -86,7 +92,7 @@ func New(o Options) (*Engine, error) {
 	if o.PollInterval <= 0 {
 		o.PollInterval = 30 * time.Second
 	}
-	e := &Engine{o: o, log: o.Log, ready: make(chan struct{}), stopping: make(chan struct{})}
+	e := &Engine{o: o, log: o.Log, acting: context.Background(), ready: make(chan struct{}), stopping: make(chan struct{})}
 	e.known.last = map[string]uint64{}
 	e.timers = newTimers(o.Now)
 	e.feed = newFeed(o.History)
@@ -122,46 +128,81 @@ func (e *Engine) AddFollower(f Follower) {
 	e.followers = append(e.followers, newFollowing(e, f))
 }
 
+// crew are goroutines that come and go. None is added once the end has begun.
+type crew struct {
+	mu     sync.Mutex
+	ending bool
+	all    sync.WaitGroup
+}
+
+// do runs f on a goroutine of its own.
+func (c *crew) do(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ending {
+		c.all.Go(f)
+	}
+}
+
+// end waits for everybody, at most so long; false: some are still there.
+func (c *crew) end(within time.Duration) bool {
+	c.mu.Lock()
+	c.ending = true
+	c.mu.Unlock()
+	done := make(chan struct{})
+	go func() { c.all.Wait(); close(done) }()
+	select {
+	case <-done:
+		return true
+	case <-time.After(within):
+		return false
+	}
+}
+
 // Ready is closed once the engine can decide and write.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
 // Run works until ctx ends, then drains: nothing new is accepted, what is
 // decided is committed, loaded pipelines are written down. It returns within
-// seconds; work outside goes on, and is taken up by the next run. Run may be
-// called once. The error says why it could not begin.
+// seconds; work outside goes on, and is taken up by the next run. The store
+// stays open. Run may be called once. The error says why it could not begin.
 func (e *Engine) Run(ctx context.Context) error {
 	if e.began.Swap(true) {
 		return errors.New("an engine runs once; make a new one")
 	}
-	acting, stopActing := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var stopActing context.CancelFunc
+	e.acting, stopActing = context.WithCancel(context.WithoutCancel(ctx))
 	defer stopActing()
-	var deciding sync.WaitGroup
+	var deciding, writing sync.WaitGroup
 	for _, l := range e.loops {
 		deciding.Go(l.run)
 	}
-	var writing sync.WaitGroup
 	writing.Go(e.writer.run)
 	e.background.Go(func() { e.timers.run(ctx) })
 
-	if err := e.begin(ctx, acting); err != nil {
-		close(e.stopping)
-		stopActing()
-		e.end(&deciding, &writing)
-		return err
+	err := e.begin(ctx)
+	if err == nil {
+		close(e.ready)
+		<-ctx.Done()
 	}
-	close(e.ready)
-	<-ctx.Done()
+	stop()
 	close(e.stopping)
 	e.background.Wait()
-	e.tasks.drain(stopActing)
+	e.tasks.stop()
+	if !e.crew.end(drainFor) {
+		stopActing()
+		if !e.crew.end(drainFor) {
+			e.log.Warn("a runner or follower does not come back; the engine ends without it")
+		}
+	}
 	e.end(&deciding, &writing)
-	return nil
+	return err
 }
 
-// begin reads what there is and takes up what was under way. Work outside runs
-// under acting, which outlives ctx by the time that draining takes.
-func (e *Engine) begin(ctx, acting context.Context) error {
-	e.tasks.ctx = acting
+// begin reads what there is and takes up what was under way.
+func (e *Engine) begin(ctx context.Context) error {
 	if err := e.catalog.load(ctx); err != nil {
 		return fmt.Errorf("read which repositories the pipelines follow: %w", err)
 	}

@@ -1,7 +1,9 @@
 package runtime_test
 
 import (
+	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,7 +82,7 @@ func TestOneCommitHoldsWhatQueuedDuringTheLast(t *testing.T) {
 			w.define(named("p" + string(c)))
 		}
 		w.plug.slow = time.Millisecond
-		before := w.disk.commits
+		before := w.disk.made()
 		var all sync.WaitGroup
 		for _, name := range names {
 			all.Go(func() { w.submit(ana, workflows.Intent{Verb: workflows.Start, Pipeline: name}) })
@@ -98,7 +100,7 @@ func TestOneCommitHoldsWhatQueuedDuringTheLast(t *testing.T) {
 		if done != len(names) {
 			t.Errorf("%d executions succeeded, want %d", done, len(names))
 		}
-		if n := w.disk.commits - before; n > 12 {
+		if n := w.disk.made() - before; n > 12 {
 			t.Errorf("%d executions took %d commits; what queues while a commit runs should share the next", len(names), n)
 		}
 	})
@@ -125,14 +127,17 @@ func TestPollsFollowTheRunnersPace(t *testing.T) {
 			return succeeded(t), nil
 		}
 		id := w.begin("web")
-		commits := w.disk.commits
+		commits := w.disk.made()
 		pass(9 * time.Minute)
-		for task, n := range w.outside.polls {
+		w.outside.mu.Lock()
+		polls := maps.Clone(w.outside.polls)
+		w.outside.mu.Unlock()
+		for task, n := range polls {
 			if n < 30 || n > 45 {
 				t.Errorf("%s was polled %d times in 9 minutes; want a pace that grows to 15 s", task, n)
 			}
 		}
-		if n := w.disk.commits - commits; n != 0 {
+		if n := w.disk.made() - commits; n != 0 {
 			t.Errorf("%d commits for polls that found nothing new", n)
 		}
 		pass(2 * time.Minute)
@@ -184,9 +189,9 @@ func TestAStopCancelsWhatRuns(t *testing.T) {
 			return work.Outcome{State: work.Running, Handle: "h"}, nil
 		}
 		w.outside.poll = func(work.Task) (work.Outcome, error) { return work.Outcome{State: work.Running, Handle: "h"}, nil }
-		cancels := 0
+		var cancels atomic.Int32
 		w.outside.cancel = func(work.Task) (work.Outcome, error) {
-			if cancels++; cancels < 3 {
+			if cancels.Add(1) < 3 {
 				return work.Outcome{State: work.Running, Handle: "h"}, nil
 			}
 			return work.Outcome{State: work.Cancelled}, nil
@@ -194,13 +199,13 @@ func TestAStopCancelsWhatRuns(t *testing.T) {
 		id := w.begin("web")
 		w.submit(ana, workflows.Intent{Verb: workflows.StopIt, Execution: id, Abandon: true})
 		synctest.Wait()
-		if cancels == 0 {
+		if cancels.Load() == 0 {
 			t.Fatal("a stop that abandons does not wait for the next poll")
 		}
 		pass(30 * time.Second)
 		w.status(id, workflows.StatusStopped)
-		if cancels != 3 {
-			t.Errorf("%d cancels were sent, want 3: until it was confirmed", cancels)
+		if n := cancels.Load(); n != 3 {
+			t.Errorf("%d cancels were sent, want 3: until it was confirmed", n)
 		}
 	})
 }

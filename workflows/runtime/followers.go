@@ -184,7 +184,7 @@ func (w *following) enqueue(lane *followLane) {
 		return
 	}
 	w.calls++
-	go w.work(lane)
+	w.e.crew.do(func() { w.work(lane) })
 }
 
 // work calls for lanes until none is queued.
@@ -314,9 +314,12 @@ func (w *following) enqueueAgain(lane *followLane) {
 func (w *following) position(now bool) (memos []Memo, saved func(err error)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	at := w.done()
 	moment := w.e.o.Now()
-	if at == w.saved && len(w.changed) == 0 || !now && moment.Sub(w.savedAt) < saveEvery {
+	if !now && moment.Sub(w.savedAt) < saveEvery {
+		return nil, func(error) {}
+	}
+	at := w.done()
+	if at == w.saved && len(w.changed) == 0 {
 		return nil, func(error) {}
 	}
 	rows := w.changed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,9 +129,9 @@ func TestFollowersCatchUpAfterACrash(t *testing.T) {
 func TestAFailingPipelineBlocksNoOther(t *testing.T) {
 	tell(t, func(w *world) {
 		s := newScribe("ticket")
-		mended := false
+		var mended atomic.Bool
 		s.do = func(_ context.Context, b event.Batch) error {
-			if b.Pipeline == "bad" && !mended {
+			if b.Pipeline == "bad" && !mended.Load() {
 				return errors.New("Jira says no")
 			}
 			return nil
@@ -157,16 +158,12 @@ func TestAFailingPipelineBlocksNoOther(t *testing.T) {
 		pass(time.Second)
 		w.reboot() // it is known across restarts that it is behind
 		pass(time.Second)
-		mended = true
+		mended.Store(true)
 		pass(time.Minute)
 		s.inOrder(t, "bad", 1, w.disk.last("bad"))
-		for key := range w.disk.memos {
-			if key == "runtime\x00retry/ticket/bad" {
-				pass(5 * time.Second)
-				if _, still := w.disk.memos[key]; still {
-					t.Error("the retry row stays although it has caught up")
-				}
-			}
+		pass(5 * time.Second)
+		if row := w.disk.memo("retry/ticket/bad"); row != "" {
+			t.Errorf("it has caught up, and the retry row says %s", row)
 		}
 		w.begin("bad")
 		pass(time.Second)
@@ -192,10 +189,10 @@ func TestABrokenFollowerSlowsNobody(t *testing.T) {
 			good.inOrder(t, name, 1, w.disk.last(name))
 		}
 		pass(5 * time.Second)
-		if v := string(w.disk.memos["runtime\x00follow/good"]); v != fmt.Sprint(len(w.disk.frames)) {
+		if v := w.disk.memo("follow/good"); v != fmt.Sprint(len(w.disk.frames)) {
 			t.Errorf("the good one's position is %s, the feed's end %d", v, len(w.disk.frames))
 		}
-		if v := string(w.disk.memos["runtime\x00follow/hangs"]); v != "0" {
+		if v := w.disk.memo("follow/hangs"); v != "0" {
 			t.Errorf("the one that hangs has the position %s, and has accepted nothing", v)
 		}
 	})
@@ -227,9 +224,9 @@ func TestPositionsRideAlong(t *testing.T) {
 		w.boot()
 		w.define(named("web"))
 		w.begin("web")
-		commits := w.disk.commits
+		commits := w.disk.made()
 		pass(time.Hour)
-		if n := w.disk.commits - commits; n > 3 {
+		if n := w.disk.made() - commits; n > 3 {
 			t.Errorf("%d commits in an hour in which nothing happens", n)
 		}
 	})

@@ -53,6 +53,7 @@ type unit struct {
 // draft is what was decided since the last seal: one frame, once it is sealed.
 type draft struct {
 	events     []event.Event
+	opened     []string // task IDs of the attempts that began
 	departed   []workflows.Execution
 	receipts   []work.Receipt
 	memos      []Memo
@@ -136,7 +137,7 @@ func (l *loop) load(u *unit) error {
 	tasks := u.state.Tasks()
 	u.busy = len(tasks) > 0
 	if u.busy {
-		l.e.tasks.sync(u.name, tasks)
+		l.e.tasks.sync(u.name, tasks, nil)
 	}
 	l.arm(u)
 	return nil

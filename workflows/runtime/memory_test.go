@@ -29,11 +29,26 @@ type disk struct {
 	receipts    map[string]work.Receipt
 	memos       map[string][]byte // owner NUL key
 	commits     int
-	sizes       []int // frames per commit
+	shapes      []shape // of the commits that were written
 }
 
 func newDisk() *disk {
 	return &disk{checkpoints: map[string]runtime.Checkpoint{}, rows: map[string][]byte{}, receipts: map[string]work.Receipt{}, memos: map[string][]byte{}}
+}
+
+// shape is how much a commit held.
+type shape struct{ frames, receipts int }
+
+func (d *disk) made() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.commits
+}
+
+func (d *disk) memo(key string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return string(d.memos["runtime\x00"+key])
 }
 
 var errPower = errors.New("the power went out")
@@ -49,6 +64,20 @@ type plug struct {
 	pull  sync.Mutex
 	dead  bool
 	opens int
+}
+
+// fail sets what happens to the commits from now on; n counts from 1.
+func (p *plug) fail(fault func(n int) string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := p.commits
+	p.fault = func(n int) string { return fault(n - first) }
+}
+
+func (p *plug) work() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault = nil
 }
 
 func (p *plug) kill() {
@@ -70,7 +99,7 @@ func (p *plug) Commit(_ context.Context, c *runtime.Commit) error {
 	p.commits++
 	fault := ""
 	if p.fault != nil {
-		fault = p.fault(p.commits)
+		fault = p.fault(p.commits) // set with disk.mu held
 	}
 	if fault == "before" || fault == "" && p.isDead() {
 		return errPower
@@ -99,7 +128,7 @@ func (d *disk) write(c *runtime.Commit) error {
 		c.Frames[i].Feed = uint64(len(d.frames) + 1)
 		d.frames = append(d.frames, copied(c.Frames[i]))
 	}
-	d.sizes = append(d.sizes, len(c.Frames))
+	d.shapes = append(d.shapes, shape{frames: len(c.Frames), receipts: len(c.Receipts)})
 	for _, cp := range c.Checkpoints {
 		d.checkpoints[cp.Pipeline] = cp
 	}

@@ -16,11 +16,12 @@ import (
 // it now. ref is its ID, "webshop#42", or the end of its ID, at least 6
 // characters. Who may not see the pipeline hears that there is none.
 func (e *Engine) Execution(ctx context.Context, viewer workflows.Principal, ref string) (workflows.Execution, error) {
-	x, err := e.find(ctx, e.judge(viewer), ref)
+	j := e.judge(viewer)
+	x, err := e.find(ctx, j, ref)
 	if err != nil {
 		return x, err
 	}
-	return x, e.offer(ctx, e.judge(viewer), &x)
+	return x, e.offer(ctx, j, &x)
 }
 
 // find returns an execution that the viewer may see, without offers.

@@ -42,10 +42,12 @@ func TestAPushStartsWhatFollowsIt(t *testing.T) {
 	tell(t, func(w *world) {
 		w.boot()
 		w.define(named("one"), strings.Replace(named("two"), "BranchName: main", "BranchName: dev", 1), strings.Replace(named("far"), "shop.git", "far.git", 1))
-		commits := w.disk.commits
 		got, fresh := w.receive("github/1", push("c7"))
-		if n := w.disk.commits - commits; n != 1 {
-			t.Errorf("receipt and decision took %d commits, want 1", n)
+		synctest.Wait()
+		for _, c := range w.disk.shapes {
+			if c.receipts > 0 && c.frames != 1 {
+				t.Errorf("the receipt was written with %d frames, want it in the commit of the one decision", c.frames)
+			}
 		}
 		if !fresh || len(got.Started) != 1 || len(got.Ignored) != 1 || !strings.HasPrefix(got.Ignored[0], "two: ") {
 			t.Fatalf("got %+v", got)
@@ -127,17 +129,16 @@ func TestADeliveryIsFinishedAfterACrash(t *testing.T) {
 			tell(t, func(w *world) {
 				w.boot()
 				w.define(named("one"), named("two"))
-				first := w.disk.commits
 				written := false
-				w.plug.fault = func(n int) string {
-					if n-first < at {
+				w.plug.fail(func(n int) string {
+					if n < at {
 						written = true
 						return ""
 					}
 					written = written || when == "after"
 					w.plug.kill()
 					return when
-				}
+				})
 				go w.Receive(w.t.Context(), work.Receipt{Key: "github/1", Source: "github"}, push("c1"))
 				pass(time.Second)
 				w.crash()
@@ -167,13 +168,12 @@ func TestADeliveryOutlivesAnUnknownCommit(t *testing.T) {
 			tell(t, func(w *world) {
 				w.boot()
 				w.define(files...)
-				first := w.disk.commits
-				w.plug.fault = func(n int) string {
-					if n == first+1 {
+				w.plug.fail(func(n int) string {
+					if n == 1 {
 						return when
 					}
 					return ""
-				}
+				})
 				if got, fresh := w.receive("github/1", push("c1")); !fresh || len(got.Started) != len(files) {
 					t.Errorf("%s: fresh %v, %+v", when, fresh, got)
 				}
@@ -225,12 +225,12 @@ func TestAcceptAndFinish(t *testing.T) {
 func TestNothingIsAcceptedBeforeItIsDurable(t *testing.T) {
 	tell(t, func(w *world) {
 		w.boot()
-		w.plug.fault = func(int) string { return "before" }
+		w.plug.fail(func(int) string { return "before" })
 		_, _, err := w.Accept(w.t.Context(), work.Receipt{Key: "slack/1", Source: "slack"})
 		var p *workflows.Problem
 		if !errors.As(err, &p) || p.Code != workflows.CodeCommitUnknown {
 			t.Errorf("got %v", err)
 		}
-		w.plug.fault = nil
+		w.plug.work()
 	})
 }

@@ -37,7 +37,7 @@ func (l *loop) seal() *parcel {
 
 func (l *loop) sealUnit(u *unit, c *work.Commit) sealed {
 	d := u.draft
-	s := sealed{unit: u, settled: d.settled}
+	s := sealed{unit: u, opened: d.opened, settled: d.settled}
 	c.Receipts, c.Memos = d.receipts, d.memos
 	if len(d.events) > 0 {
 		s.decided = true

@@ -70,7 +70,7 @@ func (s *sources) changed() {
 	defer s.mu.Unlock()
 	if !s.restless {
 		s.restless = true
-		s.e.timers.set("sources", s.e.o.Now(), func() { go s.renew() })
+		s.e.timers.set("sources", s.e.o.Now(), func() { s.e.crew.do(s.renew) })
 	}
 }
 
@@ -132,7 +132,7 @@ func branchKey(a workflows.Action) string {
 
 // lookAt has a branch looked at. s.mu is held.
 func (s *sources) lookAt(key string, at time.Time) {
-	s.e.timers.set("poll/"+key, at, func() { go s.look(key) })
+	s.e.timers.set("poll/"+key, at, func() { s.e.crew.do(func() { s.look(key) }) })
 }
 
 // look looks at a branch once, starts what is to be started, and comes back later.

@@ -32,6 +32,18 @@ func (r *remote) Head(_ context.Context, a workflows.Action) (work.Change, error
 	}, r.err
 }
 
+func (r *remote) looked() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.looks
+}
+
+func (r *remote) breaks(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+}
+
 func (r *remote) push(commit string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,7 +93,7 @@ func TestPushesWhileAwayAreFound(t *testing.T) {
 			w.stop()
 			git.push("c2")
 			w.boot()
-			w.plug.fault = func(int) string { w.plug.kill(); return when } // at the commit of the start
+			w.plug.fail(func(int) string { w.plug.kill(); return when }) // at the commit of the start
 			pass(time.Minute)
 			w.crash()
 			w.boot()
@@ -100,18 +112,18 @@ func TestOneLookServesAllWhoFollow(t *testing.T) {
 		w.boot()
 		w.define(named("one"), named("two"), named("three"))
 		pass(time.Second)
-		looks := git.looks
+		looks := git.looked()
 		pass(10 * time.Minute)
-		if n := git.looks - looks; n < 19 || n > 21 {
+		if n := git.looked() - looks; n < 19 || n > 21 {
 			t.Errorf("%d looks in ten minutes, want one each 30 s", n)
 		}
 		w.submit(workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Archive, Pipeline: "one"})
 		w.submit(workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Archive, Pipeline: "two"})
 		w.submit(workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Archive, Pipeline: "three"})
 		pass(time.Minute)
-		looks = git.looks
+		looks = git.looked()
 		pass(10 * time.Minute)
-		if git.looks != looks {
+		if git.looked() != looks {
 			t.Error("nobody follows the branch any more, and it is still looked at")
 		}
 	})
@@ -125,8 +137,8 @@ func TestPollingIsTurnedOffByTheAction(t *testing.T) {
 		w.define(strings.Replace(named("quiet"), "BranchName: main", `BranchName: main, PollForSourceChanges: "false"`, 1))
 		w.define(strings.NewReplacer("provider: Git,", "provider: GitHub,", `Repository: "https://git.example/shop.git"`, "FullRepositoryId: acme/shop").Replace(named("hub")))
 		pass(10 * time.Minute)
-		if git.looks != 0 {
-			t.Errorf("%d looks that nobody asked for", git.looks)
+		if git.looked() != 0 {
+			t.Errorf("%d looks that nobody asked for", git.looked())
 		}
 	})
 }
@@ -138,13 +150,13 @@ func TestARepositoryThatIsAwayIsLookedAtLessOften(t *testing.T) {
 		w.boot()
 		w.define(named("web"))
 		pass(time.Minute)
-		git.err = errors.New("connection refused")
-		looks := git.looks
+		git.breaks(errors.New("connection refused"))
+		looks := git.looked()
 		pass(time.Hour)
-		if n := git.looks - looks; n < 6 || n > 20 {
+		if n := git.looked() - looks; n < 6 || n > 20 {
 			t.Errorf("%d looks in an hour in which the repository is away", n)
 		}
-		git.err = nil
+		git.breaks(nil)
 		git.push("c2")
 		pass(10 * time.Minute)
 		w.status("web#1", workflows.StatusSucceeded)

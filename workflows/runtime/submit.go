@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -21,6 +22,17 @@ func (e *Engine) Submit(ctx context.Context, in workflows.Intent, by workflows.P
 	if err := e.wait(ctx); err != nil {
 		return workflows.Result{}, err
 	}
+	r, err := e.submit(ctx, in, by)
+	if p, ok := asProblem(err); ok && p.ID == "" { // one that has no record has an ID all the same
+		named := *p
+		named.ID = strconv.FormatInt(e.o.Now().UnixNano(), 36)
+		e.log.Info("refused", "id", named.ID, "pipeline", cut(in.Pipeline), "by", by.ID, "verb", in.Verb, "code", named.Code, "problem", named.Message)
+		err = &named
+	}
+	return r, err
+}
+
+func (e *Engine) submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (workflows.Result, error) {
 	if !by.IsEngine() {
 		in.ManagedBy = "api" // only the engine speaks for files
 	}
@@ -138,7 +150,10 @@ func invalidToken() *workflows.Problem {
 // resolve finds the execution that ref names. Within a pipeline its number is
 // enough; an execution of another one is not found.
 func (e *Engine) resolve(ctx context.Context, pipeline, ref string) (of, id string, err error) {
-	full := ref
+	full := strings.TrimSpace(ref)
+	if !strings.Contains(full, "#") {
+		full = strings.ToLower(full)
+	}
 	if number := strings.TrimPrefix(ref, "#"); pipeline != "" && number != "" && len(number) < 6 && strings.Trim(number, "0123456789") == "" {
 		full = pipeline + "#" + number
 	}

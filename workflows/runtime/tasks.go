@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,23 +16,20 @@ const (
 	atATime   = 64               // calls into the runner of one provider
 	firstPoll = time.Second      // when a runner does not say when to look again
 	longPoll  = 15 * time.Second // what that grows to
-	drainFor  = 2 * time.Second  // how long calls under way may take when the engine ends
 )
 
 // tasks keeps what is under way outside equal to what the states want: after
 // each commit, and after each load, the pipeline's open tasks are compared with
 // the jobs here. It holds nothing that could not be found out again.
 type tasks struct {
-	e   *Engine
-	ctx context.Context // of calls into runners; ends after the engine's own
+	e *Engine
 
 	mu         sync.Mutex
 	jobs       map[string]*job            // by task ID
 	ofPipeline map[string]map[string]*job // the same
-	fresh      map[string]bool            // task IDs whose attempt this process opened: nobody has begun them before
+	fresh      map[string]bool            // task IDs that this process opened in a commit of unknown end: not begun
 	lanes      map[string]*lane           // by provider
 	stopped    bool
-	calls      sync.WaitGroup
 }
 
 // job is one task and how far this process has come with it.
@@ -54,21 +52,25 @@ type lane struct {
 
 func newTasks(e *Engine) *tasks {
 	return &tasks{
-		e: e, ctx: context.Background(), jobs: map[string]*job{}, ofPipeline: map[string]map[string]*job{},
+		e: e, jobs: map[string]*job{}, ofPipeline: map[string]map[string]*job{},
 		fresh: map[string]bool{}, lanes: map[string]*lane{},
 	}
 }
 
-// opened notes an attempt that this process opens, before it is durable. Its
-// task cannot have been begun by anybody.
-func (t *tasks) opened(id string) {
+// notBegun notes attempts that were opened in a commit of unknown end. Should
+// they turn out to be durable, nobody has begun them.
+func (t *tasks) notBegun(ids []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.fresh[id] = true
+	for _, id := range ids {
+		t.fresh[id] = true
+	}
 }
 
 // sync compares a pipeline's open tasks, as durable, with what is under way.
-func (t *tasks) sync(pipeline string, open []work.Task) {
+// Those in opened have just become durable; of any other that is not under way
+// an earlier process may have begun it.
+func (t *tasks) sync(pipeline string, open []work.Task, opened []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	wanted := make(map[string]bool, len(open))
@@ -78,7 +80,7 @@ func (t *tasks) sync(pipeline string, open []work.Task) {
 			t.renew(j, task)
 			continue
 		}
-		j := &job{task: task, begun: !t.fresh[task.ID]}
+		j := &job{task: task, begun: !t.fresh[task.ID] && !slices.Contains(opened, task.ID)}
 		t.jobs[task.ID] = j
 		if t.ofPipeline[pipeline] == nil {
 			t.ofPipeline[pipeline] = map[string]*job{}
@@ -174,7 +176,7 @@ func (t *tasks) enqueue(provider string, f func()) {
 		return
 	}
 	one.running++
-	t.calls.Go(func() { t.work(one, f) })
+	t.e.crew.do(func() { t.work(one, f) })
 }
 
 // work runs f, and then what queues in the lane.
@@ -199,7 +201,7 @@ func (t *tasks) call(j *job) {
 		t.mu.Unlock()
 		return
 	}
-	ctx, cancel := context.WithCancel(t.ctx)
+	ctx, cancel := context.WithCancel(t.e.acting)
 	defer cancel()
 	j.cancel = cancel
 	task, before := j.task, j.begun
@@ -320,23 +322,9 @@ func (t *tasks) delivered(j *job, o work.Outcome, kind string, err error) {
 	t.schedule(j, at)
 }
 
-// drain lets calls that are under way come to an end, and then cuts them off.
-func (t *tasks) drain(cut context.CancelFunc) {
+// stop begins no more calls.
+func (t *tasks) stop() {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.stopped = true
-	t.mu.Unlock()
-	done := make(chan struct{})
-	go func() { t.calls.Wait(); close(done) }()
-	select {
-	case <-done:
-		cut()
-		return
-	case <-time.After(drainFor):
-	}
-	cut()
-	select {
-	case <-done:
-	case <-time.After(drainFor):
-		t.e.log.Warn("a runner does not come back; the engine ends without it")
-	}
 }

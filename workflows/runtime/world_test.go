@@ -3,7 +3,6 @@ package runtime_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -67,6 +66,13 @@ type outside struct {
 	answer func(t work.Task) (work.Outcome, error)
 	poll   func(t work.Task) (work.Outcome, error)
 	cancel func(t work.Task) (work.Outcome, error)
+}
+
+// acts sets how the outside behaves from now on.
+func (o *outside) acts(change func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	change()
 }
 
 func newOutside() *outside {
@@ -320,5 +326,3 @@ func pass(d time.Duration) {
 	time.Sleep(d) // synthetic: the bubble's clock jumps
 	synctest.Wait()
 }
-
-func count(n int, what string) string { return fmt.Sprintf("%d %s", n, what) }

@@ -22,6 +22,7 @@ type sealed struct {
 	unit    *unit
 	decided bool // it has a frame
 	tasks   []work.Task
+	opened  []string // of those, the attempts that this commit began
 	settled []func(err error)
 }
 
@@ -31,7 +32,7 @@ func (l *loop) settle(p *parcel) {
 	for _, s := range p.sealed {
 		s.unit.inflight--
 		if s.decided {
-			l.e.tasks.sync(s.unit.name, s.tasks)
+			l.e.tasks.sync(s.unit.name, s.tasks, s.opened)
 			l.contained(s.unit.name, func() { l.arm(s.unit) })
 		}
 		for _, settled := range s.settled {
@@ -49,6 +50,7 @@ func (l *loop) settle(p *parcel) {
 // fail answers everybody whose decision was in a commit of unknown end.
 func (l *loop) fail(p *parcel) {
 	for _, s := range p.sealed {
+		l.e.tasks.notBegun(s.opened)
 		for _, settled := range s.settled {
 			settled(unknown())
 		}
@@ -63,13 +65,15 @@ type writer struct {
 	parcels chan *parcel // what it hands over
 	loose   chan *parcel // from those without a loop
 	closing chan struct{}
+	ended   chan struct{}
 }
 
 func newWriter(e *Engine) *writer {
-	return &writer{e: e, turn: make(chan *loop), parcels: make(chan *parcel), loose: make(chan *parcel, 256), closing: make(chan struct{})}
+	return &writer{e: e, turn: make(chan *loop), parcels: make(chan *parcel), loose: make(chan *parcel, 256), closing: make(chan struct{}), ended: make(chan struct{})}
 }
 
 func (w *writer) run() {
+	defer close(w.ended)
 	for {
 		var batch []*parcel
 		select {
@@ -226,7 +230,7 @@ func (e *Engine) persist(ctx context.Context, receipts []work.Receipt, memos []M
 	p := &parcel{commit: work.Commit{Receipts: receipts, Memos: memos}, done: func(err error) { done <- err }}
 	select {
 	case e.writer.loose <- p:
-	case <-e.writer.closing:
+	case <-e.writer.ended:
 		return stopped()
 	case <-ctx.Done():
 		return ctx.Err()
@@ -234,6 +238,8 @@ func (e *Engine) persist(ctx context.Context, receipts []work.Receipt, memos []M
 	select {
 	case err := <-done:
 		return err
+	case <-e.writer.ended: // too late: the last commit was made
+		return stopped()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
