@@ -110,7 +110,7 @@ func hint(method string, e slack.SlackErrorResponse) string {
 	case "missing_scope":
 		return fmt.Sprintf("give the app the scope %s under OAuth & Permissions and install it again", e.Needed)
 	case "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type", "org_login_required":
-		return "check the bot token (xoxb-…, and for Socket Mode the app token xapp-…): install the app again and take the new one"
+		return "check the bot token, and for Socket Mode the app token: install the app again and take the new one"
 	case "invalid_blocks", "invalid_blocks_format", "invalid_arguments", "msg_blocks_too_long", "view_too_large":
 		return "this is a fault of rollcall's, please report it: " + strings.Join(append(e.ResponseMetadata.Messages, method), "; ")
 	case "msg_too_long", "no_text", "invalid_metadata_format", "invalid_metadata_schema":

@@ -29,7 +29,7 @@ func (c *Client) channel(ctx context.Context, name string) (string, error) {
 	if id := c.known(name); id != "" {
 		return id, nil
 	}
-	c.log.Warn("no such channel that the app can see", "channel", "#"+name, "error", err)
+	c.log.Warn("the channel is not among those that the app can list", "channel", "#"+name, "error", err)
 	return "#" + name, nil
 }
 

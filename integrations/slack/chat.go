@@ -1,10 +1,12 @@
 package slack
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -200,20 +202,44 @@ func elsewhere(err error) bool {
 	return false
 }
 
-// respond posts to the request's response URL: only the person sees it.
+// respond posts to the request's response URL: only the person sees it. The
+// library would take an answer that says ok:false for a success.
 func (c *Client) respond(ctx context.Context, to bot.Reply, m bot.Message) error {
-	msg := &slack.WebhookMessage{Text: m.Text, ResponseType: slack.ResponseTypeEphemeral, ThreadTimestamp: to.Thread}
+	msg := slack.WebhookMessage{Text: m.Text, ResponseType: slack.ResponseTypeEphemeral, ThreadTimestamp: to.Thread}
 	if len(m.Blocks) > 0 {
 		msg.Blocks = &slack.Blocks{BlockSet: m.Blocks}
 	}
+	body, err := json.Marshal(msg)
+	if err != nil {
+		return fmt.Errorf("writing the whisper: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
-	err := slack.PostWebhookCustomHTTPContext(ctx, to.ResponseURL, c.http, msg)
-	var status slack.StatusCodeError
-	if errors.As(err, &status) && status.Code == http.StatusNotFound {
-		return errors.New("the response URL has expired")
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.ResponseURL, bytes.NewReader(body))
+	if err != nil {
+		return explain("response_url", err)
 	}
-	return explain("response_url", err)
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return explain("response_url", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return explain("response_url", err)
+	}
+	var refused struct {
+		OK    *bool  `json:"ok"`
+		Error string `json:"error"`
+	}
+	switch {
+	case resp.StatusCode/100 != 2:
+		return fmt.Errorf("the response URL answered with HTTP status %d; it works five times within 30 minutes", resp.StatusCode)
+	case json.Unmarshal(answer, &refused) == nil && refused.OK != nil && !*refused.OK:
+		return fmt.Errorf("the response URL answered with %s", refused.Error)
+	}
+	return nil
 }
 
 // Open implements bot.Chat. A form that should be replaced and has been closed

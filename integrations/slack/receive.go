@@ -61,7 +61,7 @@ func (r *Receiver) serve(parse func([]byte) (inbound, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		body, err := wire.ReadBody(w, req, bodyLimit)
 		if err != nil {
-			wire.Refuse(w, wire.BodyStatus(err), "Validation", err.Error())
+			r.refuse(w, req, wire.BodyStatus(err), "Validation", err.Error())
 			return
 		}
 		if sslCheck(req, body) {
@@ -69,13 +69,13 @@ func (r *Receiver) serve(parse func([]byte) (inbound, error)) http.HandlerFunc {
 		}
 		print, ok := verify(r.c.o.SigningSecret, req.Header, body, r.c.now())
 		if !ok {
-			wire.Refuse(w, http.StatusUnauthorized, "Unauthorized", "the signature is missing, wrong, or older than five minutes")
+			r.refuse(w, req, http.StatusUnauthorized, "Unauthorized", "the signature is missing, wrong, or older than five minutes")
 			return
 		}
 		in, err := parse(body)
 		switch {
 		case err != nil:
-			wire.Refuse(w, http.StatusBadRequest, "Validation", err.Error())
+			r.refuse(w, req, http.StatusBadRequest, "Validation", err.Error())
 			return
 		case in.Kind == kindChallenge:
 			w.Header().Set("Content-Type", "text/plain")
@@ -101,13 +101,13 @@ func (r *Receiver) acknowledge(w http.ResponseWriter, req *http.Request, in inbo
 	id := r.c.pinned.Load()
 	switch {
 	case id == nil:
-		wire.Refuse(w, http.StatusServiceUnavailable, "Unavailable", "rollcall does not know its workspace yet")
+		r.refuse(w, req, http.StatusServiceUnavailable, "Unavailable", "rollcall does not know its workspace yet")
 		return
 	case !id.owns(in):
-		wire.Refuse(w, http.StatusUnauthorized, "Unauthorized", "this is another workspace's or another app's request")
+		r.refuse(w, req, http.StatusUnauthorized, "Unauthorized", "this is another workspace's or another app's request")
 		return
 	case !r.replays.first(print, r.c.now()):
-		wire.Refuse(w, http.StatusUnauthorized, "Unauthorized", "this signature has been used")
+		r.refuse(w, req, http.StatusUnauthorized, "Unauthorized", "this signature has been used")
 		return
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), ackPatience)
@@ -121,13 +121,19 @@ func (r *Receiver) acknowledge(w http.ResponseWriter, req *http.Request, in inbo
 	case err != nil:
 		r.replays.forget(print)
 		r.c.log.Error("a request of slack's could not be made durable", "kind", in.Kind, "error", err)
-		wire.Refuse(w, http.StatusServiceUnavailable, "Unavailable", "rollcall cannot take requests just now")
+		r.refuse(w, req, http.StatusServiceUnavailable, "Unavailable", "rollcall cannot take requests just now")
 	case !fresh && in.event == "":
-		wire.Refuse(w, http.StatusUnauthorized, "Unauthorized", "this signature has been used")
+		r.refuse(w, req, http.StatusUnauthorized, "Unauthorized", "this signature has been used")
 	case len(answer) > 0:
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(answer)
 	}
+}
+
+// refuse turns a request away and leaves a line in the log.
+func (r *Receiver) refuse(w http.ResponseWriter, req *http.Request, status int, code, detail string) {
+	id := wire.Refuse(w, status, code, detail)
+	r.c.log.Warn("a request to slack's addresses was refused", "path", req.URL.Path, "status", status, "why", detail, "id", id)
 }
 
 // owns says whether the request is of the pinned workspace and app. A missing

@@ -230,6 +230,12 @@ func (w *Workspace) Say(ctx context.Context, user, channel, thread, text string)
 	return m, err
 }
 
+// Emit sends the app an event of any shape ("type", "user", …), as the Events
+// API does.
+func (w *Workspace) Emit(ctx context.Context, event map[string]any) (Ack, error) {
+	return w.event(ctx, event)
+}
+
 // OpenHome opens the app's home tab: the app hears app_home_opened. An event
 // that the app does not take is sent three more times: at once, after one
 // minute, after five.

@@ -1,0 +1,334 @@
+package slack_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	goslack "github.com/slack-go/slack"
+
+	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/wire"
+)
+
+func row(ids ...string) goslack.Block {
+	var all []goslack.BlockElement
+	for _, id := range ids {
+		all = append(all, goslack.NewButtonBlockElement(id, "v", goslack.NewTextBlockObject(goslack.PlainTextType, id, false, false)))
+	}
+	return goslack.NewActionBlock("", all...)
+}
+
+func cardMessage() bot.Message {
+	return bot.Message{
+		Channel: "#deploys", Text: "webshop#42", Blocks: []goslack.Block{row("approve")},
+		EventType: "rollcall_execution", Payload: map[string]any{"execution": "e42", "pipeline": "webshop", "number": 42},
+	}
+}
+
+func TestPostAndEdit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		at, err := d.client.Post(t.Context(), cardMessage())
+		if err != nil || at.Channel != d.deploys.ID {
+			t.Fatal(at, err)
+		}
+		gate := bot.Message{Channel: at.Channel, Thread: at.TS, Broadcast: true, Text: "who says yes?"}
+		if _, err := d.client.Post(t.Context(), gate); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.client.Edit(t.Context(), at, bot.Message{Text: "webshop#42 succeeded"}); err != nil {
+			t.Fatal(err)
+		}
+		seen := d.Messages("deploys")
+		if len(seen) != 2 || seen[0].Text != "webshop#42 succeeded" || len(seen[0].Buttons()) != 0 || !seen[1].Broadcast || seen[1].Thread != at.TS {
+			t.Errorf("the channel shows %+v", seen)
+		}
+		if m := seen[0].Metadata; m == nil || m.Type != "rollcall_execution" || !strings.Contains(string(m.Payload), `"execution":"e42"`) {
+			t.Errorf("metadata %+v", m)
+		}
+		if d.Calls("conversations.list") != 1 {
+			t.Errorf("the channel's name was looked up %d times", d.Calls("conversations.list"))
+		}
+	})
+}
+
+func TestAPostThatMayHaveArrivedIsLookedForNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		root, err := d.client.Post(t.Context(), bot.Message{Channel: "#deploys", Text: "root"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, m := range map[string]bot.Message{
+			"in the channel": cardMessage(),
+			"in a thread":    {Channel: root.Channel, Thread: root.TS, Text: "gate", EventType: "rollcall_gate", Payload: map[string]any{"execution": "e42"}},
+		} {
+			before := len(d.Thread("deploys", root.TS)) + len(d.Messages("deploys"))
+			d.Fault("chat.postMessage", workspace.Fault{Lost: true, Times: 1})
+			if _, err := d.client.Post(t.Context(), m); err == nil {
+				t.Fatal(name, "the answer was lost, and nobody said so")
+			}
+			for range 2 {
+				m.Look = true
+				at, err := d.client.Post(t.Context(), m)
+				if err != nil || at.TS == "" || at.Channel != d.deploys.ID {
+					t.Fatal(name, at, err)
+				}
+			}
+			if after := len(d.Thread("deploys", root.TS)) + len(d.Messages("deploys")); after != before+1 {
+				t.Errorf("%s: %d messages became %d", name, before, after)
+			}
+		}
+		other := cardMessage()
+		other.Look, other.Payload = true, map[string]any{"execution": "e43", "pipeline": "webshop", "number": 43}
+		before := len(d.Messages("deploys"))
+		if _, err := d.client.Post(t.Context(), other); err != nil || len(d.Messages("deploys")) != before+1 {
+			t.Error("another execution's card is another message:", err)
+		}
+	})
+}
+
+func TestLookingNeedsToBeAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		quiet := d.AddChannel(workspace.Channel{Name: "quiet", Members: []string{d.ana.ID}})
+		m := cardMessage()
+		m.Channel, m.Look = "#quiet", true
+		if _, err := d.client.Post(t.Context(), m); err != nil || d.Calls("conversations.join") != 1 {
+			t.Error("a public channel is joined to look into it:", err)
+		}
+		d.Fault("conversations.history", workspace.Fault{Error: "missing_scope", Needed: "channels:history"})
+		if _, err := d.client.Post(t.Context(), m); err != nil || len(d.Messages(quiet.ID)) != 2 {
+			t.Error("where looking is refused for good, the message is posted all the same:", err)
+		}
+		d.Fault("conversations.history", workspace.Fault{Status: 500})
+		if _, err := d.client.Post(t.Context(), m); err == nil || len(d.Messages(quiet.ID)) != 2 {
+			t.Error("where looking fails for now, nothing is posted:", err)
+		}
+	})
+}
+
+func TestCallsAreBoundedAndPatient(t *testing.T) {
+	post := func(d *desk, ctx context.Context) error {
+		_, err := d.client.Post(ctx, bot.Message{Channel: d.deploys.ID, Text: "x"})
+		return err
+	}
+	for name, c := range map[string]struct {
+		fault  workspace.Fault
+		took   time.Duration
+		posted int
+		calls  int
+		fails  string
+	}{
+		"a short rate limit is waited for":     {workspace.Fault{RateLimited: 5 * time.Second, Times: 1}, 5 * time.Second, 1, 2, ""},
+		"a long one comes back at once":        {workspace.Fault{RateLimited: time.Minute}, 0, 0, 1, "wait"},
+		"429 without end":                      {workspace.Fault{RateLimited: 3 * time.Second}, 9 * time.Second, 0, 4, "next one in"},
+		"500 is not repeated":                  {workspace.Fault{Status: 500}, 0, 0, 1, "HTTP status 500"},
+		"a lost connection is not repeated":    {workspace.Fault{Lost: true, Times: 1}, 0, 1, 1, "closed"},
+		"silence ends after ten seconds":       {workspace.Fault{Delay: time.Hour}, 10 * time.Second, 0, 1, "deadline"},
+		"slowness is waited for":               {workspace.Fault{Delay: 9 * time.Second}, 9 * time.Second, 1, 1, ""},
+		"nonsense is an error":                 {workspace.Fault{Garbage: true}, 0, 0, 1, "invalid character"},
+		"trouble of slack's own is no refusal": {workspace.Fault{Error: "internal_error"}, 0, 0, 1, "just now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, leave := office(t)
+				defer leave()
+				d.Fault("chat.postMessage", c.fault)
+				start := time.Now()
+				err := post(d, t.Context())
+				if took := time.Since(start); took != c.took || len(d.Messages("deploys")) != c.posted || d.Calls("chat.postMessage") != c.calls {
+					t.Errorf("took %v, %d posted, %d calls", took, len(d.Messages("deploys")), d.Calls("chat.postMessage"))
+				}
+				if (err == nil) != (c.fails == "") {
+					t.Fatal(err)
+				}
+				var later *wire.Later
+				if err != nil && !strings.Contains(err.Error(), c.fails) && !errors.As(err, &later) {
+					t.Error(err)
+				}
+				var refused *bot.Refusal
+				if errors.As(err, &refused) {
+					t.Error("this may work later, and was refused for good:", err)
+				}
+			})
+		})
+	}
+}
+
+func TestAHangingCallBlocksNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		other := d.AddChannel(workspace.Channel{Name: "other"})
+		d.Fault("chat.postMessage", workspace.Fault{Delay: time.Hour, Times: 1})
+		hung := make(chan error, 1)
+		go func() {
+			_, err := d.client.Post(t.Context(), bot.Message{Channel: d.deploys.ID, Text: "hangs"})
+			hung <- err
+		}()
+		synctest.Wait()
+		start := time.Now()
+		for _, channel := range []string{other.ID, d.deploys.ID} {
+			if _, err := d.client.Post(t.Context(), bot.Message{Channel: channel, Text: "goes"}); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("others waited %v", took)
+		}
+		if err := <-hung; !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAChannelGetsOneMessageASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		start := time.Now()
+		for range 10 {
+			if _, err := d.client.Post(t.Context(), bot.Message{Channel: d.deploys.ID, Text: "x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(start); took < 5*time.Second || took > 7*time.Second {
+			t.Errorf("ten messages took %v; four go at once, then one a second", took)
+		}
+		at := bot.Place{Channel: d.deploys.ID, TS: d.Messages("deploys")[0].TS}
+		start = time.Now()
+		if err := d.client.Edit(t.Context(), at, bot.Message{Text: "y"}); err != nil || time.Since(start) != 0 {
+			t.Errorf("an edit waited %v for posts: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		d.AddChannel(workspace.Channel{Name: "old", Archived: true})
+		long := cardMessage()
+		long.Blocks = []goslack.Block{row("a", "a")}
+		for name, c := range map[string]struct {
+			fault workspace.Fault
+			m     bot.Message
+			code  string
+			hint  string
+		}{
+			"no such channel":  {workspace.Fault{}, bot.Message{Channel: "#nowhere", Text: "x"}, "channel_not_found", "/invite"},
+			"archived":         {workspace.Fault{}, bot.Message{Channel: "#old", Text: "x"}, "is_archived", "unarchive"},
+			"not in channel":   {workspace.Fault{Error: "not_in_channel"}, cardMessage(), "not_in_channel", "/invite"},
+			"scope":            {workspace.Fault{Error: "missing_scope", Needed: "chat:write"}, cardMessage(), "missing_scope", "chat:write"},
+			"token":            {workspace.Fault{Error: "invalid_auth"}, cardMessage(), "invalid_auth", "token"},
+			"bad blocks":       {workspace.Fault{}, long, "invalid_blocks", "action_id"},
+			"a code of Mars's": {workspace.Fault{Error: "martian"}, cardMessage(), "martian", "chat.postMessage"},
+		} {
+			d.Mend()
+			if c.fault.Error != "" {
+				d.Fault("chat.postMessage", c.fault)
+			}
+			time.Sleep(10 * time.Second)
+			_, err := d.client.Post(t.Context(), c.m)
+			var refused *bot.Refusal
+			if !errors.As(err, &refused) || refused.Code != c.code || !strings.Contains(refused.Hint, c.hint) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+func TestWithoutTheRightToListChannelsNamesGoToSlackAsTheyAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		d.Fault("conversations.list", workspace.Fault{Error: "missing_scope", Needed: "channels:read"})
+		if at, err := d.client.Post(t.Context(), cardMessage()); err != nil || at.Channel != d.deploys.ID {
+			t.Error(at, err)
+		}
+	})
+}
+
+func TestAWhisperFindsItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		private := d.AddChannel(workspace.Channel{Name: "private", Private: true, Members: []string{d.ben.ID}})
+		d.command(t, d.ana, "x")
+		reply := (<-d.bot.handled).Reply
+		m := bot.Message{Text: "psst", Blocks: []goslack.Block{row("details")}}
+		for _, c := range []struct {
+			name            string
+			fault           string
+			to              bot.Reply
+			whispers, plain int // what ana has seen then
+		}{
+			{"through the response URL", "", reply, 1, 0},
+			{"in the channel when that does not work", workspace.ResponseURLs, reply, 2, 0},
+			{"in the channel without one", "", bot.Reply{User: d.ana.ID, Channel: d.deploys.ID}, 3, 0},
+			{"directly where the app cannot be", "", bot.Reply{User: d.ana.ID, Channel: private.ID}, 3, 1},
+			{"directly without a channel", "", bot.Reply{User: d.ana.ID}, 3, 2},
+		} {
+			d.Mend()
+			if c.fault != "" {
+				d.Fault(c.fault, workspace.Fault{Down: true})
+			}
+			if err := d.client.Whisper(t.Context(), c.to, m); err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			if w, p := len(d.Ephemerals(d.ana.ID)), len(d.Direct(d.ana.ID)); w != c.whispers || p != c.plain {
+				t.Errorf("%s: %d whispers, %d direct messages", c.name, w, p)
+			}
+		}
+		if len(d.Messages("deploys")) != 0 || len(d.Ephemerals(d.ben.ID)) != 0 {
+			t.Error("somebody else saw it")
+		}
+		if got := d.Ephemerals(d.ana.ID)[0].Buttons(); len(got) != 1 {
+			t.Errorf("buttons %+v", got)
+		}
+	})
+}
+
+func TestOpenOpensReplacesAndPublishes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		d.command(t, d.ana, "x")
+		reply := (<-d.bot.handled).Reply
+		if err := d.client.Open(t.Context(), reply, reasonForm()); err != nil {
+			t.Fatal(err)
+		}
+		first := d.Views(d.ana.ID)[0]
+		again := reasonForm()
+		again.CallbackID = "replaced"
+		if err := d.client.Open(t.Context(), bot.Reply{View: first.ID}, again); err != nil || d.Views(d.ana.ID)[0].CallbackID != "replaced" || len(d.Views(d.ana.ID)) != 1 {
+			t.Error("replacing:", err)
+		}
+		var refused *bot.Refusal
+		if err := d.client.Open(t.Context(), reply, reasonForm()); !errors.As(err, &refused) || !strings.Contains(refused.Hint, "again") {
+			t.Error("a trigger that was used:", err)
+		}
+		d.command(t, d.ana, "x")
+		late := (<-d.bot.handled).Reply
+		late.View = "VGONE"
+		if err := d.client.Open(t.Context(), late, reasonForm()); err != nil {
+			t.Error("a form that was closed opens anew:", err)
+		}
+		home := goslack.ModalViewRequest{Type: goslack.VTHomeTab, Blocks: goslack.Blocks{BlockSet: []goslack.Block{row("start")}}}
+		if err := d.client.Open(t.Context(), bot.Reply{User: d.ben.ID}, home); err != nil {
+			t.Fatal(err)
+		}
+		if v, ok := d.Home(d.ben.ID); !ok || len(v.Buttons()) != 1 {
+			t.Errorf("ben's home: %+v", v)
+		}
+	})
+}

@@ -1,0 +1,193 @@
+package slack_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	goslack "github.com/slack-go/slack"
+
+	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/integrations/slack"
+	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+)
+
+// wired is a desk that is connected by Socket Mode, over real sockets, and by nothing else.
+func wired(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{inbox: &inbox{}, bot: &robot{handled: make(chan bot.Request, 100)}, log: &logbook{}}
+	d.Workspace = workspace.New(workspace.Options{BotToken: botToken, AppToken: appToken})
+	server := httptest.NewServer(d.Workspace)
+	d.ana = d.AddUser(workspace.User{Name: "ana", Email: "ana@acme.example"})
+	d.deploys = d.AddChannel(workspace.Channel{Name: "deploys"})
+	d.client = slack.New(slack.Options{APIURL: server.URL + "/api/", BotToken: botToken, AppToken: appToken, Log: slog.New(slog.NewTextHandler(d.log, nil))})
+	d.receiver = d.client.Receive(d.inbox, d.bot)
+	d.run(t)
+	t.Cleanup(func() {
+		d.stop()
+		d.Close()
+		server.Close()
+	})
+	d.connected(t)
+	return d
+}
+
+// connected waits for the Socket Mode connection.
+func (d *desk) connected(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := d.Until(ctx, func() bool { return d.Connected() == 1 }); err != nil {
+		t.Fatal("no socket mode connection:", err, d.log)
+	}
+}
+
+// next is the next request that the bot is handed.
+func (d *desk) next(t *testing.T) bot.Request {
+	t.Helper()
+	select {
+	case r := <-d.bot.handled:
+		return r
+	case <-time.After(10 * time.Second):
+		t.Fatal("the bot is handed nothing", d.log)
+		return bot.Request{}
+	}
+}
+
+func TestSocketModeTakesTheSameWay(t *testing.T) {
+	d := wired(t)
+	d.bot.handle = func(ctx context.Context, r bot.Request) error {
+		if r.Command != nil && r.Command.Text == "reject" {
+			return d.client.Open(ctx, r.Reply, reasonForm())
+		}
+		return nil
+	}
+	d.bot.answer = func(r bot.Request) any {
+		if r.Interaction != nil && r.Interaction.Type == goslack.InteractionTypeViewSubmission && len(r.Interaction.View.State.Values["reason"]["reason"].Value) < 5 {
+			return goslack.NewErrorsViewSubmissionResponse(map[string]string{"reason": "say more"})
+		}
+		return nil
+	}
+
+	d.command(t, d.ana, "status webshop")
+	if r := d.next(t); r.Command.Text != "status webshop" || r.By.ID != "slack:"+d.ana.ID || r.By.Email != "ana@acme.example" || !strings.HasPrefix(r.Key, "slack/") {
+		t.Errorf("command: %+v by %+v", r.Command, r.By)
+	}
+
+	at, err := d.client.Post(t.Context(), bot.Message{Channel: "#deploys", Text: "x", Blocks: []goslack.Block{row("approve")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Click(t.Context(), d.ana.ID, workspace.Place{Channel: at.Channel, TS: at.TS}, "approve"); err != nil {
+		t.Fatal(err)
+	}
+	if r := d.next(t); r.Interaction.ActionCallback.BlockActions[0].ActionID != "approve" || r.Reply.ResponseURL == "" {
+		t.Errorf("click: %+v", r)
+	}
+
+	d.command(t, d.ana, "reject")
+	d.next(t)
+	form := d.Views(d.ana.ID)[0]
+	if _, err := d.Submit(t.Context(), d.ana.ID, form.ID, map[string]string{"reason": "no"}); err != nil || d.Views(d.ana.ID)[0].Errors["reason"] != "say more" {
+		t.Error("errors of a form come in the acknowledgement:", err)
+	}
+	if _, err := d.Submit(t.Context(), d.ana.ID, form.ID, map[string]string{"reason": "it smells"}); err != nil || len(d.Views(d.ana.ID)) != 0 {
+		t.Error(err)
+	}
+	if r := d.next(t); r.Interaction.View.CallbackID != "reject" {
+		t.Errorf("form: %+v", r)
+	}
+
+	if _, err := d.OpenHome(t.Context(), d.ana.ID); err != nil {
+		t.Error(err)
+	}
+	if r := d.next(t); r.Home != d.ana.ID {
+		t.Errorf("home: %+v", r)
+	}
+	// slack-go cannot parse this one, and acknowledges nothing by itself.
+	if ack, err := d.Emit(t.Context(), map[string]any{"type": "brand_new", "user": d.ana.ID}); err != nil || ack.Status != 200 {
+		t.Error("an event of an unknown kind was not acknowledged:", ack, err)
+	}
+	eventually(t, func() bool {
+		all, open := d.inbox.count()
+		return all == 5 && open == 0
+	})
+}
+
+// eventually waits for what happens behind a socket.
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it did not happen within ten seconds")
+		}
+	}
+}
+
+func TestSocketModeAcknowledgesNothingThatIsNotDurable(t *testing.T) {
+	d := wired(t)
+	d.inbox.mu.Lock()
+	d.inbox.broken = errors.New("disk full")
+	d.inbox.mu.Unlock()
+	if _, err := d.Command(t.Context(), d.ana.ID, "deploys", "start"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("acknowledged:", err)
+	}
+	if len(d.bot.handled) != 0 {
+		t.Error("handled")
+	}
+}
+
+func TestSocketModeComesBack(t *testing.T) {
+	d := wired(t)
+	for name, end := range map[string]func(){"asked to": func() { d.Refresh("refresh_requested") }, "cut off": d.Cut} {
+		end()
+		d.connected(t)
+		if _, err := d.Command(t.Context(), d.ana.ID, "deploys", name); err != nil {
+			t.Error(name, err)
+		}
+		if r := d.next(t); r.Command.Text != name {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	if log := d.log.String(); strings.Contains(log, "very-secret") || strings.Contains(log, "ticket=") {
+		t.Error("the log holds a secret:", log)
+	}
+}
+
+func TestSocketModeDropsOtherTeamsAndApps(t *testing.T) {
+	d := &desk{inbox: &inbox{}, bot: &robot{handled: make(chan bot.Request, 100)}, log: &logbook{}}
+	d.Workspace = workspace.New(workspace.Options{BotToken: botToken, AppToken: appToken})
+	// The connection belongs to another workspace than the bot token.
+	other := workspace.New(workspace.Options{BotToken: botToken, AppToken: appToken, Team: "T9", App: "A9"})
+	here, there := httptest.NewServer(d.Workspace), httptest.NewServer(other)
+	defer here.Close()
+	defer there.Close()
+	d.client = slack.New(slack.Options{
+		APIURL: here.URL + "/api/", BotToken: botToken, AppToken: appToken, Log: slog.New(slog.NewTextHandler(d.log, nil)),
+		Transport: elsewhere{"/api/apps.connections.open", there.URL},
+	})
+	d.receiver = d.client.Receive(d.inbox, d.bot)
+	d.run(t)
+	defer func() {
+		d.stop()
+		d.Close()
+		other.Close()
+	}()
+	ana := other.AddUser(workspace.User{Name: "ana"})
+	other.AddChannel(workspace.Channel{Name: "deploys"})
+	if ack, err := other.Command(t.Context(), ana.ID, "deploys", "start"); err != nil || ack.Status != 200 {
+		t.Error("it is acknowledged, so that slack does not repeat it:", ack, err)
+	}
+	if all, _ := d.inbox.count(); all != 0 || len(d.bot.handled) != 0 || !strings.Contains(d.log.String(), "another workspace or app") {
+		t.Errorf("%d receipts, log %s", all, d.log)
+	}
+}
