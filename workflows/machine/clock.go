@@ -2,7 +2,6 @@ package machine
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -13,7 +12,7 @@ import (
 // actions that took too long, cancels that nobody confirmed.
 func (d *decision) elapse() {
 	now := d.in.At
-	for _, e := range slices.Clone(d.s.Executions) {
+	for _, e := range d.s.Executions { // nobody leaves here: an ending is left to settle
 		st := inside(e)
 		if st == nil {
 			continue

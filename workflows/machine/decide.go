@@ -39,11 +39,11 @@ func (s *State) decide(in Input, dry bool) ([]event.Event, error) {
 			return nil, nil
 		}
 	}
-	d := &decision{s: s.scratch(), in: in, by: workflows.EnginePrincipal(), dry: dry}
+	d := &decision{s: s.scratch(), in: in, by: workflows.EnginePrincipal(), dry: dry, events: make([]event.Event, 0, 6)}
 	if err := d.run(); err != nil {
 		return nil, err
 	}
-	return d.events, nil
+	return slices.Clip(d.events), nil
 }
 
 // answered looks up what a client request token led to within the last day.

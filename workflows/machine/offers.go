@@ -72,8 +72,8 @@ func furthest(e *workflows.Execution) string {
 
 // rollbackOffer offers to take a stage back to what was last good there.
 func (s *State) rollbackOffer(stage string) []workflows.Offer {
-	good, ok := s.lastGood(stage)
-	if !ok {
+	good := s.lastGood(stage)
+	if good == nil {
 		return nil
 	}
 	// Of the target only what decides is needed, and that is in the state.
@@ -122,12 +122,12 @@ func (s *State) stageOffers(stage string) []workflows.Offer {
 func (s *State) Targets(stage string, rows []workflows.Execution) []workflows.Target {
 	targets := make([]workflows.Target, 0, len(rows))
 	st := s.peek(stage)
-	good, found := s.lastGood(stage)
+	good := s.lastGood(stage)
 	for i := range rows {
 		row := &rows[i]
 		t := workflows.Target{
 			Execution: row.ID, Number: row.Number, SourceRevisions: row.SourceRevisions, Ran: []workflows.Span{},
-			Now: st.Runs != nil && st.Runs.Execution == row.ID, Preselected: found && good.Execution == row.ID,
+			Now: st.Runs != nil && st.Runs.Execution == row.ID, Preselected: good != nil && good.Execution == row.ID,
 		}
 		if ran, ok := row.Stage(stage); ok && s.Version > 0 {
 			t.StageChanged = ran.Digest != s.digest(s.Version, stage)

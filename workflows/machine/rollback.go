@@ -72,7 +72,7 @@ func (d *decision) aim(o *order, in *workflows.Intent) error {
 	}
 	if in.Target == "" {
 		problem := invalid("target", "to which execution should %s/%s go back?", d.s.Name, in.Stage)
-		if good, ok := d.s.lastGood(in.Stage); ok {
+		if good := d.s.lastGood(in.Stage); good != nil {
 			problem.Hint = "the last good one is " + d.s.ref(good.Number)
 		}
 		return problem
@@ -113,15 +113,8 @@ func (d *decision) eligible(o *order) error {
 		return no(hint, "%s never came to %s", target.Ref(), stage)
 	case st.Status == workflows.StatusSucceeded:
 		return nil
-	case d.s.succeeded(stage, target.ID):
-		return nil // it is there again, by a retry
 	}
 	return no(hint, "%s never succeeded in %s: it is %s there", target.Ref(), stage, st.Status)
-}
-
-func (s *State) succeeded(stage, execution string) bool {
-	st := s.peek(stage)
-	return st.find(execution) >= 0
 }
 
 // unchanged refuses when the stage no longer runs what the person saw.
@@ -154,7 +147,7 @@ func (d *decision) giveWay(x *workflows.Execution, st *workflows.StageExecution)
 	failed := slices.ContainsFunc(st.Actions, func(a workflows.ActionExecution) bool { return a.Status == workflows.StatusFailed })
 	if x.Stop != nil || failed || x.Type == workflows.TypeRollback {
 		if x.Stop == nil {
-			d.stopping(x, true, "another rollback of "+st.Name+" takes its place", false)
+			d.stopping(x, true, "a rollback of "+st.Name+" takes its place", false)
 		}
 		d.abandon(x, st, &workflows.Reason{Code: reasonStopped, Message: stopText(x.Stop)})
 		d.halt(x, st)
@@ -168,16 +161,10 @@ func (d *decision) giveWay(x *workflows.Execution, st *workflows.StageExecution)
 			d.emit(ev)
 		}
 	}
-	stage := st.Name
-	d.emit(event.Event{Kind: event.ExecutionSteppedBack, Execution: x.ID, Stage: stage, Wait: &workflows.Wait{
-		Stage: stage, For: forStage, Since: d.in.At,
+	d.emit(event.Event{Kind: event.ExecutionSteppedBack, Execution: x.ID, Stage: st.Name, Wait: &workflows.Wait{
+		Stage: st.Name, For: forStage, Since: d.in.At,
 	}})
-	for _, other := range d.s.waiting(stage) {
-		if other.Number > x.Number {
-			d.supersede(x, other, stage)
-			return
-		}
-	}
+	d.takesSlot(x, st.Name)
 }
 
 // whileRunning is for a rollback of a stage whose actions run: refused, or
@@ -228,16 +215,18 @@ func openActions(st *workflows.StageExecution) []string {
 
 // returns begins the planned rollbacks whose stage has become free.
 func (d *decision) returns() error {
-	for _, name := range sortedKeys(d.s.Stages) {
-		plan := d.s.Stages[name].Planned
+	if d.s.Version == 0 {
+		return nil
+	}
+	stages := d.s.definition().Stages
+	for i := range stages {
+		name := stages[i].Name
+		plan := d.s.peek(name).Planned
 		if plan == nil || !d.free(name) {
 			continue
 		}
-		stage, err := d.stageNamed(name)
-		if err != nil {
-			return err
-		}
-		o := &order{stage: stage, definition: plan.Definition, reason: plan.Reason,
+		var err error
+		o := &order{stage: &stages[i], definition: plan.Definition, reason: plan.Reason,
 			trigger: workflows.StartedBy{Type: workflows.TriggerRollback, Detail: plan.By.Name, By: plan.By}}
 		o.target, err = d.find("target", plan.Target)
 		if err == nil {
@@ -268,8 +257,8 @@ func (d *decision) rollbackAutomatically(failed *workflows.Execution, name strin
 	if !kept || failed.Type == workflows.TypeRollback || d.s.peek(name).Planned != nil {
 		return nil
 	}
-	good, ok := d.s.lastGood(name)
-	if !ok || good.Execution == failed.ID || good.Digest != d.s.digest(d.s.Version, name) {
+	good := d.s.lastGood(name)
+	if good == nil || good.Execution == failed.ID || good.Digest != d.s.digest(d.s.Version, name) {
 		return nil
 	}
 	detail, err := json.Marshal(map[string]string{"FailedPipelineExecutionId": failed.ID})

@@ -18,20 +18,31 @@ const (
 // door open, else into the waiting slot. Of two that meet at a door the newer
 // one stays; the other is superseded, here and nowhere else.
 func (d *decision) arrive(e *workflows.Execution, stage string) {
-	for _, other := range d.s.waiting(stage) {
-		if other.Number > e.Number {
-			d.supersede(e, other, stage)
-			return
-		}
-		d.supersede(other, e, stage)
+	if !d.takesSlot(e, stage) {
+		return
 	}
-	if d.obstacle(e, stage) == "" {
+	obstacle := d.obstacle(e, stage)
+	if obstacle == "" {
 		d.enter(e, stage)
 		return
 	}
 	d.emit(event.Event{Kind: event.ExecutionWaiting, Execution: e.ID, Stage: stage, Wait: &workflows.Wait{
-		Stage: stage, For: d.obstacle(e, stage), Since: d.in.At,
+		Stage: stage, For: obstacle, Since: d.in.At,
 	}})
+}
+
+// takesSlot settles who stays in the slot before a stage, and says whether it is this one.
+func (d *decision) takesSlot(e *workflows.Execution, stage string) bool {
+	for _, other := range d.s.waiting(stage) {
+		if other.Number > e.Number {
+			d.supersede(e, other, stage)
+			return false
+		}
+		if other.ID != e.ID {
+			d.supersede(other, e, stage)
+		}
+	}
+	return true
 }
 
 func (d *decision) supersede(old, by *workflows.Execution, stage string) {
@@ -180,7 +191,13 @@ func failure(st *workflows.StageExecution) *workflows.Reason {
 	if isGate(first) {
 		return first.Error
 	}
-	return &workflows.Reason{Code: first.Error.Code, Message: first.Name + " in " + st.Name + ": " + first.Error.Message}
+	code := first.Error.Code
+	switch code {
+	case reasonTimedOut, reasonConfiguration, reasonArtifactMissing:
+	default:
+		code = reasonFailed // the action's own error keeps what its runner called it
+	}
+	return &workflows.Reason{Code: code, Message: first.Name + " in " + st.Name + ": " + first.Error.Message}
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

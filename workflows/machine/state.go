@@ -31,7 +31,7 @@ type State struct {
 	Stages      map[string]*stage           `json:"stages"` // by name; of earlier definitions too
 	Executions  []*workflows.Execution      `json:"executions"`
 	Orphans     []work.Task                 `json:"orphans,omitempty"` // cancels that nobody has confirmed yet
-	Answers     map[string]answer           `json:"answers,omitempty"` // by client request token
+	Answers     map[string]answer           `json:"answers"`           // by client request token
 	Swept       time.Time                   `json:"swept"`             // when Answers was last rid of old ones
 	Gates       []closedGate                `json:"gates,omitempty"`   // the newest closed ones, so that a late click hears what happened
 
@@ -44,7 +44,7 @@ type stage struct {
 	Door      workflows.Transition     `json:"door"`
 	Latest    *workflows.LatestIn      `json:"latest,omitempty"`
 	Runs      *workflows.Running       `json:"runs,omitempty"`
-	Successes []success                `json:"successes,omitempty"` // newest first
+	Successes []*success               `json:"successes,omitempty"` // newest first; the values are replaced, never written
 	Planned   *workflows.PlannedReturn `json:"planned,omitempty"`
 	PlanToken string                   `json:"planToken,omitempty"` // the client request token of Planned
 }

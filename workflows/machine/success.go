@@ -12,7 +12,7 @@ const (
 	recent        = 5 // successes back from now whose approval a rollback need not repeat
 )
 
-// success is an execution that succeeded in a stage, and when its content ran there.
+// success is the record of an execution that succeeded in a stage, and of when its content ran there.
 type success struct {
 	Execution string           `json:"execution"`
 	Number    int              `json:"number"`
@@ -33,25 +33,31 @@ func (st *stage) succeed(e *workflows.Execution, digest string, at time.Time) {
 		runs = workflows.Running{Execution: e.Rollback.Target, Number: e.Rollback.TargetNumber, Since: at, Certain: true, By: e.ID}
 	}
 	st.Runs = &runs
-	i := st.find(runs.Execution)
+	if st.find(runs.Execution) < 0 {
+		first := &success{Execution: runs.Execution, Number: runs.Number, Version: e.Version, Digest: digest}
+		kept := st.Successes[:min(len(st.Successes), successesKept-1)]
+		st.Successes = append([]*success{first}, kept...)
+	}
+	st.rewrite(runs.Execution, func(s *success) {
+		s.LeftBy = ""
+		s.Ran = append([]workflows.Span{{From: at}}, s.Ran...)
+	})
+}
+
+// rewrite replaces the record of an execution's success, if there is one.
+func (st *stage) rewrite(execution string, change func(*success)) {
+	i := st.find(execution)
 	if i < 0 {
-		st.Successes = slices.Insert(slices.Clone(st.Successes), 0, success{
-			Execution: runs.Execution, Number: runs.Number, Version: e.Version, Digest: digest,
-		})
-		i = 0
-	} else {
-		st.Successes = slices.Clone(st.Successes)
+		return
 	}
-	s := &st.Successes[i]
-	s.LeftBy = ""
-	s.Ran = slices.Insert(slices.Clone(s.Ran), 0, workflows.Span{From: at})
-	if n := len(st.Successes); n > successesKept {
-		st.Successes = slices.Delete(st.Successes, n-1, n)
-	}
+	s := *st.Successes[i]
+	change(&s)
+	st.Successes = slices.Clone(st.Successes)
+	st.Successes[i] = &s
 }
 
 func (st *stage) find(execution string) int {
-	return slices.IndexFunc(st.Successes, func(s success) bool { return s.Execution == execution })
+	return slices.IndexFunc(st.Successes, func(s *success) bool { return s.Execution == execution })
 }
 
 // closeSpan ends the stretch of time in which the present content ran.
@@ -59,24 +65,17 @@ func (st *stage) closeSpan(at time.Time) {
 	if st.Runs == nil {
 		return
 	}
-	i := st.find(st.Runs.Execution)
-	if i < 0 || len(st.Successes[i].Ran) == 0 || st.Successes[i].Ran[0].To != nil {
-		return
-	}
-	st.Successes = slices.Clone(st.Successes)
-	ran := slices.Clone(st.Successes[i].Ran)
-	ran[0].To = &at
-	st.Successes[i].Ran = ran
+	st.rewrite(st.Runs.Execution, func(s *success) {
+		s.Ran = slices.Clone(s.Ran)
+		s.Ran[0].To = &at
+	})
 }
 
 // leave marks that people went away from what ran, to the target.
 func (st *stage) leave(left, target, by string) {
-	i := st.find(left)
-	if i < 0 || left == target {
-		return
+	if left != target {
+		st.rewrite(left, func(s *success) { s.LeftBy = by })
 	}
-	st.Successes = slices.Clone(st.Successes)
-	st.Successes[i].LeftBy = by
 }
 
 // doubt marks that nobody can be sure what the stage runs, until something succeeds there.
@@ -90,14 +89,14 @@ func (st *stage) doubt() {
 
 // lastGood is where to go back to: what ran before whatever is wrong now. That
 // is what the stage ran, when that has become uncertain; else the newest
-// success before it. What people rolled back from is passed over.
-func (s *State) lastGood(name string) (success, bool) {
+// success before it. What people rolled back from is passed over. nil: nothing.
+func (s *State) lastGood(name string) *success {
 	st := s.peek(name)
 	if st.Runs == nil {
-		return success{}, false
+		return nil
 	}
 	if i := st.find(st.Runs.Execution); i >= 0 && !st.Runs.Certain && st.Successes[i].LeftBy == "" {
-		return st.Successes[i], true
+		return st.Successes[i]
 	}
 	sameVersion := false
 	if p := s.definition(); p != nil {
@@ -108,9 +107,9 @@ func (s *State) lastGood(name string) (success, bool) {
 		if good.Execution == st.Runs.Execution || good.LeftBy != "" || sameVersion && good.Version != s.Version {
 			continue
 		}
-		return good, true
+		return good
 	}
-	return success{}, false
+	return nil
 }
 
 // isRecent says whether the execution is among the stage's newest successes.

@@ -90,7 +90,7 @@ func (w *world) apply(events []event.Event) error {
 		w.archive[row.ID] = &row
 	}
 	w.shadow.Departed()
-	again := New("webshop")
+	again := &State{}
 	if err := json.Unmarshal(marshal(w.shadow), again); err != nil {
 		return err
 	}

@@ -1,0 +1,333 @@
+package machine
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+// defined returns a world with a pipeline, and fails the test when it is refused.
+func defined(t testing.TB, lines ...string) *story {
+	t.Helper()
+	s := &story{world: newWorld(), kind: "given"}
+	if err := s.edit(person("ana"), "api", lines); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *story) must(t testing.TB, in workflows.Intent) workflows.Result {
+	t.Helper()
+	events, err := s.ask(person("ana"), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.s.Result(in, events)
+}
+
+func TestSameInputSameEvents(t *testing.T) {
+	s := defined(t, "Src: App", "Prod: Deploy")
+	in := Input{At: s.at, By: person("ana"), Seed: [16]byte{7}, Intent: &workflows.Intent{Verb: workflows.Start}}
+	first, err := s.s.Decide(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, _ := s.s.Decide(in)
+	if string(marshal(first)) != string(marshal(second)) {
+		t.Error("deciding twice gave different events")
+	}
+	in.Seed[0]++
+	third, _ := s.s.Decide(in)
+	id, other := first[0].Execution, third[0].Execution
+	if id == other || !isID(id) || id[14] != '7' || !strings.ContainsRune("89ab", rune(id[19])) {
+		t.Errorf("%s and %s should be two UUIDs of version 7", id, other)
+	}
+	if id[:13] != other[:13] {
+		t.Errorf("%s and %s were made at the same time", id, other)
+	}
+}
+
+func TestTimeNeverGoesBack(t *testing.T) {
+	s := defined(t, "Src: App", "Prod: Deploy")
+	events, err := s.s.Decide(Input{At: s.at.Add(-time.Hour), By: person("ana"), Intent: &workflows.Intent{Verb: workflows.Start}})
+	if err != nil || !events[0].At.Equal(s.at) {
+		t.Errorf("an input from the past is decided at %v, %v; want the time of the newest event, %v", events[0].At, err, s.at)
+	}
+}
+
+// Result is what callers are answered; a known token gets the first answer.
+func TestResult(t *testing.T) {
+	s := defined(t, "Src: App", "Prod: Deploy")
+	if r := s.must(t, workflows.Intent{Verb: workflows.Edit, Definitions: s.s.definition(), ManagedBy: "api"}); r.Changed || r.Version != 1 {
+		t.Errorf("equal content: %+v", r)
+	}
+	start := workflows.Intent{Verb: workflows.Start, Token: "t1"}
+	r := s.must(t, start)
+	if !r.Changed || r.Execution == nil || r.Execution.Number != 1 {
+		t.Fatalf("start: %+v", r)
+	}
+	if again := s.must(t, start); again.Changed || again.Execution.ID != r.Execution.ID {
+		t.Errorf("the same token again: %+v", again)
+	}
+	if err := s.bring("#1", "Prod", true); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.must(t, start); again.Execution.ID != r.Execution.ID || again.Execution.Status != "" {
+		t.Errorf("after the end only the ID is known: %+v", again.Execution)
+	}
+	if r := s.must(t, workflows.Intent{Verb: workflows.Disable, Stage: "Prod", Reason: "audit"}); !r.Changed || r.Transition.Enabled {
+		t.Errorf("disable: %+v", r)
+	}
+	if r := s.must(t, workflows.Intent{Verb: workflows.Disable, Stage: "Prod", Reason: "audit"}); r.Changed || r.Transition.Reason != "audit" {
+		t.Errorf("disable again: %+v", r)
+	}
+	if r := s.must(t, workflows.Intent{Verb: workflows.Enable, Stage: "Prod"}); !r.Changed || !r.Transition.Enabled || r.Execution != nil {
+		t.Errorf("enable: %+v", r)
+	}
+	if err := s.bring("#2", "Prod", false); err != nil {
+		t.Fatal(err)
+	}
+	back := workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: s.ids[1], WhileRunning: "wait", Token: "t2"}
+	if r := s.must(t, back); r.Planned == nil || r.Execution != nil {
+		t.Errorf("a planned rollback: %+v", r)
+	}
+	if err := s.bring("#2", "Prod", true); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.must(t, back); r.Execution == nil || r.Execution.Type != workflows.TypeRollback || r.Changed {
+		t.Errorf("the token of a planned rollback, once it has begun: %+v", r)
+	}
+	if r := s.must(t, workflows.Intent{Verb: workflows.Archive, ManagedBy: "api"}); r.Pipeline != "webshop" {
+		t.Errorf("archive: %+v", r)
+	}
+}
+
+// A tick that is overdue may roll back by itself in the same decision; the
+// caller is still told of what they asked for.
+func TestResultBesideAnAutomaticRollback(t *testing.T) {
+	s := defined(t, "Src: App", "Prod [onFailure=ROLLBACK]: Deploy{minutes=5}")
+	for _, ref := range []string{"#1", "#2"} {
+		if err := s.bring(ref, "Prod", ref == "#1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.at = s.at.Add(5 * time.Minute)
+	if _, err := s.decide(Input{By: workflows.EnginePrincipal()}); err != nil {
+		t.Fatal(err)
+	}
+	s.at = s.at.Add(time.Minute)
+	r := s.must(t, workflows.Intent{Verb: workflows.Start})
+	if r.Execution.Type != workflows.TypeStandard || r.Execution.Number != 4 {
+		t.Errorf("started %s %s, want the new execution #4 behind the automatic rollback #3", r.Execution.Ref(), r.Execution.Type)
+	}
+}
+
+func TestOutputLimit(t *testing.T) {
+	for _, c := range []struct {
+		size int
+		want workflows.Status
+	}{{outputLimit - 1, workflows.StatusSucceeded}, {outputLimit, workflows.StatusFailed}} {
+		s := defined(t, "Src: App{namespace=Src}", "Prod: Deploy")
+		s.must(t, workflows.Intent{Verb: workflows.Start})
+		task := s.s.Tasks()[0].ID
+		if _, err := s.answer(work.Outcome{Task: task, State: work.Succeeded, Outputs: map[string]string{"k": strings.Repeat("v", c.size)}}); err != nil {
+			t.Fatal(err)
+		}
+		e, _ := s.execution(s.ids[1])
+		if a := e.Stages[0].Actions[0]; a.Status != c.want {
+			t.Errorf("%d bytes of output: %s, want %s", c.size, a.Status, c.want)
+		}
+	}
+}
+
+// The limits are CodePipeline's (engine.md 3.3).
+func TestTimeLimits(t *testing.T) {
+	for _, c := range []struct {
+		action workflows.Action
+		want   time.Duration
+	}{
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "Manual"}}, 7 * 24 * time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "CodeDeploy"}}, 5 * 24 * time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "CloudFormation"}}, 3 * 24 * time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "CodeBuild", Category: "Test"}}, 36 * time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "Lambda"}}, 24 * time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "S3"}}, 90 * time.Minute},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "Commands"}}, 55 * time.Minute},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "Jenkins", Owner: "Custom"}}, 24 * time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "DeviceFarm", Category: "Test"}}, 8 * time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "ECS"}}, time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "ECS"}, TimeoutMinutes: 20}, 20 * time.Minute},
+	} {
+		if got := timeLimit(&c.action); got != c.want {
+			t.Errorf("%s: %v, want %v", c.action.ActionType.Provider, got, c.want)
+		}
+	}
+}
+
+// Only the newest successes are kept, always with the one that runs.
+func TestSuccessesAreBounded(t *testing.T) {
+	s := defined(t, "Src: App", "Prod [hold=never]: Deploy")
+	for n := 1; n <= successesKept+5; n++ {
+		if err := s.bring("#"+itoa(n), "Prod", true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(s.s.Stages["Prod"].Successes); n != successesKept {
+		t.Errorf("%d successes are kept, want %d", n, successesKept)
+	}
+	s.must(t, workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: s.ids[1], WhileRunning: "wait"})
+	if err := s.outcome("Deploy", "#"+itoa(successesKept+6), []string{"succeeds"}); err != nil {
+		t.Fatal(err)
+	}
+	st := s.s.peek("Prod")
+	if st.Runs.Execution != s.ids[1] || st.find(s.ids[1]) < 0 || len(st.Successes) != successesKept {
+		t.Errorf("after going back to the oldest: runs %+v, %d successes", st.Runs, len(st.Successes))
+	}
+}
+
+func itoa(n int) string { return strings.TrimPrefix((&workflows.Execution{Number: n}).Ref(), "#") }
+
+// Environment variables and configuration are resolved too; ours cannot be replaced.
+func TestTaskIsFilledIn(t *testing.T) {
+	s := defined(t, "variables: region=eu", "Src: App", "Prod: Deploy{in=app}")
+	var p workflows.Pipeline
+	if err := json.Unmarshal(marshal(s.s.definition()), &p); err != nil {
+		t.Fatal(err)
+	}
+	deploy := &p.Stages[1].Actions[0]
+	deploy.Configuration = map[string]string{"Region": "#{variables.region}-west", "Raw": "x"}
+	deploy.EnvironmentVariables = []workflows.EnvironmentVar{{Name: "REGION", Value: "#{variables.region}"}, {Name: "ROLLCALL_STAGE", Value: "mine"}}
+	s.must(t, workflows.Intent{Verb: workflows.Edit, Definitions: &p, ManagedBy: "api"})
+	s.must(t, workflows.Intent{Verb: workflows.Start, Variables: map[string]string{"region": "us"}})
+	if err := s.outcome("App", "#1", []string{"artifact=app", "succeeds"}); err != nil {
+		t.Fatal(err)
+	}
+	task := s.s.Tasks()[0]
+	if task.Configuration["Region"] != "us-west" || task.Action.Configuration["Region"] != "#{variables.region}-west" {
+		t.Errorf("resolved %q, raw %q", task.Configuration["Region"], task.Action.Configuration["Region"])
+	}
+	if task.Environment["REGION"] != "us" || task.Environment["ROLLCALL_STAGE"] != "Prod" || task.Environment["ROLLCALL_EXECUTION"] != "webshop#1" {
+		t.Errorf("environment %v", task.Environment)
+	}
+	if len(task.Inputs) != 1 || task.Inputs[0].Name != "app" || task.Restartable || task.Deadline.Sub(s.at) != 55*time.Minute {
+		t.Errorf("task %+v", task)
+	}
+}
+
+// Nobody answers a pipeline that was never defined; strange verbs and empty definitions are refused in words.
+func TestRefusalsOfNonsense(t *testing.T) {
+	empty := &story{world: newWorld()}
+	for _, in := range []workflows.Intent{{Verb: workflows.Start}, {Verb: workflows.Edit}} {
+		if _, err := empty.ask(person("ana"), in); err == nil {
+			t.Errorf("%s of an undefined pipeline is accepted", in.Verb)
+		}
+	}
+	if v := empty.s.View(); v.Version != 0 || len(v.Stages) != 0 || len(empty.s.Offers("x", Facts{})) != 0 {
+		t.Errorf("view of nothing: %+v", v)
+	}
+	s := defined(t, "Src: App", "Prod: Deploy")
+	if err := s.bring("#1", "Prod", true); err != nil {
+		t.Fatal(err)
+	}
+	target := s.ids[1]
+	for _, c := range []struct {
+		in          workflows.Intent
+		code, field string
+	}{
+		{workflows.Intent{Verb: "dance"}, workflows.CodeValidation, "verb"},
+		{workflows.Intent{Verb: workflows.Override, Execution: target}, workflows.CodeNotOverridable, ""},
+		{workflows.Intent{Verb: workflows.Disable}, workflows.CodeValidation, "stage"},
+		{workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: target, Definition: "new"}, workflows.CodeValidation, "definition"},
+		{workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: target, WhileRunning: "pray"}, workflows.CodeValidation, "whileRunning"},
+		{workflows.Intent{Verb: workflows.RollBack, Stage: "Prod"}, workflows.CodeValidation, "target"},
+		{workflows.Intent{Verb: workflows.Resolve, Execution: target, As: "maybe"}, workflows.CodeConflict, ""},
+		{workflows.Intent{Verb: workflows.Retry, Execution: target, Stage: "Shop"}, workflows.CodeStageNotFound, ""},
+		{workflows.Intent{Verb: workflows.Start, Revisions: []workflows.RevisionOverride{{ActionName: "App", RevisionType: "IMAGE_DIGEST", RevisionValue: "x"}}}, workflows.CodeValidation, "sourceRevisions"},
+		{workflows.Intent{Verb: workflows.Start, Revisions: []workflows.RevisionOverride{{ActionName: "App", RevisionType: "COMMIT_ID"}}}, workflows.CodeValidation, "sourceRevisions"},
+	} {
+		before := len(s.log)
+		_, err := s.ask(person("ana"), c.in)
+		var p *workflows.Problem
+		if !errors.As(err, &p) || p.Code != c.code || p.Field != c.field || len(s.log) != before {
+			t.Errorf("%+v: %v, want %s of %q", c.in, err, c.code, c.field)
+		}
+	}
+}
+
+// Every row that leaves the state is handed out once, as it must be stored.
+func TestDeparted(t *testing.T) {
+	s := defined(t, "Src: App", "Prod: Deploy")
+	for _, in := range []Input{
+		{Intent: &workflows.Intent{Verb: workflows.Start}},
+	} {
+		in.At, in.By = s.at, person("ana")
+		events, err := s.s.Decide(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			s.s.Evolve(e)
+		}
+	}
+	id := s.s.Unfinished()[0].ID
+	events, err := s.s.Decide(Input{At: s.at, By: person("ana"), Intent: &workflows.Intent{Verb: workflows.StopIt, Execution: id, Abandon: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		s.s.Evolve(e)
+	}
+	gone := s.s.Departed()
+	if len(gone) != 1 || gone[0].Status != workflows.StatusStopped || gone[0].EndedAt == nil || !slices.Equal(gone[0].Orphans, []string{TaskID(id, "Src", "App", 1)}) {
+		t.Fatalf("departed: %+v", gone)
+	}
+	if len(s.s.Departed()) != 0 {
+		t.Error("handed out twice")
+	}
+	if kinds := kindsOf(events); !slices.Equal(kinds, []event.Kind{event.ExecutionStopping, event.ActionAbandoned, event.StageStopped, event.ExecutionStopped}) {
+		t.Errorf("events %v", kinds)
+	}
+}
+
+func kindsOf(events []event.Event) []event.Kind {
+	var kinds []event.Kind
+	for _, e := range events {
+		kinds = append(kinds, e.Kind)
+	}
+	return kinds
+}
+
+// BenchmarkRelease is a whole release of four actions: deciding, evolving, asking for tasks and the next deadline.
+func BenchmarkRelease(b *testing.B) {
+	s := defined(b, "Src: App{out=app namespace=Src}", "Build: Make{in=app run=make_#{Src.CommitId}}", "Prod [environment=production]: Deploy{in=app}", "Edge: Push{in=app}")
+	st, at := s.s, s.at
+	var seed [16]byte
+	step := func(in Input) {
+		at = at.Add(time.Millisecond)
+		seed[0]++
+		in.At, in.By, in.Seed = at, workflows.EnginePrincipal(), seed
+		events, err := st.Decide(in)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, e := range events {
+			st.Evolve(e)
+		}
+		st.Departed()
+		st.Due()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		step(Input{Intent: &workflows.Intent{Verb: workflows.Start}})
+		for tasks := st.Tasks(); len(tasks) > 0; tasks = st.Tasks() {
+			step(Input{Outcome: &work.Outcome{Task: tasks[0].ID, State: work.Succeeded, Artifacts: []workflows.Artifact{{Name: "app"}}, Outputs: map[string]string{"CommitId": "c"}}})
+		}
+	}
+}
