@@ -33,7 +33,7 @@ func tell(w *world) (commits []string) {
 	w.ended(3, workflows.StatusFailed)
 	w.ended(4, workflows.StatusSucceeded)
 	w.until("production runs #2 again", func() bool { r := w.stage("Production").Running; return r != nil && r.Number == 2 && r.Certain })
-	// Ana returns to #1 by hand, from #1's card.
+	// Ana returns to #1 by hand, from the card of what runs.
 	w.rollBack(1, "coupons are wrong")
 	w.ended(5, workflows.StatusSucceeded)
 	// The fix waits at the held door, is let in, and lifts the hold.
@@ -61,7 +61,7 @@ func (w *world) rollBack(n int, reason string) {
 		return e.ID != "" && e.Rollback != nil && e.Rollback.Target == target.ID
 	}
 	for range 20 {
-		w.press(w.ana, "rollcall_execution", 3, "rollback")
+		w.press(w.ana, "rollcall_execution", 4, "rollback")
 		opened := w.soon(func() bool {
 			views := w.slack.Views(w.ana.ID)
 			return len(views) > 0 && len(views[len(views)-1].Options("target")) > 0
