@@ -18,8 +18,9 @@ func (b *Bot) Answer(r Request) any {
 	}
 	switch r.Interaction.Type {
 	case slack.InteractionTypeBlockSuggestion:
-		// No menu of ours loads its options later. An empty list must be explicit.
-		return slack.OptionsResponse{Options: []*slack.OptionBlockObject{}}
+		// No menu of ours loads its options later. The empty list must be there,
+		// and slack.OptionsResponse would leave it out.
+		return map[string][]string{"options": {}}
 	case slack.InteractionTypeViewSubmission:
 		if faults := check(r.Interaction.View); len(faults) > 0 {
 			return slack.NewErrorsViewSubmissionResponse(faults)

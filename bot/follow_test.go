@@ -434,3 +434,59 @@ func TestALeftExecutionSaysSo(t *testing.T) {
 		t.Errorf("cards: %s", strings.Join(cards, "\n"))
 	}
 }
+
+// A message that arrived although the process died may show an older state.
+func TestAFoundMessageIsBroughtUpToDate(t *testing.T) {
+	s := &snapshot{pipeline: webshop(), executions: map[string]workflows.Execution{e1: steps()[0].execution}}
+	o := newOutside()
+	o.dieAt, o.after = 2, true // the marker is noted, the card is posted, nobody knows
+	if err := follower(s, o, &bytes.Buffer{}).Follow(t.Context(), batch(happened(event.ExecutionStarted))); !errors.Is(err, errCrash) {
+		t.Fatalf("it did not die: %v", err)
+	}
+	s.executions[e1] = steps()[3].execution
+	if err := follower(s, o, &bytes.Buffer{}).Follow(t.Context(), batch(happened(event.ExecutionStarted), happened(event.ExecutionSucceeded))); err != nil {
+		t.Fatal(err)
+	}
+	if cards := o.of("rollcall_execution"); len(cards) != 1 || !strings.Contains(cards[0], "succeeded") || o.looks != 1 {
+		t.Errorf("cards after %d looks: %v", o.looks, cards)
+	}
+}
+
+// A door that closes is shown by cards of executions that the event does not
+// name; what was told once stays as it was told.
+func TestAClosedDoorIsShownOnOtherCards(t *testing.T) {
+	waits := steps()[0].execution
+	waits.WaitsFor = &workflows.Wait{Stage: "Production", For: "transition", Since: waits.StartedAt}
+	s := &snapshot{pipeline: webshop(), executions: map[string]workflows.Execution{e1: waits}}
+	o := newOutside()
+	b := follower(s, o, &bytes.Buffer{})
+	if err := b.Follow(t.Context(), batch(happened(event.ExecutionStarted))); err != nil {
+		t.Fatal(err)
+	}
+	by := workflows.Principal{Name: "Ana"}
+	s.pipeline.Stages[0].Transition = workflows.Transition{Cause: "person", By: &by, Reason: "audit"}
+	closed := event.Event{Kind: event.TransitionDisabled, Stage: "Production"}
+	if err := b.Follow(t.Context(), batch(closed)); err != nil {
+		t.Fatal(err)
+	}
+	if cards := o.of("rollcall_execution"); len(cards) != 1 || !strings.Contains(cards[0], "disabled by Ana: audit") {
+		t.Errorf("cards: %v", cards)
+	}
+}
+
+func TestAnAnnouncementIsNeverEdited(t *testing.T) {
+	s := &snapshot{pipeline: webshop(), executions: map[string]workflows.Execution{e1: steps()[3].execution}}
+	o := newOutside()
+	b := follower(s, o, &bytes.Buffer{})
+	for range 2 {
+		if err := b.Follow(t.Context(), batch(happened(event.ExecutionStarted), happened(event.StageSucceeded))); err != nil {
+			t.Fatal(err)
+		}
+		e := s.executions[e1]
+		e.Trigger.By.Name = "Somebody who changed their name"
+		s.executions[e1] = e
+	}
+	if told := o.of("rollcall_announcement"); len(told) != 1 || strings.Contains(told[0], "changed their name") {
+		t.Errorf("announcements: %v", told)
+	}
+}

@@ -197,7 +197,7 @@ func TestGolden(t *testing.T) {
 			golden(t, d.name+".txt", []byte(rendered(d)))
 		})
 	}
-	files, err := filepath.Glob("testdata/*")
+	files, err := filepath.Glob("testdata/*.*")
 	if err != nil {
 		t.Fatal(err)
 	}
