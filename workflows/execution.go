@@ -117,6 +117,9 @@ type SourceRevision struct {
 	Branch          string  `json:"branch,omitempty"`
 	Repository      string  `json:"repository,omitempty"` // owner/name, or the URL
 	Author          *Author `json:"author,omitempty"`
+	// Authors wrote the other commits that the change brought along: none of
+	// them may approve what is in it either.
+	Authors []Author `json:"authors,omitempty"`
 }
 
 // Author is who wrote a revision, as the repository says: it may exclude (self-approval), never allow.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,6 +121,7 @@ func parsePush(payload []byte) (news, error) {
 		c.Author = &workflows.Author{Name: head.Author.Name, Email: head.Author.Email, Login: head.Author.Username}
 		c.At = instant(head.Timestamp)
 	}
+	c.Authors = p.authors(c.Author)
 	if !isSHA(c.Commit) {
 		return news{}, errors.New("the push names no commit")
 	}
@@ -134,6 +136,21 @@ func parsePush(payload []byte) (news, error) {
 		return news{}, errors.New("the push names no branch and no tag")
 	}
 	return news{change: c}, nil
+}
+
+// authors are those of the other commits, each once.
+func (p *pushPayload) authors(head *workflows.Author) []workflows.Author {
+	if p.Commits == nil {
+		return nil
+	}
+	var all []workflows.Author
+	for _, c := range *p.Commits {
+		a := workflows.Author{Name: c.Author.Name, Email: c.Author.Email, Login: c.Author.Username}
+		if (head == nil || a != *head) && a != (workflows.Author{}) && !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // files lists what the push changed, each path once. Nil means unknown: the

@@ -203,11 +203,17 @@ func (p people) join(c *work.Change) {
 	if mail, ok := p[strings.ToLower(login)]; ok {
 		c.By.Email = mail
 	}
-	if c.Author == nil {
-		return
+	if c.Author != nil {
+		p.name(c.Author)
 	}
-	if mail, ok := p[strings.ToLower(c.Author.Login)]; ok && c.Author.Login != "" {
-		c.Author.Email = mail
+	for i := range c.Authors {
+		p.name(&c.Authors[i])
+	}
+}
+
+func (p people) name(a *workflows.Author) {
+	if mail, ok := p[strings.ToLower(a.Login)]; ok && a.Login != "" {
+		a.Email = mail
 	}
 }
 

@@ -81,8 +81,8 @@ func authors(e *workflows.Execution) []string {
 		add(login)
 	}
 	for _, r := range e.SourceRevisions {
-		if r.Author != nil {
-			add(r.Author.Login)
+		for _, a := range writers(r) {
+			add(a.Login)
 		}
 	}
 	return who
@@ -104,14 +104,24 @@ func involvement(e *workflows.Execution, p workflows.Principal, in map[string]bo
 		return "pushed it"
 	}
 	for _, r := range e.SourceRevisions {
-		if r.Author == nil {
-			continue
-		}
-		if p.Email != "" && strings.EqualFold(r.Author.Email, p.Email) || r.Author.Login != "" && in["github:"+r.Author.Login] {
-			return "wrote " + short(r.RevisionID)
+		for i, a := range writers(r) {
+			if p.Email != "" && strings.EqualFold(a.Email, p.Email) || a.Login != "" && in["github:"+a.Login] {
+				if i > 0 || r.Author == nil {
+					return "wrote a part of it"
+				}
+				return "wrote " + short(r.RevisionID)
+			}
 		}
 	}
 	return ""
+}
+
+// writers are all who wrote what a revision brought in, the author of its own commit first.
+func writers(r workflows.SourceRevision) []workflows.Author {
+	if r.Author == nil {
+		return r.Authors
+	}
+	return append([]workflows.Author{*r.Author}, r.Authors...)
 }
 
 func short(revision string) string { return revision[:min(len(revision), 7)] }

@@ -59,7 +59,7 @@ func startBy(pipeline, action string, c work.Change, kind, token string) workflo
 		Trigger: &workflows.StartedBy{Type: kind, Detail: strings.TrimSpace(c.Repository + " " + ref), By: c.By},
 		Change: []workflows.SourceRevision{{
 			ActionName: action, RevisionID: c.Commit, RevisionSummary: c.Summary, RevisionURL: c.URL,
-			Branch: c.Branch, Repository: c.Repository, Author: c.Author,
+			Branch: c.Branch, Repository: c.Repository, Author: c.Author, Authors: c.Authors,
 		}},
 	}
 }

@@ -115,7 +115,8 @@ type Change struct {
 	Summary    string              `json:"summary,omitempty"`   // first line of the commit text
 	URL        string              `json:"url,omitempty"`
 	Author     *workflows.Author   `json:"author,omitempty"`
-	By         workflows.Principal `json:"by"` // who pushed: excludes, never allows
+	Authors    []workflows.Author  `json:"authors,omitempty"` // of the other commits
+	By         workflows.Principal `json:"by"`                // who pushed: excludes, never allows
 	At         time.Time           `json:"at,omitzero"`
 }
 
