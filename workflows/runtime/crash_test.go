@@ -161,6 +161,29 @@ func TestACommitOfUnknownEnd(t *testing.T) {
 	}
 }
 
+// TestWhatRestsOnAnUncommittedDecisionWaitsForIt: the second of two equal
+// requests changes nothing, and yet must not be answered before the first.
+func TestWhatRestsOnAnUncommittedDecisionWaitsForIt(t *testing.T) {
+	tell(t, func(w *world) {
+		w.boot()
+		w.define(shop)
+		w.plug.slow = time.Second
+		w.plug.fail(func(int) string { return "before" })
+		got := make(chan error, 2)
+		for range 2 {
+			go func() {
+				_, err := w.Submit(w.t.Context(), workflows.Intent{Verb: workflows.Start, Pipeline: "webshop", Token: "twice"}, ben)
+				got <- err
+			}()
+			time.Sleep(100 * time.Millisecond)
+		}
+		for range 2 {
+			w.problem(<-got, workflows.CodeCommitUnknown)
+		}
+		w.plug.work()
+	})
+}
+
 func TestACommitErrorIsUnknownAndNotNo(t *testing.T) {
 	tell(t, func(w *world) {
 		w.boot()
@@ -276,8 +299,12 @@ func TestAnIdlePipelineIsParked(t *testing.T) {
 		if n := w.disk.made() - commits; n != 0 {
 			t.Errorf("%d commits while nothing happens", n)
 		}
+		loads := w.plug.loads
 		w.submit(ana, workflows.Intent{Verb: workflows.Approve, Execution: id})
 		synctest.Wait()
+		if w.plug.loads == loads {
+			t.Error("the pipeline was in memory all the time")
+		}
 		w.status(id, workflows.StatusSucceeded)
 	})
 }
@@ -327,5 +354,120 @@ func TestWorkUnderWayIsTakenUp(t *testing.T) {
 		pass(time.Minute)
 		w.status(id, workflows.StatusSucceeded)
 		w.once()
+	})
+}
+
+// TestAnAttemptOfAnUnknownCommitWasNotBegun: what this process opened in a
+// commit of unknown end, it has not started, so nobody needs to doubt.
+func TestAnAttemptOfAnUnknownCommitWasNotBegun(t *testing.T) {
+	tell(t, func(w *world) {
+		w.options.Runners = map[string]runtime.Runner{"Git": finder{hand{w.outside}}, "Commands": hand{w.outside}}
+		w.boot()
+		w.define(strings.Replace(named("web"), `commands: ["true"]`, `commands: ["true"], restartable: false`, 1))
+		w.plug.fail(func(n int) string {
+			if n == 2 { // the source has succeeded, and the deploy opens
+				return "after"
+			}
+			return ""
+		})
+		id := w.begin("web")
+		pass(5 * time.Second)
+		w.status(id, workflows.StatusSucceeded)
+		w.once()
+	})
+}
+
+func TestARunnerThatHangs(t *testing.T) {
+	hangs := func(ctx context.Context, t work.Task) (work.Outcome, error) {
+		<-ctx.Done()
+		return work.Outcome{}, ctx.Err()
+	}
+	t.Run("is cut off by a stop", func(t *testing.T) {
+		tell(t, func(w *world) {
+			w.options.Runners["Commands"] = stuck{finder{hand{w.outside}}, hangs}
+			w.boot()
+			w.define(named("web"))
+			id := w.begin("web")
+			w.submit(ana, workflows.Intent{Verb: workflows.StopIt, Execution: id, Abandon: true})
+			pass(time.Second)
+			w.status(id, workflows.StatusStopped)
+		})
+	})
+	t.Run("is cut off by its deadline", func(t *testing.T) {
+		tell(t, func(w *world) {
+			w.options.Runners["Commands"] = stuck{finder{hand{w.outside}}, hangs}
+			w.boot()
+			w.define(strings.Replace(named("web"), "provider: Commands,", "provider: Commands, timeoutInMinutes: 5,", 1))
+			id := w.begin("web")
+			pass(5*time.Minute + time.Second)
+			w.status(id, workflows.StatusFailed)
+			if x := w.execution(id); len(x.Orphans) != 0 {
+				t.Errorf("the cancel was not sent in time: %v", x.Orphans)
+			}
+		})
+	})
+	t.Run("does not keep the engine from ending", func(t *testing.T) {
+		tell(t, func(w *world) {
+			w.options.Runners["Commands"] = stuck{finder{hand{w.outside}}, hangs}
+			w.boot()
+			w.define(named("web"))
+			id := w.begin("web")
+			began := time.Now()
+			w.stop()
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("ending took %s", took)
+			}
+			w.options.Runners["Commands"] = finder{hand{w.outside}}
+			w.boot()
+			pass(time.Second)
+			w.status(id, workflows.StatusSucceeded)
+		})
+	})
+	t.Run("and one that panics is asked again", func(t *testing.T) {
+		tell(t, func(w *world) {
+			panics := 2
+			w.options.Runners["Commands"] = stuck{finder{hand{w.outside}}, func(_ context.Context, t work.Task) (work.Outcome, error) {
+				if panics--; panics >= 0 {
+					panic("a bug")
+				}
+				return succeeded(t), nil
+			}}
+			w.boot()
+			w.define(named("web"))
+			id := w.begin("web")
+			pass(time.Minute)
+			w.status(id, workflows.StatusSucceeded)
+		})
+	})
+}
+
+// stuck is a runner whose starts do what they are told.
+type stuck struct {
+	finder
+	start func(ctx context.Context, t work.Task) (work.Outcome, error)
+}
+
+func (s stuck) Start(ctx context.Context, t work.Task, _ work.Workspace) (work.Outcome, error) {
+	return s.start(ctx, t)
+}
+
+// TestWhatHasJustLeftTheStateIsFound retries an execution whose end is decided
+// and not yet written: its row is only right after the commit.
+func TestWhatHasJustLeftTheStateIsFound(t *testing.T) {
+	tell(t, func(w *world) {
+		w.boot()
+		w.define(shop)
+		id := w.begin("webshop")
+		w.plug.slow = time.Second
+		go w.submit(ana, workflows.Intent{Verb: workflows.Reject, Execution: id, Reason: "not today"})
+		time.Sleep(100 * time.Millisecond)
+		r := w.submit(ana, workflows.Intent{Verb: workflows.Retry, Execution: id, Stage: "Production"})
+		if r.Execution == nil || r.Execution.Status != workflows.StatusInProgress || r.Execution.Attempt != 2 {
+			t.Errorf("got %+v", r.Execution)
+		}
+		pass(5 * time.Second)
+		if n := len(w.gates()); n != 1 {
+			t.Errorf("%d gates after the retry", n)
+		}
 	})
 }

@@ -68,7 +68,7 @@ func (l *loop) decideIn(u *unit, a *ask) {
 	}
 	var need *machine.NeedFacts
 	if errors.As(got.err, &need) {
-		a.reply(got)
+		l.answer(u, a, got) // what has just left the state is looked up where it is only after the commit
 		return
 	}
 	if problem := (*workflows.Problem)(nil); a.intent != nil && errors.As(got.err, &problem) {
@@ -142,8 +142,8 @@ func (l *loop) take(u *unit, a *ask, got answer) {
 	if a.ride != nil {
 		receipts, memos = a.ride(got)
 	}
-	if len(got.events) == 0 && len(receipts) == 0 && len(memos) == 0 && u.draft == nil && u.inflight == 0 {
-		a.reply(got)
+	if len(got.events) == 0 && len(receipts) == 0 && len(memos) == 0 {
+		l.answer(u, a, got)
 		return
 	}
 	d := l.draft(u)
@@ -156,6 +156,16 @@ func (l *loop) take(u *unit, a *ask, got answer) {
 	d.departed = append(d.departed, departed...)
 	d.receipts = append(d.receipts, receipts...)
 	d.memos = append(d.memos, memos...)
+	l.answer(u, a, got)
+}
+
+// answer replies once everything that was decided about the unit is durable.
+func (l *loop) answer(u *unit, a *ask, got answer) {
+	if u.draft == nil && u.inflight == 0 {
+		a.reply(got)
+		return
+	}
+	d := l.draft(u)
 	d.settled = append(d.settled, func(err error) {
 		if err != nil {
 			got = answer{err: err}

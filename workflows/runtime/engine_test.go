@@ -40,6 +40,9 @@ func TestLifeOfAnExecution(t *testing.T) {
 		if len(w.gates()) != 0 {
 			t.Error("a decided gate is still listed")
 		}
+		if row := w.disk.memo("gate/open/webshop/" + id + "/Production/SignOff"); row != "" {
+			t.Errorf("a decided gate still has the row %s", row)
+		}
 		if n := len(w.desk.released); n != 4 {
 			t.Errorf("%d run folders were released, want 4", n)
 		}

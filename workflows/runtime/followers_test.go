@@ -297,3 +297,34 @@ func TestTheNotebook(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatIsBehindSurvivesACrash: the position has moved past a pipeline that
+// fails, so only its retry row knows of it.
+func TestWhatIsBehindSurvivesACrash(t *testing.T) {
+	tell(t, func(w *world) {
+		s := newScribe("ticket")
+		var mended atomic.Bool
+		s.do = func(_ context.Context, b event.Batch) error {
+			if b.Pipeline == "bad" && !mended.Load() {
+				return errors.New("Jira says no")
+			}
+			return nil
+		}
+		w.options.Followers = []runtime.Follower{s}
+		w.boot()
+		w.define(named("bad"), named("good"))
+		w.begin("bad")
+		pass(10 * time.Second)
+		w.begin("good")
+		pass(10 * time.Second)
+		if at := w.disk.memo("follow/ticket"); at != fmt.Sprint(len(w.disk.frames)) {
+			t.Fatalf("the position is %s, the feed's end %d", at, len(w.disk.frames))
+		}
+		w.crash()
+		mended.Store(true)
+		w.boot()
+		pass(10 * time.Second)
+		s.inOrder(t, "bad", 1, w.disk.last("bad"))
+		s.inOrder(t, "good", 1, w.disk.last("good"))
+	})
+}

@@ -64,6 +64,7 @@ type plug struct {
 	pull  sync.Mutex
 	dead  bool
 	opens int
+	loads int
 }
 
 // fail sets what happens to the commits from now on; n counts from 1.
@@ -149,6 +150,8 @@ func (d *disk) write(c *runtime.Commit) error {
 	return nil
 }
 
+func encodeRow(e workflows.Execution) ([]byte, error) { return json.Marshal(e) }
+
 func copied[T any](v T) (c T) {
 	if err := json.Unmarshal(must(json.Marshal(v)), &c); err != nil {
 		panic(err)
@@ -166,6 +169,7 @@ func must[T any](v T, err error) T {
 func (p *plug) Load(_ context.Context, pipeline string) (runtime.Checkpoint, []event.Frame, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.loads++
 	cp := p.checkpoints[pipeline]
 	return cp, p.after(pipeline, cp.Seq), nil
 }

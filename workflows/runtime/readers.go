@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -18,13 +19,14 @@ import (
 func (e *Engine) Execution(ctx context.Context, viewer workflows.Principal, ref string) (workflows.Execution, error) {
 	j := e.judge(viewer)
 	x, err := e.find(ctx, j, ref)
-	if err != nil {
-		return x, err
+	if err == nil {
+		x.Offers, err = j.keep(ctx, x.Pipeline, &x, x.Offers)
 	}
-	return x, e.offer(ctx, j, &x)
+	return x, err
 }
 
-// find returns an execution that the viewer may see, without offers.
+// find returns an execution that the viewer may see, with what somebody who may
+// everything could do with it.
 func (e *Engine) find(ctx context.Context, j *judge, ref string) (x workflows.Execution, err error) {
 	if err := e.wait(ctx); err != nil {
 		return x, err
@@ -38,52 +40,61 @@ func (e *Engine) find(ctx context.Context, j *judge, ref string) (x workflows.Ex
 	} else if !verdict.Allowed {
 		return x, noExecution(ref)
 	}
-	row, ok, err := e.current(ctx, pipeline, id)
+	x, ok, err := e.current(ctx, pipeline, id)
 	if err == nil && !ok {
 		err = noExecution(ref)
 	}
-	row.Offers = []workflows.Offer{}
-	return row, err
+	return x, err
 }
 
-// current returns an execution as of the last commit: from the state while it
-// is in there, else its row.
+// current returns an execution as of the last commit, with its offers: from the
+// state while it is in there, else its row. It may move from one to the other,
+// in either direction, between two looks; then it is looked at again.
 func (e *Engine) current(ctx context.Context, pipeline, id string) (x workflows.Execution, ok bool, err error) {
-	err = e.replicas.look(ctx, pipeline, func(s *machine.State) error {
-		x, ok = s.Execution(id)
-		return nil
-	})
-	if err != nil || ok {
-		return x, ok, err
+	for range 8 {
+		err = e.replicas.look(ctx, pipeline, func(s *machine.State) error {
+			if x, ok = s.Execution(id); ok {
+				x.Offers = s.Offers(id, machine.Facts{})
+			}
+			return nil
+		})
+		if err != nil || ok {
+			return x, ok, err
+		}
+		x, ok, err = e.o.History.Execution(ctx, id)
+		if err != nil {
+			return x, false, e.unreadable(err, "execution "+id)
+		}
+		if !ok {
+			return x, false, nil
+		}
+		if !x.Status.Final() {
+			continue
+		}
+		if still, err := e.offerEnded(ctx, &x); err != nil || still {
+			return x, true, err
+		}
 	}
-	if x, ok, err = e.o.History.Execution(ctx, id); err != nil {
-		err = e.unreadable(err, "execution "+id)
-	}
-	return x, ok, err
+	return x, false, e.unreadable(errors.New("its row and its state do not agree"), "execution "+id)
 }
 
-// offer fills in what the viewer may do with an execution now.
-func (e *Engine) offer(ctx context.Context, j *judge, x *workflows.Execution) error {
+// offerEnded fills in what can be done with an execution that has ended; false: it has been taken up again.
+func (e *Engine) offerEnded(ctx context.Context, x *workflows.Execution) (still bool, err error) {
 	facts := machine.Facts{Executions: map[string]*workflows.Execution{x.ID: x}}
-	if x.Status.Final() {
-		p, err := e.definition(ctx, x.Pipeline, x.Version)
-		if err != nil {
-			return e.unreadable(err, fmt.Sprintf("version %d of %s", x.Version, x.Pipeline))
-		}
-		if p != nil {
-			facts.Versions = map[int]*workflows.Pipeline{x.Version: p}
-		}
+	p, err := e.definition(ctx, x.Pipeline, x.Version)
+	if err != nil {
+		return false, e.unreadable(err, fmt.Sprintf("version %d of %s", x.Version, x.Pipeline))
 	}
-	var all []workflows.Offer
-	err := e.replicas.look(ctx, x.Pipeline, func(s *machine.State) error {
-		all = s.Offers(x.ID, facts)
+	if p != nil {
+		facts.Versions = map[int]*workflows.Pipeline{x.Version: p}
+	}
+	err = e.replicas.look(ctx, x.Pipeline, func(s *machine.State) error {
+		if _, back := s.Execution(x.ID); !back {
+			still, x.Offers = true, s.Offers(x.ID, facts)
+		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	x.Offers, err = j.keep(ctx, x.Pipeline, x, all)
-	return err
+	return still, err
 }
 
 // keep returns the offers that the principal has the right to take up. x is the

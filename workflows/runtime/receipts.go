@@ -175,7 +175,7 @@ func (r *receipts) repeated(ctx context.Context, d delivery) (work.Receipt, bool
 			return d.Receipt, false, r.e.unreadable(err, "the pushes of the last minutes")
 		}
 		var note pushNote
-		if !ok || json.Unmarshal(value, &note) != nil || note.Key == d.Receipt.Key || r.e.o.Now().Sub(note.At) >= samePush {
+		if !ok || json.Unmarshal(value, &note) != nil || r.e.o.Now().Sub(note.At) >= samePush {
 			return d.Receipt, false, nil
 		}
 		first, known, err := r.e.o.Inbox.Receipt(ctx, note.Key)
