@@ -23,7 +23,7 @@ func (s *State) evolveAction(e *workflows.Execution, st *workflows.StageExecutio
 		endAction(a, workflows.StatusSucceeded, at, nil, ev.Outcome)
 		s.collect(e, st, a, ev.Outcome)
 	case event.ActionFailed:
-		if ev.Outcome == nil && ev.Reason.Code == reasonTimedOut {
+		if ev.Outcome == nil {
 			s.orphan(e, st, a)
 		}
 		a.Attempt = ev.Attempt

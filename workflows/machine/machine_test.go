@@ -261,6 +261,41 @@ func TestRefusalsOfNonsense(t *testing.T) {
 	}
 }
 
+// An execution of another pipeline is as good as none.
+func TestOtherPipelinesExecution(t *testing.T) {
+	s := defined(t, "Src: App", "Prod: Deploy")
+	id := "019cadc6-9a80-75ac-baa9-ff7e81f372b9"
+	s.archive[id] = &workflows.Execution{ID: id, Pipeline: "shop", Status: workflows.StatusFailed}
+	_, err := s.ask(person("ana"), workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: id})
+	var p *workflows.Problem
+	if !errors.As(err, &p) || p.Code != workflows.CodeExecutionNotFound {
+		t.Errorf("rolling back to an execution of another pipeline: %v", err)
+	}
+}
+
+// A definition that was only thought about must leave nothing behind.
+func TestDecidingAboutAnEditLeavesNoDigest(t *testing.T) {
+	lines := []string{"Src: App", "Prod: Deploy"}
+	s := defined(t, lines...)
+	if err := s.bring("#1", "Prod", false); err != nil {
+		t.Fatal(err)
+	}
+	other, err := define([]string{"Src: App", "Prod: Deploy{minutes=7}"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := s.s.scratch() // as a decision does that comes to nothing
+	st.Evolve(event.Event{Kind: event.PipelineDefined, At: s.at, Defined: &event.Defined{Version: 2, Definition: *other}})
+	thought := st.digest(2, "Prod")
+	if err := s.edit(person("ana"), "api", []string{"Src: App", "Prod: Deploy{minutes=8}"}); err != nil {
+		t.Fatal(err)
+	}
+	def, _ := s.s.definition().Stage("Prod")
+	if got := s.s.digest(2, "Prod"); got == thought || got != def.Digest() {
+		t.Errorf("digest of version 2 is %s, want %s", got, def.Digest())
+	}
+}
+
 // Every row that leaves the state is handed out once, as it must be stored.
 func TestDeparted(t *testing.T) {
 	s := defined(t, "Src: App", "Prod: Deploy")

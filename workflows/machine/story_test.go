@@ -282,6 +282,9 @@ func (s *story) intent(verb string, o options) (workflows.Intent, error) {
 		in.Verb, in.Action, in.As = workflows.Resolve, o.rest[0], o.rest[4]
 	case "archives":
 		in.Verb, in.ManagedBy = workflows.Archive, "api"
+		if file, ok := o.set["file"]; ok {
+			in.ManagedBy = "file:" + file
+		}
 	case "notes":
 		in.Verb = workflows.Annotate
 		for k, v := range o.set {

@@ -258,6 +258,9 @@ func (s *story) showTasks() []string {
 		if t.Revision != nil {
 			line += ", revision " + t.Revision.RevisionID
 		}
+		if t.Handle != "" {
+			line += ", handle " + strings.Replace(t.Handle, t.Execution, s.ref(t.Execution), 1)
+		}
 		for _, a := range t.Inputs {
 			line += ", with " + a.Name + " " + a.Digest
 		}
