@@ -110,19 +110,16 @@ func widens(e event.Event) bool {
 
 // execution brings all messages of one execution in step.
 func (f *following) execution(ctx context.Context, id string) error {
-	e, err := f.engine.Execution(ctx, workflows.EnginePrincipal(), id)
-	if notFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
 	mem, known, err := f.recall(ctx, id)
-	if err != nil {
+	if err != nil || !known && (f.channel == "" || !slices.Contains(f.batch.Executions(), id)) {
 		return err
 	}
-	if !known && (f.channel == "" || !f.begins(&e)) {
+	e, err := f.engine.Execution(ctx, workflows.EnginePrincipal(), id)
+	if notFound(err) || err == nil && !known && !f.begins(&e) {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	if e.Rollback != nil {
 		if err := f.leave(ctx, &e); err != nil {
@@ -135,9 +132,9 @@ func (f *following) execution(ctx context.Context, id string) error {
 // begins says whether an execution without messages gets them now: not one
 // that had ended before anybody followed it.
 func (f *following) begins(e *workflows.Execution) bool {
-	return f.any(func(ev event.Event) bool {
+	return !e.Status.Final() || f.any(func(ev event.Event) bool {
 		return ev.Execution == e.ID && (ev.Kind == event.ExecutionStarted || ev.Kind == event.ExecutionResumed)
-	}) || !e.Status.Final() && slices.Contains(f.batch.Executions(), e.ID)
+	})
 }
 
 // leave tells the card of what a rollback left behind.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -51,8 +50,12 @@ func (f *following) gate(ctx context.Context, mem *memory, v card.View, stage st
 		if asking.Ask, err = f.whom(ctx, &v.Execution, stage, a.Approval); err != nil {
 			return err
 		}
-	} else if a.EndedAt != nil {
-		asking.ClosedAt = *a.EndedAt
+	} else {
+		f.closing(mem.id, &g)
+		if g.ClosedAt.IsZero() && a.EndedAt != nil {
+			g.ClosedAt = *a.EndedAt
+		}
+		g.Gate, asking.ClosedAt = *a.Approval, g.ClosedAt
 	}
 	if err := f.bringGate(ctx, mem, asking, g); err != nil {
 		return err
@@ -69,22 +72,27 @@ func (f *following) vanished(ctx context.Context, mem *memory, v card.View, toke
 	if g.Gate.Closed == "" {
 		g.Gate.Closed = "withdrawn"
 	}
-	var at time.Time
+	f.closing(mem.id, &g)
+	g.Done = true
+	return f.bringGate(ctx, mem, card.Asking{View: v, Stage: g.Stage, Action: g.Action, Approval: g.Gate, ClosedAt: g.ClosedAt}, g)
+}
+
+// closing takes from the events what closed a gate, when, and the votes that
+// came before. It is noted with the gate: the events do not come again.
+func (f *following) closing(execution string, g *gateSpot) {
 	for _, frame := range f.batch.Frames {
 		for _, ev := range frame.Events {
-			if ev.Execution != mem.id || ev.Stage != g.Stage || ev.Action != g.Action || ev.Attempt != g.Attempt {
+			if ev.Execution != execution || ev.Stage != g.Stage || ev.Action != g.Action || ev.Attempt != g.Attempt {
 				continue
 			}
 			switch {
 			case ev.Kind == event.GateVoted && ev.Vote != nil && !hasVoted(g.Gate.Votes, *ev.Vote):
 				g.Gate.Votes = append(g.Gate.Votes, *ev.Vote)
 			case ev.Kind == event.GateClosed:
-				g.Gate.Closed, at = ev.Text, ev.At
+				g.Gate.Closed, g.ClosedAt = ev.Text, ev.At
 			}
 		}
 	}
-	g.Done = true
-	return f.bringGate(ctx, mem, card.Asking{View: v, Stage: g.Stage, Action: g.Action, Approval: g.Gate, ClosedAt: at}, g)
 }
 
 func hasVoted(all []workflows.Vote, v workflows.Vote) bool {

@@ -203,6 +203,10 @@ func intentOf(kind string, s card.Subject) workflows.Intent {
 
 // submitted carries out a form.
 func (b *Bot) submitted(ctx context.Context, r Request, about card.Subject, in map[string]string) error {
+	// Answer has said so already; but what acts must not rest on what was shown.
+	for _, fault := range check(r.Interaction.View) {
+		return &workflows.Problem{Code: workflows.CodeValidation, Message: fault, Hint: "nothing was changed; fill the form in again"}
+	}
 	intent := workflows.Intent{Pipeline: about.Pipeline, Stage: about.Stage, Execution: about.Execution, Action: about.Action, Gate: about.Gate}
 	switch r.Interaction.View.CallbackID {
 	case card.FormReject:

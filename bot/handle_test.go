@@ -201,6 +201,10 @@ func TestFormsAreCheckedAtOnce(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			answer, ok := bot.New(bot.Options{}).Answer(tt.request).(*slack.ViewSubmissionResponse)
+			c := newClerk()
+			if err := bot.New(bot.Options{Engine: c, Chat: &ear{}}).Handle(t.Context(), tt.request); err != nil || len(c.asked) != 0 {
+				t.Errorf("handled all the same, it asks %+v (%v)", c.asked, err)
+			}
 			if !ok || answer.ResponseAction != slack.RAErrors || answer.Errors[tt.block] == "" || len(answer.Errors) != 1 {
 				t.Errorf("answers %+v, want an error at %s", answer, tt.block)
 			}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -117,7 +118,7 @@ func newEngine(t *testing.T, f *failing, directory runtime.Directory, log io.Wri
 	}
 	e, err := runtime.New(runtime.Options{Store: db, History: db, Inbox: db, Memos: db, Blobs: blobs, Directory: directory, Log: slog.New(slog.NewTextHandler(log, nil)),
 		Runners: map[string]runtime.Runner{"Git": f, "Commands": f},
-		Policy: &access.Policy{Admins: []string{"ana@acme.example"}, Rules: []access.Rule{
+		Policy: &access.Policy{Admins: []string{"ana@acme.example"}, Groups: map[string][]string{"team": {"cho@acme.example"}}, Rules: []access.Rule{
 			{Allow: []workflows.Verb{workflows.View, workflows.Start}, To: []string{"everyone"}},
 			{Allow: []workflows.Verb{workflows.Logs, workflows.RollBack, workflows.Retry, workflows.StopIt, workflows.Enable, workflows.Disable, workflows.Approve}, To: []string{"cho@acme.example"}},
 		}}})
@@ -127,14 +128,15 @@ func newEngine(t *testing.T, f *failing, directory runtime.Directory, log io.Wri
 	return e
 }
 
-// failing is a runner whose deploys can be made to fail.
+// failing is a runner whose deploys can be made to fail: all of them, or those of one execution.
 type failing struct {
-	mu    sync.Mutex
-	fail  bool
-	count int
+	mu     sync.Mutex
+	fail   bool
+	number string
 }
 
-func (f *failing) set(fail bool) { f.mu.Lock(); f.fail = fail; f.mu.Unlock() }
+func (f *failing) set(fail bool)      { f.mu.Lock(); f.fail = fail; f.mu.Unlock() }
+func (f *failing) only(number string) { f.mu.Lock(); f.number = number; f.mu.Unlock() }
 
 func (f *failing) Start(_ context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
 	f.mu.Lock()
@@ -148,10 +150,9 @@ func (f *failing) Start(_ context.Context, t work.Task, w work.Workspace) (work.
 		o.Artifacts = append(o.Artifacts, workflows.Artifact{Name: a.Name, Digest: strings.Repeat("ab", 32), Size: 1})
 	}
 	if t.Action.IsSource() {
-		f.count++
 		o.Revision = &workflows.SourceRevision{ActionName: t.Action.Name, RevisionID: strings.Repeat("4f2a9c1e5b", 4), RevisionSummary: "Show the total <!channel>", Author: &workflows.Author{Name: "Dee"}}
 	}
-	if f.fail && t.Action.Name == "Deploy" {
+	if t.Action.Name == "Deploy" && (f.fail || f.number == strconv.Itoa(t.Number)) {
 		o = work.Outcome{State: work.Failed, Error: &workflows.Reason{Code: "ActionFailed", Message: "exit status 1"}}
 	}
 	return o, nil

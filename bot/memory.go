@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -34,11 +35,12 @@ type spot struct {
 // replaces them in the execution, perhaps before the closing was rendered.
 type gateSpot struct {
 	spot
-	Stage   string             `json:"stage"`
-	Action  string             `json:"action"`
-	Attempt int                `json:"attempt"`
-	Gate    workflows.Approval `json:"gate"`
-	Done    bool               `json:"done,omitempty"` // it will not change any more
+	Stage    string             `json:"stage"`
+	Action   string             `json:"action"`
+	Attempt  int                `json:"attempt"`
+	Gate     workflows.Approval `json:"gate"`
+	ClosedAt time.Time          `json:"closedAt,omitzero"`
+	Done     bool               `json:"done,omitempty"` // it will not change any more
 }
 
 func memoKey(execution string) string { return "execution/" + execution }

@@ -153,8 +153,10 @@ func closedDoor(s *workflows.StageView) string {
 	t := &s.Transition
 	text := "disabled"
 	switch {
-	case t.Cause == "rollback":
+	case t.Cause == "rollback" && t.Reason == "":
 		text = "held after a rollback"
+	case t.Cause == "rollback":
+		text = "held" // the reason says: rolled back to webshop#42
 	case t.By != nil:
 		text += " by " + name(*t.By)
 	}

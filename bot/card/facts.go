@@ -75,7 +75,11 @@ func (v *View) rollback() string {
 	if r == nil || len(v.Execution.Stages) == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("↩️ %s goes back to #%d", esc(v.Execution.Stages[0].Name, 100), r.TargetNumber)
+	verb := "goes back"
+	if v.Execution.Status == workflows.StatusSucceeded {
+		verb = "went back"
+	}
+	text := fmt.Sprintf("↩️ %s %s to #%d", esc(v.Execution.Stages[0].Name, 100), verb, r.TargetNumber)
 	if from := v.number(r.LeftExecution); from != "" {
 		text += " from " + from
 	}

@@ -156,7 +156,7 @@ func latest(id string, n int, s workflows.Status) *workflows.LatestIn {
 func held() workflows.PipelineView {
 	p := shop()
 	by := ana()
-	p.Stages[2].Transition = workflows.Transition{Cause: "rollback", Reason: "checkout is down", By: &by, At: when(14)}
+	p.Stages[2].Transition = workflows.Transition{Cause: "rollback", Reason: "rolled back to webshop#42: checkout is down", By: &by, At: when(14)}
 	p.Stages[2].LatestExecution = latest(id46, 46, workflows.StatusSucceeded)
 	p.Stages[2].Running.By = id46
 	p.Stages[2].Offers = append(p.Stages[2].Offers, workflows.Offer{Verb: workflows.Enable, Stage: "Production"}, workflows.Offer{Verb: workflows.Enable, Stage: "Production", Target: id43})

@@ -71,7 +71,7 @@ func executions() []drawing {
 	left.LeftBy = &by
 	evil := fresh()
 	evil.SourceRevisions[0].RevisionSummary, evil.SourceRevisions[0].Author.Name, evil.Trigger.By.Name = hostile, hostile, hostile
-	evil.SourceRevisions[0].RevisionURL, evil.Variables = "javascript:alert(1)", map[string]string{"x": hostile}
+	evil.SourceRevisions[0].RevisionURL, evil.Variables = "javascript://evil.example/%0aalert(1)", map[string]string{"x": hostile}
 	byHand := fresh()
 	byHand.Trigger, byHand.Variables = workflows.StartedBy{Type: workflows.TriggerStart, By: cho()}, map[string]string{"canaryPercent": "25", "ticket": "OPS-9"}
 	return []drawing{

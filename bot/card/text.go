@@ -2,7 +2,6 @@ package card
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -65,11 +64,14 @@ func clean(s string) string {
 // link is text that leads to an address from outside; only the text when the
 // address is none that a browser should open.
 func link(address, text string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(address) > 1000 {
+	rest, ok := strings.CutPrefix(address, "https://")
+	if !ok {
+		rest, ok = strings.CutPrefix(address, "http://")
+	}
+	if host, _, _ := strings.Cut(rest, "/"); !ok || host == "" || len(address) > 1000 || strings.ContainsAny(host, " <>|&\n") {
 		return text
 	}
-	safe := strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20").Replace(clean(address))
+	safe := strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20", "\n", "").Replace(clean(address))
 	return "<" + safe + "|" + strings.ReplaceAll(text, "|", "¦") + ">"
 }
 
