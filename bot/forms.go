@@ -25,6 +25,10 @@ func (b *Bot) openReject(ctx context.Context, r Request, about card.Subject) err
 	if err != nil {
 		return err
 	}
+	if _, a := gate(&e, about.Stage, about.Action, about.Gate); about.Gate != "" && (a == nil || a.Approval.Closed != "") {
+		// A gate that has closed stays closed: the engine says by whom, and nobody has to find a reason first.
+		return b.do(ctx, r, workflows.Intent{Verb: workflows.Reject, Pipeline: about.Pipeline, Execution: about.Execution, Stage: about.Stage, Action: about.Action, Gate: about.Gate})
+	}
 	return b.show(ctx, r.Reply, card.RejectForm(b.view(ctx, e), origin(about, r.Reply)))
 }
 
