@@ -264,7 +264,7 @@ func TestAWhisperFindsItsWay(t *testing.T) {
 		defer leave()
 		private := d.AddChannel(workspace.Channel{Name: "private", Private: true, Members: []string{d.ben.ID}})
 		d.command(t, d.ana, "x")
-		reply := (<-d.bot.handled).Reply
+		reply := d.next(t).Reply
 		m := bot.Message{Text: "psst", Blocks: []goslack.Block{row("details")}}
 		for _, c := range []struct {
 			name            string
@@ -303,7 +303,7 @@ func TestOpenOpensReplacesAndPublishes(t *testing.T) {
 		d, leave := office(t)
 		defer leave()
 		d.command(t, d.ana, "x")
-		reply := (<-d.bot.handled).Reply
+		reply := d.next(t).Reply
 		if err := d.client.Open(t.Context(), reply, reasonForm()); err != nil {
 			t.Fatal(err)
 		}
@@ -318,7 +318,7 @@ func TestOpenOpensReplacesAndPublishes(t *testing.T) {
 			t.Error("a trigger that was used:", err)
 		}
 		d.command(t, d.ana, "x")
-		late := (<-d.bot.handled).Reply
+		late := d.next(t).Reply
 		late.View = "VGONE"
 		if err := d.client.Open(t.Context(), late, reasonForm()); err != nil {
 			t.Error("a form that was closed opens anew:", err)

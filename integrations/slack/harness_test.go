@@ -201,6 +201,18 @@ func (d *desk) command(t *testing.T, user workspace.User, text string) {
 	}
 }
 
+// next is the next request that the bot is handed.
+func (d *desk) next(t *testing.T) bot.Request {
+	t.Helper()
+	select {
+	case r := <-d.bot.handled:
+		return r
+	case <-time.After(10 * time.Second):
+		t.Fatal("the bot is handed nothing", d.log)
+		return bot.Request{}
+	}
+}
+
 // receiverWithout is the handler of a receiver that has no signing secret.
 func receiverWithout(d *desk) http.Handler {
 	return slack.New(slack.Options{BotToken: botToken, Transport: workspace.Direct(d.Workspace)}).Receive(d.inbox, d.bot).Handler()

@@ -46,18 +46,6 @@ func (d *desk) connected(t *testing.T) {
 	}
 }
 
-// next is the next request that the bot is handed.
-func (d *desk) next(t *testing.T) bot.Request {
-	t.Helper()
-	select {
-	case r := <-d.bot.handled:
-		return r
-	case <-time.After(10 * time.Second):
-		t.Fatal("the bot is handed nothing", d.log)
-		return bot.Request{}
-	}
-}
-
 func TestSocketModeTakesTheSameWay(t *testing.T) {
 	d := wired(t)
 	d.bot.handle = func(ctx context.Context, r bot.Request) error {

@@ -20,7 +20,7 @@ func (w *Workspace) Command(ctx context.Context, user, channel, text string) (Ac
 		return Ack{}, err
 	}
 	fields := map[string]string{
-		"team_id": w.o.Team, "team_domain": w.domain(), "channel_id": r.ID, "channel_name": r.Name,
+		"token": "verification-token", "team_id": w.o.Team, "team_domain": w.domain(), "channel_id": r.ID, "channel_name": r.Name,
 		"user_id": u.ID, "user_name": u.Name, "command": w.o.Command, "text": text, "api_app_id": w.o.App, "is_enterprise_install": "false",
 		"response_url": w.newHook(hook{user: u.ID, channel: r.ID}), "trigger_id": w.newTrigger(u.ID),
 	}
