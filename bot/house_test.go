@@ -96,6 +96,7 @@ func tell(t *testing.T, file string, story func(t *testing.T, h *house)) {
 				t.Log("the channel:\n" + h.channel() + "\nthe log:\n" + log.String())
 			}
 		}()
+		synctest.Wait() // the receiver has learnt which workspace it is in
 		h.define(file)
 		story(t, h)
 		for _, v := range h.Violations() {
