@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -325,4 +326,37 @@ func (d *dice) Read(b []byte) (int, error) {
 		b[i] = d.n
 	}
 	return len(b), nil
+}
+
+// TestAPanicHurtsOnlyWhatIsNotYetHandedOver: a decision that is being committed
+// stands, those behind it are told, and what comes next waits for fresh state.
+func TestAPanicHurtsOnlyWhatIsNotYetHandedOver(t *testing.T) {
+	tell(t, func(w *world) {
+		dry := &dice{}
+		w.options.Rand = dry
+		w.boot()
+		w.define(shop)
+		w.plug.slow = time.Second
+		got := make([]error, 4)
+		var all sync.WaitGroup
+		for i := range got {
+			dry.empty.Store(i == 2)
+			all.Go(func() {
+				_, got[i] = w.Submit(w.t.Context(), workflows.Intent{Verb: workflows.Start, Pipeline: "webshop"}, ben)
+			})
+			time.Sleep(100 * time.Millisecond)
+		}
+		all.Wait()
+		for i, broken := range []bool{false, true, true, false} {
+			if broken {
+				w.problem(got[i], workflows.CodeUnavailable)
+			} else if got[i] != nil {
+				t.Errorf("start %d: %v", i, got[i])
+			}
+		}
+		pass(10 * time.Second)
+		if n := w.disk.count(event.ExecutionStarted); n != 2 {
+			t.Errorf("%d executions, want those of the first and the last", n)
+		}
+	})
 }

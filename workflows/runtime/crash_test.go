@@ -414,7 +414,7 @@ func TestARunnerThatHangs(t *testing.T) {
 			id := w.begin("web")
 			began := time.Now()
 			w.stop()
-			if took := time.Since(began); took > 5*time.Second {
+			if took := time.Since(began); took > 3*time.Second {
 				t.Errorf("ending took %s", took)
 			}
 			w.options.Runners["Commands"] = finder{hand{w.outside}}

@@ -278,20 +278,14 @@ func (l *loop) sweep() {
 
 func (u *unit) idle() bool { return !u.busy && u.draft == nil && u.inflight == 0 && !u.broken }
 
-// park writes a unit down, if its checkpoint is behind, and drops it from
-// memory. Its due time stays in the heap.
+// park drops a unit from memory; its due time stays in the heap. One whose
+// checkpoint is behind is written down first, and goes with the next sweep.
 func (l *loop) park(u *unit) {
 	if u.since == 0 {
 		delete(l.units, u.name)
 		return
 	}
-	d := l.draft(u)
-	d.checkpoint = true
-	d.settled = append(d.settled, func(err error) {
-		if err == nil && u.idle() && l.units[u.name] == u {
-			delete(l.units, u.name)
-		}
-	})
+	l.draft(u).checkpoint = true
 }
 
 // finish writes every unit down; the loop ends when that is durable.

@@ -215,7 +215,13 @@ func TestAcceptAndFinish(t *testing.T) {
 		if err := w.Finish(ctx, "slack/never", nil); err == nil {
 			t.Error("a receipt was finished that nobody accepted")
 		}
+		w.receive("github/1", push("c1"))
 		pass(8 * 24 * time.Hour)
+		for key := range w.disk.memos {
+			if strings.Contains(key, "push/") {
+				t.Errorf("%q is still remembered after a week", key)
+			}
+		}
 		if _, fresh, _ := w.Accept(ctx, r); !fresh {
 			t.Error("receipts are kept for more than a week")
 		}
