@@ -30,20 +30,25 @@ func of(kind event.Kind, e *workflows.Execution, st *workflows.StageExecution, a
 	return event.Event{Kind: kind, Execution: e.ID, Stage: st.Name, Action: a.Name, Attempt: a.Attempt}
 }
 
+// act emits what happened to an attempt of an action, why, and what is known of it.
+func (d *decision) act(kind event.Kind, e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, why *workflows.Reason, found *event.Outcome) {
+	ev := of(kind, e, st, a)
+	ev.Reason, ev.Outcome = why, found
+	d.emit(ev)
+}
+
 // startAction opens the action's next attempt. What can be known to fail
 // (a variable without a value, an artifact that is not there) fails before it starts.
 func (d *decision) startAction(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
 	if isGate(a) && e.Rollback != nil && e.Rollback.SkipApprovals {
-		d.emit(of(event.ActionSkipped, e, st, a))
+		d.act(event.ActionSkipped, e, st, a, nil, nil)
 		return
 	}
 	next := *a
 	next.Attempt++
 	task, fault := d.s.task(e, st, &next)
 	if fault != nil {
-		ev := of(event.ActionFailed, e, st, &next)
-		ev.Reason = fault
-		d.emit(ev)
+		d.act(event.ActionFailed, e, st, &next, fault, nil)
 		return
 	}
 	limit := timeLimit(&task.Action)
@@ -102,21 +107,19 @@ func (d *decision) outcome(o *work.Outcome) error {
 	case o.State == work.Running:
 		d.tracked(e, st, a, found)
 	case a.Cancelling && o.State == work.InDoubt:
-		d.giveUp(e, st, a)
+		d.cancelled(e, st, a, nil)
 	case a.Cancelling && (a.Error.Code == reasonTimedOut || o.State == work.Cancelled):
-		d.cancelConfirmed(e, st, a, found)
+		d.cancelled(e, st, a, found)
 	case o.State == work.Succeeded && outputSize(o.Outputs) > outputLimit:
 		found.Outputs = nil
-		d.actionFailed(e, st, a, workflows.Reason{Code: "OutputVariablesSizeExceeded",
+		d.act(event.ActionFailed, e, st, a, &workflows.Reason{Code: "OutputVariablesSizeExceeded",
 			Message: fmt.Sprintf("its output variables hold more than %d bytes", outputLimit)}, found)
 	case o.State == work.Succeeded:
-		ev := of(event.ActionSucceeded, e, st, a)
-		ev.Outcome = found
-		d.emit(ev)
+		d.act(event.ActionSucceeded, e, st, a, nil, found)
 	case o.State == work.Failed:
-		d.actionFailed(e, st, a, errorOf(o, reasonFailed, "it failed without saying why"), found)
+		d.act(event.ActionFailed, e, st, a, errorOf(o, reasonFailed, "it failed without saying why"), found)
 	case o.State == work.Cancelled:
-		d.actionFailed(e, st, a, errorOf(o, reasonFailed, "it was cancelled outside of rollcall"), found)
+		d.act(event.ActionFailed, e, st, a, errorOf(o, reasonFailed, "it was cancelled outside of rollcall"), found)
 	case o.State == work.InDoubt && a.Needs == "":
 		d.inDoubt(e, st, a, o)
 	}
@@ -128,8 +131,8 @@ func visible(o *work.Outcome) *event.Outcome {
 		Outputs: o.Outputs, Artifacts: o.Artifacts, Revision: o.Revision}
 }
 
-func errorOf(o *work.Outcome, code, otherwise string) workflows.Reason {
-	r := workflows.Reason{Code: code, Message: otherwise}
+func errorOf(o *work.Outcome, code, otherwise string) *workflows.Reason {
+	r := &workflows.Reason{Code: code, Message: otherwise}
 	if o.Error == nil {
 		return r
 	}
@@ -162,48 +165,26 @@ func (d *decision) tracked(e *workflows.Execution, st *workflows.StageExecution,
 	if after.Handle == a.Handle && after.ExternalID == a.ExternalID && after.ExternalURL == a.ExternalURL && after.Summary == a.Summary && a.Needs == "" {
 		return
 	}
-	ev := of(event.ActionTracked, e, st, a)
-	ev.Outcome = found
-	d.emit(ev)
+	d.act(event.ActionTracked, e, st, a, nil, found)
 }
 
-func (d *decision) actionFailed(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, why workflows.Reason, found *event.Outcome) {
-	ev := of(event.ActionFailed, e, st, a)
-	ev.Reason, ev.Outcome = &why, found
-	d.emit(ev)
-}
-
-// cancelConfirmed ends an action whose cancel the outside has confirmed.
-func (d *decision) cancelConfirmed(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, found *event.Outcome) {
-	found.Outputs, found.Artifacts, found.Revision = nil, nil, nil
-	if a.Error.Code == reasonTimedOut {
-		d.actionFailed(e, st, a, *a.Error, found)
-		return
+// cancelled ends an action that was to be cancelled. Without an answer from
+// the outside it no longer holds its stage, and the cancel goes on as an orphan.
+func (d *decision) cancelled(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, found *event.Outcome) {
+	if found != nil {
+		found.Outputs, found.Artifacts, found.Revision = nil, nil, nil
 	}
-	ev := of(event.ActionAbandoned, e, st, a)
-	ev.Reason, ev.Outcome = a.Error, found
-	d.emit(ev)
-}
-
-// giveUp ends an action whose cancel nobody has confirmed: it no longer holds
-// its stage, and the cancel goes on as an orphan.
-func (d *decision) giveUp(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
 	kind := event.ActionAbandoned
 	if a.Error.Code == reasonTimedOut {
 		kind = event.ActionFailed
 	}
-	ev := of(kind, e, st, a)
-	ev.Reason = a.Error
-	d.emit(ev)
+	d.act(kind, e, st, a, a.Error, found)
 }
 
 // inDoubt is for work that may or may not have run. What may be repeated is
 // started again; for the rest a person must say.
 func (d *decision) inDoubt(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, o *work.Outcome) {
-	why := errorOf(o, "InDoubt", "nobody can know whether it ran")
-	ev := of(event.ActionInDoubt, e, st, a)
-	ev.Reason = &why
-	d.emit(ev)
+	d.act(event.ActionInDoubt, e, st, a, errorOf(o, "InDoubt", "nobody can know whether it ran"), nil)
 	if e.Stop == nil && d.s.actionOf(e, st.Name, a.Name).Restartable {
 		d.startAction(e, st, a)
 	}
@@ -224,8 +205,7 @@ func (d *decision) orphanOutcome(o *work.Outcome) error {
 		}
 		ev.Kind, ev.Outcome = event.ActionTracked, &event.Outcome{Handle: o.Handle}
 	case work.InDoubt:
-		why := errorOf(o, "NotCancelled", "the outside does not let it be cancelled")
-		ev.Kind, ev.Text, ev.Reason = event.OrphanLeft, t.ID, &why
+		ev.Kind, ev.Text, ev.Reason = event.OrphanLeft, t.ID, errorOf(o, "NotCancelled", "the outside does not let it be cancelled")
 	default:
 		ev.Kind, ev.Text = event.OrphanConfirmed, t.ID
 		if d.s.execution(t.Execution) == nil {
@@ -255,12 +235,10 @@ func (d *decision) resolve(in *workflows.Intent) error {
 	switch in.As {
 	case "succeeded":
 		d.emit(ev)
-		done := of(event.ActionSucceeded, e, st, a)
-		done.Outcome = &event.Outcome{Summary: said(d.by, "it succeeded", in.Reason)}
-		d.emit(done)
+		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: said(d.by, "it succeeded", in.Reason)})
 	case "failed":
 		d.emit(ev)
-		d.actionFailed(e, st, a, workflows.Reason{Code: reasonFailed, Message: said(d.by, "it failed", in.Reason)}, &event.Outcome{})
+		d.act(event.ActionFailed, e, st, a, &workflows.Reason{Code: reasonFailed, Message: said(d.by, "it failed", in.Reason)}, &event.Outcome{})
 	case "again":
 		if e.Stop != nil {
 			return refuse(workflows.CodeConflict, "say succeeded or failed, or stop it with abandon", "%s is being stopped, so %s does not start again", e.Ref(), a.Name)

@@ -30,11 +30,10 @@ func (d *decision) elapse() {
 			case isGate(a):
 				d.remind(e, st, a)
 			case late && a.Cancelling:
-				d.giveUp(e, st, a)
+				d.cancelled(e, st, a, nil)
 			case late:
-				ev := of(event.ActionCancelling, e, st, a)
-				ev.Reason = &workflows.Reason{Code: reasonTimedOut, Message: "it took longer than " + span(a.Deadline.Sub(*a.StartedAt))}
-				d.emit(ev)
+				d.act(event.ActionCancelling, e, st, a, &workflows.Reason{Code: reasonTimedOut,
+					Message: "it took longer than " + span(a.Deadline.Sub(*a.StartedAt))}, nil)
 			}
 		}
 	}

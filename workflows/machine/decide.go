@@ -190,17 +190,7 @@ func (d *decision) id() string {
 
 // isID says whether a text has the form of an execution's ID.
 func isID(text string) bool {
-	if len(text) != 36 {
-		return false
-	}
-	for i, c := range []byte(text) {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		hexadecimal := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
-		if dash && c != '-' || !dash && !hexadecimal {
-			return false
-		}
-	}
-	return true
+	return len(text) == 36 && strings.Count(text, "-") == 4 && strings.Trim(text, "0123456789abcdef-") == ""
 }
 
 // find returns an execution of this pipeline, unfinished or archived. The
@@ -247,20 +237,12 @@ func invalid(field, format string, args ...any) *workflows.Problem {
 // stageNamed returns the stage of the definition in force.
 func (d *decision) stageNamed(name string) (*workflows.Stage, error) {
 	if name == "" {
-		return nil, invalid("stage", "which stage of %s? it has %s", d.s.Name, stageNames(d.s.definition()))
+		return nil, invalid("stage", "which stage of %s? it has %s", d.s.Name, list(stageNames(d.s.definition()), "and"))
 	}
 	if st, ok := d.s.definition().Stage(name); ok {
 		return st, nil
 	}
-	return nil, refuse(workflows.CodeStageNotFound, "it has "+stageNames(d.s.definition()), "%s has no stage %s", d.s.Name, name)
-}
-
-func stageNames(p *workflows.Pipeline) string {
-	names := make([]string, len(p.Stages))
-	for i, st := range p.Stages {
-		names[i] = st.Name
-	}
-	return list(names, "and")
+	return nil, refuse(workflows.CodeStageNotFound, "it has "+list(stageNames(d.s.definition()), "and"), "%s has no stage %s", d.s.Name, name)
 }
 
 // list joins words for reading: "A, B and C".

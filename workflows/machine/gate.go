@@ -234,16 +234,14 @@ func (d *decision) closeGate(e *workflows.Execution, st *workflows.StageExecutio
 	ev := of(event.GateClosed, e, st, a)
 	ev.Text, ev.Reason = how, why
 	d.emit(ev)
-	end := of(event.ActionFailed, e, st, a)
-	end.Reason = why
 	switch how {
 	case gateApproved:
-		end.Kind = event.ActionSucceeded
-		end.Outcome = &event.Outcome{Summary: "approved by " + list(approvers(a.Approval), "and")}
+		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: "approved by " + list(approvers(a.Approval), "and")})
 	case gateWithdrawn:
-		end.Kind = event.ActionAbandoned
+		d.act(event.ActionAbandoned, e, st, a, why, nil)
+	default:
+		d.act(event.ActionFailed, e, st, a, why, nil)
 	}
-	d.emit(end)
 }
 
 func approvers(g *workflows.Approval) []string {

@@ -185,19 +185,14 @@ func (d *decision) whileRunning(in *workflows.Intent, o *order, x *workflows.Exe
 	}
 	why := &workflows.Reason{Code: reasonStopped, Message: stopText(x.Stop)}
 	for i := range st.Actions {
-		a := &st.Actions[i]
-		switch {
+		switch a := &st.Actions[i]; {
 		case a.Status != workflows.StatusInProgress || a.Cancelling:
 		case isGate(a):
 			d.closeGate(x, st, a, gateWithdrawn, why)
 		case a.Needs == workflows.NeedsResolve:
-			ev := of(event.ActionAbandoned, x, st, a)
-			ev.Reason = why
-			d.emit(ev)
+			d.act(event.ActionAbandoned, x, st, a, why, nil)
 		default:
-			ev := of(event.ActionCancelling, x, st, a)
-			ev.Reason = why
-			d.emit(ev)
+			d.act(event.ActionCancelling, x, st, a, why, nil)
 		}
 	}
 	return nil

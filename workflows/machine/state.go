@@ -246,11 +246,15 @@ func worked(st *workflows.StageExecution) bool {
 
 // shape is the part of a definition whose change ends what runs: the ordered names of the stages, and the mode.
 func shape(p *workflows.Pipeline) string {
+	return string(p.ExecutionMode) + ":" + strings.Join(stageNames(p), "/")
+}
+
+func stageNames(p *workflows.Pipeline) []string {
 	names := make([]string, len(p.Stages))
 	for i, st := range p.Stages {
 		names[i] = st.Name
 	}
-	return string(p.ExecutionMode) + ":" + strings.Join(names, "/")
+	return names
 }
 
 // isSource says whether the stage is the pipeline's first one, whose actions fetch revisions.

@@ -53,15 +53,12 @@ func stopText(s *workflows.Stop) string {
 // abandon ends every open action of a stage without waiting for the outside.
 func (d *decision) abandon(e *workflows.Execution, st *workflows.StageExecution, why *workflows.Reason) {
 	for i := range st.Actions {
-		a := &st.Actions[i]
-		switch {
+		switch a := &st.Actions[i]; {
 		case a.Status != workflows.StatusInProgress:
 		case isGate(a):
 			d.closeGate(e, st, a, gateWithdrawn, why)
 		default:
-			ev := of(event.ActionAbandoned, e, st, a)
-			ev.Reason = why
-			d.emit(ev)
+			d.act(event.ActionAbandoned, e, st, a, why, nil)
 		}
 	}
 }
