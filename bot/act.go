@@ -17,20 +17,27 @@ func (b *Bot) do(ctx context.Context, r Request, in workflows.Intent) error {
 	in.Token = r.Key
 	got, err := b.engine.Submit(ctx, in, r.By)
 	if err != nil {
-		return b.withHolders(ctx, r.By, in, err)
+		return b.explained(ctx, r.By, in, err)
 	}
 	return b.say(ctx, r.Reply, card.Done(outcome(in, got), got.Execution, b.url))
 }
 
-// withHolders adds to a missing right who has it, where the refusal does not say so itself.
-func (b *Bot) withHolders(ctx context.Context, by workflows.Principal, in workflows.Intent, err error) error {
+// explained adds to a refusal what the person wants to know next: who has the
+// right that they lack, or who decided before them.
+func (b *Bot) explained(ctx context.Context, by workflows.Principal, in workflows.Intent, err error) error {
 	var p *workflows.Problem
-	if !errors.As(err, &p) || p.Code != workflows.CodeAccessDenied && p.Code != workflows.CodeNotAnApprover {
+	if !errors.As(err, &p) {
 		return err
 	}
 	var who []string
-	if p.Code == workflows.CodeNotAnApprover {
-		who = b.askedBy(ctx, in)
+	switch p.Code {
+	case workflows.CodeApprovalCompleted:
+		return &refused{Problem: p, votes: b.asked(ctx, in).Votes}
+	case workflows.CodeNotAnApprover:
+		who = b.asked(ctx, in).From
+	case workflows.CodeAccessDenied:
+	default:
+		return err
 	}
 	if len(who) == 0 {
 		if _, _, who, err = b.engine.Verdict(ctx, by, in.Verb, in.Pipeline, in.Stage); err != nil {
@@ -43,16 +50,16 @@ func (b *Bot) withHolders(ctx context.Context, by workflows.Principal, in workfl
 	return &refused{Problem: p, holders: holders}
 }
 
-// askedBy is whom the gate concerned names.
-func (b *Bot) askedBy(ctx context.Context, in workflows.Intent) []string {
+// asked is the gate that an answer was meant for, empty when it cannot be read.
+func (b *Bot) asked(ctx context.Context, in workflows.Intent) workflows.Approval {
 	e, err := b.engine.Execution(ctx, workflows.EnginePrincipal(), in.Execution)
 	if err != nil {
-		return nil
+		return workflows.Approval{}
 	}
 	if _, a := gate(&e, in.Stage, in.Action, in.Gate); a != nil {
-		return a.Approval.From
+		return *a.Approval
 	}
-	return nil
+	return workflows.Approval{}
 }
 
 // called is how people are called in chat. When Slack cannot be asked, the

@@ -38,10 +38,11 @@ type unsaid struct{ err error }
 func (u *unsaid) Error() string { return "the answer did not reach the person: " + u.err.Error() }
 func (u *unsaid) Unwrap() error { return u.err }
 
-// refused is a problem with who could have done it.
+// refused is a problem with who could have done it, or who did it before.
 type refused struct {
 	*workflows.Problem
 	holders []string
+	votes   []workflows.Vote
 }
 
 func (r *refused) Unwrap() error { return r.Problem }
@@ -57,7 +58,7 @@ func (b *Bot) settle(ctx context.Context, r Request, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &no):
-		err = b.say(ctx, r.Reply, card.Refusal(no.Problem, no.holders))
+		err = b.say(ctx, r.Reply, card.Refusal(no.Problem, no.holders, no.votes...))
 	case errors.As(err, &problem):
 		err = b.say(ctx, r.Reply, card.Refusal(problem, nil))
 	case errors.As(err, &lost), ctx.Err() != nil:

@@ -21,8 +21,9 @@ func Say(text string) Message {
 }
 
 // Refusal is a problem in words: what happened, what to do, who could. holders
-// are those who have the missing right, ready for Slack.
-func Refusal(p *workflows.Problem, holders []string) Message {
+// are those who have the missing right, ready for Slack; answers are how a gate
+// was decided before.
+func Refusal(p *workflows.Problem, holders []string, answers ...workflows.Vote) Message {
 	text := "🙅 " + prose(sentence(p.Message), 1500)
 	l := messageLayout()
 	l.lines(text)
@@ -32,6 +33,7 @@ func Refusal(p *workflows.Problem, holders []string) Message {
 	if len(holders) > 0 {
 		l.lines("Who may: " + fit(strings.Join(holders, ", "), 1000))
 	}
+	l.lines(votes(answers)...)
 	if p.ID != "" {
 		l.context("refusal " + code(p.ID, 60))
 	}
