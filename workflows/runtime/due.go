@@ -105,8 +105,13 @@ func (t *timers) next() (fire []func(), wait time.Duration) {
 // timerHeap is a container/heap by time.
 type timerHeap []*timer
 
-func (h timerHeap) Len() int           { return len(h) }
+// Len is for container/heap.
+func (h timerHeap) Len() int { return len(h) }
+
+// Less is for container/heap.
 func (h timerHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+
+// Swap is for container/heap.
 func (h timerHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j

@@ -341,12 +341,13 @@ func (e *Engine) Approvals(ctx context.Context, viewer workflows.Principal) ([]w
 		if !verdict.Allowed {
 			continue
 		}
-		x, ok, err := e.current(ctx, g.Pipeline, g.Execution)
+		var x workflows.Execution
+		err = e.replicas.look(ctx, g.Pipeline, func(s *machine.State) error {
+			x, _ = s.Execution(g.Execution) // an ended one has no open gate
+			return nil
+		})
 		if err != nil {
 			return nil, err
-		}
-		if !ok {
-			continue
 		}
 		if gate := gateOf(&x, workflows.Offer{Stage: g.Stage, Action: g.Action}); gate != nil && gate.Closed == "" {
 			open = append(open, workflows.OpenApproval{
