@@ -431,8 +431,9 @@ func (w *world) soon(holds func() bool) bool {
 
 func (w *world) ended(n int, status workflows.Status) {
 	w.t.Helper()
-	w.until(fmt.Sprintf("webshop#%d ends", n), func() bool { return w.execution(n).Status.Final() })
-	if e := w.execution(n); e.Status != status {
+	var e workflows.Execution
+	w.until(fmt.Sprintf("webshop#%d ends", n), func() bool { e = w.execution(n); return e.Status.Final() })
+	if e.Status != status {
 		w.t.Fatalf("webshop#%d ended %s, want %s: %+v", n, e.Status, status, e.StatusReason)
 	}
 }
