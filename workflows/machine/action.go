@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -53,7 +54,7 @@ func (d *decision) startAction(e *workflows.Execution, st *workflows.StageExecut
 	}
 	limit := timeLimit(&task.Action)
 	if isGate(a) {
-		limit = d.s.gateLimit(e, st.Name, a.Name)
+		limit = timeLimit(d.s.policyAction(e, st.Name, a.Name))
 	}
 	ev := of(event.ActionStarted, e, st, &next)
 	ev.Start = &event.ActionStart{Task: task.ID, Deadline: d.in.At.Add(limit)}
@@ -132,17 +133,10 @@ func visible(o *work.Outcome) *event.Outcome {
 }
 
 func errorOf(o *work.Outcome, code, otherwise string) *workflows.Reason {
-	r := &workflows.Reason{Code: code, Message: otherwise}
-	if o.Error == nil {
-		return r
+	if o.Error != nil {
+		code, otherwise = cmp.Or(o.Error.Code, code), cmp.Or(o.Error.Message, otherwise)
 	}
-	if o.Error.Code != "" {
-		r.Code = o.Error.Code
-	}
-	if o.Error.Message != "" {
-		r.Message = o.Error.Message
-	}
-	return r
+	return &workflows.Reason{Code: code, Message: otherwise}
 }
 
 func outputSize(outputs map[string]string) int {
@@ -235,10 +229,10 @@ func (d *decision) resolve(in *workflows.Intent) error {
 	switch in.As {
 	case "succeeded":
 		d.emit(ev)
-		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: said(d.by, "it succeeded", in.Reason)})
+		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: because(d.by.Name+" says it succeeded", in.Reason)})
 	case "failed":
 		d.emit(ev)
-		d.act(event.ActionFailed, e, st, a, &workflows.Reason{Code: reasonFailed, Message: said(d.by, "it failed", in.Reason)}, &event.Outcome{})
+		d.act(event.ActionFailed, e, st, a, &workflows.Reason{Code: reasonFailed, Message: because(d.by.Name+" says it failed", in.Reason)}, &event.Outcome{})
 	case "again":
 		if e.Stop != nil {
 			return refuse(workflows.CodeConflict, "say succeeded or failed, or stop it with abandon", "%s is being stopped, so %s does not start again", e.Ref(), a.Name)
@@ -249,13 +243,6 @@ func (d *decision) resolve(in *workflows.Intent) error {
 		return invalid("as", "say succeeded, failed or again, not %q", in.As)
 	}
 	return nil
-}
-
-func said(by workflows.Principal, what, why string) string {
-	if why == "" {
-		return by.Name + " says " + what
-	}
-	return by.Name + " says " + what + ": " + why
 }
 
 // pick finds the action of an intent: the one it names, or the only candidate.

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -164,14 +165,8 @@ func trackAction(a *workflows.ActionExecution, o *event.Outcome) {
 	if o == nil {
 		return
 	}
-	for _, f := range []struct {
-		to   *string
-		from string
-	}{{&a.Handle, o.Handle}, {&a.ExternalID, o.ExternalID}, {&a.ExternalURL, o.ExternalURL}, {&a.Summary, o.Summary}} {
-		if f.from != "" {
-			*f.to = f.from
-		}
-	}
+	a.Handle, a.Summary = cmp.Or(o.Handle, a.Handle), cmp.Or(o.Summary, a.Summary)
+	a.ExternalID, a.ExternalURL = cmp.Or(o.ExternalID, a.ExternalID), cmp.Or(o.ExternalURL, a.ExternalURL)
 }
 
 func endAction(a *workflows.ActionExecution, status workflows.Status, at time.Time, why *workflows.Reason, o *event.Outcome) {

@@ -141,31 +141,20 @@ func (d *decision) emit(e event.Event) {
 // answers says whether an event of this kind is the one that tells what an
 // intent led to. It carries the intent's token.
 func answers(v workflows.Verb, k event.Kind) bool {
-	switch v {
-	case workflows.Start:
-		return k == event.ExecutionStarted
-	case workflows.RollBack:
-		return k == event.ExecutionStarted || k == event.ReturnPlanned
-	case workflows.StopIt:
-		return k == event.ExecutionStopping
-	case workflows.Retry:
-		return k == event.ExecutionResumed
-	case workflows.Approve, workflows.Reject:
-		return k == event.GateVoted
-	case workflows.Disable:
-		return k == event.TransitionDisabled
-	case workflows.Enable:
-		return k == event.TransitionEnabled
-	case workflows.Resolve:
-		return k == event.ActionResolved
-	case workflows.Edit:
-		return k == event.PipelineDefined
-	case workflows.Archive:
-		return k == event.PipelineArchived
-	case workflows.Annotate:
-		return k == event.ExecutionNoted
-	}
-	return false
+	return slices.Contains(map[workflows.Verb][]event.Kind{
+		workflows.Start:    {event.ExecutionStarted},
+		workflows.RollBack: {event.ExecutionStarted, event.ReturnPlanned},
+		workflows.StopIt:   {event.ExecutionStopping},
+		workflows.Retry:    {event.ExecutionResumed},
+		workflows.Approve:  {event.GateVoted},
+		workflows.Reject:   {event.GateVoted},
+		workflows.Disable:  {event.TransitionDisabled},
+		workflows.Enable:   {event.TransitionEnabled},
+		workflows.Resolve:  {event.ActionResolved},
+		workflows.Edit:     {event.PipelineDefined},
+		workflows.Archive:  {event.PipelineArchived},
+		workflows.Annotate: {event.ExecutionNoted},
+	}[v], k)
 }
 
 // id makes a new ID, a UUID of version 7: the time, and then what the seed and
@@ -252,6 +241,14 @@ func list(words []string, last string) string {
 		return strings.Join(words, "")
 	}
 	return strings.Join(words[:n-1], ", ") + " " + last + " " + words[n-1]
+}
+
+// because adds a person's reason to a sentence, if they gave one.
+func because(text, reason string) string {
+	if reason == "" {
+		return text
+	}
+	return text + ": " + reason
 }
 
 // clock writes a time as refusals say it.

@@ -21,8 +21,7 @@ func (d *decision) edit(in *workflows.Intent) error {
 	if err := d.managed(in.ManagedBy); err != nil {
 		return err
 	}
-	now := d.s.definition()
-	version := d.s.Version
+	now, version := d.s.definition(), d.s.Version
 	changed := now == nil || now.Digest() != p.Digest()
 	if changed {
 		version++
@@ -80,23 +79,13 @@ func (d *decision) dropPlans() {
 
 // recount closes gates that the new definition is content with already. Where
 // it names nobody the rules are asked, which happens with the next answer.
-func (d *decision) recount() error {
-	for _, e := range slices.Clone(d.s.Executions) {
-		st := inside(e)
-		if st == nil {
-			continue
+func (d *decision) recount() (err error) {
+	d.s.eachOpen(func(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
+		if err == nil && a.Needs == workflows.NeedsApproval && len(d.s.policy(e, st.Name, a.Name).From) > 0 {
+			err = d.tally(e, st, a)
 		}
-		for i := range st.Actions {
-			a := &st.Actions[i]
-			if a.Needs != workflows.NeedsApproval || len(d.s.policy(e, st.Name, a.Name).From) == 0 {
-				continue
-			}
-			if err := d.tally(e, st, a); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	})
+	return err
 }
 
 // archive takes a pipeline out of service. What runs may finish.

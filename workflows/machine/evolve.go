@@ -74,13 +74,7 @@ func (s *State) define(d *event.Defined) {
 	for i := range definition.Stages {
 		s.stage(definition.Stages[i].Name)
 	}
-	for _, e := range s.Executions { // who may and who hears follows the definition in force
-		if st := inside(e); st != nil {
-			for i := range st.Actions {
-				s.refreshGate(e, st, &st.Actions[i])
-			}
-		}
-	}
+	s.eachOpen(s.refreshGate) // who may and who hears follows the definition in force
 	s.dropVersions()
 }
 
@@ -153,13 +147,12 @@ func reset(a *workflows.ActionExecution) {
 }
 
 func (s *State) note(ev event.Event) {
-	if e := s.execution(ev.Execution); e != nil {
-		e.Notes, e.UpdatedAt = withNote(e.Notes, *ev.Note), ev.At
-		return
+	e := s.execution(ev.Execution)
+	if e == nil {
+		e = clone(ev.Started)
+		defer func() { s.departed = append(s.departed, *e) }()
 	}
-	e := clone(ev.Started)
 	e.Notes, e.UpdatedAt = withNote(e.Notes, *ev.Note), ev.At
-	s.departed = append(s.departed, *e)
 }
 
 func withNote(notes []workflows.Note, n workflows.Note) []workflows.Note {

@@ -41,10 +41,6 @@ func (s *State) policy(e *workflows.Execution, stage, action string) *workflows.
 	return s.policyAction(e, stage, action).Approval
 }
 
-func (s *State) gateLimit(e *workflows.Execution, stage, action string) time.Duration {
-	return timeLimit(s.policyAction(e, stage, action))
-}
-
 // openGate asks people. The texts are the action's configuration, resolved.
 func (d *decision) openGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, texts map[string]string) {
 	pol := d.s.policy(e, st.Name, a.Name)
@@ -177,17 +173,10 @@ func (d *decision) vote(in *workflows.Intent) error {
 	ev.Vote = &workflows.Vote{By: d.by, Answer: answer, Comment: in.Reason, At: d.in.At, Via: d.by.Via, In: mine.expressions(pol)}
 	d.emit(ev)
 	if answer == answerReject {
-		d.closeGate(e, st, a, gateRejected, &workflows.Reason{Code: reasonNotApproved, Message: rejection(d.by.Name, in.Reason)})
+		d.closeGate(e, st, a, gateRejected, &workflows.Reason{Code: reasonNotApproved, Message: because("not approved by "+d.by.Name, in.Reason)})
 		return nil
 	}
 	return d.tally(e, st, a)
-}
-
-func rejection(name, why string) string {
-	if why == "" {
-		return "not approved by " + name
-	}
-	return "not approved by " + name + ": " + why
 }
 
 // tally closes a gate that has enough votes. Everybody who voted is looked at
@@ -255,13 +244,12 @@ func approvers(g *workflows.Approval) []string {
 }
 
 // gate finds the open gate that an answer is for, by its token or as the only one of an execution.
-func (d *decision) gate(in *workflows.Intent) (*workflows.Execution, *workflows.StageExecution, *workflows.ActionExecution, error) {
+func (d *decision) gate(in *workflows.Intent) (e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, err error) {
 	if in.Gate == "" {
-		e, err := d.find("execution", in.Execution)
-		if err != nil {
+		if e, err = d.find("execution", in.Execution); err != nil {
 			return nil, nil, nil, err
 		}
-		st, a, err := pick(e, in, "waiting for an approval", func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsApproval })
+		st, a, err = pick(e, in, "waiting for an approval", func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsApproval })
 		if problem, ok := err.(*workflows.Problem); ok && problem.Code == workflows.CodeConflict {
 			if answered := lastGate(e, in); answered != nil {
 				err = answered
@@ -269,34 +257,27 @@ func (d *decision) gate(in *workflows.Intent) (*workflows.Execution, *workflows.
 		}
 		return e, st, a, err
 	}
-	for _, e := range d.s.Executions {
-		st := inside(e)
-		if st == nil {
-			continue
-		}
-		for i := range st.Actions {
-			if a := &st.Actions[i]; a.Needs == workflows.NeedsApproval && a.Approval.Token == in.Gate {
-				return e, st, a, d.sameGate(in, e, st, a)
-			}
-		}
-	}
+	err = refuse(workflows.CodeInvalidApprovalToken, "see what waits with: status "+d.s.Name, "no gate of %s has this token", d.s.Name)
 	for _, g := range d.s.Gates {
 		if g.Token == in.Gate {
-			return nil, nil, nil, g.refusal()
+			err = g.refusal()
 		}
 	}
-	return nil, nil, nil, refuse(workflows.CodeInvalidApprovalToken, "see what waits with: status "+d.s.Name, "no gate of %s has this token", d.s.Name)
+	d.s.eachOpen(func(oe *workflows.Execution, ost *workflows.StageExecution, oa *workflows.ActionExecution) {
+		if oa.Needs == workflows.NeedsApproval && oa.Approval.Token == in.Gate {
+			e, st, a, err = oe, ost, oa, mismatch(in, oe, ost, oa)
+		}
+	})
+	return e, st, a, err
 }
 
-// sameGate refuses an answer whose token and names are of different gates.
-func (d *decision) sameGate(in *workflows.Intent, e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) error {
+// mismatch refuses an answer whose token and names are of different gates.
+func mismatch(in *workflows.Intent, e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) error {
 	switch {
 	case in.Execution != "" && in.Execution != e.ID:
 		return refuse(workflows.CodeInvalidApprovalToken, "", "this token is of %s, not of the execution that was named", e.Ref())
-	case in.Stage != "" && in.Stage != st.Name:
-		return refuse(workflows.CodeStageNotFound, "", "this token is of stage %s, not %s", st.Name, in.Stage)
-	case in.Action != "" && in.Action != a.Name:
-		return refuse(workflows.CodeActionNotFound, "", "this token is of action %s, not %s", a.Name, in.Action)
+	case in.Stage != "" && in.Stage != st.Name, in.Action != "" && in.Action != a.Name:
+		return refuse(workflows.CodeActionNotFound, "", "this token is of %s in %s, not of the action that was named", a.Name, st.Name)
 	}
 	return nil
 }

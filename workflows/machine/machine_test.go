@@ -3,6 +3,7 @@ package machine
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -293,6 +294,56 @@ func TestDecidingAboutAnEditLeavesNoDigest(t *testing.T) {
 	def, _ := s.s.definition().Stage("Prod")
 	if got := s.s.digest(2, "Prod"); got == thought || got != def.Digest() {
 		t.Errorf("digest of version 2 is %s, want %s", got, def.Digest())
+	}
+}
+
+// TestCheckpoint pins the form in which states are stored. A field's name and
+// meaning never change; when one is added, run with -update and look at the difference.
+func TestCheckpoint(t *testing.T) {
+	const file = "testdata/checkpoint.json"
+	s := defined(t, "variables: region=eu", "Src: App{out=app namespace=Src}", "Build: Make{in=app}", "Prod [onFailure=ROLLBACK]: SignOff{gate from=ana,ben required=2 remindAt=50%} > Deploy{in=app}")
+	for _, do := range []func() error{
+		func() error { return s.bring("#1", "Prod", true) },
+		func() error { return s.bring("#2", "Prod", true) },
+		func() error { return s.wait("1h") },
+		func() error { return s.bring("#3", "Prod", false) },
+		func() error { return s.bring("#4", "Prod", false) },
+	} {
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.must(t, workflows.Intent{Verb: workflows.StopIt, Execution: s.ids[3], Abandon: true})
+	if err := s.bring("#5", "Prod", false); err != nil {
+		t.Fatal(err)
+	}
+	s.must(t, workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: s.ids[1], Token: "t1"})
+	s.must(t, workflows.Intent{Verb: workflows.StopIt, Execution: s.ids[6], Abandon: true, Reason: "hangs"})
+	s.must(t, workflows.Intent{Verb: workflows.Enable, Stage: "Prod", Execution: s.ids[5]})
+	s.must(t, workflows.Intent{Verb: workflows.Approve, Execution: s.ids[5]})
+	if err := s.bring("#7", "Build", false); err != nil {
+		t.Fatal(err)
+	}
+	s.must(t, workflows.Intent{Verb: workflows.RollBack, Stage: "Build", Target: s.ids[1], WhileRunning: "wait", Token: "t2"})
+	got, err := json.MarshalIndent(s.s, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(file, append(got, '\n'), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(stored) != string(got)+"\n" {
+		t.Errorf("the form of the checkpoint has changed:\n%s", firstDifference(string(stored), string(got)+"\n"))
+	}
+	again := New("webshop")
+	if err := json.Unmarshal(stored, again); err != nil || string(marshal(again)) != string(marshal(s.s)) {
+		t.Errorf("a stored checkpoint does not give the state back: %v", err)
 	}
 }
 

@@ -55,8 +55,7 @@ func (s *State) Offers(execution string, facts Facts) []workflows.Offer {
 	if w := e.WaitsFor; w != nil {
 		offers = append(offers, s.letInOffer(w.Stage)...)
 	}
-	in := workflows.Intent{Verb: workflows.StopIt, Execution: e.ID, Abandon: e.Stop != nil}
-	offer(in)
+	offer(workflows.Intent{Verb: workflows.StopIt, Execution: e.ID, Abandon: e.Stop != nil})
 	return offers
 }
 

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 
@@ -37,10 +38,7 @@ func (d *decision) rollback(in *workflows.Intent) error {
 	if err := d.live(); err != nil {
 		return err
 	}
-	o := &order{definition: in.Definition, reason: in.Reason, trigger: workflows.StartedBy{Type: workflows.TriggerRollback, Detail: d.by.Name, By: d.by}}
-	if o.definition == "" {
-		o.definition = asWas
-	}
+	o := &order{definition: cmp.Or(in.Definition, asWas), reason: in.Reason, trigger: workflows.StartedBy{Type: workflows.TriggerRollback, Detail: d.by.Name, By: d.by}}
 	if o.definition != asWas && o.definition != asIs {
 		return invalid("definition", "say asWas or asIs, not %q", in.Definition)
 	}
@@ -50,11 +48,7 @@ func (d *decision) rollback(in *workflows.Intent) error {
 	if err := d.aim(o, in); err != nil {
 		return err
 	}
-	if err := d.unchanged(in); err != nil {
-		return err
-	}
-	x := d.s.holder(in.Stage)
-	if x != nil {
+	if x := d.s.holder(in.Stage); x != nil {
 		st := inside(x)
 		if !waitsOnlyAtGate(st) {
 			return d.whileRunning(in, o, x, st)
@@ -81,7 +75,10 @@ func (d *decision) aim(o *order, in *workflows.Intent) error {
 	if o.target, err = d.find("target", in.Target); err != nil {
 		return err
 	}
-	return d.eligible(o)
+	if err := d.eligible(o); err != nil {
+		return err
+	}
+	return d.unchanged(in)
 }
 
 // ref is the name people read for an execution of this pipeline.
@@ -305,9 +302,8 @@ func (d *decision) launch(o *order) error {
 		Target: t.ID, TargetNumber: t.Number, FailedExecution: o.failed, Definition: o.definition, Reason: o.reason,
 		SkipApprovals: d.skipsApprovals(o),
 	}
-	st := d.s.peek(o.stage.Name)
-	if st.Runs != nil {
-		e.Rollback.LeftExecution = st.Runs.Execution
+	if now := d.s.peek(o.stage.Name).Runs; now != nil {
+		e.Rollback.LeftExecution = now.Execution
 	}
 	ev := event.Event{Kind: event.ExecutionStarted, Execution: e.ID, Stage: o.stage.Name, Started: &e}
 	if carried {
@@ -329,5 +325,6 @@ func (d *decision) skipsApprovals(o *order) bool {
 	case o.stage.Rollback.Approval == "require":
 		return false
 	}
-	return st.isRecent(o.target.ID)
+	i := st.find(o.target.ID)
+	return i >= 0 && i < recent
 }

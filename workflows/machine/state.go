@@ -184,6 +184,26 @@ func inside(e *workflows.Execution) *workflows.StageExecution {
 	return nil
 }
 
+// eachOpen visits every action that is in progress.
+func (s *State) eachOpen(visit func(*workflows.Execution, *workflows.StageExecution, *workflows.ActionExecution)) {
+	for _, e := range s.Executions {
+		st := inside(e)
+		if st == nil {
+			continue
+		}
+		for i := range st.Actions {
+			if a := &st.Actions[i]; a.Status == workflows.StatusInProgress {
+				visit(e, st, a)
+			}
+		}
+	}
+}
+
+// timed says whether an open action has a deadline that counts; what is in doubt waits for a person.
+func timed(a *workflows.ActionExecution) bool {
+	return a.Deadline != nil && a.Needs != workflows.NeedsResolve
+}
+
 // holder returns the execution that is inside a stage: it has the stage's lock.
 func (s *State) holder(stage string) *workflows.Execution {
 	for _, e := range s.Executions {

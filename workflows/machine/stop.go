@@ -44,10 +44,7 @@ func stopText(s *workflows.Stop) string {
 	if s.Cancel {
 		text = "cancelled by an edit of " + s.By.Name
 	}
-	if s.Reason != "" {
-		text += ": " + s.Reason
-	}
-	return text
+	return because(text, s.Reason)
 }
 
 // abandon ends every open action of a stage without waiting for the outside.

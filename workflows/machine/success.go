@@ -111,9 +111,3 @@ func (s *State) lastGood(name string) *success {
 	}
 	return nil
 }
-
-// isRecent says whether the execution is among the stage's newest successes.
-func (st *stage) isRecent(execution string) bool {
-	i := st.find(execution)
-	return i >= 0 && i < recent
-}

@@ -16,20 +16,12 @@ import (
 // from the state alone, so after a restart it is the same.
 func (s *State) Tasks() []work.Task {
 	var tasks []work.Task
-	for _, e := range s.Executions {
-		st := inside(e)
-		if st == nil {
-			continue
-		}
-		for i := range st.Actions {
-			a := &st.Actions[i]
-			if a.Status != workflows.StatusInProgress || a.Needs != "" || isGate(a) {
-				continue
-			}
+	s.eachOpen(func(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
+		if a.Needs == "" && !isGate(a) {
 			task, _ := s.task(e, st, a)
 			tasks = append(tasks, task)
 		}
-	}
+	})
 	return append(tasks, slices.Clone(s.Orphans)...)
 }
 

@@ -25,7 +25,7 @@ func (s *story) tell(e event.Event) string {
 	case event.ExecutionSteppedBack:
 		return fmt.Sprintf("%s steps back before %s", ref, e.Stage)
 	case event.ExecutionStopping:
-		return ref + " is stopping" + because(e.Stop.Reason)
+		return ref + " is stopping" + andSo(e.Stop.Reason)
 	case event.ExecutionResumed:
 		return fmt.Sprintf("%s is taken up again in %s by %s", ref, e.Stage, e.By.Name)
 	case event.ExecutionNoted:
@@ -72,11 +72,11 @@ func (s *story) tellDoor(e event.Event) string {
 	t := e.Transition
 	switch {
 	case t.Enabled:
-		return fmt.Sprintf("the door into %s opens%s", e.Stage, because(t.Reason))
+		return fmt.Sprintf("the door into %s opens%s", e.Stage, andSo(t.Reason))
 	case t.Only != "":
 		return fmt.Sprintf("the door into %s stays shut, but lets %s in", e.Stage, s.ref(t.Only))
 	}
-	return fmt.Sprintf("the door into %s is shut by %s (%s)%s", e.Stage, t.By.Name, t.Cause, because(t.Reason))
+	return fmt.Sprintf("the door into %s is shut by %s (%s)%s", e.Stage, t.By.Name, t.Cause, andSo(t.Reason))
 }
 
 func (s *story) tellAction(e event.Event, ref string) string {
@@ -90,13 +90,13 @@ func (s *story) tellAction(e event.Event, ref string) string {
 	case event.ActionTracked:
 		return fmt.Sprintf("%s runs, handle %s", what, short(e.Outcome.Handle))
 	case event.ActionSucceeded:
-		return what + " succeeds" + because(e.Outcome.Summary)
+		return what + " succeeds" + andSo(e.Outcome.Summary)
 	case event.ActionResolved:
 		return fmt.Sprintf("%s is no longer in doubt: %s, says %s", what, e.Text, e.By.Name)
 	case event.GateOpened:
 		return fmt.Sprintf("%s opens gate%d: %s", what, slices.Index(s.tokens, e.Gate.Token)+1, list(e.Gate.Missing, "and"))
 	case event.GateVoted:
-		return fmt.Sprintf("%s: %s says %s", what, e.Vote.By.Name, e.Vote.Answer) + because(e.Vote.Comment)
+		return fmt.Sprintf("%s: %s says %s", what, e.Vote.By.Name, e.Vote.Answer) + andSo(e.Vote.Comment)
 	case event.GateVoteDropped:
 		return fmt.Sprintf("%s: the answer of %s counts no more", what, e.Vote.By.Name)
 	case event.GateClosed:
@@ -127,12 +127,7 @@ func why(r *workflows.Reason) string {
 	return fmt.Sprintf(": %s (%s)", r.Message, r.Code)
 }
 
-func because(text string) string {
-	if text == "" {
-		return ""
-	}
-	return ": " + text
-}
+func andSo(text string) string { return because("", text) }
 
 func refusal(p *workflows.Problem) string {
 	text := "refused, " + p.Code

@@ -110,10 +110,7 @@ func (d *decision) hold(o *order) {
 	stage := o.stage
 	door := d.s.peek(stage.Name).Door
 	wanted := stage.Rollback.Hold == "always" || stage.Rollback.Hold == "manual" && !o.automatic()
-	why := "rolled back to " + o.target.Ref()
-	if o.reason != "" {
-		why += ": " + o.reason
-	}
+	why := because("rolled back to "+o.target.Ref(), o.reason)
 	switch {
 	case wanted && (door.Enabled || door.Cause == causeRollback && door.Only != ""):
 		d.shut(stage.Name, causeRollback, why, "", o.trigger.By, d.in.At)
