@@ -81,6 +81,9 @@ func explain(method string, err error) error {
 	}
 	var status slack.StatusCodeError
 	if errors.As(err, &status) {
+		if status.Code >= 400 && status.Code < 500 && status.Code != http.StatusRequestTimeout {
+			return &bot.Refusal{Code: fmt.Sprintf("http_%d", status.Code), Hint: "is slack.apiURL the address of Slack's Web API?"}
+		}
 		return fmt.Errorf("slack answered %s with HTTP status %d", method, status.Code)
 	}
 	return fmt.Errorf("slack %s: %w", method, withoutAddress(err))

@@ -168,7 +168,14 @@ func (r *Receiver) carry(ctx context.Context, receipt work.Receipt) {
 
 // perform resolves the person and hands the request to the bot.
 func (r *Receiver) perform(ctx context.Context, in inbound, req bot.Request) error {
-	err := r.persist(ctx, func(ctx context.Context) (err error) {
+	err := r.persist(ctx, func(ctx context.Context) error {
+		id, err := r.c.Identity(ctx)
+		if err != nil {
+			return err
+		}
+		if in.Team != "" && !id.owns(in) { // empty: taken by an earlier version, which had looked
+			return &bot.Refusal{Code: "foreign", Hint: "another workspace's or another app's request, taken before Slack said which are ours"}
+		}
 		req.By, err = r.who(ctx, in, req.Reply.User)
 		return err
 	})

@@ -22,6 +22,8 @@ const (
 	source      = "slack" // of our receipts
 	bodyLimit   = 1 << 20
 	ackPatience = 2500 * time.Millisecond // Slack gives up after 3 s
+	pinPatience = 800 * time.Millisecond
+	pinPatience = 400 * time.Millisecond  // for a Slack that has not said yet who we are
 )
 
 // Receiver hears what people ask for in Slack.
@@ -98,12 +100,8 @@ func sslCheck(req *http.Request, body []byte) bool {
 
 // acknowledge answers a verified request, each signature once.
 func (r *Receiver) acknowledge(w http.ResponseWriter, req *http.Request, in inbound, print string) {
-	id := r.c.pinned.Load()
 	switch {
-	case id == nil:
-		r.refuse(w, req, http.StatusServiceUnavailable, "Unavailable", "rollcall does not know its workspace yet")
-		return
-	case !id.owns(in):
+	case !r.ours(req.Context(), in):
 		r.refuse(w, req, http.StatusUnauthorized, "Unauthorized", "this is another workspace's or another app's request")
 		return
 	case !r.replays.first(print, r.c.now()):
@@ -130,16 +128,37 @@ func (r *Receiver) acknowledge(w http.ResponseWriter, req *http.Request, in inbo
 	}
 }
 
+// identity is the pinned workspace and app. Right after the start it gives
+// Slack a moment to say which ones they are.
+func (r *Receiver) identity(ctx context.Context) (Identity, error) {
+	if id := r.c.pinned.Load(); id != nil {
+		return *id, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pinPatience)
+	defer cancel()
+	return r.c.Identity(ctx)
+}
+
 // refuse turns a request away and leaves a line in the log.
 func (r *Receiver) refuse(w http.ResponseWriter, req *http.Request, status int, code, detail string) {
 	id := wire.Refuse(w, status, code, detail)
 	r.c.log.Warn("a request to slack's addresses was refused", "path", req.URL.Path, "status", status, "why", detail, "id", id)
 }
 
+// ours says whether the request is of the pinned workspace and app. While
+// Slack does not say which those are, the signature, which is the app's own,
+// is enough to take it; perform looks again before anything is done.
+func (r *Receiver) ours(ctx context.Context, in inbound) bool {
+	ctx, cancel := context.WithTimeout(ctx, pinPatience)
+	defer cancel()
+	id, err := r.c.Identity(ctx)
+	return err != nil && in.Team != "" || err == nil && id.owns(in)
+}
+
 // owns says whether the request is of the pinned workspace and app. A missing
 // app ID is no other app's: the signature has named the app.
-func (id *Identity) owns(in inbound) bool {
-	return in.team == id.Team && (in.app == "" || id.App == "" || in.app == id.App)
+func (id Identity) owns(in inbound) bool {
+	return in.Team == id.Team && (in.App == "" || id.App == "" || in.App == id.App)
 }
 
 // take makes a request durable, unless nothing needs doing, and returns what
@@ -160,7 +179,7 @@ func (r *Receiver) take(ctx context.Context, in inbound, key string) (answer []b
 	if r.carrier.full() {
 		return nil, false, errors.New("too many requests are waiting to be carried out")
 	}
-	in.Foreign = in.userTeam != "" && in.userTeam != in.team
+	in.Foreign = in.userTeam != "" && in.userTeam != in.Team
 	payload, err := json.Marshal(in)
 	if err != nil {
 		return nil, false, fmt.Errorf("keeping the request: %w", err)

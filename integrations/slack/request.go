@@ -28,10 +28,12 @@ type inbound struct {
 	Body json.RawMessage `json:"body"`
 	// Foreign says that the request itself names another workspace as the user's.
 	Foreign bool `json:"foreign,omitempty"`
+	// Team and App are the workspace and app that the request says it is of.
+	Team string `json:"team,omitempty"`
+	App  string `json:"app,omitempty"`
 
 	event     string // event_id
 	challenge string
-	team, app string
 	userTeam  string
 	of        string // an interaction's type
 }
@@ -62,7 +64,7 @@ func readCommand(body []byte) (inbound, error) {
 		return inbound{}, errMalformed
 	}
 	kept, err := withoutToken(body)
-	return inbound{Kind: kindCommand, Body: kept, team: c.TeamID, app: c.APIAppID}, err
+	return inbound{Kind: kindCommand, Body: kept, Team: c.TeamID, App: c.APIAppID}, err
 }
 
 // parseInteraction reads the form of an interaction or an options load.
@@ -95,14 +97,14 @@ func readInteraction(body []byte) (inbound, error) {
 		return inbound{}, errMalformed
 	}
 	kept, err := withoutToken(body)
-	in := inbound{Kind: kindInteraction, Body: kept, team: p.Team.ID, app: p.App, userTeam: p.User.Team, of: p.Type}
+	in := inbound{Kind: kindInteraction, Body: kept, Team: p.Team.ID, App: p.App, userTeam: p.User.Team, of: p.Type}
 	if in.userTeam == "" {
 		in.userTeam = p.Team.ID
 	}
 	// A form that somebody of another workspace sends in a shared channel names
 	// their workspace, and ours only as the one where the app is installed.
-	if p.View.Installed != "" && p.View.Installed != in.team {
-		in.team = p.View.Installed
+	if p.View.Installed != "" && p.View.Installed != in.Team {
+		in.Team = p.View.Installed
 	}
 	return in, err
 }
@@ -121,7 +123,7 @@ func readEvent(body []byte) (inbound, error) {
 	if err := json.Unmarshal(body, &e); err != nil || e.Type == "" {
 		return inbound{}, errMalformed
 	}
-	in := inbound{Kind: kindIgnored, team: e.Team, app: e.App, event: e.ID}
+	in := inbound{Kind: kindIgnored, Team: e.Team, App: e.App, event: e.ID}
 	if e.Type == "url_verification" {
 		return inbound{Kind: kindChallenge, challenge: e.Challenge}, nil
 	}

@@ -37,7 +37,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 }
 
 // pin asks Slack which workspace and app this is until it knows. Requests are
-// turned away until then.
+// taken until then on their signature alone, and wait.
 func (r *Receiver) pin(ctx context.Context) {
 	retry(ctx, func() bool {
 		_, err := r.c.Identity(ctx)

@@ -154,12 +154,8 @@ func (r *Receiver) hearEnvelope(ctx context.Context, env envelope) (answer []byt
 	}
 	ctx, cancel := context.WithTimeout(ctx, ackPatience)
 	defer cancel()
-	id, err := r.c.Identity(ctx)
-	if err != nil {
-		return nil, false
-	}
-	if !id.owns(in) {
-		r.c.log.Warn("an envelope of another workspace or app was dropped", "team", in.team, "app", in.app)
+	if !r.ours(ctx, in) {
+		r.c.log.Warn("an envelope of another workspace or app was dropped", "team", in.Team, "app", in.App)
 		return nil, true
 	}
 	answer, _, err = r.take(ctx, in, key)

@@ -79,10 +79,12 @@ func (w *Workspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 func (w *Workspace) serveAPI(rw http.ResponseWriter, r *http.Request, name string) {
 	f := w.count(name)
+	// The body comes first: a server notices only after it that the caller has
+	// gone, which ends a delay.
+	a, err := readArgs(rw, r)
 	if w.goesWrong(f, rw, r) {
 		return
 	}
-	a, err := readArgs(rw, r)
 	if err != nil {
 		answer(rw, http.StatusOK, (&apiError{Code: "invalid_form_data"}).reply())
 		return

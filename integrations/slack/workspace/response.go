@@ -47,11 +47,11 @@ func (w *Workspace) newHook(h hook) string {
 
 func (w *Workspace) serveResponse(rw http.ResponseWriter, r *http.Request, id string) {
 	f := w.count(ResponseURLs)
+	var m hookMessage
+	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, bodyLimit))
 	if w.goesWrong(f, rw, r) {
 		return
 	}
-	var m hookMessage
-	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, bodyLimit))
 	if err == nil {
 		err = json.Unmarshal(body, &m)
 	}

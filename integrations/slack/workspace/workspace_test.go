@@ -434,6 +434,31 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A server whose answers hang can be closed as soon as its callers have gone.
+func TestAHangEndsWhenTheCallerGoes(t *testing.T) {
+	w := workspace.New(workspace.Options{})
+	defer w.Close()
+	server := httptest.NewServer(w)
+	w.Fault("", workspace.Fault{Delay: time.Hour})
+	transport := &http.Transport{}
+	api := slack.New("xoxb-local", slack.OptionAPIURL(server.URL+"/api/"), slack.OptionHTTPClient(&http.Client{Transport: transport}))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := api.AuthTestContext(ctx); err == nil {
+		t.Error("an answer came")
+	}
+	closed := make(chan struct{})
+	go func() {
+		server.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the server still answers somebody who has gone")
+	}
+}
+
 func TestUntilWakesUpWithTheChange(t *testing.T) {
 	o := open(t)
 	done := make(chan error, 1)

@@ -78,7 +78,7 @@ func (a *App) newSlack() *slack.Client {
 func (a *App) connectSlack(c *slack.Client) {
 	s := a.config.Slack
 	b := bot.New(bot.Options{Engine: a.engine, Chat: c, Memos: a.engine.Notebook("slack"), Channel: s.Channel, Command: s.Command,
-		PublicURL: a.config.PublicURL, Open: a.policy.Open(), Log: a.log})
+		PublicURL: a.config.PublicURL, Open: a.policy.Open(), Groups: a.policy.Groups, Log: a.log})
 	a.engine.AddFollower(b)
 	r := c.Receive(a.engine, b)
 	a.mux.Handle("/slack/", r.Handler())

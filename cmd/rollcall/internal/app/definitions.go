@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -121,6 +123,7 @@ func (d *definitions) reload(ctx context.Context) error {
 			continue
 		}
 		in[p.Name] = f.path
+		d.strangers(p, f.path)
 		if err := d.define(ctx, p, f.path); err != nil {
 			return err
 		}
@@ -148,6 +151,25 @@ func (d *definitions) define(ctx context.Context, p *workflows.Pipeline, path st
 		d.log.Info("pipeline in force", "pipeline", p.Name, "version", res.Version, "file", path)
 	}
 	return nil
+}
+
+// strangers warns of names in a definition that the configuration does not know: a gate that asks them waits for nobody.
+func (d *definitions) strangers(p *workflows.Pipeline, path string) {
+	names := slices.Clone(p.Owners)
+	for _, s := range p.Stages {
+		for _, a := range s.Actions {
+			if a.Approval != nil {
+				names = append(append(names, a.Approval.From...), a.Approval.Ask...)
+				names = slices.AppendSeq(names, maps.Keys(a.Approval.AtLeast))
+			}
+		}
+	}
+	slices.Sort(names)
+	for _, who := range slices.Compact(names) {
+		if fault := d.policy.CheckWho(who); fault != nil {
+			d.log.Warn("a pipeline file names somebody unknown", "file", path, "problem", fault.Message, "hint", fault.Hint)
+		}
+	}
 }
 
 // archive retires the pipelines whose file has vanished.

@@ -6,11 +6,10 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
-
-	"github.com/rollcall-bot/rollcall/workflows"
 )
 
 // at returns the node of a path, or the nearest one above it.
@@ -116,65 +115,35 @@ func (d *decoder) checkTokens(tokens []Token) {
 			d.problem(d.at(path+".name"), "there are two tokens named "+t.Name, "names must differ")
 		}
 		names[t.Name] = true
-		d.verbs(path+".may", t.May)
 	}
 }
 
-func (d *decoder) verbs(path string, names []string) {
-	known := []string{}
-	for _, v := range []workflows.Verb{workflows.View, workflows.Logs, workflows.Start, workflows.StopIt, workflows.Retry, workflows.Approve,
-		workflows.RollBack, workflows.Override, workflows.Disable, workflows.Enable, workflows.Resolve, workflows.Edit, workflows.Audit} {
-		known = append(known, string(v))
-	}
-	for i, n := range names {
-		if !slices.Contains(known, n) {
-			d.problem(d.at(fmt.Sprintf("%s[%d]", path, i)), "there is no verb "+n, didYouMean(n, known))
-		}
-	}
-}
-
+// checkAccess lets the policy judge itself, and puts what it finds in its place.
 func (d *decoder) checkAccess(c *Config) {
 	if c.Access != nil {
-		for i, r := range c.Access.Rules {
+		for i := range c.Access.Rules {
 			path := fmt.Sprintf("access.rules[%d]", i)
 			d.missing(path+".allow", "the verbs")
 			d.missing(path+".to", "who: mail addresses, group:NAME, everyone")
-			d.verbs(path+".allow", r.Allow)
 		}
 	}
-	for path, who := range c.who() {
-		group, isGroup := strings.CutPrefix(who, "group:")
-		switch {
-		case isGroup && (c.Access == nil || c.Access.Groups[group] == nil):
-			var names []string
-			if c.Access != nil {
-				for g := range c.Access.Groups {
-					names = append(names, g)
-				}
-			}
-			d.problem(d.at(path), "there is no group "+group, didYouMean(group, names))
-		case !isGroup && !strings.Contains(who, ":") && !strings.Contains(who, "@") && who != "everyone":
-			d.problem(d.at(path), who+" names nobody", "write a mail address, group:NAME, slack-group:ID, token:NAME or everyone")
-		}
+	for _, p := range c.Policy().Check() {
+		d.problem(d.at(c.place(p.Path)), p.Message, p.Hint)
 	}
 }
 
-// who yields every who-expression of the configuration with its path.
-func (c *Config) who() map[string]string {
-	all := map[string]string{}
-	add := func(path string, list []string) {
-		for i, w := range list {
-			all[fmt.Sprintf("%s[%d]", path, i)] = w
+// place is the path of the file for a path of the policy, whose tokens go by name.
+func (c *Config) place(path []string) string {
+	where := ""
+	for i, step := range path {
+		if i == 2 && path[0] == "api" {
+			step = strconv.Itoa(slices.IndexFunc(c.API.Tokens, func(t Token) bool { return t.Name == step }))
+		}
+		if _, err := strconv.Atoi(step); err == nil {
+			where += "[" + step + "]"
+		} else {
+			where = join(where, step)
 		}
 	}
-	add("admins", c.Admins)
-	if c.Access != nil {
-		for g, members := range c.Access.Groups {
-			add("access.groups."+g, members)
-		}
-		for i, r := range c.Access.Rules {
-			add(fmt.Sprintf("access.rules[%d].to", i), r.To)
-		}
-	}
-	return all
+	return where
 }
