@@ -166,6 +166,9 @@ func (r *Receiver) carry(ctx context.Context, receipt work.Receipt) {
 	}
 }
 
+// notOurs is the refusal of a request that turned out to be another workspace's.
+const notOurs = "foreign"
+
 // perform resolves the person and hands the request to the bot.
 func (r *Receiver) perform(ctx context.Context, in inbound, req bot.Request) error {
 	err := r.persist(ctx, func(ctx context.Context) error {
@@ -174,13 +177,13 @@ func (r *Receiver) perform(ctx context.Context, in inbound, req bot.Request) err
 			return err
 		}
 		if in.Team != "" && !id.owns(in) { // empty: taken by an earlier version, which had looked
-			return &bot.Refusal{Code: "foreign", Hint: "another workspace's or another app's request, taken before Slack said which are ours"}
+			return &bot.Refusal{Code: notOurs, Hint: "another workspace's or another app's request, taken before Slack said which are ours"}
 		}
 		req.By, err = r.who(ctx, in, req.Reply.User)
 		return err
 	})
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && code(err) != notOurs {
 			r.tell(ctx, req, "rollcall could not check who you are, because Slack did not say. Nothing has changed; try again in a moment.")
 		}
 		return fmt.Errorf("could not check who asks: %w", err)

@@ -22,7 +22,6 @@ const (
 	source      = "slack" // of our receipts
 	bodyLimit   = 1 << 20
 	ackPatience = 2500 * time.Millisecond // Slack gives up after 3 s
-	pinPatience = 800 * time.Millisecond
 	pinPatience = 400 * time.Millisecond  // for a Slack that has not said yet who we are
 )
 
@@ -126,17 +125,6 @@ func (r *Receiver) acknowledge(w http.ResponseWriter, req *http.Request, in inbo
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(answer)
 	}
-}
-
-// identity is the pinned workspace and app. Right after the start it gives
-// Slack a moment to say which ones they are.
-func (r *Receiver) identity(ctx context.Context) (Identity, error) {
-	if id := r.c.pinned.Load(); id != nil {
-		return *id, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, pinPatience)
-	defer cancel()
-	return r.c.Identity(ctx)
 }
 
 // refuse turns a request away and leaves a line in the log.
