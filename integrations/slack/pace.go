@@ -14,6 +14,8 @@ import (
 // own, and chat.postMessage one per channel, so edits of cards never hold up
 // a gate's question, and a busy channel never holds up another.
 type pacer struct {
+	unpaced bool // every lane is free, unless Slack asks for silence
+
 	mu    sync.Mutex
 	lanes map[string]*lane
 }
@@ -23,7 +25,7 @@ type lane struct {
 	until   time.Time // Slack asked for silence until then
 }
 
-func newPacer() *pacer { return &pacer{lanes: map[string]*lane{}} }
+func newPacer(unpaced bool) *pacer { return &pacer{unpaced: unpaced, lanes: map[string]*lane{}} }
 
 // limits returns a method's rate: Slack's tiers, with room for a short burst.
 func limits(method string) *rate.Limiter {
@@ -45,7 +47,10 @@ func (p *pacer) lane(method, key string) *lane {
 	name := method + " " + key
 	l := p.lanes[name]
 	if l == nil {
-		l = &lane{limiter: limits(method)}
+		l = &lane{limiter: rate.NewLimiter(rate.Inf, 1)}
+		if !p.unpaced {
+			l.limiter = limits(method)
+		}
 		p.lanes[name] = l
 	}
 	return l

@@ -41,6 +41,7 @@ type Options struct {
 	AppToken      string // xapp-…; turns Socket Mode on
 
 	Transport http.RoundTripper // http.DefaultTransport when nil
+	Unpaced   bool              // a local workspace, whose rate limits need not be kept
 	Timeout   time.Duration     // longest any call may take, waiting for its turn included; 10 s when zero
 	Log       *slog.Logger      // discards when nil
 	Now       func() time.Time  // time.Now when nil
@@ -90,7 +91,7 @@ func New(o Options) *Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &Client{
-		o: o, http: h, pace: newPacer(), log: o.Log, now: o.Now, channels: map[string]string{},
+		o: o, http: h, pace: newPacer(o.Unpaced), log: o.Log, now: o.Now, channels: map[string]string{},
 		api:    slack.New(o.BotToken, slack.OptionAPIURL(o.APIURL), slack.OptionHTTPClient(h), slack.OptionAppLevelToken(o.AppToken)),
 		people: newCache[person](60*time.Second, o.Now), emails: newCache[string](60*time.Second, o.Now),
 		members: newCache[[]string](memberAge, o.Now), handles: newCache[string](60*time.Second, o.Now),

@@ -5,6 +5,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,13 +40,30 @@ type App struct {
 	mux    *http.ServeMux
 	chat   bot.Chat // nil without Slack
 	on     []string // what is switched on, for people to read
+	extras Extras
 	// background runs beside the engine, from ready until the end.
 	background []func(context.Context) error
 }
 
+// Extras make the service part of a larger program, such as the demo. The zero
+// value is the service alone.
+type Extras struct {
+	Listener net.Listener              // where it serves; nil: config.Listen
+	Address  string                    // the http address that the ready line shows; empty: the listener's
+	Runners  map[string]runtime.Runner // besides the service's own, or in their place
+	Sources  map[string]runtime.Source // in place of the service's own; nil: those
+	Unpaced  bool                      // Slack is a local workspace, whose rate limits need not be kept
+
+	Handler func(own http.Handler) http.Handler                // put around the service's own; nil: nothing
+	Beside  func(ctx context.Context, e *runtime.Engine) error // runs from ready until the end; nil: nothing
+}
+
 // New opens the data folder and builds everything; nothing runs yet. Its
 // errors are sentences for people.
-func New(c *config.Config, log *slog.Logger) (*App, error) {
+func New(c *config.Config, log *slog.Logger) (*App, error) { return NewWith(c, log, Extras{}) }
+
+// NewWith is New with extras.
+func NewWith(c *config.Config, log *slog.Logger, x Extras) (*App, error) {
 	blobs, err := files.Open(c.DataDir, files.Options{})
 	if err != nil {
 		return nil, err
@@ -54,7 +72,7 @@ func New(c *config.Config, log *slog.Logger) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{config: c, policy: c.Policy(), log: log, db: db, mux: http.NewServeMux()}
+	a := &App{config: c, policy: c.Policy(), log: log, db: db, mux: http.NewServeMux(), extras: x}
 	if err := a.build(blobs); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -111,9 +129,9 @@ func (a *App) ready(ctx context.Context) error {
 // on stdout when the service can take requests.
 func (a *App) Run(ctx context.Context, stdout io.Writer) (err error) {
 	defer func() { err = errors.Join(err, a.db.Close()) }()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
+	listener, err := a.listen(ctx)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w", a.config.Listen, err)
+		return err
 	}
 	// The engine outlives the requests: it ends when everything else has.
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
@@ -134,10 +152,13 @@ func (a *App) Run(ctx context.Context, stdout io.Writer) (err error) {
 	}
 	a.say()
 	g, gctx := errgroup.WithContext(ctx)
+	if a.extras.Beside != nil {
+		a.background = append(a.background, func(ctx context.Context) error { return a.extras.Beside(ctx, a.engine) })
+	}
 	for _, work := range append(a.background, defs.watch) {
 		g.Go(func() error { return work(gctx) })
 	}
-	server := &http.Server{Handler: a.mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return gctx }, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
 	g.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -146,7 +167,7 @@ func (a *App) Run(ctx context.Context, stdout io.Writer) (err error) {
 		return nil
 	})
 	g.Go(func() error { return a.shutdown(gctx, server) })
-	fmt.Fprintf(stdout, "rollcall is ready at http://%s\n", listener.Addr())
+	fmt.Fprintf(stdout, "rollcall is ready at %s\n", cmp.Or(a.extras.Address, "http://"+listener.Addr().String()))
 	g.Go(func() error {
 		select {
 		case err := <-engineDone:
@@ -159,6 +180,24 @@ func (a *App) Run(ctx context.Context, stdout io.Writer) (err error) {
 	err = g.Wait()
 	stopEngine()
 	return errors.Join(err, <-engineDone)
+}
+
+func (a *App) listen(ctx context.Context) (net.Listener, error) {
+	if a.extras.Listener != nil {
+		return a.extras.Listener, nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", a.config.Listen, err)
+	}
+	return l, nil
+}
+
+func (a *App) handler() http.Handler {
+	if a.extras.Handler != nil {
+		return a.extras.Handler(a.mux)
+	}
+	return a.mux
 }
 
 func (a *App) shutdown(ctx context.Context, server *http.Server) error {

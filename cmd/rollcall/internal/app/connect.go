@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -56,6 +57,10 @@ func (a *App) runners() (map[string]runtime.Runner, map[string]runtime.Source, e
 		runners[commands.Provider] = r
 		a.on = append(a.on, "commands on this machine")
 	}
+	maps.Copy(runners, a.extras.Runners)
+	if a.extras.Sources != nil {
+		return runners, a.extras.Sources, nil
+	}
 	return runners, map[string]runtime.Source{"Git": sources, "GitHub": sources, "CodeStarSourceConnection": sources}, nil
 }
 
@@ -72,7 +77,7 @@ func (a *App) newSlack() *slack.Client {
 		return nil
 	}
 	return slack.New(slack.Options{APIURL: s.APIURL, BotToken: s.BotToken.Reveal(), SigningSecret: s.SigningSecret.Reveal(),
-		AppToken: s.AppToken.Reveal(), Log: a.log})
+		AppToken: s.AppToken.Reveal(), Unpaced: a.extras.Unpaced, Log: a.log})
 }
 
 func (a *App) connectSlack(c *slack.Client) {
