@@ -31,10 +31,22 @@ func (c *Client) within(ctx context.Context, limit time.Duration, method, key st
 		err := call(ctx)
 		after, limited := rateLimited(err)
 		if !limited {
+			c.lacking(err)
 			return explain(method, err)
 		}
 		c.log.Info("slack asks to slow down", "method", method, "for", after)
 		c.pace.hold(method, key, after)
+	}
+}
+
+// lacking notes the scope that Slack misses, whichever call it was.
+func (c *Client) lacking(err error) {
+	var answered slack.SlackErrorResponse
+	if !errors.As(err, &answered) || answered.Err != "missing_scope" || answered.Needed == "" {
+		return
+	}
+	for scope := range strings.SplitSeq(answered.Needed, ",") {
+		c.faults.note("scope/"+scope, c.missing(scope))
 	}
 }
 
@@ -105,15 +117,27 @@ func withoutAddress(err error) error {
 func hint(method string, e slack.SlackErrorResponse) string {
 	switch e.Err {
 	case "channel_not_found":
-		return "check the channel's name; a private channel needs the app in it: /invite it there"
+		return "check the channel's name; a private channel needs the app in it: type /invite @rollcall there"
 	case "not_in_channel":
-		return "invite the app to the channel with /invite, or give it the scope chat:write.public"
+		return "type /invite @rollcall in the channel, or give the app the scope chat:write.public"
 	case "is_archived":
 		return "the channel is archived: unarchive it, or name another one"
 	case "missing_scope":
+		if method == openSocket {
+			return "the app token lacks connections:write: " + appTokenFix
+		}
 		return fmt.Sprintf("give the app the scope %s under OAuth & Permissions and install it again", e.Needed)
-	case "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type", "org_login_required":
-		return "check the bot token, and for Socket Mode the app token: install the app again and take the new one"
+	case "invalid_auth", "not_authed", "not_allowed_token_type":
+		if method == openSocket {
+			return appTokenFix
+		}
+		return botTokenFix
+	case "account_inactive", "token_revoked":
+		return "the app was removed from the workspace, or the token withdrawn: install the app again and take the new token"
+	case "token_expired":
+		return "the app has token rotation switched on: create the app anew from " + manifestIs + ", where it is off"
+	case "org_login_required", "team_access_not_granted", "enterprise_is_restricted":
+		return "an admin of the organisation must let the app into this workspace"
 	case "invalid_blocks", "invalid_blocks_format", "invalid_arguments", "msg_blocks_too_long", "view_too_large":
 		return "this is a fault of rollcall's, please report it: " + strings.Join(append(e.ResponseMetadata.Messages, method), "; ")
 	case "msg_too_long", "no_text", "invalid_metadata_format", "invalid_metadata_schema":

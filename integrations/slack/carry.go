@@ -184,7 +184,7 @@ func (r *Receiver) perform(ctx context.Context, in inbound, req bot.Request) err
 	})
 	if err != nil {
 		if ctx.Err() == nil && code(err) != notOurs {
-			r.tell(ctx, req, "rollcall could not check who you are, because Slack did not say. Nothing has changed; try again in a moment.")
+			r.tell(ctx, req, unchecked(err))
 		}
 		return fmt.Errorf("could not check who asks: %w", err)
 	}
@@ -193,7 +193,17 @@ func (r *Receiver) perform(ctx context.Context, in inbound, req bot.Request) err
 	if errors.As(err, &broken) {
 		r.tell(ctx, req, "Something went wrong inside rollcall. Look before you try again; the operators find it in the log under "+short(req.Key)+".")
 	}
+	r.mention(ctx, req)
 	return err
+}
+
+// unchecked tells somebody why rollcall does not know who they are.
+func unchecked(err error) string {
+	var refused *bot.Refusal
+	if errors.As(err, &refused) {
+		return "rollcall could not check who you are: Slack refused (" + refused.Code + "). Nothing has changed. To mend it, " + refused.Hint + "."
+	}
+	return "rollcall could not check who you are, because Slack did not say. Nothing has changed; try again in a moment."
 }
 
 // who is the person behind the request. Whoever the request itself calls

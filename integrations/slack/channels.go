@@ -29,7 +29,9 @@ func (c *Client) channel(ctx context.Context, name string) (string, error) {
 	if id := c.known(name); id != "" {
 		return id, nil
 	}
-	c.log.Warn("the channel is not among those that the app can list", "channel", "#"+name, "error", err)
+	if c.nag.due("channel "+name, c.now()) {
+		c.log.Warn("the channel is not among those that the app can list", "channel", "#"+name, "error", err)
+	}
 	return "#" + name, nil
 }
 

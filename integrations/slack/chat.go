@@ -57,12 +57,22 @@ func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
 		return err
 	})
 	if err != nil {
-		if code(err) == "channel_not_found" {
-			c.forget(m.Channel)
-		}
+		c.unposted(m.Channel, err)
 		return bot.Place{}, err
 	}
+	c.faults.mended(channelFault(m.Channel))
 	return at, nil
+}
+
+// unposted remembers why nothing arrives in a channel, to tell people who ask.
+func (c *Client) unposted(channel string, err error) {
+	switch code := code(err); code {
+	case "channel_not_found":
+		c.forget(channel)
+		fallthrough
+	case "not_in_channel", "is_archived", "restricted_action", "restricted_action_read_only_channel":
+		c.faults.note(channelFault(channel), c.cannotPost(channel, code))
+	}
 }
 
 // content is what posting and editing have in common. Blocks are always said,

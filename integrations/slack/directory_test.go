@@ -162,7 +162,7 @@ func TestSecretsStayOutOfErrorsAndLogs(t *testing.T) {
 					if err != nil {
 						text += err.Error()
 					}
-					for _, secret := range []string{botToken, appToken, signingSecret, "SECRETPATH", "xoxb", "very-secret"} {
+					for _, secret := range []string{botToken, appToken, signingSecret, "SECRETPATH", "xoxb-very", "very-secret"} {
 						if strings.Contains(text, secret) {
 							t.Errorf("%q is in: %s", secret, text)
 						}

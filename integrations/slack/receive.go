@@ -71,6 +71,10 @@ func (r *Receiver) serve(parse func([]byte) (inbound, error)) http.HandlerFunc {
 		print, ok := verify(r.c.o.SigningSecret, req.Header, body, r.c.now())
 		if !ok {
 			r.refuse(w, req, http.StatusUnauthorized, "Unauthorized", "the signature is missing, wrong, or older than five minutes")
+			if r.c.nag.due("signature", r.c.now()) {
+				r.c.log.Warn("slack: somebody calls who does not know slack.signingSecret. If it is Slack, the secret is another app's, or the clock is wrong.",
+					"fix", "compare it with Signing Secret at "+r.c.settings("general")+", and this machine's clock with the time")
+			}
 			return
 		}
 		in, err := parse(body)

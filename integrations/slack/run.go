@@ -19,13 +19,16 @@ const (
 	sweepAge = 10 * time.Second
 )
 
-// Run pins workspace and app, takes up what an earlier process left undone,
+// Run pins workspace and app, checks the app's set-up, takes up what an earlier process left undone,
 // keeps the Socket Mode connection when there is an app token, and carries
 // requests out. It returns when ctx has ended and what was being carried out
 // is done, or has been left for the next start.
 func (r *Receiver) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
-	parts.Go(func() { r.pin(ctx) })
+	parts.Go(func() {
+		r.pin(ctx)
+		r.examine(ctx)
+	})
 	parts.Go(func() { r.recover(ctx) })
 	if r.c.o.AppToken != "" {
 		parts.Go(func() { r.listen(ctx) })
@@ -46,12 +49,23 @@ func (r *Receiver) pin(ctx context.Context) {
 		case err == nil:
 			return true
 		case errors.As(err, &refused):
-			r.c.log.Error("slack does not take the bot token", "code", refused.Code, "hint", refused.Hint)
+			if f := r.c.tokenRefused(refused); r.c.nag.due("token "+f.Code, r.c.now()) {
+				r.c.log.Error("slack: "+f.What+" The service runs, and tries again.", "code", f.Code, "fix", f.Fix)
+			}
 		case ctx.Err() == nil:
-			r.c.log.Warn("slack cannot be reached; trying again", "error", err)
+			r.c.unreachable(err)
 		}
 		return false
 	})
+}
+
+// unreachable says, once per minute, that Slack cannot be asked. Both ways to
+// it say it here, because both fail together.
+func (c *Client) unreachable(err error) {
+	if c.nag.due("unreachable", c.now()) {
+		c.log.Warn("slack cannot be reached; the service runs, and tries again", "address", c.o.APIURL, "error", err,
+			"fix", "look at the network, the name service, a proxy that is needed (HTTPS_PROXY) and slack.apiURL")
+	}
 }
 
 // recover hands over what was acknowledged and not finished, then lets work

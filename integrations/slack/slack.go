@@ -40,6 +40,9 @@ type Options struct {
 	SigningSecret string // turns HTTP requests on
 	AppToken      string // xapp-…; turns Socket Mode on
 
+	Channel string // where pipelines without a channel of their own post, "#name" or ID; the check-up looks at it
+	Command string // the slash command that people are told about; "/rollcall" when empty
+
 	Transport http.RoundTripper // http.DefaultTransport when nil
 	Unpaced   bool              // a local workspace, whose rate limits need not be kept
 	Timeout   time.Duration     // longest any call may take, waiting for its turn included; 10 s when zero
@@ -63,6 +66,9 @@ type Client struct {
 	emails  *cache[string]   // e-mail -> user ID, "" for nobody
 	members *cache[[]string] // group ID -> user IDs
 	handles *cache[string]   // group handle -> group ID
+
+	faults standing
+	nag    nag
 
 	mu       sync.Mutex
 	channels map[string]string // channel name -> ID
@@ -92,6 +98,7 @@ func New(o Options) *Client {
 	}
 	return &Client{
 		o: o, http: h, pace: newPacer(o.Unpaced), log: o.Log, now: o.Now, channels: map[string]string{},
+		faults: standing{faults: map[string]Fault{}, told: map[string]string{}}, nag: nag{last: map[string]time.Time{}},
 		api:    slack.New(o.BotToken, slack.OptionAPIURL(o.APIURL), slack.OptionHTTPClient(h), slack.OptionAppLevelToken(o.AppToken)),
 		people: newCache[person](60*time.Second, o.Now), emails: newCache[string](60*time.Second, o.Now),
 		members: newCache[[]string](memberAge, o.Now), handles: newCache[string](60*time.Second, o.Now),
@@ -140,6 +147,8 @@ func (c *Client) identify(ctx context.Context) (Identity, error) {
 		return id, err
 	case id.Team == "":
 		return id, errors.New("slack did not say which workspace the bot token belongs to")
+	case id.Bot == "":
+		return id, &bot.Refusal{Code: "not_allowed_token_type", Hint: botTokenFix}
 	}
 	err = c.do(ctx, "bots.info", "", func(ctx context.Context) error {
 		b, err := c.api.GetBotInfoContext(ctx, slack.GetBotInfoParameters{Bot: id.Bot})

@@ -10,11 +10,20 @@ import (
 
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
+
+	"github.com/rollcall-bot/rollcall/bot"
 )
 
 // reconnectAfter is the longest pause between two tries to connect. The
 // library's own pauses grow to five minutes, too long for people who click.
 const reconnectAfter = 30 * time.Second
+
+// openSocket is the method that asks for a Socket Mode connection.
+const openSocket = "apps.connections.open"
+
+// errSwitchedOff is that Slack closes every connection at once, because the
+// app has Socket Mode switched off.
+var errSwitchedOff = errors.New("socket mode is switched off")
 
 // listen keeps a Socket Mode connection until ctx ends.
 func (r *Receiver) listen(ctx context.Context) {
@@ -28,7 +37,7 @@ func (r *Receiver) listen(ctx context.Context) {
 		if time.Since(began) > time.Minute {
 			pause = time.Second
 		}
-		r.c.log.Warn("the socket mode connection ended; connecting again", "in", pause, "error", explain("apps.connections.open", err))
+		r.unconnected(err)
 		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
@@ -54,14 +63,42 @@ func (r *Receiver) connect(ctx context.Context) error {
 			return err
 		case e := <-client.Events:
 			if failed, ok := e.Data.(*slack.ConnectionErrorEvent); ok {
-				r.c.log.Warn("socket mode cannot connect", "error", explain("apps.connections.open", failed.ErrorObj))
+				r.unconnected(failed.ErrorObj)
 				if failed.Backoff > reconnectAfter {
 					cancel()
 				}
 				continue
 			}
+			if e.Request != nil && e.Request.Type == socketmode.RequestTypeDisconnect && e.Request.Reason == "link_disabled" {
+				return errSwitchedOff
+			}
 			r.hear(ctx, client, e)
 		}
+	}
+}
+
+// unconnected says, once per minute, why there is no connection and what to do.
+func (r *Receiver) unconnected(err error) {
+	err = explain(openSocket, err)
+	var refused *bot.Refusal
+	what, code, fix := "", "", ""
+	switch {
+	case errors.Is(err, context.Canceled): // given up by us, and said before
+		return
+	case errors.Is(err, errSwitchedOff):
+		what, code = "Socket Mode is switched off for the app.", "link_disabled"
+		fix = "switch it on at " + r.c.settings("socket-mode") + "; or give slack.signingSecret instead of slack.appToken to be called over HTTP"
+	case errors.As(err, &refused):
+		what, code, fix = "Slack does not take slack.appToken ("+refused.Code+").", refused.Code, refused.Hint
+		if kind, better := AppTokenFault(r.c.o.AppToken); kind != "" {
+			what, fix = "slack.appToken "+kind+".", better
+		}
+	default:
+		r.c.unreachable(err)
+		return
+	}
+	if r.c.nag.due("socket "+code, r.c.now()) {
+		r.c.log.Error("slack: "+what+" Nobody can reach rollcall from Slack until then.", "code", code, "fix", fix)
 	}
 }
 

@@ -77,7 +77,7 @@ func (a *App) newSlack() *slack.Client {
 		return nil
 	}
 	return slack.New(slack.Options{APIURL: s.APIURL, BotToken: s.BotToken.Reveal(), SigningSecret: s.SigningSecret.Reveal(),
-		AppToken: s.AppToken.Reveal(), Unpaced: a.extras.Unpaced, Log: a.log})
+		AppToken: s.AppToken.Reveal(), Channel: s.Channel, Command: s.Command, Unpaced: a.extras.Unpaced, Log: a.log})
 }
 
 func (a *App) connectSlack(c *slack.Client) {
