@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// Command is a user's slash command in a channel (name with "#", or ID). The
-// error says what Slack would tell the user: that the app did not answer.
+// Command is a user's slash command in a channel (name with "#", or ID). When
+// the app does not answer, the error says what Slack tells the user, who also
+// sees it in the channel.
 func (w *Workspace) Command(ctx context.Context, user, channel, text string) (Ack, error) {
 	w.mu.Lock()
 	u, r, err := w.person(user, channel)
@@ -37,10 +40,17 @@ func (w *Workspace) Command(ctx context.Context, user, channel, text string) (Ac
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
-		w.whisper(u.ID, Message{Channel: r.ID, Text: w.o.Command + " failed with the error \"" + failure(err) + "\""})
+		err = fmt.Errorf("%s failed: %w", w.o.Command, err)
+		w.whisper(u.ID, Message{Channel: r.ID, Text: w.o.Command + " failed: " + says(err)})
 		return ack, err
 	}
-	return ack, w.said(u.ID, r, ack.Body)
+	from := len(w.violations)
+	err = w.said(u.ID, r, ack.Body)
+	w.blame(from, w.o.Command, args{"channel": r.ID, "user": u.ID})
+	if err != nil {
+		err = fmt.Errorf("slack does not take what %s answered to %s: %w", w.o.BotName, w.o.Command, err)
+	}
+	return ack, err
 }
 
 // said shows what the app put into its acknowledgement of a command. The caller holds mu.
@@ -89,7 +99,7 @@ func (w *Workspace) act(ctx context.Context, user string, at Place, actionID str
 		w.mu.Unlock()
 		return Ack{}, err
 	}
-	c, ok := lookup(s.blocks, actionID)
+	c, ok := lookup(s.blocks, at.Block, actionID)
 	if !ok {
 		w.mu.Unlock()
 		return Ack{}, fmt.Errorf("there is nothing with the action_id %q to use there", actionID)
@@ -106,8 +116,13 @@ func (w *Workspace) act(ctx context.Context, user string, at Place, actionID str
 	ack, err := w.send(ctx, interactive(payload, false))
 	if err != nil {
 		w.mu.Lock()
-		w.whisper(user, Message{Channel: at.Channel, Text: "Something went wrong: " + w.o.BotName + " did not answer (" + failure(err) + ")"})
-		w.mu.Unlock()
+		defer w.mu.Unlock()
+		if s.view != nil {
+			s.view.complain("", "Something went wrong: "+says(err))
+			w.touchUser(user)
+		} else {
+			w.whisper(user, Message{Channel: s.room.ID, Thread: s.message.Thread, Text: "Something went wrong: " + says(err)})
+		}
 	}
 	return ack, err
 }
@@ -127,17 +142,14 @@ func (w *Workspace) use(s scene, c control, value *string) (object, error) {
 		}
 		return action, nil
 	}
-	var loaded []Option
-	if s.view != nil {
-		loaded = s.view.loaded[c.id()]
-	}
-	state, err := entered(c.element, *value, loaded)
+	state, err := entered(c.element, *value, s.loaded()[c.id()])
 	if err != nil {
 		return nil, err
 	}
 	if s.view != nil && c.kind() != "overflow" {
 		s.view.enter(c, state)
-		w.touch()
+		s.view.pardon(c.blockID())
+		w.touchUser(s.user.ID)
 	}
 	if !c.dispatches() {
 		return nil, nil
@@ -155,6 +167,30 @@ type scene struct {
 	message *Message
 	view    *View
 	blocks  json.RawMessage
+}
+
+// loaded are the options that the app gave for menus there, by action_id.
+func (s scene) loaded() map[string][]Option {
+	if s.view != nil {
+		return s.view.loaded
+	}
+	return s.message.loaded
+}
+
+// load keeps options that the app gave for a menu. The caller holds mu.
+func (s scene) load(actionID string, options []Option) {
+	held := map[string][]Option{}
+	maps.Copy(held, s.loaded())
+	for _, o := range options {
+		if !slices.Contains(held[actionID], o) {
+			held[actionID] = append(slices.Clip(held[actionID]), o)
+		}
+	}
+	if s.view != nil {
+		s.view.loaded = held
+	} else {
+		s.message.loaded = held
+	}
 }
 
 // scene finds the message or view. The caller holds mu.
@@ -210,11 +246,16 @@ func (w *Workspace) interaction(kind string, s scene) object {
 	return p
 }
 
-// Say posts a message of a user. An app that is mentioned hears of it.
+// Say posts a message of a user, in a thread when it is given (the TS of a
+// message). An app that is mentioned hears of it.
 func (w *Workspace) Say(ctx context.Context, user, channel, thread, text string) (Message, error) {
 	w.mu.Lock()
 	_, r, err := w.person(user, channel)
 	if err != nil {
+		w.mu.Unlock()
+		return Message{}, err
+	}
+	if thread, err = sayable(r, thread, text); err != nil {
 		w.mu.Unlock()
 		return Message{}, err
 	}
@@ -228,6 +269,26 @@ func (w *Workspace) Say(ctx context.Context, user, channel, thread, text string)
 		_, err = w.event(ctx, event)
 	}
 	return m, err
+}
+
+// sayable checks what a user says, and gives the thread that they answer in.
+func sayable(r *room, thread, text string) (string, error) {
+	parent := r.message(thread)
+	switch {
+	case strings.TrimSpace(text) == "":
+		return "", errors.New("there is nothing to say: the text is empty")
+	case utf8.RuneCountInString(text) > textLimit:
+		return "", fmt.Errorf("the text is too long, Slack takes %d characters", textLimit)
+	case r.Archived:
+		return "", fmt.Errorf("#%s is archived", r.Name)
+	case thread == "":
+		return "", nil
+	case parent == nil:
+		return "", fmt.Errorf("there is no message %s to answer", thread)
+	case parent.Thread != "":
+		return parent.Thread, nil
+	}
+	return thread, nil
 }
 
 // Emit sends the app an event of any shape ("type", "user", …), as the Events
@@ -251,12 +312,4 @@ func (w *Workspace) OpenHome(ctx context.Context, user string) (Ack, error) {
 	}
 	w.mu.Unlock()
 	return w.event(ctx, event)
-}
-
-// failure is Slack's word for why an app did not take a request.
-func failure(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "operation_timeout"
-	}
-	return "dispatch_failed"
 }

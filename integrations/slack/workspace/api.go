@@ -128,16 +128,26 @@ func (w *Workspace) call(name string, a args, public string) (reply, error) {
 	if w.o.PublicURL == "" {
 		w.public = public
 	}
-	return m(a)
+	from := len(w.violations)
+	res, err := m(a)
+	w.blame(from, name, a)
+	return res, err
 }
 
-// origin is the address that the app used to come here.
+// origin is the address that the app used to come here, with the path below
+// which the workspace is mounted: what the request's line had before the path
+// that is left of it.
 func origin(r *http.Request) string {
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return scheme + "://" + r.Host
+	asked, _, _ := strings.Cut(r.RequestURI, "?")
+	mount, ok := strings.CutSuffix(asked, r.URL.EscapedPath())
+	if !ok || !strings.HasPrefix(mount, "/") {
+		mount = ""
+	}
+	return scheme + "://" + r.Host + mount
 }
 
 // args are the arguments of a call, from query, form or JSON. What is no

@@ -41,7 +41,8 @@ func (w *Workspace) content(a args) (Message, error) {
 	return m, nil
 }
 
-// refuse notes what is wrong with blocks and returns the error for it, nil for nothing. The caller holds mu.
+// refuse notes what is wrong with blocks and returns the error for it, nil for
+// nothing. Whoever knows what the blocks were for says so with blame. The caller holds mu.
 func (w *Workspace) refuse(found []Violation, code string) error {
 	if len(found) == 0 {
 		return nil
@@ -149,7 +150,7 @@ func (w *Workspace) chatUpdate(a args) (reply, error) {
 		m.Metadata = next.Metadata
 	}
 	m.Edits++
-	w.touch()
+	w.touchRoom(r)
 	return reply{"channel": r.ID, "ts": m.TS, "text": m.Text, "message": w.wireMessage(m, true)}, nil
 }
 
@@ -179,7 +180,7 @@ func (w *Workspace) chatDelete(a args) (reply, error) {
 		return nil, err
 	}
 	r.messages = slices.DeleteFunc(r.messages, func(o *Message) bool { return o == m })
-	w.touch()
+	w.touchRoom(r)
 	return reply{"channel": r.ID, "ts": m.TS}, nil
 }
 
@@ -236,6 +237,6 @@ func (w *Workspace) react(a args, change func([]string) ([]string, error)) (repl
 	if m.Reactions[name] = users; len(users) == 0 {
 		delete(m.Reactions, name)
 	}
-	w.touch()
+	w.touchRoom(r)
 	return reply{}, nil
 }

@@ -22,8 +22,15 @@ const (
 
 // Violation is something in blocks that Slack would not take.
 type Violation struct {
-	Path    string // JSON pointer: "/blocks/2/text"
-	Message string
+	Path    string `json:"path"` // JSON pointer: "/blocks/2/text"
+	Message string `json:"message"`
+
+	// What the blocks were for, in Violations: the method ("chat.postMessage",
+	// ResponseURLs, "view_submission" or the command), and where it would have
+	// been seen, as far as that is known: the channel's ID, the only user.
+	Method  string `json:"method"`
+	Channel string `json:"channel"`
+	User    string `json:"user"`
 }
 
 // String is the message with its place.
@@ -36,11 +43,49 @@ func (w *Workspace) Violations() []Violation {
 	return slices.Clone(w.violations)
 }
 
+// blame says of the violations from that one on what the blocks were for. The caller holds mu.
+func (w *Workspace) blame(from int, method string, a args) {
+	if from == len(w.violations) {
+		return
+	}
+	user, channel := a.str("user")+a.str("user_id"), ""
+	r := w.find(a.str("channel"))
+	if r != nil {
+		channel = r.ID
+	} else if w.users[a.str("channel")] != nil {
+		user = a.str("channel")
+	}
+	if t := w.triggers[a.str("trigger_id")]; t != nil {
+		user = t.user
+	}
+	if v := w.views[a.str("view_id")]; v != nil {
+		user = v.User
+	}
+	for i := range w.violations[from:] {
+		v := &w.violations[from+i]
+		v.Method, v.Channel, v.User = method, channel, user
+	}
+	switch {
+	case user != "":
+		w.touchUser(user)
+	case r != nil:
+		w.touchRoom(r)
+	default:
+		w.touch()
+	}
+}
+
+// seenBy says whether the user would have seen the blocks that were refused. The caller holds mu.
+func (v Violation) seenBy(w *Workspace, user string) bool {
+	r := w.channels[v.Channel]
+	return (v.User == "" || v.User == user) && (r == nil || w.sees(user, r))
+}
+
 // Check checks the blocks of a message (a JSON array) against Block Kit's limits.
 func Check(blocks []byte) []Violation {
 	var all []any
 	if err := json.Unmarshal(blocks, &all); err != nil {
-		return []Violation{{"/blocks", "must be a list of blocks"}}
+		return []Violation{{Path: "/blocks", Message: "must be a list of blocks"}}
 	}
 	c := newChecker()
 	c.blocks(all, messageBlocks)
@@ -54,7 +99,7 @@ func Check(blocks []byte) []Violation {
 func CheckView(view []byte) []Violation {
 	var v object
 	if err := json.Unmarshal(view, &v); err != nil || v == nil {
-		return []Violation{{"/view", "must be an object"}}
+		return []Violation{{Path: "/view", Message: "must be an object"}}
 	}
 	c := newChecker()
 	c.base = "/view"
@@ -91,7 +136,7 @@ type checker struct {
 func newChecker() *checker { return &checker{ids: map[string]bool{}} }
 
 func (c *checker) add(path, format string, args ...any) {
-	c.found = append(c.found, Violation{path, fmt.Sprintf(format, args...)})
+	c.found = append(c.found, Violation{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 func (c *checker) length(path, s string, limit int) {

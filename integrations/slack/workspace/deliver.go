@@ -65,7 +65,39 @@ func (w *Workspace) send(ctx context.Context, r request) (Ack, error) {
 	}
 	ack.Took = time.Since(start)
 	w.o.Log.Debug("told the app", "kind", r.kind, "path", r.path, "status", ack.Status, "took", ack.Took, "error", err)
+	if err != nil {
+		err = &unanswered{app: w.o.BotName, cause: err}
+	}
 	return ack, err
+}
+
+// unanswered is the error for a request that the app did not take.
+type unanswered struct {
+	app   string
+	cause error
+}
+
+// Error is what Slack would tell the user, with the cause.
+func (e *unanswered) Error() string { return e.says() + ": " + e.cause.Error() }
+
+// Unwrap is the cause.
+func (e *unanswered) Unwrap() error { return e.cause }
+
+// says is what the user is told, with Slack's word for it.
+func (e *unanswered) says() string {
+	if errors.Is(e.cause, context.DeadlineExceeded) {
+		return fmt.Sprintf("%s did not answer within %v seconds (operation_timeout)", e.app, patience.Seconds())
+	}
+	return e.app + " could not be reached, or answered with an error (dispatch_failed)"
+}
+
+// says is an error in the words for the user: without the cause that only the
+// app's developer understands.
+func says(err error) string {
+	if e, ok := errors.AsType[*unanswered](err); ok {
+		return e.says()
+	}
+	return err.Error()
 }
 
 // route picks the way to the app. When there is neither a connection nor an
@@ -165,7 +197,7 @@ func (w *Workspace) Install(ctx context.Context, baseURL string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.o.BaseURL = baseURL
-	w.touch()
+	w.stir()
 	return nil
 }
 

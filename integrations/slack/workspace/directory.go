@@ -234,7 +234,7 @@ func (w *Workspace) conversationsJoin(a args) (reply, error) {
 	}
 	if !w.in(botUser, r) {
 		r.Members = append(slices.Clone(r.Members), botUser)
-		w.touch()
+		w.touchRoom(r)
 	}
 	return reply{"channel": w.wire(r)}, nil
 }

@@ -3,6 +3,7 @@ package workspace
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,7 +11,11 @@ import (
 )
 
 // Option is one choice of a menu.
-type Option struct{ Text, Value, Description string }
+type Option struct {
+	Text        string `json:"text"`
+	Value       string `json:"value"`
+	Description string `json:"description"`
+}
 
 // object is a piece of Block Kit.
 type object = map[string]any
@@ -24,6 +29,14 @@ func (c control) id() string      { return str(c.element, "action_id") }
 func (c control) kind() string    { return str(c.element, "type") }
 func (c control) input() bool     { return str(c.block, "type") == "input" }
 func (c control) blockID() string { return str(c.block, "block_id") }
+
+// label is what people read beside the control.
+func (c control) label() string {
+	if text := str(obj(c.block, "label"), "text"); text != "" {
+		return text
+	}
+	return c.blockID()
+}
 
 // dispatches says whether using the control tells the app at once.
 func (c control) dispatches() bool { return !c.input() || c.block["dispatch_action"] == true }
@@ -75,10 +88,10 @@ func controls(blocks json.RawMessage) []control {
 	return all
 }
 
-// lookup finds a control by its action_id.
-func lookup(blocks json.RawMessage, actionID string) (control, bool) {
+// lookup finds a control by its action_id, in that block when it is given.
+func lookup(blocks json.RawMessage, block, actionID string) (control, bool) {
 	all := controls(blocks)
-	i := slices.IndexFunc(all, func(c control) bool { return c.id() == actionID })
+	i := slices.IndexFunc(all, func(c control) bool { return c.id() == actionID && (block == "" || c.blockID() == block) })
 	if i < 0 {
 		return control{}, false
 	}
@@ -113,7 +126,7 @@ func buttons(blocks json.RawMessage) []Button {
 
 // Options lists the choices of a menu in the view: its own ones, or those the app gave last.
 func (v View) Options(actionID string) []Option {
-	c, ok := lookup(v.Blocks, actionID)
+	c, ok := lookup(v.Blocks, "", actionID)
 	if !ok {
 		return nil
 	}
@@ -157,6 +170,13 @@ func picker(kind string) (key, initial string, ok bool) {
 	return "", "", false
 }
 
+// several says under which key a menu of several users, conversations or
+// channels sends its state, and which key has what it begins with.
+func several(kind string) (key, initial string) {
+	what := strings.TrimSuffix(strings.TrimPrefix(kind, "multi_"), "_select")
+	return "selected_" + what, "initial_" + what
+}
+
 // initial is the state of an element that nobody touched.
 func initial(e object) object {
 	kind := str(e, "type")
@@ -171,8 +191,12 @@ func initial(e object) object {
 			return object{"type": kind, "selected_options": []any{}}
 		}
 		return object{"type": kind, "selected_options": e["initial_options"]}
-	case "multi_users_select":
-		return object{"type": kind, "selected_users": []string{}}
+	case "multi_users_select", "multi_conversations_select", "multi_channels_select":
+		key, first := several(kind)
+		if e[first] == nil {
+			return object{"type": kind, key: []any{}}
+		}
+		return object{"type": kind, key: e[first]}
 	case "datetimepicker":
 		return object{"type": kind, "selected_date_time": e["initial_date_time"]}
 	}
@@ -217,8 +241,9 @@ func entered(e object, value string, loaded []Option) (object, error) {
 			picked = append(picked, o)
 		}
 		return object{"type": kind, "selected_options": picked}, nil
-	case "multi_users_select":
-		return object{"type": kind, "selected_users": strings.FieldsFunc(value, func(r rune) bool { return r == ',' })}, nil
+	case "multi_users_select", "multi_conversations_select", "multi_channels_select":
+		key, _ := several(kind)
+		return object{"type": kind, key: strings.FieldsFunc(value, func(r rune) bool { return r == ',' })}, nil
 	case "datetimepicker":
 		at, err := strconv.ParseInt(value, 10, 64)
 		return object{"type": kind, "selected_date_time": at}, err
@@ -275,6 +300,25 @@ func (w *Workspace) state(v *View) object {
 		block[c.id()] = now
 	}
 	return values
+}
+
+// complain shows an error beside a block, or above the form without one. The caller holds mu.
+func (v *View) complain(block, text string) {
+	errors := map[string]string{block: text}
+	for b, t := range v.Errors {
+		if b != block {
+			errors[b] = t
+		}
+	}
+	v.Errors = errors
+}
+
+// pardon takes the error beside a block away, and that above the form. The caller holds mu.
+func (v *View) pardon(block string) {
+	left := maps.Clone(v.Errors)
+	delete(left, block)
+	delete(left, "")
+	v.Errors = left
 }
 
 // enter puts a control's new state into the view. The caller holds mu.

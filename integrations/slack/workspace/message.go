@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// Place names a message (Channel and TS) or a form or home tab (View).
-type Place struct{ Channel, TS, View string }
+// Place names a message (Channel and TS) or a form or home tab (View), and the
+// block in it where an action_id is there more than once; the first without Block.
+type Place struct{ Channel, TS, View, Block string }
 
 // Metadata is what an app hid in a message.
 type Metadata struct {
@@ -15,19 +16,21 @@ type Metadata struct {
 	Payload json.RawMessage `json:"event_payload"`
 }
 
-// Message is what somebody said.
+// Message is what somebody said. Its JSON is that of the page.
 type Message struct {
-	Channel   string // ID
-	TS        string
-	Thread    string // TS of the message it answers; empty for others
-	Broadcast bool   // an answer that the channel sees too
-	User      string // who said it; empty for Slack itself
-	Only      string // ephemeral: the user who sees it
-	Text      string
-	Blocks    json.RawMessage // Block Kit as the app sent it, with every block_id filled in
-	Metadata  *Metadata
-	Edits     int                 // how often it was edited
-	Reactions map[string][]string // emoji name -> user IDs
+	Channel   string              `json:"channel"` // ID; empty for what concerns no channel
+	TS        string              `json:"ts"`
+	Thread    string              `json:"thread"`    // TS of the message it answers; empty for others
+	Broadcast bool                `json:"broadcast"` // an answer that the channel sees too
+	User      string              `json:"user"`      // who said it; empty for Slack itself
+	Only      string              `json:"only"`      // ephemeral: the user who sees it
+	Text      string              `json:"text"`
+	Blocks    json.RawMessage     `json:"blocks,omitempty"` // Block Kit as the app sent it, with every block_id filled in
+	Metadata  *Metadata           `json:"metadata"`
+	Edits     int                 `json:"edits"`               // how often it was edited
+	Reactions map[string][]string `json:"reactions,omitempty"` // emoji name -> user IDs
+
+	loaded map[string][]Option // options the app gave for a menu, by action_id
 }
 
 // At is the message's place, for Click.
@@ -83,7 +86,7 @@ func (w *Workspace) Ephemerals(user string) []Message {
 // replaced as a whole, never written to.
 func (m *Message) copy() Message {
 	c := *m
-	c.Reactions = maps.Clone(m.Reactions)
+	c.Reactions, c.loaded = maps.Clone(m.Reactions), nil
 	for name, users := range c.Reactions {
 		c.Reactions[name] = slices.Clone(users)
 	}
@@ -114,7 +117,7 @@ func (r *room) message(ts string) *Message {
 func (w *Workspace) put(r *room, m Message) *Message {
 	m.Channel, m.TS = r.ID, w.stamp()
 	r.messages = append(r.messages, &m)
-	w.touch()
+	w.touchRoom(r)
 	return &m
 }
 
@@ -122,7 +125,7 @@ func (w *Workspace) put(r *room, m Message) *Message {
 func (w *Workspace) whisper(user string, m Message) Message {
 	m.TS, m.Only = w.stamp(), user
 	w.ephemeral[user] = append(w.ephemeral[user], m)
-	w.touch()
+	w.touchUser(user)
 	return m
 }
 

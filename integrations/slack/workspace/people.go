@@ -19,38 +19,39 @@ const (
 
 // User is somebody in the workspace.
 type User struct {
-	ID    string // made up when empty
-	Name  string // "ana"
-	Real  string // "Ana Ruiz"; Name when empty
-	Email string
-	Kind  Kind   // Member when empty
-	Team  string // the workspace's own when empty; another for Connect
+	ID    string `json:"id"`   // made up when empty
+	Name  string `json:"name"` // "ana"
+	Real  string `json:"real"` // "Ana Ruiz"; Name when empty
+	Email string `json:"email"`
+	Kind  Kind   `json:"kind"` // Member when empty
+	Team  string `json:"team"` // the workspace's own when empty; another for Connect
 }
 
 // Channel is a place to talk.
 type Channel struct {
-	ID       string // made up when empty
-	Name     string // without "#"; empty for direct messages
-	Private  bool
-	Archived bool
-	Direct   string // the user, for a direct message with the app
+	ID       string `json:"id"`   // made up when empty
+	Name     string `json:"name"` // without "#"; empty for direct messages
+	Private  bool   `json:"private"`
+	Archived bool   `json:"archived"`
+	Direct   string `json:"direct"` // the user, for a direct message with the app
 	// Members are user IDs, with the app's bot user when the app is in it. Nil
 	// means everybody, also who comes later, and the app.
-	Members []string
+	Members []string `json:"members"`
 }
 
 // Group is a user group: "@sre".
 type Group struct {
-	ID      string // S…; made up when empty
-	Handle  string // without "@"
-	Name    string // Handle when empty
-	Members []string
+	ID      string   `json:"id"`     // S…; made up when empty
+	Handle  string   `json:"handle"` // without "@"
+	Name    string   `json:"name"`   // Handle when empty
+	Members []string `json:"members"`
 }
 
 // room is a channel and what was said in it.
 type room struct {
 	Channel
 	messages []*Message // oldest first
+	version  uint64     // of the last change in it
 }
 
 // AddUser adds somebody, or replaces the one of that ID, and returns them with everything filled in.
@@ -85,6 +86,7 @@ func (w *Workspace) AddUser(u User) User {
 func (w *Workspace) AddChannel(c Channel) Channel {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	defer w.touch()
 	return w.addChannel(c)
 }
 
@@ -100,7 +102,6 @@ func (w *Workspace) addChannel(c Channel) Channel {
 		w.rooms = append(w.rooms, c.ID)
 	}
 	r.Channel = c
-	w.touch()
 	return c
 }
 
@@ -188,6 +189,7 @@ func (w *Workspace) direct(user string) *room {
 		}
 	}
 	c := w.addChannel(Channel{ID: newID("D"), Direct: user, Private: true})
+	w.touchRoom(w.channels[c.ID])
 	return w.channels[c.ID]
 }
 

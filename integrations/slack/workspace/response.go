@@ -83,7 +83,10 @@ func (w *Workspace) redeemHook(id string, m hookMessage) error {
 		return &apiError{Code: "used_url"}
 	}
 	h.uses++
-	return w.respond(h, m)
+	from := len(w.violations)
+	err := w.respond(h, m)
+	w.blame(from, ResponseURLs, args{"channel": h.channel, "user": h.user})
+	return err
 }
 
 // respond shows a message through a response URL. The caller holds mu.
@@ -123,7 +126,11 @@ func (w *Workspace) original(r *room, h *hook, m hookMessage) (bool, error) {
 	if target == nil || h.ts == "" {
 		return m.DeleteOriginal, nil
 	}
-	defer w.touch()
+	if at >= 0 {
+		defer w.touchUser(h.user)
+	} else {
+		defer w.touchRoom(r)
+	}
 	if !m.DeleteOriginal {
 		next, err := w.hookContent(m)
 		if err != nil {

@@ -65,7 +65,7 @@ func (w *Workspace) serveLink(rw http.ResponseWriter, r *http.Request) {
 	if err := l.write(hello); err == nil {
 		w.mu.Lock()
 		w.links = append(w.links, l)
-		w.touch()
+		w.stir()
 		w.mu.Unlock()
 		l.read()
 	}
@@ -79,7 +79,7 @@ func (w *Workspace) unlink(l *link) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.links = slices.DeleteFunc(slices.Clone(w.links), func(o *link) bool { return o == l })
-	w.touch()
+	w.stir()
 }
 
 // Connected says how many Socket Mode connections the app has.
@@ -95,7 +95,7 @@ func (w *Workspace) Refresh(reason string) {
 	w.mu.Lock()
 	links := w.links
 	w.links = nil
-	w.touch()
+	w.stir()
 	w.mu.Unlock()
 	for _, l := range links {
 		if err := l.write(object{"type": "disconnect", "reason": reason, "debug_info": object{"host": "local"}}); err != nil {

@@ -3,15 +3,18 @@ package workspace
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
 // Submit fills a form in and sends it. Values go by block_id (or action_id):
 // text, an option's value, several of them with commas. Inputs that are not
-// named keep what they hold. A required input without a value is refused as
-// Slack's client does. What the app answers is done: the form closes, or shows
-// errors, or changes.
+// named keep what they hold. What Slack's client refuses (a required input
+// without a value, a text that is too long) is an error, stands in the form's
+// Errors too, and the app hears nothing. What the app answers is done: the form
+// closes, or shows errors, or changes.
 func (w *Workspace) Submit(ctx context.Context, user, view string, values map[string]string) (Ack, error) {
 	w.mu.Lock()
 	payload, err := w.filled(user, view, values)
@@ -27,11 +30,14 @@ func (w *Workspace) Submit(ctx context.Context, user, view string, values map[st
 		return ack, err
 	}
 	if err != nil {
-		v.Errors = map[string]string{"": "We had some trouble connecting. Try again? (" + failure(err) + ")"}
-		w.touch()
+		v.complain("", "We had some trouble connecting. Try again? "+says(err))
+		w.touchUser(user)
 		return ack, err
 	}
-	return ack, w.answered(v, ack.Body)
+	from := len(w.violations)
+	err = w.answered(v, ack.Body)
+	w.blame(from, "view_submission", args{"user": user})
+	return ack, err
 }
 
 // filled enters the values and makes the submission. The caller holds mu.
@@ -44,40 +50,59 @@ func (w *Workspace) filled(user, view string, values map[string]string) (object,
 	if len(stack) == 0 || stack[len(stack)-1] != view {
 		return nil, fmt.Errorf("the form %q is not on top", view)
 	}
+	s.view.Errors = nil
+	defer w.touchUser(user)
 	left := len(values)
 	for _, c := range controls(s.view.Blocks) {
+		if initial(c.element) == nil {
+			continue
+		}
 		value, named := values[c.blockID()]
 		if !named {
 			value, named = values[c.id()]
 		}
-		state := initial(c.element)
-		if state == nil {
-			continue
-		}
 		if named {
 			left--
-			if state, err = entered(c.element, value, s.view.loaded[c.id()]); err != nil {
-				return nil, err
-			}
-			s.view.enter(c, state)
-		} else if kept, ok := s.view.Values[c.blockID()][c.id()]; ok {
-			if err := json.Unmarshal(kept, &state); err != nil {
-				return nil, fmt.Errorf("what was entered in %q cannot be read: %w", c.id(), err)
-			}
 		}
-		if c.input() && c.block["optional"] != true && blank(state) {
-			return nil, fmt.Errorf("please complete the required field %q", c.blockID())
+		if wrong := s.view.fill(c, value, named); wrong != nil {
+			s.view.complain(c.blockID(), wrong.Error())
+			err = errors.Join(err, fmt.Errorf("%s: %w", c.label(), wrong))
 		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	if left > 0 {
-		return nil, fmt.Errorf("the form has no fields for some of %v", values)
+		return nil, fmt.Errorf("the form has no fields for some of the values: %q", slices.Sorted(maps.Keys(values)))
 	}
-	s.view.Errors = nil
 	payload := w.interaction("view_submission", s)
 	delete(payload, "container")
 	payload["response_urls"] = []any{}
 	return payload, nil
 }
+
+// fill enters a value when one is named, and says what Slack's client would
+// find wrong with what the control holds then. The caller holds mu.
+func (v *View) fill(c control, value string, named bool) error {
+	state := initial(c.element)
+	if named {
+		var err error
+		if state, err = entered(c.element, value, v.loaded[c.id()]); err != nil {
+			return err
+		}
+		v.enter(c, state)
+	} else if kept, ok := v.Values[c.blockID()][c.id()]; ok {
+		if err := json.Unmarshal(kept, &state); err != nil {
+			return fmt.Errorf("what was entered cannot be read: %w", err)
+		}
+	}
+	if c.input() && c.block["optional"] != true && blank(state) {
+		return errRequired
+	}
+	return nil
+}
+
+var errRequired = errors.New("please complete this required field")
 
 // answered does what the app answered to a submission. The caller holds mu.
 func (w *Workspace) answered(v *View, body []byte) error {
@@ -103,7 +128,7 @@ func (w *Workspace) answered(v *View, body []byte) error {
 			}
 		}
 		v.Errors = a.Errors
-		w.touch()
+		w.touchUser(v.User)
 	case "update", "push":
 		next, err := w.form(string(a.View), "modal")
 		if err != nil {
@@ -122,8 +147,8 @@ func (w *Workspace) answered(v *View, body []byte) error {
 
 // trouble leaves the form open with Slack's banner. The caller holds mu.
 func (w *Workspace) trouble(v *View, why string) error {
-	v.Errors = map[string]string{"": "We had some trouble connecting. Try again?"}
-	w.touch()
+	v.complain("", "We had some trouble connecting. Try again?")
+	w.touchUser(v.User)
 	return fmt.Errorf("slack would say that it had trouble connecting: %s", why)
 }
 
@@ -157,7 +182,7 @@ func (w *Workspace) Suggest(ctx context.Context, user string, at Place, actionID
 		w.mu.Unlock()
 		return nil, err
 	}
-	c, ok := lookup(s.blocks, actionID)
+	c, ok := lookup(s.blocks, at.Block, actionID)
 	if !ok {
 		w.mu.Unlock()
 		return nil, fmt.Errorf("there is no menu with the action_id %q there", actionID)
@@ -187,8 +212,6 @@ func (w *Workspace) Suggest(ctx context.Context, user string, at Place, actionID
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.view != nil {
-		s.view.loaded[c.id()] = append(s.view.loaded[c.id()], options...)
-	}
+	s.load(c.id(), options)
 	return options, nil
 }

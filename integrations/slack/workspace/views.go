@@ -62,7 +62,7 @@ func (w *Workspace) Home(user string) (View, bool) {
 // copy is a copy that later changes do not reach.
 func (v *View) copy() View {
 	c := *v
-	c.Values, c.loaded = map[string]map[string]json.RawMessage{}, maps.Clone(v.loaded)
+	c.Values, c.loaded, c.Errors = map[string]map[string]json.RawMessage{}, maps.Clone(v.loaded), maps.Clone(v.Errors)
 	for block, held := range v.Values {
 		c.Values[block] = maps.Clone(held)
 	}
@@ -190,7 +190,7 @@ func (w *Workspace) push(user string, v *View) {
 	}
 	w.views[v.ID] = v
 	w.stacks[user] = append(w.stacks[user], v.ID)
-	w.touch()
+	w.touchUser(user)
 }
 
 // replace puts new content into an open form. What was entered stays where
@@ -199,7 +199,7 @@ func (w *Workspace) replace(old, v *View) {
 	v.ID, v.User, v.root, v.previous = old.ID, old.User, old.root, old.previous
 	v.Values, v.loaded = old.Values, old.loaded
 	*old = *v
-	w.touch()
+	w.touchUser(old.User)
 }
 
 func (w *Workspace) viewsUpdate(a args) (reply, error) {
@@ -243,7 +243,7 @@ func (w *Workspace) viewsPublish(a args) (reply, error) {
 	}
 	v.User, v.root = user, v.ID
 	w.homes[user] = v
-	w.touch()
+	w.touchUser(user)
 	return reply{"view": w.wireView(v)}, nil
 }
 
@@ -256,7 +256,7 @@ func (w *Workspace) close(v *View) {
 		}
 		w.stacks[v.User] = slices.Clone(stack[:i])
 	}
-	w.touch()
+	w.touchUser(v.User)
 }
 
 // wireView is the view as the Web API and interaction payloads show it.

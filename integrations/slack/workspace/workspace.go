@@ -9,9 +9,23 @@
 // workspace, or tests an app against it, waits for changes with
 // [Workspace.Wait] or [Workspace.Until].
 //
+// [Workspace.Page] is the same for a page in a browser: what one person sees,
+// as JSON, and what they do.
+//
 // Blocks are checked against Block Kit's limits with [Check], and the faults of
 // a real Slack (rate limits, errors, silence) can be switched on with
-// [Workspace.Fault]. Everything is in memory.
+// [Workspace.Fault]. Everything is in memory; [Workspace.Snapshot] and
+// [Workspace.Restore] carry it over a restart.
+//
+// A workspace may share a server with other things, below a path:
+//
+//	mux.Handle("/slack-api/", http.StripPrefix("/slack-api", w)) // for the app
+//	mux.Handle(workspace.PagePath, w.Page())                     // for people
+//
+// The app is then told that Slack's API is at http://HOST/slack-api/api/, and
+// response URLs and the Socket Mode address begin with http://HOST/slack-api too.
+// Only where something between the app and the workspace rewrites paths or
+// hosts, Options.PublicURL must say what they begin with.
 package workspace
 
 import (
@@ -42,8 +56,10 @@ type Options struct {
 	// Mode connection, requests go there instead.
 	BaseURL string
 	// PublicURL is where the app reaches this workspace, for response URLs and
-	// the Socket Mode address. When empty it is taken from the app's own requests,
-	// which is right unless the workspace is mounted below a path.
+	// the Socket Mode address: scheme, host, and the path below which it is
+	// mounted ("http://127.0.0.1:8484/slack-api"). When empty it is taken from the
+	// app's own requests, also what http.StripPrefix took off them; it is not
+	// known then before the app's first call of the Web API.
 	PublicURL string
 
 	Transport http.RoundTripper // to the app; http.DefaultTransport when nil
@@ -68,8 +84,11 @@ type Workspace struct {
 	mu      sync.Mutex
 	version uint64
 	changed chan struct{} // closed and replaced with every change
-	lastTS  int64
-	public  string
+	// The versions of the last change that concerned everybody, and one user only.
+	common   uint64
+	personal map[string]uint64
+	lastTS   int64
+	public   string
 
 	users    map[string]*User
 	people   []string // user IDs in the order they came
@@ -116,7 +135,7 @@ func New(o Options) *Workspace {
 	}
 	w := &Workspace{
 		o: o, changed: make(chan struct{}), public: strings.TrimSuffix(o.PublicURL, "/"),
-		users: map[string]*User{}, channels: map[string]*room{}, groups: map[string]*Group{},
+		personal: map[string]uint64{}, users: map[string]*User{}, channels: map[string]*room{}, groups: map[string]*Group{},
 		ephemeral: map[string][]Message{}, views: map[string]*View{}, stacks: map[string][]string{}, homes: map[string]*View{},
 		triggers: map[string]*trigger{}, hooks: map[string]*hook{}, tickets: map[string]bool{},
 		faults: map[string]*Fault{}, calls: map[string]int{},
@@ -177,11 +196,41 @@ func (w *Workspace) Until(ctx context.Context, holds func() bool) error {
 	}
 }
 
-// touch tells everybody who waits that something has changed. The caller holds mu.
-func (w *Workspace) touch() {
+// stir tells everybody who waits that something has changed, which no user
+// sees. The caller holds mu, here and in the touch functions.
+func (w *Workspace) stir() {
 	w.version++
 	close(w.changed)
 	w.changed = make(chan struct{})
+}
+
+// touch notes a change that everybody could see.
+func (w *Workspace) touch() {
+	w.stir()
+	w.common = w.version
+}
+
+// touchUser notes a change that only one user sees.
+func (w *Workspace) touchUser(user string) {
+	w.stir()
+	w.personal[user] = w.version
+}
+
+// touchRoom notes a change in a channel.
+func (w *Workspace) touchRoom(r *room) {
+	w.stir()
+	r.version = w.version
+}
+
+// seen is the version of the last change that the user could see. The caller holds mu.
+func (w *Workspace) seen(user string) uint64 {
+	last := max(w.common, w.personal[user])
+	for _, r := range w.channels {
+		if r.version > last && w.sees(user, r) {
+			last = r.version
+		}
+	}
+	return last
 }
 
 // stamp is a message timestamp, unique and rising. The caller holds mu.
