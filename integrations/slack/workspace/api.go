@@ -22,6 +22,7 @@ type apiError struct {
 	Code     string
 	Messages []string // response_metadata.messages
 	Needed   string
+	Provided string // with Needed
 }
 
 // Error is Slack's code.
@@ -30,7 +31,7 @@ func (e *apiError) Error() string { return e.Code }
 func (e *apiError) reply() reply {
 	r := reply{"ok": false, "error": e.Code}
 	if e.Needed != "" {
-		r["needed"], r["provided"] = e.Needed, ""
+		r["needed"], r["provided"] = e.Needed, e.Provided
 	}
 	if len(e.Messages) > 0 {
 		r["response_metadata"] = reply{"messages": e.Messages}
@@ -89,6 +90,7 @@ func (w *Workspace) serveAPI(rw http.ResponseWriter, r *http.Request, name strin
 		answer(rw, http.StatusOK, (&apiError{Code: "invalid_form_data"}).reply())
 		return
 	}
+	w.sayScopes(rw.Header(), a)
 	res, err := w.call(name, a, origin(r))
 	if f.Lost {
 		panic(http.ErrAbortHandler)
@@ -120,6 +122,8 @@ func (w *Workspace) call(name string, a args, public string) (reply, error) {
 		return nil, &apiError{Code: "unknown_method"}
 	case token == "" && name != "api.test":
 		return nil, &apiError{Code: "not_authed"}
+	case token == w.o.UserToken && token != "":
+		return w.asUser(name)
 	case token != want && (token == w.o.BotToken || token == w.o.AppToken):
 		return nil, &apiError{Code: "not_allowed_token_type"}
 	case token != want && name != "api.test":
@@ -128,8 +132,12 @@ func (w *Workspace) call(name string, a args, public string) (reply, error) {
 	if w.o.PublicURL == "" {
 		w.public = public
 	}
+	if err := w.lacks(name, a); err != nil {
+		return nil, err
+	}
 	from := len(w.violations)
 	res, err := m(a)
+	w.withhold(res, a)
 	w.blame(from, name, a)
 	return res, err
 }

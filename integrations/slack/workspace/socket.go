@@ -61,6 +61,11 @@ func (w *Workspace) serveLink(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	count := len(w.links) + 1
 	w.mu.Unlock()
+	if w.turnedAway(l) {
+		close(l.done)
+		_ = conn.Close()
+		return
+	}
 	hello := object{"type": "hello", "num_connections": count, "connection_info": object{"app_id": w.o.App}, "debug_info": object{"host": "local", "approximate_connection_time": 3600}}
 	if err := l.write(hello); err == nil {
 		w.mu.Lock()

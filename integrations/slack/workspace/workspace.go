@@ -49,6 +49,10 @@ type Options struct {
 	AppToken      string // "xapp-local" when empty
 	SigningSecret string // "local-signing-secret" when empty
 	Command       string // the app's slash command; "/rollcall" when empty
+	UserToken     string // a user token of the app, which is no use to a bot; none when empty
+
+	Scopes    []string // of the bot token; every scope there is when nil
+	AppScopes []string // of the app token; connections:write when nil
 
 	// BaseURL is where the app listens ("http://127.0.0.1:8484"); requests go
 	// to BaseURL + /slack/commands, /slack/interactions, /slack/options and
@@ -105,6 +109,7 @@ type Workspace struct {
 	hooks     map[string]*hook
 	tickets   map[string]bool
 	links     []*link
+	socketOff bool // Socket Mode is switched off
 
 	faults     map[string]*Fault
 	calls      map[string]int
@@ -123,6 +128,12 @@ func New(o Options) *Workspace {
 		if *d.field == "" {
 			*d.field = d.value
 		}
+	}
+	if o.Scopes == nil {
+		o.Scopes = everyScope()
+	}
+	if o.AppScopes == nil {
+		o.AppScopes = []string{"connections:write"}
 	}
 	if o.Transport == nil {
 		o.Transport = http.DefaultTransport
