@@ -1,0 +1,82 @@
+package jirafake
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+)
+
+// snapshotVersion is the form of snapshots that is written, and the only one that is read.
+const snapshotVersion = 1
+
+// snapshot is the issues, and the counters that must not begin anew: keys and
+// identifiers of deliveries are given once. Options, faults, refused fields and
+// calls are not in it.
+type snapshot struct {
+	Snapshot   int            `json:"snapshot"`
+	Issues     []savedIssue   `json:"issues"` // oldest first
+	LastID     int            `json:"lastId"`
+	Numbers    map[string]int `json:"numbers"` // the last given, by project
+	Deliveries int            `json:"deliveries"`
+}
+
+type savedIssue struct {
+	ID          int       `json:"id"`
+	Key         string    `json:"key"`
+	Project     string    `json:"project"`
+	Type        string    `json:"type"`
+	Summary     string    `json:"summary"`
+	Description string    `json:"description"`
+	Labels      []string  `json:"labels"`
+	Status      string    `json:"status"`
+	Comments    []string  `json:"comments"`
+	Created     time.Time `json:"created"`
+}
+
+// Snapshot is the fake as JSON, for Restore.
+func (s *Server) Snapshot() ([]byte, error) {
+	s.mu.Lock()
+	saved := snapshot{Snapshot: snapshotVersion, Issues: []savedIssue{}, LastID: s.lastID, Numbers: maps.Clone(s.numbers), Deliveries: s.deliveries}
+	for _, o := range s.issues {
+		i := o.clone()
+		saved.Issues = append(saved.Issues, savedIssue{
+			ID: i.id, Key: i.Key, Project: i.Project, Type: i.Type, Summary: i.Summary, Description: i.Description,
+			Labels: i.Labels, Status: i.Status, Comments: i.Comments, Created: i.Created.UTC(),
+		})
+	}
+	s.mu.Unlock()
+	b, err := json.Marshal(saved)
+	if err != nil {
+		return nil, fmt.Errorf("writing Jira's snapshot: %w", err)
+	}
+	return b, nil
+}
+
+// Restore puts a snapshot in place of all issues. The error says why it cannot
+// be used; then nothing has changed.
+func (s *Server) Restore(data []byte) error {
+	var saved snapshot
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&saved); err != nil {
+		return fmt.Errorf("reading Jira's snapshot: %w", err)
+	}
+	if saved.Snapshot != snapshotVersion {
+		return fmt.Errorf("Jira's snapshot has form %d, this program reads form %d", saved.Snapshot, snapshotVersion)
+	}
+	var issues []*Issue
+	for _, i := range saved.Issues {
+		issues = append(issues, &Issue{
+			id: i.ID, Key: i.Key, Project: i.Project, Type: i.Type, Summary: i.Summary, Description: i.Description,
+			Labels: i.Labels, Status: i.Status, Comments: i.Comments, Created: i.Created,
+		})
+	}
+	s.mu.Lock()
+	s.issues, s.lastID, s.deliveries, s.numbers = issues, saved.LastID, saved.Deliveries, map[string]int{}
+	maps.Copy(s.numbers, saved.Numbers)
+	s.mu.Unlock()
+	s.changes.Notify()
+	return nil
+}
