@@ -157,5 +157,8 @@ func hint(method string, e slack.SlackErrorResponse) string {
 	case "no_such_subteam":
 		return "the user group does not exist or is disabled: check its ID"
 	}
+	if method == openSocket {
+		return "look whether Socket Mode is switched on for the app; " + appTokenFix
+	}
 	return "see https://api.slack.com/methods/" + method
 }

@@ -21,8 +21,9 @@ const reconnectAfter = 30 * time.Second
 // openSocket is the method that asks for a Socket Mode connection.
 const openSocket = "apps.connections.open"
 
-// errSwitchedOff is that Slack closes every connection at once, because the
-// app has Socket Mode switched off.
+// errSwitchedOff is that Slack closes every connection before it has greeted
+// us, as it does while the app has Socket Mode switched off. The library keeps
+// the reason to itself and would connect again without a pause.
 var errSwitchedOff = errors.New("socket mode is switched off")
 
 // listen keeps a Socket Mode connection until ctx ends.
@@ -57,6 +58,7 @@ func (r *Receiver) connect(ctx context.Context) error {
 	client := socketmode.New(r.c.api, socketmode.OptionLog(log.New(io.Discard, "", 0)))
 	ended := make(chan error, 1)
 	go func() { ended <- client.RunContext(ctx) }()
+	silent := false // connected, and not greeted yet
 	for {
 		select {
 		case err := <-ended:
@@ -69,8 +71,15 @@ func (r *Receiver) connect(ctx context.Context) error {
 				}
 				continue
 			}
-			if e.Request != nil && e.Request.Type == socketmode.RequestTypeDisconnect && e.Request.Reason == "link_disabled" {
-				return errSwitchedOff
+			switch e.Type {
+			case socketmode.EventTypeConnected:
+				silent = true
+			case socketmode.EventTypeHello:
+				silent = false
+			case socketmode.EventTypeConnecting:
+				if silent {
+					return errSwitchedOff
+				}
 			}
 			r.hear(ctx, client, e)
 		}
@@ -86,8 +95,8 @@ func (r *Receiver) unconnected(err error) {
 	case errors.Is(err, context.Canceled): // given up by us, and said before
 		return
 	case errors.Is(err, errSwitchedOff):
-		what, code = "Socket Mode is switched off for the app.", "link_disabled"
-		fix = "switch it on at " + r.c.settings("socket-mode") + "; or give slack.signingSecret instead of slack.appToken to be called over HTTP"
+		what, code = "Slack closes the connection at once: Socket Mode is switched off for the app.", "link_disabled"
+		fix = "switch it on under Socket Mode at " + r.c.settings("socket-mode") + "; or give slack.signingSecret instead of slack.appToken to be called over HTTP"
 	case errors.As(err, &refused):
 		what, code, fix = "Slack does not take slack.appToken ("+refused.Code+").", refused.Code, refused.Hint
 		if kind, better := AppTokenFault(r.c.o.AppToken); kind != "" {

@@ -1,0 +1,378 @@
+package slack_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/integrations/slack"
+	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+)
+
+// names are the scopes that rollcall asks for, without some.
+func names(without ...string) []string {
+	var all []string
+	for _, s := range slack.Scopes() {
+		if !slices.Contains(without, s.Name) {
+			all = append(all, s.Name)
+		}
+	}
+	return all
+}
+
+// checked is a desk whose client looks at a channel.
+func checked(t *testing.T, channel string) *desk {
+	t.Helper()
+	d := newDesk(t)
+	d.Grant(names()...)
+	d.client = slack.New(slack.Options{
+		APIURL: "http://slack.test/api", BotToken: botToken, SigningSecret: signingSecret, Transport: workspace.Direct(d.Workspace), Channel: channel, Command: "/rollcall",
+		Log: slog.New(slog.NewTextHandler(d.log, nil)),
+	})
+	d.receiver = d.client.Receive(d.inbox, d.bot)
+	d.handler = d.receiver.Handler()
+	return d
+}
+
+func TestCheckupNamesEveryProblemWithItsFix(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		channel string
+		arrange func(d *desk)
+		want    []string // "code: words … / fix", by pieces that must occur, one fault each
+	}{
+		{"all is well", "#deploys", func(*desk) {}, nil},
+		{"the channel by its ID", "C0DEPLOYS", func(d *desk) { d.AddChannel(workspace.Channel{ID: "C0DEPLOYS", Name: "x"}) }, nil},
+		{"no channel is looked at", "", func(*desk) {}, nil},
+		{"one scope", "#deploys", func(d *desk) { d.Grant(names("im:write")...) },
+			[]string{"missing_scope|has not the scope im:write (to answer somebody directly|Bot Token Scopes at https://api.slack.com/apps"}},
+		{"several scopes", "#deploys", func(d *desk) { d.Grant(names("users:read.email", "commands")...) },
+			[]string{"missing_scope|the scope commands|install the app again", "missing_scope|the scope users:read.email|install the app again"}},
+		{"without listing, the channel is not guessed at", "#deploys", func(d *desk) { d.Grant(names("channels:read")...) },
+			[]string{"missing_scope|channels:read|install"}},
+		{"a classic app", "#deploys", func(d *desk) { d.Grant("identify", "bot:basic", "channels:read", "groups:read", "users:read") },
+			[]string{"classic_app|classic Slack app|create a new app"}},
+		{"an unknown channel", "#deplyos", func(*desk) {}, []string{"channel_not_found|no channel #deplyos that the app can see|/invite @rollcall"}},
+		{"a private channel it is not in", "#ops", func(d *desk) { d.AddChannel(workspace.Channel{Name: "ops", Private: true, Members: []string{d.ana.ID}}) },
+			[]string{"channel_not_found|no channel #ops|when it is private, type /invite"}},
+		{"a private channel by its ID", "C0OPS", func(d *desk) {
+			d.AddChannel(workspace.Channel{ID: "C0OPS", Name: "ops", Private: true, Members: []string{d.ana.ID}})
+		}, []string{"channel_not_found|no channel C0OPS|/invite"}},
+		{"an archived channel", "#old", func(d *desk) { d.AddChannel(workspace.Channel{Name: "old", Archived: true}) }, []string{"is_archived|#old is archived|unarchive"}},
+		{"a public channel it is not in", "#open", func(d *desk) { d.AddChannel(workspace.Channel{Name: "open", Members: []string{d.ana.ID}}) }, nil},
+		{"the same without chat:write.public", "#open", func(d *desk) {
+			d.AddChannel(workspace.Channel{Name: "open", Members: []string{d.ana.ID}})
+			d.Grant(names("chat:write.public")...)
+		}, []string{"not_in_channel|not in #open|/invite @rollcall in #open", "missing_scope|chat:write.public|install"}},
+		{"a token nobody knows", "#deploys", func(d *desk) { d.Fault("auth.test", workspace.Fault{Error: "invalid_auth"}) },
+			[]string{"invalid_auth|does not take slack.botToken (invalid_auth)|OAuth & Permissions"}},
+		{"a token withdrawn", "#deploys", func(d *desk) { d.Fault("auth.test", workspace.Fault{Error: "token_revoked"}) },
+			[]string{"token_revoked|does not take slack.botToken|install the app again"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := checked(t, c.channel)
+				defer d.Close()
+				c.arrange(d)
+				faults, err := d.client.Checkup(t.Context())
+				if err != nil || len(faults) != len(c.want) {
+					t.Fatalf("%d faults, want %d: %+v, %v", len(faults), len(c.want), faults, err)
+				}
+				for i, f := range faults {
+					want := strings.Split(c.want[i], "|")
+					if f.Code != want[0] || !strings.Contains(f.What, want[1]) || !strings.Contains(f.Fix, want[2]) {
+						t.Errorf("%+v, want %v", f, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestCheckupSaysWhichTokenWasTakenForAnother(t *testing.T) {
+	for token, want := range map[string]string{
+		"xapp-1-very-secret": "is an app-level token", "xoxp-very-secret": "is a user token", "xoxe.xoxb-very-secret": "expires after twelve hours",
+		"xoxa-very-secret": "legacy", "xoxc-very-secret": "browser", "https://hooks.slack.com/services/very-secret": "incoming webhook",
+		"0123456789abcdef0123456789abcdef": "signing", "very-secret": "is no bot token",
+	} {
+		w := workspace.New(workspace.Options{BotToken: botToken, AppToken: "xapp-1-very-secret", UserToken: "xoxp-very-secret"})
+		c := slack.New(slack.Options{APIURL: "http://slack.test/api", BotToken: token, Transport: workspace.Direct(w)})
+		_, refused := c.Identity(t.Context())
+		if faults, err := c.Checkup(t.Context()); refused == nil || token != "xoxp-very-secret" && (err != nil || len(faults) != 1 || !strings.Contains(faults[0].What, want) || strings.Contains(fmt.Sprint(faults), token)) {
+			t.Errorf("%.4s…: identity %v, faults %+v, %v; want %q", token, refused, faults, err, want)
+		}
+		if fault, fix := slack.BotTokenFault(token); !strings.Contains(fault, want) || !strings.Contains(fix, "xoxb-…") {
+			t.Errorf("%.4s…: %q, %q", token, fault, fix)
+		}
+		w.Close()
+	}
+	for token, want := range map[string]string{"xoxb-x": "is a bot token", "xoxp-x": "is a user token", "x": "is no app-level token", "xapp-x": ""} {
+		if fault, fix := slack.AppTokenFault(token); !strings.Contains(fault, want) || fault != "" && !strings.Contains(fix, "connections:write") || want == "" && fault != "" {
+			t.Errorf("%s: %q, %q", token, fault, fix)
+		}
+	}
+}
+
+func TestTheLogSaysEachProblemOnceAndWhenAllIsMended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := checked(t, "#deploys")
+		d.Grant(names("im:write", "users:read.email")...)
+		d.run(t)
+		defer func() { d.stop(); d.Close() }()
+		time.Sleep(20 * time.Minute)
+		if got := strings.Count(d.log.String(), "has not the scope"); got != 2 {
+			t.Errorf("%d lines, want one per problem\n%s", got, d.log)
+		}
+		d.Grant(names()...)
+		time.Sleep(time.Hour)
+		if log := d.log.String(); strings.Count(log, "set up as it should be") != 1 {
+			t.Error("it does not say that all is mended:", log)
+		}
+	})
+}
+
+// Who tries the app out hears what is wrong where they are, once.
+func TestWhoUsesTheCommandHearsWhatIsWrong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := checked(t, "#deploys")
+		d.Grant(names("usergroups:read")...)
+		d.run(t)
+		defer func() { d.stop(); d.Close() }()
+		synctest.Wait()
+		ask := func(user workspace.User) int {
+			d.command(t, user, "status")
+			d.next(t)
+			time.Sleep(5 * time.Second)
+			n := 0
+			for _, m := range d.Ephemerals(user.ID) {
+				if strings.Contains(m.Text, "usergroups:read") && strings.Contains(m.Text, "To mend it, add it under Bot Token Scopes") {
+					n++
+				}
+			}
+			return n
+		}
+		if first, again, other := ask(d.ana), ask(d.ana), ask(d.ben); first != 1 || again != 1 || other != 1 {
+			t.Errorf("told %d, then %d times; somebody else %d; want once each", first, again, other)
+		}
+		// A channel where nothing arrives is found by posting.
+		if _, err := d.client.Post(t.Context(), bot.Message{Channel: "#nowhere", Text: "x"}); err == nil {
+			t.Fatal("posted")
+		}
+		ask(d.ana)
+		told := d.Ephemerals(d.ana.ID)
+		if last := told[len(told)-1].Text; !strings.Contains(last, "There is no channel #nowhere") {
+			t.Error(last)
+		}
+		d.AddChannel(workspace.Channel{Name: "nowhere"})
+		if _, err := d.client.Post(t.Context(), bot.Message{Channel: "#nowhere", Text: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		ask(d.ana)
+		told = d.Ephemerals(d.ana.ID)
+		if last := told[len(told)-1].Text; strings.Contains(last, "nowhere") {
+			t.Error("a problem that is gone is still told:", last)
+		}
+	})
+}
+
+// A scope without which nobody can be known is named to who asked.
+func TestWithoutUsersReadTheWhisperSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := checked(t, "#deploys")
+		d.Grant(names("users:read")...)
+		d.run(t)
+		defer func() { d.stop(); d.Close() }()
+		d.command(t, d.ana, "status")
+		time.Sleep(5 * time.Second)
+		told := d.Ephemerals(d.ana.ID)
+		if len(told) == 0 || !strings.Contains(told[0].Text, "could not check who you are: Slack refused (missing_scope)") || !strings.Contains(told[0].Text, "users:read") {
+			t.Error(told)
+		}
+	})
+}
+
+func TestSlackThatIsAwayIsSaidOncePerMinuteAndConnectedToWhenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := checked(t, "#deploys")
+		d.Fault("", workspace.Fault{Down: true})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.receiver.Run(ctx) }()
+		defer func() { cancel(); <-ended; d.Close() }()
+		time.Sleep(10 * time.Minute)
+		if got := strings.Count(d.log.String(), "slack cannot be reached; the service runs, and tries again"); got < 2 || got > 10 {
+			t.Errorf("said %d times in ten minutes\n%s", got, d.log)
+		}
+		d.Mend()
+		time.Sleep(2 * time.Minute)
+		if log := d.log.String(); !strings.Contains(log, "connected to slack") || !strings.Contains(log, "set up as it should be") {
+			t.Error("not connected after slack came back:", log)
+		}
+	})
+}
+
+func TestAnotherNameOfTheCommandIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		d.client = slack.New(slack.Options{APIURL: "http://slack.test/api", BotToken: botToken, SigningSecret: signingSecret, Transport: workspace.Direct(d.Workspace), Command: "/deploy"})
+		d.receiver = d.client.Receive(d.inbox, d.bot)
+		d.handler = d.receiver.Handler()
+		d.run(t)
+		defer func() { d.stop(); d.Close() }()
+		d.command(t, d.ana, "help")
+		d.next(t)
+		time.Sleep(time.Second)
+		if told := d.Ephemerals(d.ana.ID); len(told) != 1 || !strings.Contains(told[0].Text, "In Slack the command is /rollcall, in the configuration /deploy") {
+			t.Error(told)
+		}
+	})
+}
+
+func TestAWrongSigningSecretIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := checked(t, "#deploys")
+		d.run(t)
+		defer func() { d.stop(); d.Close() }()
+		for range 3 {
+			rec := httptest.NewRecorder()
+			req := httptest.NewRequest("POST", "/slack/commands", strings.NewReader("command=/rollcall"))
+			req.Header.Set("X-Slack-Request-Timestamp", fmt.Sprint(time.Now().Unix()))
+			req.Header.Set("X-Slack-Signature", "v0="+strings.Repeat("0", 64))
+			d.handler.ServeHTTP(rec, req)
+		}
+		if got := strings.Count(d.log.String(), "does not know slack.signingSecret"); got != 1 {
+			t.Errorf("said %d times in one minute: %s", got, d.log)
+		}
+	})
+}
+
+// Socket Mode's own troubles, over real sockets.
+func TestWhySocketModeDoesNotConnectIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		name, token string
+		o           workspace.Options
+		off         bool
+		want        []string
+	}{
+		{"a bot token in its place", "xoxb-very-secret", workspace.Options{}, false, []string{"slack.appToken is a bot token", "connections:write"}},
+		{"an unknown token", "xapp-unknown", workspace.Options{}, false, []string{"does not take slack.appToken (invalid_auth)", "App-Level Tokens"}},
+		{"without connections:write", "xapp-very-secret", workspace.Options{AppScopes: []string{"authorizations:read"}}, false, []string{"(missing_scope)", "lacks connections:write"}},
+		{"switched off", "xapp-very-secret", workspace.Options{}, true, []string{"Socket Mode is switched off for the app", "switch it on under Socket Mode at https://"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.o.BotToken, c.o.AppToken = botToken, "xapp-very-secret"
+			d := &desk{inbox: &inbox{}, bot: &robot{handled: make(chan bot.Request, 1)}, log: &logbook{}, Workspace: workspace.New(c.o)}
+			if c.off {
+				d.SwitchSocketMode(false)
+			}
+			server := httptest.NewServer(d.Workspace)
+			d.client = slack.New(slack.Options{APIURL: server.URL + "/api/", BotToken: botToken, AppToken: c.token, Log: slog.New(slog.NewTextHandler(d.log, nil))})
+			d.receiver = d.client.Receive(d.inbox, d.bot)
+			d.run(t)
+			defer func() { d.stop(); d.Close(); server.Close() }()
+			defer func() {
+				if t.Failed() {
+					t.Log(d.log)
+				}
+			}()
+			eventually(t, func() bool {
+				log := d.log.String()
+				return !slices.ContainsFunc(c.want, func(w string) bool { return !strings.Contains(log, w) })
+			})
+			if strings.Contains(d.log.String(), "very-secret") {
+				t.Error("the log holds a secret")
+			}
+			if c.off {
+				d.SwitchSocketMode(true)
+				d.connected(t)
+			}
+		})
+	}
+}
+
+// The manifest, the two tables for people, and the check-up say the same.
+func TestManifestTablesAndCheckupAgree(t *testing.T) {
+	file, err := os.ReadFile("../../docs/slack-app-manifest.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(file) != slack.Manifest("/rollcall", "") {
+		t.Errorf("docs/slack-app-manifest.yaml must be:\n%s", slack.Manifest("/rollcall", ""))
+	}
+	readme, err := os.ReadFile("../../docs/slack.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []slack.Scope
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z:._]+)` \\| (.+) \\|$").FindAllStringSubmatch(string(readme), -1) {
+		if m[1] != "connections:write" {
+			rows = append(rows, slack.Scope{Name: m[1], Why: m[2]})
+		}
+	}
+	if !slices.Equal(rows, slack.Scopes()) {
+		t.Errorf("the table in docs/slack.md says\n%v\nwant\n%v", rows, slack.Scopes())
+	}
+	// The client works with these scopes and no others: the stories of this package, and the conversations of the bot, may use nothing else.
+	d := newDesk(t)
+	defer d.Close()
+	d.Grant(names()...)
+	if faults, err := d.client.Checkup(t.Context()); err != nil || len(faults) != 0 {
+		t.Error(faults, err)
+	}
+}
+
+func TestTheManifestIsWhatSlackTakes(t *testing.T) {
+	type manifest struct {
+		Features struct {
+			Commands []struct{ Command, URL string } `yaml:"slash_commands"`
+		}
+		OAuth struct{ Scopes struct{ Bot []string } } `yaml:"oauth_config"`
+		Settings struct {
+			Events struct {
+				URL string   `yaml:"request_url"`
+				Bot []string `yaml:"bot_events"`
+			} `yaml:"event_subscriptions"`
+			Interactivity struct {
+				On      bool   `yaml:"is_enabled"`
+				URL     string `yaml:"request_url"`
+				Options string `yaml:"message_menu_options_url"`
+			}
+			SocketMode bool `yaml:"socket_mode_enabled"`
+			Rotation   bool `yaml:"token_rotation_enabled"`
+		}
+	}
+	read := func(text string) (m manifest) {
+		if err := yaml.Unmarshal([]byte(text), &m); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(m.OAuth.Scopes.Bot, names()) || m.Settings.Rotation || !m.Settings.Interactivity.On || !slices.Equal(m.Settings.Events.Bot, []string{"app_home_opened"}) {
+			b, _ := json.Marshal(m)
+			t.Errorf("%s", b)
+		}
+		return m
+	}
+	if m := read(slack.Manifest("/rollcall", "")); !m.Settings.SocketMode || m.Settings.Events.URL+m.Settings.Interactivity.URL+m.Features.Commands[0].URL != "" {
+		t.Errorf("by Socket Mode: %+v", m)
+	}
+	m := read(slack.Manifest("/deploy", "https://rollcall.example.com/"))
+	base := "https://rollcall.example.com/slack/"
+	if c := m.Features.Commands[0]; m.Settings.SocketMode || c.Command != "/deploy" || c.URL != base+"commands" || m.Settings.Events.URL != base+"events" ||
+		m.Settings.Interactivity.URL != base+"interactions" || m.Settings.Interactivity.Options != base+"options" {
+		t.Errorf("over HTTP: %+v", m)
+	}
+	if !strings.Contains(slack.Manifest("/rollcall", ""), "new_app=1") {
+		t.Error("it does not say where to paste it")
+	}
+}
