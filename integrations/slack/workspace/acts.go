@@ -40,8 +40,7 @@ func (w *Workspace) Command(ctx context.Context, user, channel, text string) (Ac
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
-		err = fmt.Errorf("%s failed: %w", w.o.Command, err)
-		w.whisper(u.ID, Message{Channel: r.ID, Text: w.o.Command + " failed: " + says(err)})
+		w.whisper(u.ID, Message{Channel: r.ID, Text: says(err)})
 		return ack, err
 	}
 	from := len(w.violations)

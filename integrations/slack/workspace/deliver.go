@@ -66,13 +66,18 @@ func (w *Workspace) send(ctx context.Context, r request) (Ack, error) {
 	ack.Took = time.Since(start)
 	w.o.Log.Debug("told the app", "kind", r.kind, "path", r.path, "status", ack.Status, "took", ack.Took, "error", err)
 	if err != nil {
-		err = &unanswered{app: w.o.BotName, cause: err}
+		what := ""
+		if r.kind == "slash_commands" {
+			what = w.o.Command
+		}
+		err = &unanswered{what: what, app: w.o.BotName, cause: err}
 	}
 	return ack, err
 }
 
 // unanswered is the error for a request that the app did not take.
 type unanswered struct {
+	what  string // the user did, "/rollcall"; may be empty
 	app   string
 	cause error
 }
@@ -85,10 +90,14 @@ func (e *unanswered) Unwrap() error { return e.cause }
 
 // says is what the user is told, with Slack's word for it.
 func (e *unanswered) says() string {
-	if errors.Is(e.cause, context.DeadlineExceeded) {
-		return fmt.Sprintf("%s did not answer within %v seconds (operation_timeout)", e.app, patience.Seconds())
+	failed := ""
+	if e.what != "" {
+		failed = e.what + " failed: "
 	}
-	return e.app + " could not be reached, or answered with an error (dispatch_failed)"
+	if errors.Is(e.cause, context.DeadlineExceeded) {
+		return fmt.Sprintf("%s%s did not answer within %v seconds (operation_timeout)", failed, e.app, patience.Seconds())
+	}
+	return failed + e.app + " could not be reached, or answered with an error (dispatch_failed)"
 }
 
 // says is an error in the words for the user: without the cause that only the
