@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/rollcall-bot/rollcall/integrations/slack"
 )
 
 // at returns the node of a path, or the nearest one above it.
@@ -68,11 +70,11 @@ func (d *decoder) checkSlack(s *Slack) {
 	if d.nodes["slack.signingSecret"] == nil && d.nodes["slack.appToken"] == nil {
 		d.problem(d.at("slack"), "slack needs a way in", "give signingSecret (HTTP) or appToken (Socket Mode)")
 	}
-	if s.BotToken.Set() && strings.HasPrefix(s.BotToken.value, "xapp-") {
-		d.problem(d.at("slack.botToken"), "slack.botToken is an app-level token", "the bot token begins with xoxb-; xapp-… belongs to appToken")
+	if fault, fix := slack.BotTokenFault(s.BotToken.value); s.BotToken.Set() && fault != "" {
+		d.problem(d.at("slack.botToken"), "slack.botToken "+fault, fix)
 	}
-	if s.AppToken.Set() && strings.HasPrefix(s.AppToken.value, "xoxb-") {
-		d.problem(d.at("slack.appToken"), "slack.appToken is a bot token", "the app-level token begins with xapp-; xoxb-… belongs to botToken")
+	if fault, fix := slack.AppTokenFault(s.AppToken.value); s.AppToken.Set() && fault != "" {
+		d.problem(d.at("slack.appToken"), "slack.appToken "+fault, fix)
 	}
 	if !strings.HasPrefix(s.Command, "/") {
 		d.problem(d.at("slack.command"), "slack.command must begin with /", "for example /rollcall")
