@@ -33,9 +33,12 @@ func modal(title string) slack.ModalViewRequest {
 	}
 }
 
-// trigger lets ana type a command and returns its trigger_id.
+// trigger lets ana type a command and returns its trigger_id. What the app heard before is forgotten.
 func (o *office) trigger(t *testing.T) string {
 	t.Helper()
+	for len(o.app.heard) > 0 {
+		<-o.app.heard
+	}
 	if _, err := o.Command(t.Context(), o.ana.ID, "deploys", ""); err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,11 @@ func open(t *testing.T) *office {
 }
 
 func client(w *workspace.Workspace) *slack.Client {
-	return slack.New("xoxb-local", slack.OptionAPIURL("http://slack.test/api/"), slack.OptionHTTPClient(&http.Client{Transport: workspace.Direct(w)}))
+	return slack.New("xoxb-local", slack.OptionAPIURL("http://slack.test/api/"), slack.OptionHTTPClient(httpClient(w)))
+}
+
+func httpClient(w *workspace.Workspace) *http.Client {
+	return &http.Client{Transport: workspace.Direct(w)}
 }
 
 func texts(messages []workspace.Message) []string {
