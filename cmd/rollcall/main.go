@@ -21,7 +21,9 @@ import (
 )
 
 type cli struct {
+	Demo     demoCmd     `cmd:"" help:"Try rollcall out on this machine: nothing to set up."`
 	Serve    serveCmd    `cmd:"" help:"Run the service."`
+	Init     initCmd     `cmd:"" help:"Write a configuration, a Slack app manifest and a first pipeline."`
 	Validate validateCmd `cmd:"" help:"Check pipeline files."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 
