@@ -62,11 +62,11 @@ func (a Answers) Defaults() Answers {
 
 var (
 	nameForm    = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,100}$`)
-	channelForm = regexp.MustCompile(`^#[^\s"#,]{1,80}$`)
-	mailForm    = regexp.MustCompile(`^[^\s"@:]+@[^\s"@:]+$`)
+	channelForm = regexp.MustCompile(`^#[\p{L}\p{N}_-]{1,80}$`)
+	mailForm    = regexp.MustCompile(`^[A-Za-z0-9.!$%&'*+/=?^_{|}~-]+@[A-Za-z0-9.-]+$`)
 	commandForm = regexp.MustCompile(`^/[a-z0-9_-]{1,31}$`)
 	githubForm  = regexp.MustCompile(`^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$`)
-	plainForm   = regexp.MustCompile(`^[^\s"\\]+$`)
+	plainForm   = regexp.MustCompile(`^[A-Za-z0-9._~:/@%+,=-]+$`) // nothing that YAML, or an action's #{…}, would read as more than text
 )
 
 // pipelineName makes a name of the last part of a repository's.
@@ -148,7 +148,7 @@ func (a Answers) source() string {
 func (a Answers) pipeline() string {
 	return fmt.Sprintf(`# A first pipeline: it runs as it is, and changes nothing outside. Replace the two
 # echo commands by yours. A change of this file is in force within five seconds.
-name: %s
+name: %q
 channel: %q
 owners: [%q]
 stages:
