@@ -204,7 +204,7 @@ func initial(e object) object {
 }
 
 // entered is the state of an element in which somebody entered a value:
-// text, an option's value, several of them with commas. loaded are options
+// text, an option's value, several of them with commas, nothing. loaded are options
 // that the app gave for this menu.
 func entered(e object, value string, loaded []Option) (object, error) {
 	kind := str(e, "type")
@@ -223,6 +223,14 @@ func entered(e object, value string, loaded []Option) (object, error) {
 			}
 		}
 		return nil, fmt.Errorf("there is no option %q in %q", value, str(e, "action_id"))
+	}
+	if value == "" && kind != "overflow" {
+		// Nothing is chosen any more.
+		empty := maps.Clone(e)
+		maps.DeleteFunc(empty, func(key string, _ any) bool { return strings.HasPrefix(key, "initial_") })
+		if state := initial(empty); state != nil {
+			return state, nil
+		}
 	}
 	switch kind {
 	case "static_select", "external_select", "radio_buttons", "overflow":
@@ -254,7 +262,7 @@ func entered(e object, value string, loaded []Option) (object, error) {
 // textFits is the check of Slack's client on the length of a text.
 func textFits(e object, value string) error {
 	n := float64(utf8.RuneCountInString(value))
-	if low, ok := e["min_length"].(float64); ok && n < low {
+	if low, ok := e["min_length"].(float64); ok && n < low && n > 0 {
 		return fmt.Errorf("%q needs at least %v characters", str(e, "action_id"), low)
 	}
 	if high, ok := e["max_length"].(float64); ok && n > high {

@@ -17,6 +17,7 @@ type pageState struct {
 	App        reply                `json:"app"`
 	Me         string               `json:"me"`
 	Users      []pageUser           `json:"users"`
+	Groups     []pageGroup          `json:"groups"`
 	Channels   []pageChannel        `json:"channels"`
 	Messages   map[string][]Message `json:"messages"` // by channel, oldest first, with the answers in threads
 	Ephemerals []Message            `json:"ephemerals"`
@@ -31,6 +32,12 @@ type pageUser struct {
 	Real  string `json:"real"`
 	Kind  Kind   `json:"kind"`
 	Email string `json:"email"` // empty for people of another workspace
+}
+
+type pageGroup struct {
+	ID     string `json:"id"`
+	Handle string `json:"handle"`
+	Name   string `json:"name"`
 }
 
 type pageChannel struct {
@@ -79,7 +86,7 @@ func (w *Workspace) viewed(user string) (*pageState, error) {
 	s := &pageState{
 		Version: w.seen(user), Me: user, Team: reply{"id": w.o.Team, "name": w.o.TeamName},
 		App:   reply{"name": w.o.BotName, "command": w.o.Command, "user": botUser},
-		Users: []pageUser{}, Channels: []pageChannel{}, Messages: map[string][]Message{}, Ephemerals: []Message{}, Views: []pageOpen{},
+		Users: []pageUser{}, Groups: []pageGroup{}, Channels: []pageChannel{}, Messages: map[string][]Message{}, Ephemerals: []Message{}, Views: []pageOpen{},
 	}
 	for _, id := range w.people {
 		u := w.users[id]
@@ -88,6 +95,10 @@ func (w *Workspace) viewed(user string) (*pageState, error) {
 			seen.Email = ""
 		}
 		s.Users = append(s.Users, seen)
+	}
+	for _, id := range w.teams {
+		g := w.groups[id]
+		s.Groups = append(s.Groups, pageGroup{ID: g.ID, Handle: g.Handle, Name: g.Name})
 	}
 	for _, id := range w.rooms {
 		r := w.channels[id]

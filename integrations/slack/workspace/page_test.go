@@ -210,6 +210,11 @@ func TestAConversationThroughThePage(t *testing.T) {
 	}
 
 	// What the page itself knows to be wrong is beside its field, and what was entered stays.
+	ana.do("choose", body{"view": form.ID, "action": "target", "value": "e40"})
+	ana.do("choose", body{"view": form.ID, "action": "target", "value": ""})
+	if chosen := ana.state().Views[0].Values["target"]["target"].Selected; chosen != nil {
+		t.Errorf("after taking the choice back: %+v", chosen)
+	}
 	ana.do("choose", body{"view": form.ID, "action": "target", "value": "e41"})
 	if wrong, _ := ana.post("submit", body{"view": form.ID, "values": body{"reason": ""}}); wrong != "Reason: please complete this required field" {
 		t.Errorf("an empty reason: %q", wrong)
