@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/client"
 	"github.com/rollcall-bot/rollcall/integrations/commands"
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
@@ -27,14 +29,17 @@ import (
 )
 
 // TestMain lets the test binary be rollcall: the service that the stories
-// speak to, and the supervisor of its commands.
+// speak to, the supervisor of its commands, and the command of the scripts.
 func TestMain(m *testing.M) {
 	commands.Supervise()
+	if os.Getenv("ROLLCALL_TEST_AS_DEMO") != "" { // stays set: the demo replaces itself
+		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	}
 	if os.Getenv("ROLLCALL_TEST_AS_SERVICE") != "" {
 		_ = os.Unsetenv("ROLLCALL_TEST_AS_SERVICE")
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"rollcall": func() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }})
 }
 
 // patience is how long a story waits for what must come; nothing waits that long when it is well.

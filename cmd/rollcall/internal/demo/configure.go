@@ -1,0 +1,133 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/rollcall-bot/rollcall/store"
+	"github.com/rollcall-bot/rollcall/workflows/machine"
+	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+// webshop is the shop's pipeline file; its argument is the folder that it deploys to.
+const webshop = `# The pipeline of the demo's shop.
+name: webshop
+channel: "#deploys"
+owners: ["group:release-managers"]
+stages:
+  - name: Source
+    actions:
+      - {name: App, provider: GitHub, namespace: App, configuration: {FullRepositoryId: acme/webshop, BranchName: main}, outputArtifacts: [app]}
+  - name: Build
+    actions:
+      - {name: Test, provider: Commands, commands: ["sh test.sh"], inputArtifacts: [app]}
+      - {name: Package, provider: Commands, commands: ["sh build.sh"], inputArtifacts: [app], outputArtifacts: [{name: dist, files: ["dist/**"]}]}
+  - name: Production
+    environment: production
+    onFailure: {result: ROLLBACK}
+    actions:
+      - {name: SignOff, provider: Manual, approval: {from: ["group:release-managers"], required: 2}}
+      - {name: Deploy, provider: Commands, runOrder: 2, commands: ["sh dist/deploy.sh"], inputArtifacts: [dist], environmentVariables: [{name: SHOP, value: %q}]}
+`
+
+// configure writes the service's configuration and the pipeline file.
+func (d *Demo) configure() error {
+	if err := os.MkdirAll(d.place.path("pipelines"), 0o700); err != nil {
+		return fmt.Errorf("make the folder of pipeline files: %w", err)
+	}
+	file, pipeline := "webshop.yaml", []byte(nil)
+	if d.play != nil {
+		file, pipeline = d.play.name, d.play.data
+	} else {
+		pipeline = fmt.Appendf(nil, webshop, d.shop.dir)
+		if err := d.number(); err != nil {
+			return err
+		}
+	}
+	if err := replace(d.place.path("pipelines", file), pipeline); err != nil {
+		return err
+	}
+	n := d.place.known()
+	base := "http://" + d.addr
+	groups := map[string][]string{"release-managers": {mail("ana"), mail("ben")}}
+	rules := []map[string]any{
+		{"allow": []string{"view", "start", "stop", "retry", "logs"}, "to": []string{"everyone"}},
+		{"allow": []string{"approve", "rollback", "disable", "enable", "resolve"}, "to": []string{"group:release-managers"}},
+	}
+	if d.play != nil { // everybody may everything, and is in every group that the file names
+		for _, g := range d.play.groups {
+			groups[g] = append([]string{mail("ana"), mail("ben"), mail("dan")}, d.play.people...)
+		}
+		rules = []map[string]any{{"allow": []string{"view", "start", "stop", "retry", "logs", "approve", "rollback", "disable", "enable", "resolve"}, "to": []string{"everyone"}}}
+	}
+	config := map[string]any{
+		"listen": d.addr, "publicURL": base, "dataDir": d.place.path("data"), "pipelines": d.place.path("pipelines"),
+		"slack":   map[string]any{"apiURL": base + slackMount + "/api/", "botToken": n.BotToken, "signingSecret": n.Signing, "channel": "#deploys"},
+		"github":  map[string]any{"apiURL": base + githubMount + "/", "cloneURL": "file://" + d.place.path("git") + "/", "token": n.GitHub, "webhookSecret": n.Hook},
+		"jira":    map[string]any{"url": base + jiraMount, "user": jiraUser, "token": n.Jira, "project": "SHOP", "issueType": "Bug"},
+		"sources": map[string]any{"allowFileURLs": true, "pollInterval": "1h"},
+		"runners": map[string]any{"commands": map[string]any{"enabled": d.play == nil}},
+		"access":  map[string]any{"groups": groups, "rules": rules},
+	}
+	data, err := json.MarshalIndent(config, "", "  ") // JSON is YAML
+	if err != nil {
+		return fmt.Errorf("write the demo's configuration: %w", err)
+	}
+	return replace(d.ConfigFile(), append(data, '\n'))
+}
+
+// ConfigFile is the service's configuration.
+func (d *Demo) ConfigFile() string { return d.place.path("rollcall.yaml") }
+
+// number has a new pipeline count on from the releases that the shop had before
+// it came to rollcall.
+func (d *Demo) number() error {
+	path := d.place.path("data", "rollcall.db")
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	db, err := store.Open(path+".new", store.Options{})
+	if err != nil {
+		return err
+	}
+	state := machine.New("webshop")
+	state.Count = first - 1
+	data, err := json.Marshal(state)
+	if err == nil {
+		err = db.Commit(context.Background(), &work.Commit{Checkpoints: []work.Checkpoint{{Pipeline: "webshop", State: data}}})
+	}
+	if closing := db.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return fmt.Errorf("begin to count the shop's releases: %w", err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// pipeline is the name of the pipeline that is played.
+func (d *Demo) pipeline() string {
+	if d.play != nil {
+		return d.play.pipeline.Name
+	}
+	return "webshop"
+}
+
+// Simulated is what carries out the actions of a person's own pipeline, by
+// provider; nil for the shop, whose actions are real.
+func (d *Demo) Simulated() map[string]*Simulated {
+	if d.play == nil {
+		return nil
+	}
+	all := map[string]*Simulated{}
+	for _, s := range d.play.pipeline.Stages {
+		for _, a := range s.Actions {
+			if !a.IsApproval() {
+				all[a.ActionType.Provider] = &d.play.runner
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,184 @@
+// Package demo is rollcall to try out: one process on loopback, nothing to set
+// up, no network.
+//
+// A [Demo] is the world around the service: a local Slack, a small GitHub and
+// Jira, a repository with a web shop, and the shop itself as it is deployed.
+// They are mounted on the service's own port; requests between them are signed
+// as they are outside. The service that they speak to is the real one.
+//
+// The *visitor* is Ana. A *colleague* is played: Ben looks at every gate and
+// approves. The *story* is what the visitor should do next and what has just
+// happened; it is derived from what the engine has committed and from what is
+// deployed, never remembered, so that the process may be killed at any moment.
+//
+// Everything lives in one folder. Nothing outside of it is written, and no git
+// configuration of the user is read.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
+	"github.com/rollcall-bot/rollcall/integrations/jira/jirafake"
+	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+)
+
+// Options say where the demo lives and what it plays.
+type Options struct {
+	Data   string // the folder; empty: .rollcall-demo here, or one below it for a File
+	Listen string // a loopback address and port
+	File   string // a pipeline file to play instead of the web shop; empty: the shop
+	Log    *slog.Logger
+	// Beat is how long a simulated action and a colleague's look take, more or less; 0: 1.5 s.
+	Beat time.Duration
+	// Again replaces the process by a new one with these arguments; it returns only an error.
+	Again func(args []string) error
+}
+
+// Engine is what the demo reads of the service.
+type Engine interface {
+	Executions(ctx context.Context, viewer workflows.Principal, q workflows.ExecutionQuery) ([]workflows.Execution, error)
+	Pipeline(ctx context.Context, viewer workflows.Principal, name string, version int) (workflows.PipelineView, error)
+	Approvals(ctx context.Context, viewer workflows.Principal) ([]workflows.OpenApproval, error)
+	Feed(ctx context.Context, viewer workflows.Principal, after uint64, limit int) ([]event.Frame, error)
+}
+
+// Demo is the world around one service.
+type Demo struct {
+	o        Options
+	log      *slog.Logger
+	place    *place
+	listener net.Listener
+	addr     string // host:port
+	play     *play  // the person's own pipeline; nil: the shop
+	shop     *shop  // nil with a pipeline of one's own
+
+	slack  *workspace.Workspace
+	github *githubfake.Server
+	jira   *jirafake.Server
+	kept   []*kept
+
+	engine  atomic.Pointer[Engine]
+	beats   beats // tells pages that something is new
+	told    told
+	dying   sync.Mutex // held while the process is replaced
+	pushing sync.Mutex
+}
+
+// Open prepares the folder and takes the address. Its errors are sentences for people.
+func Open(ctx context.Context, o Options) (*Demo, error) {
+	if o.Beat == 0 {
+		o.Beat = 1500 * time.Millisecond
+	}
+	for _, program := range []string{"git", "sh"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return nil, fmt.Errorf("there is no %s in PATH, and the demo needs it", program)
+		}
+	}
+	if err := loopback(o.Listen); err != nil {
+		return nil, err
+	}
+	d := &Demo{o: o, log: o.Log}
+	if o.File != "" {
+		var err error
+		if d.play, err = readPlay(o.File, o.Beat); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.settle(ctx); err != nil {
+		return nil, errors.Join(err, d.leave())
+	}
+	return d, nil
+}
+
+// settle takes the folder and the address, and lays everything out.
+func (d *Demo) settle(ctx context.Context) (err error) {
+	if d.place, err = takePlace(d.o); err != nil {
+		return err
+	}
+	if d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", d.o.Listen); err != nil {
+		return fmt.Errorf("%s is taken, perhaps by another demo: stop that one, or choose another address with --listen 127.0.0.1:PORT", d.o.Listen)
+	}
+	d.addr = d.listener.Addr().String()
+	if err := d.place.opened(d.addr); err != nil {
+		return err
+	}
+	if d.play == nil {
+		if d.shop, err = openShop(ctx, d.place); err != nil {
+			return err
+		}
+	}
+	if err := d.neighbours(); err != nil {
+		return err
+	}
+	return d.configure()
+}
+
+// Address is where the demo's page is, with the key that lets a browser in.
+func (d *Demo) Address() string { return "http://" + d.addr + "/?key=" + d.place.note.Key }
+
+// Listener is where the service must serve.
+func (d *Demo) Listener() net.Listener { return d.listener }
+
+// Run plays everybody but the visitor, until ctx ends.
+func (d *Demo) Run(ctx context.Context, e Engine) error {
+	d.engine.Store(&e)
+	var all sync.WaitGroup
+	for _, part := range []func(context.Context, Engine){d.watch, d.colleagues, d.keep} {
+		all.Go(func() { part(ctx, e) })
+	}
+	all.Wait()
+	return nil
+}
+
+// Close ends what Open began, once the service has ended: it waits for
+// commands that still run, so that nothing is left behind.
+func (d *Demo) Close() error {
+	d.place.finish()
+	err := d.save()
+	d.slack.Close()
+	return errors.Join(err, d.leave())
+}
+
+func (d *Demo) leave() error {
+	var errs []error
+	if d.listener != nil {
+		if err := d.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if d.place != nil {
+		errs = append(errs, d.place.leave())
+	}
+	return errors.Join(errs...)
+}
+
+// loopback refuses every address that others could reach.
+func loopback(listen string) error {
+	host, _, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("the demo listens on this machine only: %q is no loopback address with a port, as 127.0.0.1:8484 is", listen)
+	}
+	return nil
+}
+
+// neighbours makes the local Slack, GitHub and Jira, as they were when the demo was last here.
+func (d *Demo) neighbours() error {
+	n, base := d.place.note, "http://"+d.addr
+	d.slack = workspace.New(workspace.Options{Team: "T0TEA", TeamName: "Tea & Time", BotToken: n.BotToken, SigningSecret: n.Signing,
+		BaseURL: base, PublicURL: base + slackMount, Transport: http.DefaultTransport, Log: d.log})
+	d.github = githubfake.New(githubfake.Options{Token: n.GitHub, WebhookURL: base + "/github/webhook", Secret: n.Hook})
+	d.jira = jirafake.New(jirafake.Options{User: jiraUser, Token: n.Jira, Projects: []string{"SHOP"}})
+	return d.restore()
+}
