@@ -47,6 +47,7 @@ export class Live<T extends object> {
       const next = response.ok ? ((await response.json()) as T) : null
       if (turn !== this.#turn) return
       if (next) this.value = reuse(this.value, next)
+      else if (response.status === 503) window.setTimeout(() => turn === this.#turn && this.refresh(), 1000)
     } catch {
       // Whoever listens for events notices that the server is away.
     }

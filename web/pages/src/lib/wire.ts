@@ -29,7 +29,7 @@ export interface View {
   values?: Record<string, Record<string, Json>> | null
   hash?: string
 }
-export interface Violation { where: string; message: string }
+export interface Violation { where: string; channel?: string; message: string }
 export interface State {
   version: number
   team: { id: string; name: string }
@@ -48,7 +48,7 @@ export interface State {
 export interface Option { text: string; value: string; description?: string }
 
 // Place is what somebody acts on: a message, or a form or home tab.
-export interface Place { channel?: string; ts?: string; view?: string }
+export interface Place { channel?: string; ts?: string; view?: string; block?: string }
 
 export interface Answer { ok: boolean; error?: string; options?: Option[] }
 
