@@ -19,11 +19,13 @@ type initCmd struct {
 	Branch     string `help:"The branch whose pushes start the pipeline."`
 	Name       string `help:"The pipeline's name; default the repository's."`
 	Command    string `help:"The slash command, where another app has /rollcall." placeholder:"/NAME"`
+	Listen     string `help:"Where the API and the probes listen; default 127.0.0.1:8484." placeholder:"HOST:PORT"`
+	Data       string `help:"The folder of everything that must be kept; default ./data." placeholder:"FOLDER"`
 	HTTP       string `name:"http" help:"Public https address that Slack calls, instead of Socket Mode." placeholder:"URL"`
 }
 
 func (c *initCmd) answers() setup.Answers {
-	return setup.Answers{Admin: c.Admin, Channel: c.Channel, Repository: c.Repository, Branch: c.Branch, Pipeline: c.Name, Command: c.Command, HTTP: c.HTTP}
+	return setup.Answers{Admin: c.Admin, Channel: c.Channel, Repository: c.Repository, Branch: c.Branch, Pipeline: c.Name, Command: c.Command, HTTP: c.HTTP, Listen: c.Listen, Data: c.Data}
 }
 
 // Validate makes an answer that cannot be used wrong usage.

@@ -89,7 +89,7 @@ func (a Answers) Next(dir, run string) string {
 		add("Basic Information, App-Level Tokens: generate one with the scope connections:write:\nexport SLACK_APP_TOKEN=xapp-…")
 	} else {
 		add("Basic Information, App Credentials: take the Signing Secret:\nexport SLACK_SIGNING_SECRET=…")
-		add("Let your TLS proxy pass %s/slack/ on to http://127.0.0.1:8484/slack/.", a.HTTP)
+		add("Let your TLS proxy pass %s/slack/ on to http://%s/slack/.", a.HTTP, a.Listen)
 	}
 	add("%s serve --config %s\nIts log says in words what Slack does not like, and when all is well.", run, filepath.Join(dir, "rollcall.yaml"))
 	add("In Slack: make the channel %s; when it is private, type /invite @rollcall in it.\nThen type: %s start %s", a.Channel, a.Command, a.Pipeline)

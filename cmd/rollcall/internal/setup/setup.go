@@ -26,6 +26,8 @@ type Answers struct {
 	Pipeline   string // its name
 	Command    string // the slash command
 	HTTP       string // public https address that Slack calls; empty: Socket Mode
+	Listen     string // HOST:PORT of the API and the probes
+	Data       string // the folder of everything that must be kept
 }
 
 // File is a file to write, its path relative to the folder.
@@ -49,6 +51,8 @@ func (a Answers) Defaults() Answers {
 	or(&a.Admin, somebody)
 	or(&a.Channel, "#deploys")
 	or(&a.Command, "/rollcall")
+	or(&a.Listen, "127.0.0.1:8484")
+	or(&a.Data, "./data")
 	if a.Repository == "" {
 		a.Repository = someRepository
 		or(&a.Branch, someBranch)
@@ -64,6 +68,7 @@ var (
 	nameForm    = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,100}$`)
 	channelForm = regexp.MustCompile(`^#[\p{L}\p{N}_-]{1,80}$`)
 	mailForm    = regexp.MustCompile(`^[A-Za-z0-9.!$%&'*+/=?^_{|}~-]+@[A-Za-z0-9.-]+$`)
+	listenForm  = regexp.MustCompile(`^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])?:[0-9]{1,5}$`)
 	commandForm = regexp.MustCompile(`^/[a-z0-9_-]{1,31}$`)
 	githubForm  = regexp.MustCompile(`^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$`)
 	plainForm   = regexp.MustCompile(`^[A-Za-z0-9._~:/@%+,=-]+$`) // nothing that YAML, or an action's #{…}, would read as more than text
@@ -98,6 +103,10 @@ func (a Answers) Check() error {
 		return wrong("name", fmt.Sprintf("%q cannot be a pipeline's name", a.Pipeline), "letters, digits, . @ _ -")
 	case !commandForm.MatchString(a.Command):
 		return wrong("command", fmt.Sprintf("%q cannot be a slash command", a.Command), "for example /rollcall: a slash and at most 31 small letters, digits, _ and -")
+	case !listenForm.MatchString(a.Listen):
+		return wrong("listen", fmt.Sprintf("%q is no HOST:PORT", a.Listen), "for example 0.0.0.0:8484 in a container")
+	case !plainForm.MatchString(a.Data):
+		return wrong("data", fmt.Sprintf("%q cannot be the data folder", a.Data), "for example /var/lib/rollcall")
 	case a.HTTP != "" && (err != nil || u.Scheme != "https" || u.Host == "" || !plainForm.MatchString(a.HTTP) || u.RawQuery+u.Fragment != ""):
 		return wrong("http", fmt.Sprintf("%q is no address that Slack could call", a.HTTP), "for example https://rollcall.example.com")
 	}
@@ -117,11 +126,11 @@ func (a Answers) configuration() string {
 	var b strings.Builder
 	b.WriteString("# The service's one configuration file. Secrets are named here and live elsewhere:\n# {env: NAME} reads the environment, {file: PATH} a file.\n")
 	if a.HTTP == "" {
-		b.WriteString("listen: 127.0.0.1:8484     # API, /healthz, /readyz; nothing of Slack's comes in here\n")
+		fmt.Fprintf(&b, "listen: %q   # API, /healthz, /readyz; nothing of Slack's comes in here\n", a.Listen)
 	} else {
-		fmt.Fprintf(&b, "listen: 127.0.0.1:8484     # behind your TLS proxy, which passes %s/slack/ on\npublicURL: %q\n", a.HTTP, a.HTTP)
+		fmt.Fprintf(&b, "listen: %q   # behind your TLS proxy, which passes %s/slack/ on\npublicURL: %q\n", a.Listen, a.HTTP, a.HTTP)
 	}
-	b.WriteString("dataDir: ./data\npipelines: ./pipelines\n")
+	fmt.Fprintf(&b, "dataDir: %q\npipelines: ./pipelines\n", a.Data)
 	fmt.Fprintf(&b, "admins: [%q]   # may do everything; members of the workspace may look\n", a.Admin)
 	b.WriteString("slack:\n  botToken: {env: SLACK_BOT_TOKEN}            # xoxb-…\n")
 	if a.HTTP == "" {

@@ -20,6 +20,7 @@ func answers() map[string]Answers {
 		"all said":     Answers{Admin: "ana@acme.example", Channel: "deploys-é", Repository: "acme/web.shop", Branch: "release/1.x", Pipeline: "shop@eu", Command: "/deploy-it"}.Defaults(),
 		"ssh":          Answers{Repository: "git@git.acme.example:web/shop.git"}.Defaults(),
 		"https":        Answers{Repository: "https://git.acme.example/web/shop.git", Branch: "trunk"}.Defaults(),
+		"container":    Answers{Listen: "0.0.0.0:8484", Data: "/data"}.Defaults(),
 		"numbers":      Answers{Pipeline: "123", Branch: "1.0", Channel: "007"}.Defaults(),
 	}
 }
@@ -42,7 +43,7 @@ func TestWhatIsWrittenIsValid(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(c.Warnings()) != 0 || c.Admins[0] != a.Admin || c.Slack.Channel != a.Channel || c.Slack.Command != a.Command || c.Slack.AppToken.Set() == (a.HTTP != "") || c.Slack.SigningSecret.Set() != (a.HTTP != "") {
+			if len(c.Warnings()) != 0 || c.Listen != a.Listen || filepath.IsAbs(a.Data) && c.DataDir != a.Data || c.Admins[0] != a.Admin || c.Slack.Channel != a.Channel || c.Slack.Command != a.Command || c.Slack.AppToken.Set() == (a.HTTP != "") || c.Slack.SigningSecret.Set() != (a.HTTP != "") {
 				t.Errorf("%+v, %v", c, c.Warnings())
 			}
 			file := filepath.Join(dir, "pipelines", a.Pipeline+".yaml")
@@ -109,7 +110,7 @@ func TestALinkIsNotWrittenThrough(t *testing.T) {
 func TestAnswersThatCannotBeUsed(t *testing.T) {
 	for field, a := range map[string]Answers{
 		"admin": {Admin: "ana"}, "channel": {Channel: "#a b"}, "repository": {Repository: "webshop"}, "branch": {Branch: "a b"},
-		"name": {Pipeline: "../x"}, "command": {Command: "rollcall"}, "http": {HTTP: "http://rollcall.example.com"},
+		"name": {Pipeline: "../x"}, "command": {Command: "rollcall"}, "http": {HTTP: "http://rollcall.example.com"}, "listen": {Listen: "8484"}, "data": {Data: "a b"},
 	} {
 		var wrong *workflows.Problem
 		if err := a.Defaults().Check(); !errors.As(err, &wrong) || wrong.Field != field || wrong.Hint == "" {
@@ -121,10 +122,10 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 // FuzzAnswers: whatever is accepted makes files that are valid.
 func FuzzAnswers(f *testing.F) {
 	for _, a := range answers() {
-		f.Add(a.Admin, a.Channel, a.Repository, a.Branch, a.Pipeline, a.Command, a.HTTP)
+		f.Add(a.Admin, a.Channel, a.Repository, a.Branch, a.Pipeline)
 	}
-	f.Fuzz(func(t *testing.T, admin, channel, repository, branch, pipeline, command, http string) {
-		a := Answers{Admin: admin, Channel: channel, Repository: repository, Branch: branch, Pipeline: pipeline, Command: command, HTTP: http}.Defaults()
+	f.Fuzz(func(t *testing.T, admin, channel, repository, branch, pipeline string) {
+		a := Answers{Admin: admin, Channel: channel, Repository: repository, Branch: branch, Pipeline: pipeline}.Defaults()
 		if a.Check() != nil {
 			return
 		}
