@@ -98,6 +98,7 @@ func (v *visit) request(method, path string, body any) (*http.Request, error) {
 	if err == nil {
 		req.AddCookie(&http.Cookie{Name: "rollcall-demo-" + v.addr[strings.LastIndexByte(v.addr, ':')+1:], Value: v.key})
 		req.Header.Set("X-Rollcall-Demo", "1")
+		req.Header.Set("Content-Type", "application/json")
 	}
 	return req, err
 }

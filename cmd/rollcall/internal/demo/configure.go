@@ -51,14 +51,14 @@ func (d *Demo) configure() error {
 	}
 	n := d.place.known()
 	base := "http://" + d.addr
-	groups := map[string][]string{"release-managers": {mail("ana"), mail("ben")}}
+	groups := map[string][]string{"release-managers": {mail("ana"), mail("ben"), mail("cleo")}}
 	rules := []map[string]any{
 		{"allow": []string{"view", "start", "stop", "retry", "logs"}, "to": []string{"everyone"}},
 		{"allow": []string{"approve", "rollback", "disable", "enable", "resolve"}, "to": []string{"group:release-managers"}},
 	}
 	if d.play != nil { // everybody may everything, and is in every group that the file names
 		for _, g := range d.play.groups {
-			groups[g] = append([]string{mail("ana"), mail("ben"), mail("dan")}, d.play.people...)
+			groups[g] = append([]string{mail("ana"), mail("ben"), mail("cleo"), mail("dan")}, d.play.people...)
 		}
 		rules = []map[string]any{{"allow": []string{"view", "start", "stop", "retry", "logs", "approve", "rollback", "disable", "enable", "resolve"}, "to": []string{"everyone"}}}
 	}

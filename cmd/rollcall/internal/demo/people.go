@@ -22,7 +22,7 @@ func mail(name string) string { return name + "@tea.example" }
 
 // cast is whom the visitor may act as.
 func (d *Demo) cast() []Person {
-	all := []Person{{visitor, "Ana", "release manager"}, {"UBEN", "Ben", "release manager"}, {"UDAN", "Dan", "developer"}}
+	all := []Person{{visitor, "Ana", "release manager"}, {"UBEN", "Ben", "release manager"}, {"UDAN", "Dan", "developer"}, {"UCLEO", "Cleo", "release manager, away"}}
 	if d.play != nil {
 		for _, address := range d.play.people {
 			name, _, _ := strings.Cut(address, "@")
@@ -48,10 +48,11 @@ func (d *Demo) people() {
 	if d.play != nil {
 		named = d.play.people
 	}
-	for i, p := range d.cast() {
+	cast := d.cast()
+	for i, p := range cast {
 		address := mail(strings.ToLower(p.Name))
-		if i >= 3 {
-			address = named[i-3]
+		if i := i - (len(cast) - len(named)); i >= 0 {
+			address = named[i]
 		}
 		d.slack.AddUser(workspace.User{ID: p.ID, Name: p.Name, Email: address})
 	}
@@ -77,8 +78,8 @@ func (d *Demo) everybody() []string {
 }
 
 // colleagues plays everybody but the visitor, until ctx ends: Dan, who pushes,
-// and Ben, who looks at gates. At first it plays Ana too, until the story is
-// where the visitor finds it. What is to be done is derived anew every time.
+// and Ben, who looks at gates; Cleo answered those before the visitor came. What
+// is to be done is derived anew every time.
 func (d *Demo) colleagues(ctx context.Context, _ Engine) {
 	clicked := map[string]time.Time{}
 	for ctx.Err() == nil {
@@ -206,7 +207,8 @@ func (d *Demo) turn(sc *scene, g *workflows.OpenApproval) []string {
 	var users []string
 	for _, p := range d.cast() {
 		address := d.address(p.ID)
-		if p.ID == visitor && (!seeded || len(g.Approval.Votes) == 0) || p.Role == "developer" || voted(g, address) {
+		away := d.shop != nil && !seeded && p.ID == "UCLEO"
+		if p.ID == visitor || away || p.Role == "developer" || voted(g, address) {
 			continue
 		}
 		users = append(users, p.ID)

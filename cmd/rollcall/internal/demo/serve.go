@@ -6,6 +6,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func (d *Demo) Handler(own http.Handler) http.Handler {
 	programs.Handle("/", own)
 
 	visitors := http.NewServeMux()
-	visitors.Handle("/workspace/api/", d.slack.Page())
+	visitors.Handle(workspace.PagePath, d.slack.Page())
 	visitors.Handle("GET /assets/", web.Assets())
 	visitors.HandleFunc("GET /{$}", page("demo.html"))
 	visitors.HandleFunc("GET /workspace", page("workspace.html"))
@@ -172,8 +173,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(data))) // an answer that is whole once it is flushed
 	w.WriteHeader(status)
-	_, _ = w.Write(append(data, '\n'))
+	_, _ = w.Write(data)
 }
-
-var _ http.Handler = (*workspace.Workspace)(nil)
