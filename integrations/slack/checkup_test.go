@@ -65,7 +65,9 @@ func TestCheckupNamesEveryProblemWithItsFix(t *testing.T) {
 		{"a classic app", "#deploys", func(d *desk) { d.Grant("identify", "bot:basic", "channels:read", "groups:read", "users:read") },
 			[]string{"classic_app|classic Slack app|create a new app"}},
 		{"an unknown channel", "#deplyos", func(*desk) {}, []string{"channel_not_found|no channel #deplyos that the app can see|/invite @rollcall"}},
-		{"a private channel it is not in", "#ops", func(d *desk) { d.AddChannel(workspace.Channel{Name: "ops", Private: true, Members: []string{d.ana.ID}}) },
+		{"a private channel it is not in", "#ops", func(d *desk) {
+			d.AddChannel(workspace.Channel{Name: "ops", Private: true, Members: []string{d.ana.ID}})
+		},
 			[]string{"channel_not_found|no channel #ops|when it is private, type /invite"}},
 		{"a private channel by its ID", "C0OPS", func(d *desk) {
 			d.AddChannel(workspace.Channel{ID: "C0OPS", Name: "ops", Private: true, Members: []string{d.ana.ID}})
@@ -333,12 +335,89 @@ func TestManifestTablesAndCheckupAgree(t *testing.T) {
 	}
 }
 
+// Who searches the documentation for a line of the log finds it: the words in
+// the table of docs/slack.md are the program's.
+func TestTheTableOfProblemsHasTheProgramsWords(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/slack.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(doc), "| Problem | The log says | Fix |")
+	table, _, _ = strings.Cut(table, "\n## ")
+	synctest.Test(t, func(t *testing.T) {
+		said := everythingSaid(t)
+		n := 0
+		for row := range strings.Lines(table) {
+			cells := strings.Split(row, " | ")
+			if len(cells) != 3 {
+				continue
+			}
+			for _, m := range regexp.MustCompile("`([^`]{12,})`").FindAllStringSubmatch(cells[1], -1) {
+				for piece := range strings.SplitSeq(m[1], "…") {
+					if n++; !strings.Contains(said, strings.TrimSuffix(piece, ")")) {
+						t.Errorf("nothing says %q (of: %s)", piece, cells[0])
+					}
+				}
+			}
+		}
+		if n < 15 {
+			t.Error("only", n, "words were found in the table")
+		}
+	})
+}
+
+// everythingSaid is the program's text about Slack, and what its tests see it say.
+func everythingSaid(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, name := range []string{"checkup.go", "socket.go", "run.go", "receive.go", "carry.go"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(b)
+	}
+	for _, token := range []string{"xapp-1", "xoxp-1", "xoxa-1", "xoxe.xoxb-1", "xoxb-1"} {
+		fault, _ := slack.BotTokenFault(token)
+		fmt.Fprintf(&all, "slack.botToken %s\n", fault)
+		fault, _ = slack.AppTokenFault(token)
+		fmt.Fprintf(&all, "slack.appToken %s\n", fault)
+	}
+	d := checked(t, "#deploys")
+	defer d.Close()
+	see := func() {
+		faults, err := d.client.Checkup(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range faults {
+			fmt.Fprintf(&all, "%s %s\n", f.What, f.Fix)
+		}
+	}
+	deploys := workspace.Channel{ID: d.deploys.ID, Name: "deploys", Members: []string{d.ana.ID}}
+	d.AddChannel(deploys)
+	d.Grant(names("im:write", "chat:write.public")...)
+	see()
+	deploys.Archived = true
+	d.AddChannel(deploys)
+	see()
+	deploys.Private = true
+	d.AddChannel(deploys)
+	see()
+	for _, code := range []string{"invalid_auth", "account_inactive", "token_revoked"} {
+		d.Fault("auth.test", workspace.Fault{Error: code})
+		see()
+	}
+	fmt.Fprintln(&all, "Slack does not take slack.appToken (missing_scope)\nIn Slack the command is /deploy, in the configuration /rollcall") // seen by the tests above
+	return all.String()
+}
+
 func TestTheManifestIsWhatSlackTakes(t *testing.T) {
 	type manifest struct {
 		Features struct {
 			Commands []struct{ Command, URL string } `yaml:"slash_commands"`
 		}
-		OAuth struct{ Scopes struct{ Bot []string } } `yaml:"oauth_config"`
+		OAuth    struct{ Scopes struct{ Bot []string } } `yaml:"oauth_config"`
 		Settings struct {
 			Events struct {
 				URL string   `yaml:"request_url"`
