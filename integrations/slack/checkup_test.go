@@ -36,7 +36,6 @@ func names(without ...string) []string {
 func checked(t *testing.T, channel string) *desk {
 	t.Helper()
 	d := newDesk(t)
-	d.Grant(names()...)
 	d.client = slack.New(slack.Options{
 		APIURL: "http://slack.test/api", BotToken: botToken, SigningSecret: signingSecret, Transport: workspace.Direct(d.Workspace), Channel: channel, Command: "/rollcall",
 		Log: slog.New(slog.NewTextHandler(d.log, nil)),
@@ -326,10 +325,8 @@ func TestManifestTablesAndCheckupAgree(t *testing.T) {
 	if !slices.Equal(rows, slack.Scopes()) {
 		t.Errorf("the table in docs/slack.md says\n%v\nwant\n%v", rows, slack.Scopes())
 	}
-	// The client works with these scopes and no others: the stories of this package, and the conversations of the bot, may use nothing else.
 	d := newDesk(t)
 	defer d.Close()
-	d.Grant(names()...)
 	if faults, err := d.client.Checkup(t.Context()); err != nil || len(faults) != 0 {
 		t.Error(faults, err)
 	}

@@ -144,6 +144,7 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{inbox: &inbox{}, bot: &robot{handled: make(chan bot.Request, 100)}, log: &logbook{}}
 	toApp := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(rw, r) })
 	d.Workspace = workspace.New(workspace.Options{BaseURL: "http://rollcall.test", BotToken: botToken, AppToken: appToken, SigningSecret: signingSecret, Transport: workspace.Direct(toApp)})
+	d.Grant(names()...) // what the manifest asks for must be enough for everything here
 	d.ana = d.AddUser(workspace.User{Name: "ana", Email: "ana@acme.example"})
 	d.ben = d.AddUser(workspace.User{Name: "ben", Email: "ben@acme.example"})
 	d.deploys = d.AddChannel(workspace.Channel{Name: "deploys"})

@@ -21,6 +21,7 @@ func wired(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{inbox: &inbox{}, bot: &robot{handled: make(chan bot.Request, 100)}, log: &logbook{}}
 	d.Workspace = workspace.New(workspace.Options{BotToken: botToken, AppToken: appToken})
+	d.Grant(names()...)
 	server := httptest.NewServer(d.Workspace)
 	d.ana = d.AddUser(workspace.User{Name: "ana", Email: "ana@acme.example"})
 	d.deploys = d.AddChannel(workspace.Channel{Name: "deploys"})
