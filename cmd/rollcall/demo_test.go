@@ -389,3 +389,105 @@ func TestDemoPlaysAnybodysPipeline(t *testing.T) {
 		t.Error("no sample is valid")
 	}
 }
+
+// What is refused, is refused in a sentence.
+func TestDemoRefuses(t *testing.T) {
+	dir, addr := t.TempDir(), freeAddr(t)
+	v := visitDemo(t, dir, addr)
+	other := filepath.Join(t.TempDir(), "other")
+	strange := t.TempDir()
+	if err := os.WriteFile(filepath.Join(strange, "thesis.txt"), []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := filepath.Join(t.TempDir(), "broken.yaml")
+	if err := os.WriteFile(broken, []byte("name: x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		args []string
+		path string // PATH; empty: as it is
+		want string
+	}{
+		{"the same folder", []string{"--listen", freeAddr(t), "--data", filepath.Join(dir, "demo")}, "", "another demo runs in " + filepath.Join(dir, "demo") + ", at http://" + addr},
+		{"the same port", []string{"--listen", addr, "--data", other}, "", addr + " is taken"},
+		{"for others to reach", []string{"--listen", "0.0.0.0:8484", "--data", other}, "", "the demo listens on this machine only"},
+		{"a folder of something else", []string{"--listen", freeAddr(t), "--data", strange}, "", "holds other things"},
+		{"no git, no sh", []string{"--listen", freeAddr(t), "--data", other}, t.TempDir(), "there is no git in PATH"},
+		{"a broken file", []string{"--listen", freeAddr(t), "--data", other, broken}, "", "cannot be played\n" + broken + ":1:1: "},
+	} {
+		cmd := demoProcess(t.TempDir(), c.args...)
+		if c.path != "" {
+			cmd.Env = append(cmd.Env, "PATH="+c.path)
+		}
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.HasPrefix(string(out), "rollcall: ") || !strings.Contains(string(out), c.want) {
+			t.Errorf("%s: %v\n%s\nwant %q", c.name, err, out, c.want)
+		}
+		if lines := strings.Count(strings.TrimSpace(string(out)), "\n"); lines > 0 && c.name != "a broken file" {
+			t.Errorf("%s takes %d lines:\n%s", c.name, lines+1, out)
+		}
+	}
+
+	// Programs without a token or a signature do nothing, whatever they know of the key.
+	for _, path := range []string{"/slack-api/api/chat.postMessage", "/github-api/repos/acme/webshop/statuses/" + strings.Repeat("a", 40), "/jira/rest/api/2/issue",
+		"/slack/commands", "/slack/interactions", "/github/webhook", "/api/v1/pipelines/webshop/executions"} {
+		req, err := v.request(http.MethodPost, path, map[string]string{"text": "hello", "channel": "CDEPLOYS"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		if res.StatusCode/100 == 2 && !strings.Contains(string(data), "not_authed") {
+			t.Errorf("POST %s without a token: %s %s", path, res.Status, data)
+		}
+	}
+	v.leaves()
+}
+
+// Ended in the middle of a deploy, the demo waits for it, and goes on where it
+// was when it is started again; killed for real, it goes on too.
+func TestDemoGoesOn(t *testing.T) {
+	dir, addr := t.TempDir(), freeAddr(t)
+	v := visitDemo(t, dir, addr)
+	v.step(demo.Approve, "#43")
+	v.press("UANA", "webshop#43", "approve")
+	v.step(demo.Watch, "#43 is being deployed")
+	messages := len(v.slack("UANA").Messages["CDEPLOYS"])
+	v.leaves()
+
+	v = visitDemo(t, dir, addr)
+	v.step(demo.RollBack, "#43")
+	if n := len(v.slack("UANA").Messages["CDEPLOYS"]); n < messages {
+		t.Errorf("%d messages are left of %d", n, messages)
+	}
+	v.rollBack("webshop#43", "42")
+	v.step(demo.Watch, "back to #42")
+	if err := v.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = v.cmd.Wait()
+
+	v = visitDemo(t, dir, addr)
+	s := v.step(demo.Careless, "")
+	if s.Shop.Execution != "webshop#42" || strings.Contains(v.shop(), "SPRING") || s.Restarts != 0 {
+		t.Errorf("after the kill: %+v", s)
+	}
+	if bad := v.slack("UANA").Violations; len(bad) > 0 {
+		t.Errorf("Slack would refuse: %v", bad)
+	}
+
+	var ok struct{ OK bool }
+	if err := v.call(http.MethodPost, "/demo/api/reset", map[string]any{}, &ok); err != nil {
+		t.Fatal(err)
+	}
+	v.ready()
+	if s = v.step(demo.Approve, "#43"); len(s.Tickets) != 0 {
+		t.Errorf("after the reset: %+v", s)
+	}
+	v.leaves()
+}
