@@ -24,7 +24,6 @@ import (
 	"github.com/rollcall-bot/rollcall/integrations/commands"
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
 	"github.com/rollcall-bot/rollcall/integrations/jira/jirafake"
-	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -74,11 +73,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, dir: t.TempDir(), addr: freeAddr(t), secretsOfService: []string{signing, hook, token, "xoxb-story", "gh-token-story", "jira-token-story"}}
 	w.slack = workspace.New(workspace.Options{Team: "T1", App: "A1", BotToken: "xoxb-story", SigningSecret: signing, BaseURL: "http://" + w.addr})
 	t.Cleanup(w.slack.Close)
-	var scopes []string // what the manifest asks for must be enough for the whole story
-	for _, s := range slack.Scopes() {
-		scopes = append(scopes, s.Name)
-	}
-	w.slack.Grant(scopes...)
+	w.slack.Grant(scopesOfTheManifest()...) // they must be enough for the whole story
 	w.ana = w.slack.AddUser(workspace.User{ID: "UANA", Name: "ana", Real: "Ana", Email: "ana@acme.example"})
 	w.ben = w.slack.AddUser(workspace.User{ID: "UBEN", Name: "ben", Real: "Ben", Email: "ben@acme.example"})
 	w.dan = w.slack.AddUser(workspace.User{ID: "UDAN", Name: "dan", Real: "Dan", Email: "dan@acme.example"})
