@@ -59,7 +59,7 @@ export interface DemoState {
   captions: { at: string | number; text: string }[]
   step: string
   next: string
-  shop: { url: string; execution: string; title: string; errorRate: { at: number; rate: number }[] | null; healthy: boolean }
+  shop: { url: string; execution: string; title: string; errorRate: { at: number; rate: number }[] | null; healthy: boolean } | null
   tickets: { key: string; summary: string; status: string; url: string }[] | null
   deploying: boolean
   restarts: number
