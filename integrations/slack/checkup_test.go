@@ -167,6 +167,10 @@ func TestWhoUsesTheCommandHearsWhatIsWrong(t *testing.T) {
 		if first, again, other := ask(d.ana), ask(d.ana), ask(d.ben); first != 1 || again != 1 || other != 1 {
 			t.Errorf("told %d, then %d times; somebody else %d; want once each", first, again, other)
 		}
+		guest := d.AddUser(workspace.User{Name: "gil", Kind: workspace.Guest})
+		if n := ask(guest); n != 0 {
+			t.Error("a guest is told how the app is set up")
+		}
 		// A channel where nothing arrives is found by posting.
 		if _, err := d.client.Post(t.Context(), bot.Message{Channel: "#nowhere", Text: "x"}); err == nil {
 			t.Fatal("posted")
