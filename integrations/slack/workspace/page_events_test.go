@@ -77,6 +77,7 @@ func TestThePageHearsOfWhatItsPersonCouldSee(t *testing.T) {
 	expect(t, toBen, ben, "at the beginning")
 
 	// Each of these concerns one of them. The other one's next event is that of the next public message.
+	before := ben.state().Version
 	post := func(channel string) {
 		t.Helper()
 		if _, _, err := o.api.PostMessage(channel, slack.MsgOptionText("x", false)); err != nil {
@@ -95,7 +96,23 @@ func TestThePageHearsOfWhatItsPersonCouldSee(t *testing.T) {
 	expect(t, toAna, ana, "a form")
 	post(o.ana.ID)
 	expect(t, toAna, ana, "a direct message")
-	before := ben.state().Version
+	if _, err := o.api.PostEphemeral(o.deploys.ID, o.ana.ID, slack.MsgOptionText("x", false), slack.MsgOptionBlocks(buttonRow("retry"))); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, toAna, ana, "an ephemeral answer with a button")
+	whispered := o.Ephemerals(o.ana.ID)
+	for len(o.app.heard) > 0 {
+		<-o.app.heard
+	}
+	ana.do("click", body{"channel": o.deploys.ID, "ts": whispered[len(whispered)-1].TS, "action": "retry"})
+	hook := (<-o.app.heard).payload(t).ResponseURL
+	if err := slack.PostWebhookCustomHTTPContext(t.Context(), hook, httpClient(o.Workspace), &slack.WebhookMessage{Text: "again", ReplaceOriginal: true}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, toAna, ana, "an ephemeral answer that is replaced")
+	if ben.state().Version != before {
+		t.Error("the version of ben's state rose with what only ana sees")
+	}
 	post(secret.ID)
 	if ben.state().Version == before || ana.state().Version >= ben.state().Version {
 		t.Error("the version of ana's state rose with what only ben sees, or that of ben's did not")

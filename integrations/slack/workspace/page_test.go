@@ -1,6 +1,7 @@
 package workspace_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -211,6 +212,10 @@ func TestAConversationThroughThePage(t *testing.T) {
 
 	// What the page itself knows to be wrong is beside its field, and what was entered stays.
 	ana.do("choose", body{"view": form.ID, "action": "target", "value": "e40"})
+	ana.do("choose", body{"view": form.ID, "action": "reason", "value": "a better one"})
+	if wrong, _ := ana.post("choose", body{"view": form.ID, "action": "target", "value": "e99"}); !strings.Contains(wrong, `no option "e99"`) {
+		t.Errorf("an option that is not there: %q", wrong)
+	}
 	ana.do("choose", body{"view": form.ID, "action": "target", "value": ""})
 	if chosen := ana.state().Views[0].Values["target"]["target"].Selected; chosen != nil {
 		t.Errorf("after taking the choice back: %+v", chosen)
@@ -222,6 +227,11 @@ func TestAConversationThroughThePage(t *testing.T) {
 	form = ana.state().Views[0]
 	if form.Errors["reason"] != "please complete this required field" || form.Values["target"]["target"].Selected.Value != "e41" {
 		t.Errorf("the form after it: %+v", form)
+	}
+
+	ana.do("choose", body{"view": form.ID, "action": "reason", "value": "because"})
+	if form = ana.state().Views[0]; len(form.Errors) != 0 {
+		t.Errorf("errors stay beside a field that was filled in: %v", form.Errors)
 	}
 
 	// What the app finds wrong is there too; the call itself went well.
@@ -245,6 +255,20 @@ func TestAConversationThroughThePage(t *testing.T) {
 	ana.do("home", body{})
 	if s := ana.state(); len(s.Channels) != 2 || s.Channels[1].Direct != o.ana.ID || len(ben.state().Channels) != 2 {
 		t.Errorf("opening the home tab begins a conversation with the app: %+v", s.Channels)
+	}
+}
+
+// What somebody did is done, also when their page is closed before the app answered.
+func TestAPageThatGoesAwayTakesNothingBack(t *testing.T) {
+	o := open(t)
+	o.releases(t)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, workspace.PagePath+"command", strings.NewReader(`{"as":"`+o.ana.ID+`","channel":"deploys","text":"start"}`))
+	r.Header.Set("Content-Type", "application/json")
+	o.Page().ServeHTTP(httptest.NewRecorder(), r)
+	if s := o.browser(t, o.ana).state(); len(s.Messages[o.deploys.ID]) != 1 || s.Ephemerals[0].Text != "Started." {
+		t.Errorf("ana sees %+v %+v", s.Messages, s.Ephemerals)
 	}
 }
 
