@@ -204,6 +204,9 @@ func (d *Demo) turn(sc *scene, g *workflows.OpenApproval) []string {
 	if !seeded && !(sc.seeding && g.Number == opens) && time.Since(g.Approval.OpenedAt) < d.o.Beat {
 		return nil
 	}
+	if !seeded && !voted(g, mail("ana")) && g.Approval.Approvals() >= g.Approval.Required-1 {
+		return nil // the last word is the visitor's
+	}
 	var users []string
 	for _, p := range d.cast() {
 		address := d.address(p.ID)

@@ -19,7 +19,7 @@ type State struct {
 	Captions  []Caption `json:"captions"` // newest last
 	Step      Step      `json:"step"`
 	Next      string    `json:"next"`
-	Shop      *Shop     `json:"shop"` // null with a pipeline of one's own
+	Shop      Shop      `json:"shop"` // empty and well with a pipeline of one's own
 	Tickets   []Ticket  `json:"tickets"`
 	Deploying bool      `json:"deploying"` // a command runs in production
 	Restarts  int       `json:"restarts"`
@@ -87,7 +87,7 @@ func (d *Demo) state(ctx context.Context) (*State, error) {
 	s := &State{Version: version, Me: visitor, People: d.cast(), Captions: withRestarts(d.told.all(), n.Restarts), Tickets: d.tickets(), Restarts: len(n.Restarts)}
 	s.Deploying = sc.deploying() != nil
 	if d.play != nil {
-		s.File = d.play.name
+		s.File, s.Shop = d.play.name, Shop{ErrorRate: []Rate{}, Healthy: true}
 		s.Step, s.Next = sc.ownStep()
 		return s, nil
 	}
@@ -181,11 +181,11 @@ func (sc *scene) step() (Step, string) {
 		if moving != nil && moving.WaitsFor == nil {
 			return Watch, fmt.Sprintf("#%d is on its way", moving.Number)
 		}
-		return RollBack, fmt.Sprintf("Customers see errors: click Roll back… on the card for #%d", runs.Number)
+		return RollBack, fmt.Sprintf("Customers see errors: click Roll back Production on the card for #%d", runs.Number)
 	}
 	switch {
 	case moving != nil && moving.WaitsFor != nil && moving.WaitsFor.For == "transition":
-		return LetIn, fmt.Sprintf("#%d waits at the closed door: click Let it in on its card", moving.Number)
+		return LetIn, fmt.Sprintf("Let it in: click Enable %s only for #%d on its card", moving.WaitsFor.Stage, moving.Number)
 	case moving != nil:
 		return Watch, fmt.Sprintf("#%d is on its way", moving.Number)
 	case sc.suspicious():
@@ -193,7 +193,7 @@ func (sc *scene) step() (Step, string) {
 	case !sc.carelessPushed():
 		return Careless, "Push a careless fix"
 	}
-	return Done, "That was the story. Push a good fix, approve it, and kill -9 the demo while it deploys"
+	return Done, "That was the story. Push a good fix, and press kill -9 while it deploys: it goes on where it was"
 }
 
 // asksMe is the oldest gate at which the visitor has not answered.
@@ -210,6 +210,19 @@ func (sc *scene) asksMe() *workflows.OpenApproval {
 
 func voted(g *workflows.OpenApproval, mail string) bool {
 	return slices.ContainsFunc(g.Approval.Votes, func(v workflows.Vote) bool { return v.By.Email == mail })
+}
+
+// people are those whom a gate asks by name, when it asks nobody else.
+func people(from []string) string {
+	var names []string
+	for _, f := range from {
+		name, _, isMail := strings.Cut(f, "@")
+		if !isMail {
+			return ""
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " or ")
 }
 
 // moving is the oldest execution that has not ended.
@@ -260,7 +273,11 @@ func title(x *workflows.Execution) string {
 // ownStep is what the visitor should do next with a pipeline of their own.
 func (sc *scene) ownStep() (Step, string) {
 	if g := sc.asksMe(); g != nil {
-		return Approve, fmt.Sprintf("Click Approve on the card for #%d", g.Number)
+		as := ""
+		if only := people(g.Approval.From); only != "" {
+			as = "As " + only + ": "
+		}
+		return Approve, fmt.Sprintf("%sClick Approve on the card for #%d", as, g.Number)
 	}
 	if len(sc.gates) > 0 {
 		return Watch, fmt.Sprintf("Others look at #%d", sc.gates[0].Number)
@@ -270,7 +287,7 @@ func (sc *scene) ownStep() (Step, string) {
 	case len(sc.newest) == 0:
 		return Watch, "Type the command start to begin"
 	case x != nil && x.WaitsFor != nil && x.WaitsFor.For == "transition":
-		return LetIn, fmt.Sprintf("#%d waits at a closed door: click Let it in on its card", x.Number)
+		return LetIn, fmt.Sprintf("Let it in: click Enable %s only for #%d on its card", x.WaitsFor.Stage, x.Number)
 	case x != nil:
 		return Watch, fmt.Sprintf("#%d plays with simulated actions", x.Number)
 	}
@@ -278,8 +295,8 @@ func (sc *scene) ownStep() (Step, string) {
 }
 
 // window is the shop as the page shows it.
-func (d *Demo) window(sc *scene) *Shop {
-	s := &Shop{URL: "/shop/", ErrorRate: rates(d.shop.releases(), time.Now()), Healthy: !sc.trouble()}
+func (d *Demo) window(sc *scene) Shop {
+	s := Shop{URL: "/shop/", ErrorRate: rates(d.shop.releases(), time.Now()), Healthy: !sc.trouble()}
 	if x := sc.runs(); x != nil {
 		s.Execution, s.Title = x.Ref(), title(x)
 	}
