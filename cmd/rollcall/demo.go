@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime"
 	"syscall"
 
@@ -23,6 +24,8 @@ type demoCmd struct {
 
 // Run is rollcall with a world around it, until it is told to stop.
 func (c *demoCmd) Run(ctx context.Context, o *output) (err error) {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed: nobody can end the demo any more
+	defer stop()
 	log := slog.New(slog.NewTextHandler(o.err, &slog.HandlerOptions{Level: slog.LevelError}))
 	if c.Verbose {
 		log = logger(o.err, true)
@@ -31,7 +34,7 @@ func (c *demoCmd) Run(ctx context.Context, o *output) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.Close()) }()
+	defer func() { err = errors.Join(err, d.Close(o.err)) }()
 	settings, err := config.Load(d.ConfigFile())
 	if err != nil {
 		return err

@@ -271,6 +271,7 @@ func (v *visit) rollBack(ref, to string) {
 
 // The whole story of a visitor, as the page tells it, with a kill in the middle of a deploy.
 func TestDemoTellsItsStory(t *testing.T) {
+	t.Parallel()
 	v := visitDemo(t, t.TempDir(), freeAddr(t))
 	t.Logf("ready after %s", v.took.Round(time.Millisecond))
 
@@ -354,6 +355,7 @@ func (v *visit) leaves() {
 
 // Every pipeline file of CodePipeline's users plays to its end, gates included.
 func TestDemoPlaysAnybodysPipeline(t *testing.T) {
+	t.Parallel()
 	samples := os.Getenv("ROLLCALL_SAMPLES")
 	if samples == "" {
 		t.Skip("ROLLCALL_SAMPLES is not set")
@@ -392,6 +394,7 @@ func TestDemoPlaysAnybodysPipeline(t *testing.T) {
 
 // What is refused, is refused in a sentence.
 func TestDemoRefuses(t *testing.T) {
+	t.Parallel()
 	dir, addr := t.TempDir(), freeAddr(t)
 	v := visitDemo(t, dir, addr)
 	other := filepath.Join(t.TempDir(), "other")
@@ -452,6 +455,7 @@ func TestDemoRefuses(t *testing.T) {
 // Ended in the middle of a deploy, the demo waits for it, and goes on where it
 // was when it is started again; killed for real, it goes on too.
 func TestDemoGoesOn(t *testing.T) {
+	t.Parallel()
 	dir, addr := t.TempDir(), freeAddr(t)
 	v := visitDemo(t, dir, addr)
 	v.step(demo.Approve, "#43")

@@ -156,7 +156,6 @@ func who(p workflows.Principal) string { return orElse(p.Name, p.ID) }
 
 // watch hears what is committed, and has pages look again.
 func (d *Demo) watch(ctx context.Context, e Engine) {
-	go d.pulse(ctx)
 	for ctx.Err() == nil {
 		frames, err := e.Feed(ctx, workflows.EnginePrincipal(), d.told.after, 256)
 		if err != nil {
@@ -172,7 +171,7 @@ func (d *Demo) watch(ctx context.Context, e Engine) {
 }
 
 // pulse has pages look again while time alone changes what they show.
-func (d *Demo) pulse(ctx context.Context) {
+func (d *Demo) pulse(ctx context.Context, _ Engine) {
 	for ctx.Err() == nil {
 		pause(ctx, time.Second)
 		d.beats.bump()

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -135,7 +136,7 @@ func (d *Demo) Listener() net.Listener { return d.listener }
 func (d *Demo) Run(ctx context.Context, e Engine) error {
 	d.engine.Store(&e)
 	var all sync.WaitGroup
-	for _, part := range []func(context.Context, Engine){d.watch, d.colleagues, d.keep} {
+	for _, part := range []func(context.Context, Engine){d.watch, d.pulse, d.colleagues, d.keep} {
 		all.Go(func() { part(ctx, e) })
 	}
 	all.Wait()
@@ -143,9 +144,12 @@ func (d *Demo) Run(ctx context.Context, e Engine) error {
 }
 
 // Close ends what Open began, once the service has ended: it waits for
-// commands that still run, so that nothing is left behind.
-func (d *Demo) Close() error {
-	d.place.finish()
+// commands that still run, and says so, so that nothing is left behind.
+func (d *Demo) Close(say io.Writer) error {
+	if len(d.place.running()) > 0 {
+		fmt.Fprintln(say, "waiting for what is being deployed")
+	}
+	d.place.finish(mayFinish)
 	err := d.save()
 	d.slack.Close()
 	return errors.Join(err, d.leave())

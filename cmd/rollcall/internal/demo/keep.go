@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -13,22 +14,24 @@ import (
 // kept is a neighbour whose memory is a file, so that it outlives a kill.
 type kept struct {
 	name     string
+	version  func() uint64 // another one with every change
 	snapshot func() ([]byte, error)
 	restore  func([]byte) error
 
-	mu   sync.Mutex // guards last, and the file
+	mu   sync.Mutex // guards last, seen and the file
 	last []byte
+	seen uint64
 }
 
-// saveEvery is how much of what was said may be lost at a kill from outside.
+// saveEvery is how much of what people did may be lost at a kill from outside.
 const saveEvery = 100 * time.Millisecond
 
 // restore gives the neighbours their memory back.
 func (d *Demo) restore() error {
 	d.kept = []*kept{
-		{name: "slack", snapshot: d.slack.Snapshot, restore: d.slack.Restore},
-		{name: "github", snapshot: d.github.Snapshot, restore: d.github.Restore},
-		{name: "jira", snapshot: d.jira.Snapshot, restore: d.jira.Restore},
+		{name: "slack", version: d.slack.Version, snapshot: d.slack.Snapshot, restore: d.slack.Restore},
+		{name: "github", version: func() uint64 { return uint64(len(d.github.Statuses("")) + len(d.github.Deliveries())) }, snapshot: d.github.Snapshot, restore: d.github.Restore},
+		{name: "jira", version: func() uint64 { return uint64(len(d.jira.Calls())) }, snapshot: d.jira.Snapshot, restore: d.jira.Restore},
 	}
 	for _, k := range d.kept {
 		data, err := os.ReadFile(d.place.path(k.name + ".snapshot"))
@@ -51,22 +54,27 @@ func (d *Demo) restore() error {
 func (d *Demo) keep(ctx context.Context, _ Engine) {
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
-	for seen := uint64(0); ; {
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		now := d.slack.Version() + uint64(d.github.Calls()+len(d.jira.Calls()))
-		if now == seen {
-			continue
-		}
 		if err := d.save(); err != nil {
 			d.log.Warn("what the local Slack, GitHub and Jira know could not be written down", "err", err)
-			continue
 		}
-		seen = now
 	}
+}
+
+// durable writes down what a neighbour was told before it answers, as those
+// outside do: the service relies on it.
+func (d *Demo) durable(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r) // the answer is small: it leaves after this function has returned
+		if err := d.save(); err != nil {
+			d.log.Warn("what the local Slack, GitHub and Jira know could not be written down", "err", err)
+		}
+	})
 }
 
 // save writes down what changed.
@@ -81,13 +89,19 @@ func (d *Demo) save() error {
 func (k *kept) save(path string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	now := k.version()
+	if now == k.seen && k.last != nil {
+		return nil
+	}
 	data, err := k.snapshot()
-	if err != nil || bytes.Equal(data, k.last) {
+	if err != nil {
 		return err
 	}
-	if err := replace(path, data); err != nil {
-		return err
+	if !bytes.Equal(data, k.last) {
+		if err := replace(path, data); err != nil {
+			return err
+		}
 	}
-	k.last = data
+	k.last, k.seen = data, now
 	return nil
 }

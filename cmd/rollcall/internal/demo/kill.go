@@ -35,9 +35,9 @@ const (
 	mayDie    = 3 * time.Second  // and then those that were told to stop
 )
 
-// finish waits for commands that still run, and stops those that take too long.
-func (p *place) finish() {
-	if p.ended(mayFinish) {
+// finish waits for commands that still run, and stops those that take longer.
+func (p *place) finish(patience time.Duration) {
+	if p.ended(patience) {
 		return
 	}
 	for _, run := range p.running() {

@@ -85,9 +85,11 @@ func (d *Demo) colleagues(ctx context.Context, _ Engine) {
 	for ctx.Err() == nil {
 		_, changed := d.beats.now()
 		sc, err := d.look(ctx)
-		if err == nil && d.play != nil {
-			err = d.begin(ctx, sc)
-		} else if err == nil {
+		if err == nil && d.play != nil && time.Since(clicked["begin"]) > time.Minute {
+			if err = d.begin(ctx, sc); err == nil {
+				clicked["begin"] = time.Now()
+			}
+		} else if err == nil && d.shop != nil {
 			err = d.seed(ctx, sc)
 		}
 		if err == nil {

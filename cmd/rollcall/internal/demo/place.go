@@ -135,7 +135,7 @@ func (p *place) enter(file string) error {
 
 // empty removes everything but who may come in.
 func (p *place) empty() error {
-	p.finish()
+	p.finish(0)
 	entries, err := os.ReadDir(p.dir)
 	for _, e := range entries {
 		if name := e.Name(); name != "lock" && name != "demo.json" && name != ".gitignore" && name != "files" {

@@ -128,7 +128,6 @@ func (d *Demo) begin(ctx context.Context, sc *scene) error {
 		}
 	}
 	_, err := d.slack.Command(ctx, "UDAN", "CDEPLOYS", strings.Join(words, " "))
-	pause(ctx, 2*time.Second) // it is carried out after the acknowledgement
 	return err
 }
 

@@ -19,9 +19,9 @@ const heartbeat = 15 * time.Second
 // Handler puts the demo's pages, its API and its neighbours around the service's own.
 func (d *Demo) Handler(own http.Handler) http.Handler {
 	programs := http.NewServeMux()
-	programs.Handle(slackMount+"/", http.StripPrefix(slackMount, d.slack))
-	programs.Handle(githubMount+"/", http.StripPrefix(githubMount, d.github))
-	programs.Handle(jiraMount+"/rest/", http.StripPrefix(jiraMount, d.jira))
+	programs.Handle(slackMount+"/", d.durable(http.StripPrefix(slackMount, d.slack)))
+	programs.Handle(githubMount+"/", d.durable(http.StripPrefix(githubMount, d.github)))
+	programs.Handle(jiraMount+"/rest/", d.durable(http.StripPrefix(jiraMount, d.jira)))
 	programs.Handle("/", own)
 
 	visitors := http.NewServeMux()
