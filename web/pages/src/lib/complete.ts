@@ -57,7 +57,8 @@ function seen(state: State): { pipelines: string[]; executions: string[] } {
 // spoken is what was typed as Slack sends it: escaped, names as mentions.
 export function spoken(text: string, state: State): string {
   return escape(text).replace(/(^|\s)([@#])([\p{L}\p{N}._-]*[\p{L}\p{N}_-])/gu, (all, space, sign, name) => {
-    const id = sign === '@' ? state.users.find((u) => u.name === name)?.id : state.channels.find((c) => c.name === name)?.id
+    const meant = (o: { name: string }) => o.name.toLowerCase() === name.toLowerCase()
+    const id = (sign === '@' ? state.users : state.channels).find(meant)?.id
     return id ? `${space}<${sign}${id}>` : all
   })
 }
