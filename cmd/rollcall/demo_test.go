@@ -29,7 +29,11 @@ type visit struct {
 	out       *bufio.Reader
 	errs      *bytes.Buffer
 	took      time.Duration // from the start to the ready line
+	home      string        // of the user who runs it: nothing of it is read or written
 }
+
+// precious is in the environment of the demo, and must be nowhere else.
+const precious = "a-secret-of-the-user"
 
 // visitDemo starts the demo in a folder and waits for its ready line.
 func visitDemo(t *testing.T, dir, addr string, args ...string) *visit {
@@ -37,8 +41,13 @@ func visitDemo(t *testing.T, dir, addr string, args ...string) *visit {
 	if testing.Short() {
 		t.Skip("starts real processes")
 	}
-	v := &visit{t: t, dir: dir, addr: addr, errs: &bytes.Buffer{}}
+	v := &visit{t: t, dir: dir, addr: addr, errs: &bytes.Buffer{}, home: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(v.home, ".gitconfig"), []byte("[this is no configuration\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	v.cmd = demoProcess(dir, append([]string{"--listen", addr, "--data", filepath.Join(dir, "demo")}, args...)...)
+	v.cmd.Env = append(v.cmd.Env, "HOME="+v.home, "XDG_CONFIG_HOME="+v.home, "TMPDIR="+v.home, "GIT_CONFIG="+filepath.Join(v.home, ".gitconfig"),
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0=/nowhere", "SECRET_OF_THE_USER="+precious)
 	out, err := v.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -346,6 +355,15 @@ func (v *visit) leaves() {
 	if err != nil || len(entries) != 1 {
 		v.t.Errorf("beside the demo's folder there is %v (%v)", entries, err)
 	}
+	if entries, err = os.ReadDir(v.home); err != nil || len(entries) != 1 {
+		v.t.Errorf("in the user's home there is %v (%v)", entries, err)
+	}
+	_ = filepath.WalkDir(v.dir, func(path string, e os.DirEntry, err error) error {
+		if data, reading := os.ReadFile(path); err == nil && reading == nil && bytes.Contains(data, []byte(precious)) {
+			v.t.Errorf("%s holds a secret of the user", path)
+		}
+		return nil
+	})
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, "ps", "-eo", "pid,args").Output(); err == nil && strings.Contains(string(out), v.dir) {
@@ -458,7 +476,16 @@ func TestDemoGoesOn(t *testing.T) {
 	t.Parallel()
 	dir, addr := t.TempDir(), freeAddr(t)
 	v := visitDemo(t, dir, addr)
-	v.step(demo.Approve, "#43")
+	v.until("the past is being played", func() bool { return strings.Contains(captions(v.state()), "#39") })
+	if err := v.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = v.cmd.Wait()
+
+	v = visitDemo(t, dir, addr)
+	if s := v.step(demo.Approve, "#43"); s.Shop.Execution != "webshop#42" {
+		t.Errorf("the story opens with %+v", s.Shop)
+	}
 	v.press("UANA", "webshop#43", "approve")
 	v.step(demo.Watch, "#43 is being deployed")
 	messages := len(v.slack("UANA").Messages["CDEPLOYS"])

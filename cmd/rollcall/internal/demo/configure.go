@@ -39,7 +39,7 @@ func (d *Demo) configure() error {
 	}
 	file, pipeline := "webshop.yaml", []byte(nil)
 	if d.play != nil {
-		file, pipeline = d.play.name, d.play.data
+		file, pipeline = "pipeline"+d.play.kind(), d.play.data
 	} else {
 		pipeline = fmt.Appendf(nil, webshop, d.shop.dir)
 		if err := d.number(); err != nil {

@@ -71,6 +71,14 @@ func readPlay(path string, beat time.Duration) (*play, error) {
 	return p, nil
 }
 
+// kind is the extension under which the service reads the file, whatever its own is.
+func (p *play) kind() string {
+	if strings.EqualFold(filepath.Ext(p.path), ".json") {
+		return ".json"
+	}
+	return ".yaml"
+}
+
 // asked is everybody whom a pipeline names, each once.
 func asked(p *workflows.Pipeline) []string {
 	names := slices.Clone(p.Owners)
