@@ -178,8 +178,8 @@ func (d *Demo) pulse(ctx context.Context, _ Engine) {
 	}
 }
 
-func pause(ctx context.Context, for_ time.Duration) {
-	t := time.NewTimer(for_)
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -71,7 +72,7 @@ func (p *place) running() []string {
 			continue
 		}
 		err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-		if err == syscall.EWOULDBLOCK {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
 			alive = append(alive, filepath.Dir(path))
 		}
 		_ = f.Close()
