@@ -64,7 +64,7 @@ func (d *Demo) configure() error {
 	}
 	config := map[string]any{
 		"listen": d.addr, "publicURL": base, "dataDir": d.place.path("data"), "pipelines": d.place.path("pipelines"),
-		"slack":   map[string]any{"apiURL": base + slackMount + "/api/", "botToken": n.BotToken, "signingSecret": n.Signing, "channel": "#deploys"},
+		"slack":   map[string]any{"apiURL": base + slackMount + "/api/", "botToken": n.BotToken, "signingSecret": n.Signing, "channel": "#" + d.channel()},
 		"github":  map[string]any{"apiURL": base + githubMount + "/", "cloneURL": "file://" + d.place.path("git") + "/", "token": n.GitHub, "webhookSecret": n.Hook},
 		"jira":    map[string]any{"url": base + jiraMount, "user": jiraUser, "token": n.Jira, "project": "SHOP", "issueType": "Bug"},
 		"sources": map[string]any{"allowFileURLs": true, "pollInterval": "1h"},

@@ -56,17 +56,22 @@ func (d *Demo) people() {
 		}
 		d.slack.AddUser(workspace.User{ID: p.ID, Name: p.Name, Email: address})
 	}
-	d.slack.AddChannel(workspace.Channel{ID: "CDEPLOYS", Name: "deploys"})
+	d.slack.AddChannel(workspace.Channel{ID: "CDEPLOYS", Name: d.channel()})
 	d.slack.AddChannel(workspace.Channel{ID: "CGENERAL", Name: "general"})
 	if d.play == nil {
 		return
 	}
-	for _, channel := range d.play.channels {
-		d.slack.AddChannel(workspace.Channel{Name: channel})
-	}
 	for _, id := range d.play.slackGroups {
 		d.slack.AddGroup(workspace.Group{ID: id, Handle: strings.ToLower(id), Members: d.everybody()})
 	}
+}
+
+// channel is where the pipeline speaks.
+func (d *Demo) channel() string {
+	if d.play != nil && d.play.channel != "" {
+		return d.play.channel
+	}
+	return "deploys"
 }
 
 func (d *Demo) everybody() []string {
@@ -206,9 +211,6 @@ func (d *Demo) turn(sc *scene, g *workflows.OpenApproval) []string {
 	if !seeded && !(sc.seeding && g.Number == opens) && time.Since(g.Approval.OpenedAt) < d.o.Beat {
 		return nil
 	}
-	if !seeded && !voted(g, mail("ana")) && g.Approval.Approvals() >= g.Approval.Required-1 {
-		return nil // the last word is the visitor's
-	}
 	var users []string
 	for _, p := range d.cast() {
 		address := d.address(p.ID)
@@ -217,6 +219,9 @@ func (d *Demo) turn(sc *scene, g *workflows.OpenApproval) []string {
 			continue
 		}
 		users = append(users, p.ID)
+	}
+	if !seeded && !voted(g, mail("ana")) { // the last word is the visitor's
+		users = users[:min(len(users), max(0, g.Approval.Required-1-g.Approval.Approvals()))]
 	}
 	return users
 }

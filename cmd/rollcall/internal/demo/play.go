@@ -25,7 +25,7 @@ type play struct {
 	people      []string // mail addresses that it names
 	groups      []string // groups of the configuration
 	slackGroups []string
-	channels    []string
+	channel     string // without "#"; empty: none of its own
 	runner      Simulated
 }
 
@@ -53,9 +53,7 @@ func readPlay(path string, beat time.Duration) (*play, error) {
 		return nil, fmt.Errorf("%s cannot be played\n%s", path, strings.Join(lines, "\n"))
 	}
 	p := &play{path: path, name: filepath.Base(path), data: data, pipeline: pipeline, runner: Simulated{beat: beat, wanted: wanted(pipeline)}}
-	if pipeline.Channel != "" {
-		p.channels = []string{strings.TrimPrefix(pipeline.Channel, "#")}
-	}
+	p.channel = strings.TrimPrefix(pipeline.Channel, "#")
 	for _, name := range asked(pipeline) {
 		group, isGroup := strings.CutPrefix(name, "group:")
 		slackGroup, isSlack := strings.CutPrefix(name, "slack-group:")

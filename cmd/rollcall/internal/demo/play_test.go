@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -32,8 +34,8 @@ func TestWhomAnOwnPipelineNeeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(p.people, []string{"boss@corp.example"}) || !slices.Equal(p.groups, []string{"ops"}) || !slices.Equal(p.slackGroups, []string{"S042"}) || !slices.Equal(p.channels, []string{"releases"}) {
-		t.Errorf("people %v, groups %v, slack groups %v, channels %v", p.people, p.groups, p.slackGroups, p.channels)
+	if !slices.Equal(p.people, []string{"boss@corp.example"}) || !slices.Equal(p.groups, []string{"ops"}) || !slices.Equal(p.slackGroups, []string{"S042"}) || p.channel != "releases" {
+		t.Errorf("people %v, groups %v, slack groups %v, channel %v", p.people, p.groups, p.slackGroups, p.channel)
 	}
 	if strings.Contains(string(p.data), "token:") || !strings.Contains(string(p.data), "everyone") {
 		t.Error("a gate waits for a machine that is not here")
@@ -60,6 +62,47 @@ func TestPlausibleOutputs(t *testing.T) {
 	for key, want := range map[string]string{"CommitId": commit, "BranchName": "trunk", "IMAGE_TAG": "1.0.7", "Anything": "simulated-anything"} {
 		if got := plausible(key, commit, task); got != want {
 			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+}
+
+// Colleagues answer a gate so far that the visitor has the last word.
+func TestTurnsAtGates(t *testing.T) {
+	d := &Demo{shop: &shop{}, slack: workspace.New(workspace.Options{}), o: Options{Beat: time.Second}}
+	d.people()
+	vote := func(names ...string) (all []workflows.Vote) {
+		for _, n := range names {
+			all = append(all, workflows.Vote{Answer: "approve", By: workflows.Principal{Email: mail(n)}})
+		}
+		return all
+	}
+	long, now := time.Now().Add(-time.Minute), time.Now()
+	for _, c := range []struct {
+		name     string
+		own      bool
+		number   int
+		required int
+		opened   time.Time
+		votes    []workflows.Vote
+		want     []string
+	}{
+		{"before the visitor came", false, 42, 2, now, nil, []string{"UBEN", "UCLEO"}},
+		{"and one has answered", false, 42, 2, now, vote("ben"), []string{"UCLEO"}},
+		{"at first Ben thinks", false, 45, 2, now, nil, nil},
+		{"then he approves", false, 45, 2, long, nil, []string{"UBEN"}},
+		{"and leaves the rest to the visitor", false, 45, 2, long, vote("ben"), nil},
+		{"who may be first", false, 45, 2, long, vote("ana"), []string{"UBEN"}},
+		{"one's own pipeline, one approval", true, 1, 1, long, nil, nil},
+		{"two approvals", true, 1, 2, long, nil, []string{"UBEN"}},
+		{"three", true, 1, 3, long, nil, []string{"UBEN", "UCLEO"}},
+	} {
+		d.play, d.shop = nil, &shop{}
+		if c.own {
+			d.play, d.shop = &play{}, nil
+		}
+		g := workflows.OpenApproval{Number: c.number, Approval: workflows.Approval{Required: c.required, OpenedAt: c.opened, Votes: c.votes}}
+		if got := d.turn(&scene{}, &g); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
 }

@@ -19,7 +19,7 @@ type State struct {
 	Captions  []Caption `json:"captions"` // newest last
 	Step      Step      `json:"step"`
 	Next      string    `json:"next"`
-	Shop      Shop      `json:"shop"` // empty and well with a pipeline of one's own
+	Shop      *Shop     `json:"shop"` // null with a pipeline of one's own
 	Tickets   []Ticket  `json:"tickets"`
 	Deploying bool      `json:"deploying"` // a command runs in production
 	Restarts  int       `json:"restarts"`
@@ -70,6 +70,7 @@ var errStarting = errors.New("the demo is starting")
 // scene is how things stand, as committed and as deployed.
 type scene struct {
 	me         string // the visitor's mail address
+	pipeline   string
 	newest     []workflows.Execution
 	production *workflows.StageView
 	gates      []workflows.OpenApproval
@@ -87,7 +88,7 @@ func (d *Demo) state(ctx context.Context) (*State, error) {
 	s := &State{Version: version, Me: visitor, People: d.cast(), Captions: withRestarts(d.told.all(), n.Restarts), Tickets: d.tickets(), Restarts: len(n.Restarts)}
 	s.Deploying = sc.deploying() != nil
 	if d.play != nil {
-		s.File, s.Shop = d.play.name, Shop{ErrorRate: []Rate{}, Healthy: true}
+		s.File = d.play.name
 		s.Step, s.Next = sc.ownStep()
 		return s, nil
 	}
@@ -103,7 +104,7 @@ func (d *Demo) look(ctx context.Context) (*scene, error) {
 		return nil, errStarting
 	}
 	e, us := *at, workflows.EnginePrincipal()
-	sc := &scene{me: mail("ana")}
+	sc := &scene{me: mail("ana"), pipeline: d.pipeline()}
 	var err error
 	if sc.newest, err = e.Executions(ctx, us, workflows.ExecutionQuery{Pipeline: d.pipeline(), Limit: 30}); err != nil {
 		return nil, fmt.Errorf("look at the executions: %w", err)
@@ -285,18 +286,18 @@ func (sc *scene) ownStep() (Step, string) {
 	x := sc.moving()
 	switch {
 	case len(sc.newest) == 0:
-		return Watch, "Type the command start to begin"
+		return Watch, "Begin: type /rollcall start " + sc.pipeline
 	case x != nil && x.WaitsFor != nil && x.WaitsFor.For == "transition":
 		return LetIn, fmt.Sprintf("Let it in: click Enable %s only for #%d on its card", x.WaitsFor.Stage, x.Number)
 	case x != nil:
 		return Watch, fmt.Sprintf("#%d plays with simulated actions", x.Number)
 	}
-	return Done, "Your pipeline has played. Type the command start to play it again"
+	return Done, "Your pipeline has played. Play it again: /rollcall start " + sc.pipeline
 }
 
 // window is the shop as the page shows it.
-func (d *Demo) window(sc *scene) Shop {
-	s := Shop{URL: "/shop/", ErrorRate: rates(d.shop.releases(), time.Now()), Healthy: !sc.trouble()}
+func (d *Demo) window(sc *scene) *Shop {
+	s := &Shop{URL: "/shop/", ErrorRate: rates(d.shop.releases(), time.Now()), Healthy: !sc.trouble()}
 	if x := sc.runs(); x != nil {
 		s.Execution, s.Title = x.Ref(), title(x)
 	}
