@@ -1,9 +1,9 @@
 package machine
 
 import (
-	"errors"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
