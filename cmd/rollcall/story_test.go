@@ -134,6 +134,12 @@ func (w *world) holds(commits []string) {
 			return len(cards) == 1 && !strings.Contains(w.slack.Rendered(cards[0]), "waiting")
 		})
 	}
+	if text := w.slack.Rendered(w.posts("rollcall_execution", all[1].ID)[0]); strings.Contains(text, "to #2 automatically") {
+		w.t.Errorf("#2 was not left by the rollback to #2:\n%s", text)
+	}
+	if text := w.slack.Rendered(w.posts("rollcall_execution", all[3].ID)[0]); strings.Contains(text, "#2 from #2") || !strings.Contains(text, "after #3 failed") {
+		w.t.Errorf("the card of the automatic rollback:\n%s", text)
+	}
 	w.until("the ticket is on the card", func() bool {
 		return len(w.jira.Issues()) == 1 && strings.Contains(w.slack.Rendered(w.posts("rollcall_execution", all[2].ID)[0]), "OPS-1")
 	})
