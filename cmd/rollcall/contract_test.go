@@ -320,6 +320,23 @@ stages:
 	}
 }
 
+// The same by Socket Mode: nothing reaches the service from outside but GitHub.
+func TestGateBySocketMode(t *testing.T) {
+	w := worldOver(t, bySocket)
+	w.push("one", "First")
+	w.until("the service is connected", func() bool { return w.slack.Connected() > 0 })
+	w.approve(w.ana, 1)
+	w.kill()
+	w.start()
+	w.until("the service is connected again", func() bool { return w.slack.Connected() > 0 })
+	w.approve(w.ben, 1)
+	w.ended(1, workflows.StatusSucceeded)
+	if _, err := w.slack.Command(t.Context(), w.dan.ID, "#deploys", "status webshop"); err != nil {
+		t.Error(err)
+	}
+	w.toldOnly(w.dan, "webshop", "Production")
+}
+
 // Whatever Slack does, people are acknowledged at once, the engine goes on, and the card catches up.
 func TestSlackInTrouble(t *testing.T) {
 	for name, fault := range map[string]workspace.Fault{
