@@ -182,6 +182,7 @@ func (w *world) repository() {
 	w.write("work/test.sh", "test -s page\n")
 	w.write("work/deploy.sh", `
 echo "deploy $ROLLCALL_EXECUTION $ROLLCALL_ATTEMPT begins" >> "$LEDGER"
+sleep 0.3 # long enough to be killed in
 cp dist/page "$SHOP"
 if grep -q broken dist/page; then echo "the shop answers 500"; exit 1; fi
 echo "deploy $ROLLCALL_EXECUTION $ROLLCALL_ATTEMPT ends" >> "$LEDGER"
