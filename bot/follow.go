@@ -140,7 +140,7 @@ func (f *following) begins(e *workflows.Execution) bool {
 // leave tells the card of what a rollback left behind.
 func (f *following) leave(ctx context.Context, rollback *workflows.Execution) error {
 	for _, id := range []string{rollback.Rollback.LeftExecution, rollback.Rollback.FailedExecution} {
-		if id == "" {
+		if id == "" || id == rollback.Rollback.Target {
 			continue
 		}
 		mem, known, err := f.recall(ctx, id)

@@ -203,7 +203,7 @@ func (b *Bot) who(ctx context.Context, by workflows.Principal, c command.Command
 	if err != nil {
 		return card.Message{}, err
 	}
-	about, pipeline := c.Subject, c.Subject
+	var about, pipeline string
 	stages := []string{}
 	if e != nil {
 		about, pipeline = e.Ref(), e.Pipeline

@@ -104,12 +104,11 @@ func ascend(b *bbolt.Bucket, prefix, first []byte, visit func(k, v []byte) (bool
 // descend calls visit for the keys with prefix, below the key before, downwards, until it answers false.
 func descend(b *bbolt.Bucket, prefix, before []byte, visit func(k, v []byte) (bool, error)) error {
 	c := b.Cursor()
-	k, v := c.Seek(before)
-	if k == nil {
-		k, v = c.Last()
-	} else {
-		k, v = c.Prev()
+	step := c.Last // before lies behind everything
+	if at, _ := c.Seek(before); at != nil {
+		step = c.Prev
 	}
+	k, v := step()
 	for ; k != nil && bytes.HasPrefix(k, prefix); k, v = c.Prev() {
 		if more, err := visit(k, v); err != nil || !more {
 			return err

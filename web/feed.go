@@ -36,9 +36,19 @@ func parseCursor(text string) (cursor, error) {
 	f, err := strconv.ParseUint(frame, 36, 64)
 	n, err2 := strconv.Atoi(seen)
 	if err != nil || err2 != nil || n < 0 {
-		return cursor{}, invalid("after", "after is not a cursor of this feed", "leave it out to begin with the oldest event")
+		return cursor{}, invalid("after", "after is not a cursor of this feed", "leave it out to begin with the oldest event, or send now")
 	}
 	return cursor{f, n}, nil
+}
+
+// position reads where to begin: a cursor, "now" for what is yet to come,
+// nothing for the oldest event.
+func (a *api) position(ctx context.Context, after string) (cursor, error) {
+	if after != "now" {
+		return parseCursor(after)
+	}
+	head, err := a.Watcher.Head(ctx)
+	return cursor{frame: head}, err
 }
 
 // feedEvent is an event with where it stands.
@@ -56,7 +66,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, by workflows.Princi
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		after = last
 	}
-	at, err := parseCursor(after)
+	at, err := a.position(r.Context(), after)
 	if err != nil {
 		return 0, nil, err
 	}

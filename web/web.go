@@ -41,6 +41,8 @@ type Watcher interface {
 	Log(ctx context.Context, viewer workflows.Principal, ref, stage, action string, attempt int) (io.ReadSeekCloser, error)
 	// Feed returns committed frames after a position; it blocks until there is one, or ctx ends.
 	Feed(ctx context.Context, viewer workflows.Principal, after uint64, limit int) ([]event.Frame, error)
+	// Head returns the position of the newest frame.
+	Head(ctx context.Context) (uint64, error)
 }
 
 // Options are what the API is made of. All fields are required.

@@ -62,6 +62,8 @@ func (e *engine) Log(context.Context, workflows.Principal, string, string, strin
 	return log{strings.NewReader("line one\nline two\n")}, e.err
 }
 
+func (e *engine) Head(context.Context) (uint64, error) { return 7, nil }
+
 // Feed answers what is newer at once, and else waits as the real one does.
 func (e *engine) Feed(ctx context.Context, _ workflows.Principal, after uint64, _ int) ([]event.Frame, error) {
 	var newer []event.Frame
@@ -235,6 +237,7 @@ func TestFeedResumesWhereItWasCut(t *testing.T) {
 		{"", cursor{7, 1}.String(), "stageEntered stageFailed"},
 		{"", cursor{7, 2}.String(), "stageFailed"},
 		{"?pipeline=b", "", "stageFailed"},
+		{"?after=now", "", "stageFailed"},
 		{"", cursor{8, 1}.String(), ""},
 	} {
 		if got := feed(c.query, c.last); got != c.want {

@@ -80,7 +80,7 @@ func (v *View) rollback() string {
 		verb = "went back"
 	}
 	text := fmt.Sprintf("↩️ %s %s to #%d", esc(v.Execution.Stages[0].Name, 100), verb, r.TargetNumber)
-	if from := v.number(r.LeftExecution); from != "" {
+	if from := v.number(r.LeftExecution); from != "" && r.LeftExecution != r.Target {
 		text += " from " + from
 	}
 	if v.Execution.Trigger.Type == workflows.TriggerAutomated {

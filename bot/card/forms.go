@@ -290,10 +290,9 @@ func ran(t workflows.Target) string {
 	if len(t.Ran) > 0 {
 		s := t.Ran[0]
 		text = "ran " + stamp(s.From)
-		switch {
-		case s.To == nil:
+		if s.To == nil {
 			text = "since " + stamp(s.From)
-		default:
+		} else {
 			text += " for " + lasted(s.To.Sub(s.From))
 		}
 	}

@@ -90,12 +90,6 @@ func (l *layout) context(text string) {
 	}
 }
 
-func (l *layout) divider() {
-	if l.room(0) {
-		l.blocks = append(l.blocks, slack.NewDividerBlock())
-	}
-}
-
 // buttons adds a row of at most 25.
 func (l *layout) buttons(buttons ...*slack.ButtonBlockElement) {
 	var row []slack.BlockElement

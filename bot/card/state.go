@@ -161,10 +161,10 @@ func headline(e *workflows.Execution) state {
 			return state{"🔄", "starting"}
 		}
 		s := ofStage(e, at)
-		switch {
-		case s.word == "waiting before it":
+		switch s.word {
+		case "waiting before it":
 			return state{s.icon, "waiting before " + stage}
-		case s.word == "succeeded":
+		case "succeeded":
 			return state{"🔄", "running, done with " + stage}
 		}
 		return state{s.icon, s.word + in}

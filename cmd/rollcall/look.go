@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/client"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
 func printJSON(w io.Writer, v any) error {
@@ -146,7 +147,8 @@ type watchCmd struct {
 // errEnded stops watching an execution that has ended.
 var errEnded = errors.New("ended")
 
-// Run prints what happens from now on, and goes on after the connection was lost.
+// Run prints what happens from now on, of one execution everything until it
+// has ended, and goes on after the connection was lost.
 func (c *watchCmd) Run(ctx context.Context, o *output) error {
 	cl, pipeline, execution := c.client(), c.What, ""
 	if looksLikeExecution(c.What) {
@@ -156,9 +158,8 @@ func (c *watchCmd) Run(ctx context.Context, o *output) error {
 		}
 		pipeline, execution = e.Pipeline, e.ID
 	}
-	since, after := time.Now(), ""
 	print := func(e client.FeedEvent) error {
-		if execution != "" && e.Execution != execution || execution == "" && e.At.Before(since.Add(-time.Minute)) {
+		if execution != "" && e.Execution != execution {
 			return nil
 		}
 		if c.JSON {
@@ -168,18 +169,28 @@ func (c *watchCmd) Run(ctx context.Context, o *output) error {
 		return nil
 	}
 	if execution == "" {
-		return c.follow(ctx, cl, pipeline, after, print)
+		return c.follow(ctx, cl, pipeline, "now", print)
 	}
-	return c.follow(ctx, cl, pipeline, after, func(e client.FeedEvent) error {
+	return c.follow(ctx, cl, pipeline, "", func(e client.FeedEvent) error {
 		if err := print(e); err != nil {
 			return err
 		}
-		now, err := cl.Execution(ctx, execution)
-		if err == nil && now.Status.Final() && e.Execution == execution && now.UpdatedAt.Equal(e.At) {
+		if !ends(e.Kind) {
+			return nil
+		}
+		if now, err := cl.Execution(ctx, execution); err == nil && now.Status.Final() { // a retry may have taken it up again
 			return errEnded
 		}
 		return nil
 	})
+}
+
+func ends(k event.Kind) bool {
+	switch k {
+	case event.ExecutionSucceeded, event.ExecutionFailed, event.ExecutionStopped, event.ExecutionSuperseded, event.ExecutionCancelled:
+		return true
+	}
+	return false
 }
 
 func (c *watchCmd) follow(ctx context.Context, cl *client.Client, pipeline, after string, fn func(client.FeedEvent) error) error {
@@ -189,7 +200,7 @@ func (c *watchCmd) follow(ctx context.Context, cl *client.Client, pipeline, afte
 		switch {
 		case errors.Is(err, errEnded), ctx.Err() != nil:
 			return nil
-		case errors.As(err, &refused) && (after == "" || refused.Code != "Unreachable"):
+		case errors.As(err, &refused) && (after == "" || after == "now" || refused.Code != "Unreachable"):
 			return err
 		}
 		after = next

@@ -65,13 +65,19 @@ type world struct {
 
 const signing, hook, token = "slack-signing-secret", "github-webhook-secret", "an-api-token-of-the-story"
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return worldOver(t, "signingSecret: "+signing) }
+
+// bySocket is how the service reaches a Slack that cannot reach it.
+const bySocket = "appToken: xapp-story"
+
+// worldOver is a world whose service hears Slack in that way.
+func worldOver(t *testing.T, way string) *world {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts real processes")
 	}
 	w := &world{t: t, dir: t.TempDir(), addr: freeAddr(t), secretsOfService: []string{signing, hook, token, "xoxb-story", "gh-token-story", "jira-token-story"}}
-	w.slack = workspace.New(workspace.Options{Team: "T1", App: "A1", BotToken: "xoxb-story", SigningSecret: signing, BaseURL: "http://" + w.addr})
+	w.slack = workspace.New(workspace.Options{Team: "T1", App: "A1", BotToken: "xoxb-story", AppToken: "xapp-story", SigningSecret: signing, BaseURL: "http://" + w.addr})
 	t.Cleanup(w.slack.Close)
 	w.slack.Grant(scopesOfTheManifest()...) // they must be enough for the whole story
 	w.ana = w.slack.AddUser(workspace.User{ID: "UANA", Name: "ana", Real: "Ana", Email: "ana@acme.example"})
@@ -83,7 +89,7 @@ func newWorld(t *testing.T) *world {
 	w.jira = jirafake.New(jirafake.Options{})
 	w.api = &client.Client{URL: "http://" + w.addr, Token: token, HTTP: &http.Client{Timeout: 10 * time.Second}}
 	w.repository()
-	w.configure(serve(t, w.slack), serve(t, w.github), serve(t, w.jira))
+	w.configure(way, serve(t, w.slack), serve(t, w.github), serve(t, w.jira))
 	logs, err := os.Create(filepath.Join(w.dir, "service.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -124,10 +130,10 @@ func (w *world) write(name, text string) {
 	}
 }
 
-func (w *world) configure(slackURL, githubURL, jiraURL string) {
+func (w *world) configure(way, slackURL, githubURL, jiraURL string) {
 	w.write("rollcall.yaml", fmt.Sprintf(`
 listen: %s
-slack: {apiURL: %q, botToken: xoxb-story, signingSecret: SIGNING, channel: "#deploys"}
+slack: {apiURL: %q, botToken: xoxb-story, %s, channel: "#deploys"}
 github: {apiURL: %q, cloneURL: "file://%s/", token: gh-token-story, webhookSecret: %s}
 jira: {url: %q, user: bot@acme.example, token: jira-token-story, project: OPS, issueType: Bug}
 sources: {allowFileURLs: true, pollInterval: 1h}
@@ -139,8 +145,7 @@ access:
     - {allow: [approve, rollback, disable, enable, resolve], to: [group:release-managers]}
 api:
   tokens: [{name: story, token: %s, may: [view, logs, start, stop, retry, rollback, enable, disable, approve, resolve]}]
-`, w.addr, slackURL+"/api/", githubURL+"/", w.path("git"), hook, jiraURL, token)[1:])
-	w.write("rollcall.yaml", strings.ReplaceAll(w.read("rollcall.yaml"), "SIGNING", signing))
+`, w.addr, slackURL+"/api/", way, githubURL+"/", w.path("git"), hook, jiraURL, token)[1:])
 	w.write("pipelines/webshop.yaml", fmt.Sprintf(`
 name: webshop
 variables: [{name: note, defaultValue: "-"}]
@@ -183,6 +188,7 @@ func (w *world) repository() {
 	w.write("work/test.sh", "test -s page\n")
 	w.write("work/deploy.sh", `
 echo "deploy $ROLLCALL_EXECUTION $ROLLCALL_ATTEMPT begins" >> "$LEDGER"
+sleep 0.3 # long enough to be killed in
 cp dist/page "$SHOP"
 if grep -q broken dist/page; then echo "the shop answers 500"; exit 1; fi
 echo "deploy $ROLLCALL_EXECUTION $ROLLCALL_ATTEMPT ends" >> "$LEDGER"

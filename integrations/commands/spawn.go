@@ -42,7 +42,7 @@ func spawn(ctx context.Context, f folder, lock *os.File, j job) error {
 		return fmt.Errorf("start the supervisor: %w", err)
 	}
 	defer answer.Close()
-	cmd := exec.Command(self)
+	cmd := exec.Command(self) //nolint:noctx // it must outlive every context of ours
 	cmd.Args = []string{"rollcall", marker, string(f)}
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
@@ -54,7 +54,7 @@ func spawn(ctx context.Context, f folder, lock *os.File, j job) error {
 	if err != nil {
 		return fmt.Errorf("start the supervisor: %w", err)
 	}
-	go cmd.Wait() // only so that it leaves no zombie; what it did is in the run folder
+	go func() { _ = cmd.Wait() }() // only so that it leaves no zombie; what it did is in the run folder
 
 	defer context.AfterFunc(ctx, func() { answer.Close() })()
 	if _, err := io.ReadFull(answer, make([]byte, 1)); err != nil {

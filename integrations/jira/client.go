@@ -150,7 +150,7 @@ func (c *client) create(ctx context.Context, d draft) (string, error) {
 		return "", judge(resp, err)
 	}
 	if !isKey(issue.Key) {
-		return "", errors.New("Jira answered without the new issue's key")
+		return "", errors.New("jira answered without the new issue's key")
 	}
 	return issue.Key, nil
 }

@@ -47,9 +47,3 @@ func (c *cache[V]) put(key string, value V, asked time.Time) {
 	}
 	c.rows[key] = cached[V]{value, asked}
 }
-
-func (c *cache[V]) drop(key string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.rows, key)
-}

@@ -200,7 +200,7 @@ func TestScrub(t *testing.T) {
 	if !strings.Contains(err.Error(), "vendor.example/hook") || !strings.Contains(err.Error(), "telling the vendor") {
 		t.Errorf("the error does not say what happened to what: %v", err)
 	}
-	if plain := errors.New("plain"); Scrub(plain) != plain {
+	if plain := errors.New("plain"); !errors.Is(Scrub(plain), plain) {
 		t.Error("an error without an address changed")
 	}
 	if Scrub(nil) != nil {

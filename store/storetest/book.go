@@ -37,7 +37,7 @@ func newBook(t testing.TB, open Factory) *book {
 	dir := t.TempDir()
 	b := &book{judge: t, ctx: context.Background(), open: func() Store { return open(t, dir) }}
 	b.Store = b.open()
-	t.Cleanup(func() { b.Store.Close() })
+	t.Cleanup(func() { _ = b.Store.Close() })
 	return b
 }
 

@@ -106,7 +106,7 @@ func model(t *testing.T, open Factory) {
 		}
 		b := &book{judge: r, ctx: context.Background(), open: func() Store { return open(t, dir) }}
 		b.Store = b.open()
-		defer func() { b.Store.Close() }()
+		defer func() { _ = b.Store.Close() }()
 		p := &plainStore{last: map[string]uint64{}, checkpoints: map[string]work.Checkpoint{}, executions: map[string]workflows.Execution{},
 			successes: map[work.Success]bool{}, receipts: map[string]work.Receipt{}, memos: map[[2]string]string{}}
 		r.Repeat(map[string]func(*rapid.T){

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -250,7 +251,8 @@ func (d *decision) gate(in *workflows.Intent) (e *workflows.Execution, st *workf
 			return nil, nil, nil, err
 		}
 		st, a, err = pick(e, in, "waiting for an approval", func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsApproval })
-		if problem, ok := err.(*workflows.Problem); ok && problem.Code == workflows.CodeConflict {
+		var problem *workflows.Problem
+		if errors.As(err, &problem) && problem.Code == workflows.CodeConflict {
 			if answered := lastGate(e, in); answered != nil {
 				err = answered
 			}

@@ -137,7 +137,8 @@ func (s *State) Targets(stage string, rows []workflows.Execution) []workflows.Ta
 		_, err := s.decide(Input{At: s.At, By: workflows.EnginePrincipal(), Facts: Facts{Executions: map[string]*workflows.Execution{row.ID: row}},
 			Intent: &workflows.Intent{Verb: workflows.RollBack, Stage: stage, Target: row.ID, WhileRunning: whileWait}}, true)
 		t.Eligible = true
-		if problem, refused := err.(*workflows.Problem); refused {
+		var problem *workflows.Problem
+		if errors.As(err, &problem) {
 			t.Eligible, t.Why = false, problem.Message
 		}
 		targets = append(targets, t)

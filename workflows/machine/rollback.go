@@ -3,6 +3,7 @@ package machine
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -227,7 +228,8 @@ func (d *decision) returns() error {
 		if err == nil {
 			err = d.launch(o)
 		}
-		if problem, ok := err.(*workflows.Problem); ok {
+		var problem *workflows.Problem
+		if errors.As(err, &problem) {
 			d.dropPlan(name, problem.Message)
 			continue
 		}
@@ -266,7 +268,7 @@ func (d *decision) rollbackAutomatically(failed *workflows.Execution, name strin
 	if err == nil {
 		err = d.launch(o)
 	}
-	if _, refused := err.(*workflows.Problem); refused {
+	if errors.As(err, new(*workflows.Problem)) {
 		return nil // the failure stands; a person may choose
 	}
 	return err

@@ -112,7 +112,7 @@ func (d *decision) hold(o *order) {
 	wanted := stage.Rollback.Hold == "always" || stage.Rollback.Hold == "manual" && !o.automatic()
 	why := because("rolled back to "+o.target.Ref(), o.reason)
 	switch {
-	case wanted && (door.Enabled || door.Cause == causeRollback && door.Only != ""):
+	case wanted && (door.Enabled || door.Cause == causeRollback): // the newer rollback is why it is held now
 		d.shut(stage.Name, causeRollback, why, "", o.trigger.By, d.in.At)
 	case !door.Enabled && door.Only != "":
 		door.Only = ""

@@ -459,7 +459,9 @@ func TestWhatHasJustLeftTheStateIsFound(t *testing.T) {
 		w.define(shop)
 		id := w.begin("webshop")
 		w.plug.slow = time.Second
-		go w.submit(ana, workflows.Intent{Verb: workflows.Reject, Execution: id, Reason: "not today"})
+		go func() {
+			_, _ = w.Submit(context.Background(), workflows.Intent{Verb: workflows.Reject, Execution: id, Reason: "not today"}, ana)
+		}()
 		time.Sleep(100 * time.Millisecond)
 		r := w.submit(ana, workflows.Intent{Verb: workflows.Retry, Execution: id, Stage: "Production"})
 		if r.Execution == nil || r.Execution.Status != workflows.StatusInProgress || r.Execution.Attempt != 2 {

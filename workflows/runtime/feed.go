@@ -69,6 +69,16 @@ func (f *feed) read(ctx context.Context, after uint64, limit int) ([]event.Frame
 	return frames, more, err
 }
 
+// newest is the position of the newest frame, when it is in memory.
+func (f *feed) newest() (uint64, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.ring) == 0 {
+		return 0, false
+	}
+	return f.ring[len(f.ring)-1].Feed, true
+}
+
 // head returns the position of the newest frame, found by halving: the store
 // only reads forward.
 func (f *feed) head(ctx context.Context) (uint64, error) {
@@ -137,6 +147,21 @@ func (e *Engine) Feed(ctx context.Context, viewer workflows.Principal, after uin
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// Head returns the feed position of the newest frame: Feed after it waits for what is yet to come.
+func (e *Engine) Head(ctx context.Context) (uint64, error) {
+	if err := e.wait(ctx); err != nil {
+		return 0, err
+	}
+	if newest, ok := e.feed.newest(); ok {
+		return newest, nil
+	}
+	at, err := e.feed.head(ctx)
+	if err != nil {
+		return 0, e.unreadable(err, "the feed")
+	}
+	return at, nil
 }
 
 // filter leaves out what somebody may not see.

@@ -174,7 +174,7 @@ func (e *Engine) Executions(ctx context.Context, viewer workflows.Principal, q w
 	for _, x := range unfinished {
 		live[x.ID] = x
 	}
-	rows := []workflows.Execution{}
+	var rows []workflows.Execution
 	if q.Status == "" || q.Status.Final() || q.SucceededInStage != "" {
 		if rows, err = e.o.History.Executions(ctx, q); err != nil {
 			return nil, e.unreadable(err, "the executions of "+q.Pipeline)

@@ -169,28 +169,29 @@ func (r *receipts) receive(ctx context.Context, d delivery) (work.Receipt, bool,
 
 // repeated answers a push that was acted on a moment ago under another key.
 func (r *receipts) repeated(ctx context.Context, d delivery) (work.Receipt, bool, error) {
-	for _, c := range d.Changes {
-		value, ok, err := r.e.o.Memos.Memo(ctx, owner, pushKey(c))
-		if err != nil {
-			return d.Receipt, false, r.e.unreadable(err, "the pushes of the last minutes")
-		}
-		var note pushNote
-		if !ok || json.Unmarshal(value, &note) != nil || r.e.o.Now().Sub(note.At) >= samePush {
-			return d.Receipt, false, nil
-		}
-		first, known, err := r.e.o.Inbox.Receipt(ctx, note.Key)
-		if err != nil {
-			return d.Receipt, false, r.e.unreadable(err, "the receipt")
-		}
-		result := received{Started: []string{}, Ignored: []string{}}
-		if known {
-			_ = json.Unmarshal(first.Result, &result) // not done yet: it has none, and the repeat still starts nothing
-		}
-		result.Ignored = append(result.Ignored, fmt.Sprintf("%s: the same push came a moment ago as %s", c.Repository, note.Key))
-		done := finished(d.Receipt, result)
-		return done, true, r.e.persist(ctx, []work.Receipt{done}, nil)
+	if len(d.Changes) != 1 {
+		return d.Receipt, false, nil
 	}
-	return d.Receipt, false, nil
+	c := d.Changes[0]
+	value, ok, err := r.e.o.Memos.Memo(ctx, owner, pushKey(c))
+	if err != nil {
+		return d.Receipt, false, r.e.unreadable(err, "the pushes of the last minutes")
+	}
+	var note pushNote
+	if !ok || json.Unmarshal(value, &note) != nil || r.e.o.Now().Sub(note.At) >= samePush {
+		return d.Receipt, false, nil
+	}
+	first, known, err := r.e.o.Inbox.Receipt(ctx, note.Key)
+	if err != nil {
+		return d.Receipt, false, r.e.unreadable(err, "the receipt")
+	}
+	result := received{Started: []string{}, Ignored: []string{}}
+	if known {
+		_ = json.Unmarshal(first.Result, &result) // not done yet: it has none, and the repeat still starts nothing
+	}
+	result.Ignored = append(result.Ignored, fmt.Sprintf("%s: the same push came a moment ago as %s", c.Repository, note.Key))
+	done := finished(d.Receipt, result)
+	return done, true, r.e.persist(ctx, []work.Receipt{done}, nil)
 }
 
 // pushKey names a push by what it says. Not one of those: an empty change list.

@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -96,8 +97,8 @@ func (w *Workspace) serveAPI(rw http.ResponseWriter, r *http.Request, name strin
 		panic(http.ErrAbortHandler)
 	}
 	if err != nil {
-		e, ok := err.(*apiError)
-		if !ok {
+		var e *apiError
+		if !errors.As(err, &e) {
 			e = &apiError{Code: "internal_error"}
 		}
 		w.o.Log.Debug("web api call refused", "method", name, "error", e.Code, "messages", e.Messages)

@@ -31,7 +31,7 @@ func (d direct) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer func() {
 			if r := recover(); r != nil {
 				done <- errors.New("the connection was closed without an answer")
-				if r != http.ErrAbortHandler {
+				if r != http.ErrAbortHandler { //nolint:errorlint // a panic's value, not an error that was wrapped
 					panic(r)
 				}
 				return
