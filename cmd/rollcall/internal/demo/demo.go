@@ -179,8 +179,11 @@ func loopback(listen string) error {
 
 // neighbours makes the local Slack, GitHub and Jira, as they were when the demo was last here.
 func (d *Demo) neighbours() error {
-	n, base := d.place.note, "http://"+d.addr
-	d.slack = workspace.New(workspace.Options{Team: "T0TEA", TeamName: "Tea & Time", BotToken: n.BotToken, SigningSecret: n.Signing,
+	n, base, team := d.place.note, "http://"+d.addr, "Tea & Time"
+	if d.play != nil {
+		team = "Your team"
+	}
+	d.slack = workspace.New(workspace.Options{Team: "T0TEA", TeamName: team, BotToken: n.BotToken, SigningSecret: n.Signing,
 		BaseURL: base, PublicURL: base + slackMount, Transport: http.DefaultTransport, Log: d.log})
 	d.github = githubfake.New(githubfake.Options{Token: n.GitHub, WebhookURL: base + "/github/webhook", Secret: n.Hook})
 	d.jira = jirafake.New(jirafake.Options{User: jiraUser, Token: n.Jira, Projects: []string{"SHOP"}})

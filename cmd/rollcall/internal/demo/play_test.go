@@ -85,22 +85,24 @@ func TestTurnsAtGates(t *testing.T) {
 		opened   time.Time
 		votes    []workflows.Vote
 		want     []string
+		by       string
 	}{
-		{"before the visitor came", false, 42, 2, now, nil, []string{"UBEN", "UCLEO"}},
-		{"and one has answered", false, 42, 2, now, vote("ben"), []string{"UCLEO"}},
-		{"at first Ben thinks", false, 45, 2, now, nil, nil},
-		{"then he approves", false, 45, 2, long, nil, []string{"UBEN"}},
-		{"and leaves the rest to the visitor", false, 45, 2, long, vote("ben"), nil},
-		{"who may be first", false, 45, 2, long, vote("ana"), []string{"UBEN"}},
-		{"one's own pipeline, one approval", true, 1, 1, long, nil, nil},
-		{"two approvals", true, 1, 2, long, nil, []string{"UBEN"}},
-		{"three", true, 1, 3, long, nil, []string{"UBEN", "UCLEO"}},
+		{"before the visitor came", false, 42, 2, now, nil, []string{"UBEN", "UCLEO"}, ""},
+		{"and one has answered", false, 42, 2, now, vote("ben"), []string{"UCLEO"}, ""},
+		{"at first Ben thinks", false, 45, 2, now, nil, nil, ""},
+		{"then he approves", false, 45, 2, long, nil, []string{"UBEN"}, ""},
+		{"and leaves the rest to the visitor", false, 45, 2, long, vote("ben"), nil, ""},
+		{"who may be first", false, 45, 2, long, vote("ana"), []string{"UBEN"}, ""},
+		{"one's own pipeline, one approval", true, 1, 1, long, nil, nil, ""},
+		{"two approvals", true, 1, 2, long, nil, []string{"UBEN"}, ""},
+		{"three", true, 1, 3, long, nil, []string{"UBEN", "UCLEO"}, ""},
+		{"what the visitor started, others approve", false, 45, 2, long, nil, []string{"UBEN", "UCLEO"}, mail("ana")},
 	} {
 		d.play, d.shop = nil, &shop{}
 		if c.own {
 			d.play, d.shop = &play{}, nil
 		}
-		g := workflows.OpenApproval{Number: c.number, Approval: workflows.Approval{Required: c.required, OpenedAt: c.opened, Votes: c.votes}}
+		g := workflows.OpenApproval{Number: c.number, Approval: workflows.Approval{Required: c.required, OpenedAt: c.opened, Votes: c.votes}, StartedBy: workflows.StartedBy{By: workflows.Principal{Email: c.by}}}
 		if got := d.turn(&scene{}, &g); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}

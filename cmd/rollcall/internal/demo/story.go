@@ -202,11 +202,17 @@ func (sc *scene) asksMe() *workflows.OpenApproval {
 	var oldest *workflows.OpenApproval
 	for i := range sc.gates {
 		g := &sc.gates[i]
-		if !voted(g, sc.me) && (oldest == nil || g.Number < oldest.Number) {
+		if !answered(g, sc.me) && (oldest == nil || g.Number < oldest.Number) {
 			oldest = g
 		}
 	}
 	return oldest
+}
+
+// answered says whether somebody has said what they can at a gate: nobody
+// answers for what they started themselves.
+func answered(g *workflows.OpenApproval, mail string) bool {
+	return voted(g, mail) || g.StartedBy.By.Email == mail
 }
 
 func voted(g *workflows.OpenApproval, mail string) bool {
