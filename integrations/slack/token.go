@@ -33,8 +33,9 @@ func tokenKind(token string) string {
 	return ""
 }
 
-// BotTokenFault says what is wrong with a bot token by the way it begins, and
-// what to do about it. Both are empty when nothing is. It never repeats the token.
+// BotTokenFault says what is wrong with a bot token that begins as another kind
+// does, and what to do about it. Both are empty when nothing is known to be
+// wrong. It never repeats the token.
 func BotTokenFault(token string) (fault, fix string) {
 	kind := tokenKind(token)
 	switch {
@@ -47,7 +48,7 @@ func BotTokenFault(token string) (fault, fix string) {
 	case kind != "":
 		return "is " + kind, botTokenFix
 	}
-	return "is no bot token: those begin with xoxb-", botTokenFix
+	return "", "" // a kind that nobody here knows: Slack will say
 }
 
 // AppTokenFault is BotTokenFault for the app-level token of Socket Mode.
@@ -61,5 +62,5 @@ func AppTokenFault(token string) (fault, fix string) {
 	case kind != "":
 		return "is " + kind, appTokenFix
 	}
-	return "is no app-level token: those begin with xapp-", appTokenFix
+	return "", ""
 }

@@ -64,7 +64,7 @@ func (s *Server) Restore(data []byte) error {
 		return fmt.Errorf("reading Jira's snapshot: %w", err)
 	}
 	if saved.Snapshot != snapshotVersion {
-		return fmt.Errorf("Jira's snapshot has form %d, this program reads form %d", saved.Snapshot, snapshotVersion)
+		return fmt.Errorf("the snapshot of Jira has form %d, this program reads form %d", saved.Snapshot, snapshotVersion)
 	}
 	var issues []*Issue
 	for _, i := range saved.Issues {
