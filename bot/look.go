@@ -41,7 +41,7 @@ func (b *Bot) look(ctx context.Context, r Request, c command.Command) error {
 	case command.Who:
 		m, err = b.who(ctx, r.By, c)
 	case command.Console:
-		m = card.Say("The console has no public address; `publicURL` in the configuration gives it one.")
+		m = card.Say("There is no console in this version. Look with `status`, `executions` and `logs` here, or with the same words of `rollcall` in a terminal.")
 		if b.url != "" {
 			m = card.Say("The console is at " + b.url)
 		}

@@ -82,8 +82,9 @@ func (a *App) newSlack() *slack.Client {
 
 func (a *App) connectSlack(c *slack.Client) {
 	s := a.config.Slack
+	// No PublicURL: a link on a card must lead to what it names, and there is no console yet.
 	b := bot.New(bot.Options{Engine: a.engine, Chat: c, Memos: a.engine.Notebook("slack"), Channel: s.Channel, Command: s.Command,
-		PublicURL: a.config.PublicURL, Open: a.policy.Open(), Groups: a.policy.Groups, Log: a.log})
+		Open: a.policy.Open(), Groups: a.policy.Groups, Log: a.log})
 	a.engine.AddFollower(b)
 	r := c.Receive(a.engine, b)
 	a.mux.Handle("/slack/", r.Handler())
