@@ -76,7 +76,7 @@ func worldOver(t *testing.T, way string) *world {
 	if testing.Short() {
 		t.Skip("starts real processes")
 	}
-	w := &world{t: t, dir: t.TempDir(), addr: freeAddr(t), secretsOfService: []string{signing, hook, token, "xoxb-story", "gh-token-story", "jira-token-story"}}
+	w := &world{t: t, dir: folder(t), addr: freeAddr(t), secretsOfService: []string{signing, hook, token, "xoxb-story", "gh-token-story", "jira-token-story"}}
 	w.slack = workspace.New(workspace.Options{Team: "T1", App: "A1", BotToken: "xoxb-story", AppToken: "xapp-story", SigningSecret: signing, BaseURL: "http://" + w.addr})
 	t.Cleanup(w.slack.Close)
 	w.slack.Grant(scopesOfTheManifest()...) // they must be enough for the whole story
@@ -98,6 +98,27 @@ func worldOver(t *testing.T, way string) *world {
 	t.Cleanup(w.end)
 	w.start()
 	return w
+}
+
+// folder is a temporary one. A git that a killed service left behind may still
+// write into it for a moment when the test has ended.
+func folder(t *testing.T) string {
+	dir, err := os.MkdirTemp("", "rollcall-story-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		deadline := time.After(10 * time.Second)
+		for os.RemoveAll(dir) != nil {
+			select {
+			case <-time.After(50 * time.Millisecond):
+			case <-deadline:
+				t.Errorf("%s cannot be removed", dir)
+				return
+			}
+		}
+	})
+	return dir
 }
 
 func serve(t *testing.T, h http.Handler) string {

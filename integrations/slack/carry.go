@@ -33,6 +33,7 @@ type carrier struct {
 
 	mu      sync.Mutex
 	ctx     context.Context // nil until start
+	closed  bool            // no line begins any more
 	known   map[string]bool // keys in lines
 	ended   map[string]bool // keys that left the lines during a sweep; nil when there is none
 	lines   map[string][]work.Receipt
@@ -63,7 +64,7 @@ func (c *carrier) put(r work.Receipt, user string) {
 	c.known[r.Key] = true
 	c.waiting++
 	c.lines[user] = append(c.lines[user], r)
-	if c.ctx != nil && c.ctx.Err() == nil && len(c.lines[user]) == 1 {
+	if c.ctx != nil && !c.closed && len(c.lines[user]) == 1 {
 		c.work.Go(func() { c.line(user) })
 	}
 }
@@ -96,6 +97,16 @@ func (c *carrier) start(ctx context.Context) {
 	for user := range c.lines {
 		c.work.Go(func() { c.line(user) })
 	}
+}
+
+// end waits for what is being carried out; what is added from now on waits in
+// the inbox. The flag is set under the lock that begins lines, so that none
+// begins while they are waited for.
+func (c *carrier) end() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.work.Wait()
 }
 
 // line carries one person's requests out until there are none.

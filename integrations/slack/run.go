@@ -35,7 +35,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	parts.Wait()
-	r.carrier.work.Wait()
+	r.carrier.end()
 	return nil
 }
 
