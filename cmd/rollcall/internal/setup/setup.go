@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/spec"
 )
 
 // Answers are what has to be known of a team. Every empty one has a default.
@@ -67,7 +68,6 @@ func (a Answers) Defaults() Answers {
 var (
 	nameForm    = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,100}$`)
 	channelForm = regexp.MustCompile(`^#[\p{L}\p{N}_-]{1,80}$`)
-	mailForm    = regexp.MustCompile(`^[A-Za-z0-9.!$%&'*+/=?^_{|}~-]+@[A-Za-z0-9.-]+$`)
 	listenForm  = regexp.MustCompile(`^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])?:[0-9]{1,5}$`)
 	commandForm = regexp.MustCompile(`^/[a-z0-9_-]{1,31}$`)
 	githubForm  = regexp.MustCompile(`^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$`)
@@ -91,13 +91,13 @@ func (a Answers) Check() error {
 	}
 	u, err := url.Parse(a.HTTP)
 	switch {
-	case !mailForm.MatchString(a.Admin):
+	case !isMail(a.Admin):
 		return wrong("admin", fmt.Sprintf("%q is no e-mail address", a.Admin), "the one of your Slack account, for example ana@acme.example")
 	case !channelForm.MatchString(a.Channel):
 		return wrong("channel", fmt.Sprintf("%q is no channel", a.Channel), "for example #deploys")
 	case !plainForm.MatchString(a.Repository) || !githubForm.MatchString(a.Repository) && !strings.ContainsAny(a.Repository, ":/"):
 		return wrong("repository", fmt.Sprintf("%q is no repository", a.Repository), "OWNER/NAME at GitHub, or an address that git can clone")
-	case !plainForm.MatchString(a.Branch):
+	case !plainForm.MatchString(a.Branch) || strings.HasPrefix(a.Branch, "-"):
 		return wrong("branch", fmt.Sprintf("%q is no branch", a.Branch), "for example main")
 	case !nameForm.MatchString(a.Pipeline) || strings.HasPrefix(a.Pipeline, "."):
 		return wrong("name", fmt.Sprintf("%q cannot be a pipeline's name", a.Pipeline), "letters, digits, . @ _ -")
@@ -109,6 +109,10 @@ func (a Answers) Check() error {
 		return wrong("data", fmt.Sprintf("%q cannot be the data folder", a.Data), "for example /var/lib/rollcall")
 	case a.HTTP != "" && (err != nil || u.Scheme != "https" || u.Host == "" || !plainForm.MatchString(a.HTTP) || u.RawQuery+u.Fragment != ""):
 		return wrong("http", fmt.Sprintf("%q is no address that Slack could call", a.HTTP), "for example https://rollcall.example.com")
+	}
+	// Whatever the forms above let pass: the reader of pipeline files has the last word.
+	if p, faults := spec.Parse(a.Pipeline+".yaml", []byte(a.pipeline())); p == nil {
+		return wrong("", "these answers make no pipeline: "+faults[0].Message, faults[0].Hint)
 	}
 	return nil
 }
@@ -230,4 +234,11 @@ func Write(dir string, files []File) (err error) {
 func exists(dir string, f File) error {
 	return &workflows.Problem{Code: workflows.CodeConflict, Message: filepath.Join(dir, f.Path) + " is there already; nothing was written",
 		Hint: "name another folder: rollcall init FOLDER"}
+}
+
+// isMail asks the one place that knows how rules name people, and keeps to
+// characters that need no quoting anywhere.
+func isMail(who string) bool {
+	kind, _, ok := workflows.SplitWho(who)
+	return ok && kind == workflows.WhoMail && !strings.ContainsFunc(who, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
