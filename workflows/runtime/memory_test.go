@@ -94,7 +94,7 @@ func (p *plug) isDead() bool {
 }
 
 func (p *plug) Commit(_ context.Context, c *runtime.Commit) error {
-	time.Sleep(p.slow) // synthetic
+	<-time.After(p.slow) // on the clock of the bubble that the world runs in
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.commits++
