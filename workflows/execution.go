@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -19,8 +20,10 @@ const (
 	StatusSuperseded Status = "Superseded" // execution
 	StatusFailed     Status = "Failed"
 	StatusCancelled  Status = "Cancelled"
-	StatusAbandoned  Status = "Abandoned" // action
-	StatusSkipped    Status = "Skipped"   // stage; approval inside a rollback
+	StatusAbandoned  Status = "Abandoned"  // action
+	StatusSkipped    Status = "Skipped"    // stage; approval inside a rollback
+	StatusErrored    Status = "Errored"    // condition: a rule could not be evaluated; counts as failed
+	StatusOverridden Status = "Overridden" // condition: somebody with that right set it aside
 )
 
 // Final says whether an execution of this status has ended. Failed and Stopped ones may be taken up again by a retry.
@@ -83,7 +86,7 @@ func (e *Execution) Stage(name string) (*StageExecution, bool) {
 
 // Reason says in a code and a sentence why a status is what it is. Codes:
 // ActionFailed, ActionTimedOut, NotApproved, ApprovalExpired, Superseded,
-// Stopped, Cancelled, ArtifactMissing, ConfigurationInvalid.
+// Stopped, Cancelled, ArtifactMissing, ConfigurationInvalid, ConditionFailed.
 type Reason struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
@@ -120,6 +123,12 @@ type SourceRevision struct {
 	// Authors wrote the other commits that the change brought along: none of
 	// them may approve what is in it either.
 	Authors []Author `json:"authors,omitempty"`
+	// AnyBranch lets it come from elsewhere than the action's branch: a trigger
+	// named it, or somebody with the right start-any-revision.
+	AnyBranch bool `json:"anyBranch,omitempty"`
+	// Type is what RevisionID is, when it is no commit: IMAGE_DIGEST,
+	// S3_OBJECT_VERSION_ID, S3_OBJECT_KEY (engine.md 2.5).
+	Type string `json:"type,omitempty"`
 }
 
 // Author is who wrote a revision, as the repository says: it may exclude (self-approval), never allow.
@@ -149,11 +158,30 @@ type Note struct {
 	URL   string `json:"url,omitempty"`
 }
 
+// What an inbound execution waits for (Wait.For).
+const (
+	WaitsForStage      = "stage"      // somebody is inside, or waits in front of it
+	WaitsForTransition = "transition" // the transition is disabled
+	WaitsForFreeze     = "freeze"     // a freeze covers the stage
+)
+
 // Wait says where an inbound execution waits and for what.
 type Wait struct {
-	Stage string    `json:"stage"`
-	For   string    `json:"for"` // stage (taken)|transition (disabled)
-	Since time.Time `json:"since"`
+	Stage  string    `json:"stage"`
+	For    string    `json:"for"`
+	Since  time.Time `json:"since"`
+	Freeze string    `json:"freeze,omitempty"` // its name
+	// Warning says that it contains, or comes after, a revision that people
+	// rolled this stage back from.
+	Warning string `json:"warning,omitempty"`
+}
+
+// Overridden says that somebody with the right override set a check aside, and why.
+type Overridden struct {
+	By      Principal `json:"by"`
+	Reason  string    `json:"reason"`
+	At      time.Time `json:"at"`
+	Without string    `json:"without,omitempty"` // gate: what was missing, "1 of 2 approvals"
 }
 
 // Stop is a stop that was asked for.
@@ -173,16 +201,63 @@ type StageExecution struct {
 	Attempt int               `json:"attempt,omitempty"`
 	Digest  string            `json:"digest,omitempty"` // Stage.Digest of what was entered: says later whether the stage has changed since
 	Actions []ActionExecution `json:"actions"`
+	// Conditions are those that were evaluated, one per kind, the latest time each.
+	Conditions []ConditionExecution `json:"conditions,omitempty"`
+	Retries    *Retries             `json:"retryStageMetadata,omitempty"`
 }
 
-// Action returns the stage's action of that name.
+// Action returns the stage's action of that name, or, for "beforeEntry:NAME"
+// and the like, the rule of a condition.
 func (s *StageExecution) Action(name string) (*ActionExecution, bool) {
-	for i := range s.Actions {
-		if s.Actions[i].Name == name {
-			return &s.Actions[i], true
+	in := s.Actions
+	if kind, _, rule := strings.Cut(name, ":"); rule {
+		c := s.Condition(kind)
+		if c == nil {
+			return nil, false
+		}
+		in = c.Rules
+	}
+	for i := range in {
+		if in[i].Name == name {
+			return &in[i], true
 		}
 	}
 	return nil, false
+}
+
+// Condition returns the condition of that kind; nil when it was not evaluated.
+func (s *StageExecution) Condition(kind string) *ConditionExecution {
+	for i := range s.Conditions {
+		if s.Conditions[i].Kind == kind {
+			return &s.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// Retries counts how often a stage of an execution was taken up again.
+type Retries struct {
+	Automatic int    `json:"autoStageRetryAttempt,omitempty"`
+	Manual    int    `json:"manualStageRetryAttempt,omitempty"`
+	Latest    string `json:"latestRetryTrigger"` // AutomatedStageRetry|ManualStageRetry
+}
+
+// Kinds of conditions.
+const (
+	BeforeEntry = "beforeEntry"
+	OnSuccess   = "onSuccess"
+	AfterFailed = "onFailure"
+)
+
+// ConditionExecution is a condition of a stage as it was evaluated. Its rules
+// are named "beforeEntry:NAME" and so on, and are in every way like actions.
+type ConditionExecution struct {
+	Kind     string            `json:"kind"`   // beforeEntry|onSuccess|onFailure
+	Result   string            `json:"result"` // what it leads to when it engages
+	Status   Status            `json:"status"` // InProgress|Succeeded|Failed|Errored|Overridden|Abandoned
+	Reason   *Reason           `json:"reason,omitempty"`
+	Override *Overridden       `json:"override,omitempty"`
+	Rules    []ActionExecution `json:"rules"`
 }
 
 // What an action needs from a person (ActionExecution.Needs).
@@ -226,7 +301,13 @@ type Approval struct {
 	OpenedAt  time.Time `json:"openedAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	Reminded  []string  `json:"reminded,omitempty"` // reminders that were due already, "50%"
-	Closed    string    `json:"closed,omitempty"`   // empty while open: approved|rejected|expired|withdrawn
+	Closed    string    `json:"closed,omitempty"`   // empty while open: approved|overridden|rejected|expired|withdrawn
+	// Override: it was opened by somebody's right, without the answers it asked for.
+	Override *Overridden `json:"override,omitempty"`
+	// Warning as in [Wait].
+	Warning string `json:"warning,omitempty"`
+	// NotificationArn is the action's, resolved: where a message about the gate goes.
+	NotificationArn string `json:"notificationArn,omitempty"`
 }
 
 // Approvals counts the answers "approve".

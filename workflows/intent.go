@@ -5,22 +5,25 @@ type Verb string
 
 // The verbs. View, Logs and Audit are rights only; Define and Archive need the right Edit.
 const (
-	View     Verb = "view"
-	Logs     Verb = "logs"
-	Start    Verb = "start"
-	StopIt   Verb = "stop"
-	Retry    Verb = "retry"
-	Approve  Verb = "approve"
-	Reject   Verb = "reject"
-	RollBack Verb = "rollback"
-	Override Verb = "override"
-	Disable  Verb = "disable"
-	Enable   Verb = "enable"
-	Resolve  Verb = "resolve"
-	Edit     Verb = "edit"
-	Audit    Verb = "audit"
-	Archive  Verb = "archive"
-	Annotate Verb = "annotate" // the engine's followers only: sets Intent.Note on an execution, ended ones too
+	View       Verb = "view"
+	Logs       Verb = "logs"
+	Start      Verb = "start"
+	StopIt     Verb = "stop"
+	Retry      Verb = "retry"
+	Approve    Verb = "approve"
+	Reject     Verb = "reject"
+	RollBack   Verb = "rollback"
+	Override   Verb = "override"
+	Disable    Verb = "disable"
+	Enable     Verb = "enable"
+	Resolve    Verb = "resolve"
+	Edit       Verb = "edit"
+	Audit      Verb = "audit"
+	Archive    Verb = "archive"
+	Annotate   Verb = "annotate" // the engine's followers only: sets Intent.Note on an execution, ended ones too
+	SetFreezes Verb = "freeze"   // the engine only: Intent.Freezes are those of the configuration that name the pipeline
+	// StartAnyRevision is a right only: to start with a revision that is not on the source action's branch.
+	StartAnyRevision Verb = "start-any-revision"
 )
 
 // Right is the verb a rule must allow for this one: reject needs approve, archive needs edit, the rest themselves.
@@ -63,6 +66,11 @@ type Intent struct {
 	All     bool   `json:"all,omitempty"`     // retry: ALL_ACTIONS
 	As      string `json:"as,omitempty"`      // resolve: succeeded|failed|again
 
+	Condition string `json:"condition,omitempty"` // override: BEFORE_ENTRY|ON_SUCCESS|APPROVAL; empty: what stands in the way
+	// AnyRevision says that the principal has the right start-any-revision; set by the engine, whatever a surface says.
+	AnyRevision bool     `json:"anyRevision,omitempty"`
+	Freezes     []Freeze `json:"freezes,omitempty"`
+
 	Note *Note `json:"note,omitempty"` // annotate
 
 	// edit
@@ -73,7 +81,7 @@ type Intent struct {
 // RevisionOverride asks for a certain revision of a source action.
 type RevisionOverride struct {
 	ActionName    string `json:"actionName"`
-	RevisionType  string `json:"revisionType"` // COMMIT_ID
+	RevisionType  string `json:"revisionType"` // COMMIT_ID|IMAGE_DIGEST|S3_OBJECT_VERSION_ID|S3_OBJECT_KEY
 	RevisionValue string `json:"revisionValue"`
 }
 

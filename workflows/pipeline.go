@@ -1,5 +1,7 @@
 package workflows
 
+import "time"
+
 // Mode is a pipeline's execution mode: how executions meet at a stage that is taken.
 type Mode string
 
@@ -38,7 +40,9 @@ func (p *Pipeline) Stage(name string) (*Stage, bool) {
 type Stage struct {
 	Name        string         `json:"name"`
 	Environment string         `json:"environment,omitempty"` // e.g. "production": announced, tickets, deployments
+	BeforeEntry *Condition     `json:"beforeEntry,omitempty"` // result FAIL|SKIP, engages when a rule fails
 	Actions     []Action       `json:"actions"`
+	OnSuccess   *Condition     `json:"onSuccess,omitempty"` // result ROLLBACK|FAIL, engages when a rule fails
 	OnFailure   *OnFailure     `json:"onFailure,omitempty"`
 	Rollback    RollbackPolicy `json:"rollback"`
 	Announce    string         `json:"announce,omitempty"` // success|never; default success where Environment is set, else never
@@ -55,9 +59,35 @@ func (s *Stage) Action(name string) (*Action, bool) {
 }
 
 // OnFailure says what follows when the stage fails. Result is ROLLBACK, RETRY or empty (nothing).
+// Its Condition, if any, decides first: when all of its rules succeed, its own result (ROLLBACK|RETRY) follows.
 type OnFailure struct {
-	Result    string `json:"result"`
-	RetryMode string `json:"retryMode,omitempty"` // FAILED_ACTIONS|ALL_ACTIONS, with RETRY
+	Result    string     `json:"result,omitempty"`
+	RetryMode string     `json:"retryMode,omitempty"` // FAILED_ACTIONS|ALL_ACTIONS, with RETRY
+	Condition *Condition `json:"condition,omitempty"`
+}
+
+// Results of a condition, and what may follow a failure (engine.md 9).
+const (
+	ResultRollback = "ROLLBACK"
+	ResultFail     = "FAIL"
+	ResultRetry    = "RETRY"
+	ResultSkip     = "SKIP"
+)
+
+// Condition is a check around a stage: one to five rules, evaluated together, and what follows from them.
+type Condition struct {
+	Result string `json:"result"`
+	Rules  []Rule `json:"rules"`
+}
+
+// Rule is one part of a condition. Its type's category is Rule.
+type Rule struct {
+	Name           string            `json:"name"`
+	RuleType       ActionType        `json:"ruleTypeId"` // VariableCheck|DeploymentWindow|Commands, and those that need AWS
+	Configuration  map[string]string `json:"configuration,omitempty"`
+	Commands       []string          `json:"commands,omitempty"`
+	InputArtifacts []string          `json:"inputArtifacts,omitempty"`
+	TimeoutMinutes int               `json:"timeoutInMinutes,omitempty"` // 0: the provider's own limit
 }
 
 // RollbackPolicy is the stage's `rollback` key, defaults filled in.
@@ -169,8 +199,23 @@ type Patterns struct {
 	Excludes []string `json:"excludes,omitempty"`
 }
 
-// Schedule starts the pipeline by the clock, in a named time zone.
+// Schedule starts the pipeline by the clock, in a named time zone (package clock says how).
 type Schedule struct {
 	Cron     string `json:"cron"`
 	Timezone string `json:"timezone"`
+}
+
+// Freeze keeps standard executions out of stages for a while; rollbacks pass.
+// It comes from the service's configuration and covers every pipeline it names.
+type Freeze struct {
+	Name    string    `json:"name"`
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`                // the first moment that is free again
+	On      []string  `json:"on"`                // "pipeline", "pipeline/stage", with globs: see [Covers]
+	MayPass []string  `json:"mayPass,omitempty"` // who-expressions: who may let one execution through
+}
+
+// At says whether the freeze keeps executions out of a stage at a time.
+func (f *Freeze) At(at time.Time, pipeline, stage string) bool {
+	return !at.Before(f.From) && at.Before(f.To) && Covers(f.On, pipeline, stage)
 }

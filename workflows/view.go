@@ -12,6 +12,10 @@ type PipelineView struct {
 	Archived      bool        `json:"archived,omitempty"`
 	Definition    *Pipeline   `json:"definition,omitempty"`
 	Stages        []StageView `json:"stages"`
+	// Freezes are those to come and those that hold now; see [Freeze.At].
+	Freezes []Freeze `json:"freezes,omitempty"`
+	// PollingDisabledAt: its branches are no longer looked at, because nothing had started for 30 days.
+	PollingDisabledAt *time.Time `json:"pollingDisabledAt,omitempty"`
 }
 
 // Stage returns the view of the stage of that name.

@@ -2,7 +2,6 @@ package jira
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -49,10 +48,6 @@ func jobs(b event.Batch) []*job {
 			case event.ExecutionStarted:
 				if s := e.Started; s != nil && s.Rollback != nil && failures[s.Rollback.FailedExecution] != nil {
 					failures[s.Rollback.FailedExecution].next = s
-				}
-			case event.ExecutionResumed:
-				if j := failures[e.Execution]; j != nil && e.Resumed != nil && e.Resumed.Automatic {
-					list = slices.DeleteFunc(list, func(o *job) bool { return o == j }) // it is not over
 				}
 			case event.StageSucceeded:
 				list = append(list, &job{kind: recovered, execution: e.Execution, stage: e.Stage,

@@ -135,16 +135,6 @@ func TestARetryThatFailsAgainAddsToItsTicket(t *testing.T) {
 	}
 }
 
-func TestAFailureThatIsRetriedByItselfIsNotOver(t *testing.T) {
-	h := newHouse(t, jirafake.Options{})
-	e := h.start(45)
-	h.fail(e, "ActionFailed", event.Event{Kind: event.ExecutionResumed, Execution: e.ID, Resumed: &event.Resumed{Automatic: true}})
-	h.settle()
-	if n := len(h.jira.Issues()); n != 0 {
-		t.Errorf("%d issues", n)
-	}
-}
-
 func TestAClosedTicketGetsASuccessor(t *testing.T) {
 	for name, closing := range map[string]func(*house){
 		"seen when asked": func(h *house) {

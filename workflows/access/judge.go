@@ -2,7 +2,6 @@ package access
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -64,25 +63,9 @@ func (p *Policy) judge(pr workflows.Principal, right workflows.Verb, on Resource
 // Whoever may do anything in a pipeline or in one of its stages may look at it.
 func (r Rule) gives(right workflows.Verb, on Resource) bool {
 	if right == workflows.View {
-		return len(r.Allow) > 0 && r.touches(on.Pipeline)
+		return len(r.Allow) > 0 && workflows.Touches(r.On, on.Pipeline)
 	}
-	return slices.Contains(r.Allow, right) && r.covers(on)
-}
-
-// covers says whether the resource is one that the rule is about.
-func (r Rule) covers(on Resource) bool {
-	return len(r.On) == 0 || slices.ContainsFunc(r.On, func(pattern string) bool {
-		pipeline, stage, staged := strings.Cut(pattern, "/")
-		return fits(pipeline, on.Pipeline) && (!staged || on.Stage != "" && fits(stage, on.Stage))
-	})
-}
-
-// touches says whether the rule is about the pipeline or any of its stages.
-func (r Rule) touches(pipeline string) bool {
-	return len(r.On) == 0 || slices.ContainsFunc(r.On, func(pattern string) bool {
-		name, _, _ := strings.Cut(pattern, "/")
-		return fits(name, pipeline)
-	})
+	return slices.Contains(r.Allow, right) && workflows.Covers(r.On, on.Pipeline, on.Stage)
 }
 
 func (r Rule) where() string {
@@ -90,12 +73,6 @@ func (r Rule) where() string {
 		return "everything"
 	}
 	return strings.Join(r.On, ", ")
-}
-
-// fits is false for a bad pattern, which Check reports.
-func fits(pattern, name string) bool {
-	ok, err := path.Match(pattern, name)
-	return ok && err == nil
 }
 
 // holders lists who has the right, rules first.

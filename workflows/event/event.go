@@ -68,6 +68,19 @@ const (
 	ReturnPlanned      Kind = "returnPlanned"      // Planned: a rollback that waits for the stage to be free
 	ReturnDropped      Kind = "returnDropped"      // Reason
 
+	StageSkipped        Kind = "stageSkipped"        // Reason: its entry condition led past it
+	StageResumed        Kind = "stageResumed"        // Text: FAILED_ACTIONS|ALL_ACTIONS; an automatic retry, the execution never ended
+	ConditionStarted    Kind = "conditionStarted"    // Text: which kind. Its rules are actions named "KIND:NAME"
+	ConditionSucceeded  Kind = "conditionSucceeded"  // Text
+	ConditionFailed     Kind = "conditionFailed"     // Text, Reason: a rule failed, or could not be evaluated (code Errored)
+	ConditionOverridden Kind = "conditionOverridden" // Text, Override
+	ConditionAbandoned  Kind = "conditionAbandoned"  // Text
+	GateOverridden      Kind = "gateOverridden"      // Override: what was missing was filled by somebody's right
+	ScheduleFired       Kind = "scheduleFired"       // Schedule; a start follows, unless it was missed or is refused (Reason)
+	PollingDisabled     Kind = "pollingDisabled"     // nothing has started for 30 days: branches are no longer looked at
+	PollingEnabled      Kind = "pollingEnabled"
+	FreezesSet          Kind = "freezesSet" // Freezes: those of the configuration that name this pipeline
+
 	IntentRefused Kind = "intentRefused" // Refused: changes nothing, kept for the record
 )
 
@@ -97,6 +110,9 @@ type Event struct {
 	Planned    *workflows.PlannedReturn `json:"planned,omitempty"`
 	Note       *workflows.Note          `json:"note,omitempty"`
 	Refused    *Refused                 `json:"refused,omitempty"`
+	Override   *workflows.Overridden    `json:"override,omitempty"`
+	Schedule   *Scheduled               `json:"schedule,omitempty"`
+	Freezes    []workflows.Freeze       `json:"freezes,omitempty"`
 
 	// Under is the definition of the execution's version, when that had left
 	// the state: beside Started of a rollback and Resumed.
@@ -108,13 +124,25 @@ type Defined struct {
 	Version    int                `json:"version"`
 	ManagedBy  string             `json:"managedBy"` // "api", or "file:PATH"
 	Definition workflows.Pipeline `json:"definition"`
+	// Weakened are the gates that ask for less than before.
+	Weakened []workflows.Weakened `json:"weakened,omitempty"`
+}
+
+// Scheduled is a time at which a schedule of the pipeline wanted a start.
+type Scheduled struct {
+	Cron     string    `json:"cron"`
+	Timezone string    `json:"timezone"`
+	Nominal  time.Time `json:"nominal"`          // the scheduled moment, however late it is seen
+	Missed   bool      `json:"missed,omitempty"` // seen too late to start
 }
 
 // Resumed is a retry of a stage.
 type Resumed struct {
 	Execution workflows.Execution `json:"execution"` // as archived, before the retry
 	All       bool                `json:"all"`       // every action of the stage, not only the failed ones
-	Automatic bool                `json:"automatic,omitempty"`
+	// Override is the kind of the failed condition that was set aside; nothing is
+	// run again then, the stage goes on behind that condition.
+	Override string `json:"override,omitempty"`
 }
 
 // ActionStart is an attempt that opened.

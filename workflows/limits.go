@@ -1,0 +1,37 @@
+package workflows
+
+import "time"
+
+// TimeLimit is how long the action may take: what the definition says, else
+// what its provider has with CodePipeline (engine.md 3.3).
+func (a *Action) TimeLimit() time.Duration {
+	if a.TimeoutMinutes > 0 {
+		return time.Duration(a.TimeoutMinutes) * time.Minute
+	}
+	const day = 24 * time.Hour
+	switch a.ActionType.Provider {
+	case "Manual", "StepFunctions":
+		return 7 * day
+	case "CodeDeploy", "CodeDeployToECS":
+		return 5 * day
+	case "CloudFormation", "CloudFormationStackSet", "CloudFormationStackInstances":
+		return 3 * day
+	case "CodeBuild":
+		return 36 * time.Hour
+	case "Lambda", "LambdaInvoke", "CodePipeline":
+		return day
+	case "S3":
+		return 90 * time.Minute
+	case "Commands":
+		return 55 * time.Minute
+	case "DeploymentWindow":
+		return 7 * day
+	}
+	switch {
+	case a.ActionType.Owner == "Custom":
+		return day
+	case a.ActionType.Category == "Test":
+		return 8 * time.Hour
+	}
+	return time.Hour
+}
