@@ -22,6 +22,7 @@ func (p *Problem) Error() string {
 const (
 	CodeValidation           = "Validation"
 	CodePipelineNotFound     = "PipelineNotFound"
+	CodeVersionNotFound      = "PipelineVersionNotFound"
 	CodeStageNotFound        = "StageNotFound"
 	CodeActionNotFound       = "ActionNotFound"
 	CodeExecutionNotFound    = "PipelineExecutionNotFound"

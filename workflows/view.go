@@ -18,6 +18,17 @@ type PipelineView struct {
 	PollingDisabledAt *time.Time `json:"pollingDisabledAt,omitempty"`
 }
 
+// PipelineVersion is a definition's version: when, by whom and from where it
+// was put in force, and which gates asked for less from then on.
+type PipelineVersion struct {
+	Version   int        `json:"version"`
+	At        time.Time  `json:"at"`
+	By        Principal  `json:"by"`
+	ManagedBy string     `json:"managedBy"` // file|api
+	File      string     `json:"file,omitempty"`
+	Weakened  []Weakened `json:"weakened,omitempty"`
+}
+
 // Stage returns the view of the stage of that name.
 func (v *PipelineView) Stage(name string) (*StageView, bool) {
 	for i := range v.Stages {
