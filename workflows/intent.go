@@ -47,6 +47,8 @@ type Intent struct {
 	Action    string `json:"action,omitempty"` // approve reject resolve; empty: the only candidate
 	Token     string `json:"token,omitempty"`  // client request token: the same token gets the first result, 24 h
 	Reason    string `json:"reason,omitempty"` // or comment
+	// IfCurrent is what the principal saw: of a rollback the execution that runs
+	// in the stage, of an edit the version in force. Changed when it is no longer so; empty: whatever is.
 	IfCurrent string `json:"ifCurrent,omitempty"`
 
 	// start

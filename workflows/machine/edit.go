@@ -2,6 +2,7 @@ package machine
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -20,6 +21,10 @@ func (d *decision) edit(in *workflows.Intent) error {
 	}
 	if err := d.managed(in.ManagedBy); err != nil {
 		return err
+	}
+	if in.IfCurrent != "" && in.IfCurrent != strconv.Itoa(d.s.Version) {
+		return refuse(workflows.CodeChanged, "look at what is in force now, and make your change on top of it",
+			"%s is at version %d by now, and you changed version %s", d.s.Name, d.s.Version, in.IfCurrent)
 	}
 	now, version := d.s.definition(), d.s.Version
 	changed := now == nil || now.Digest() != p.Digest()

@@ -1,0 +1,32 @@
+package machine
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// Two people change the same version: the second hears that there is a newer
+// one, also when they mean to create what exists by now.
+func TestAnEditOfWhatIsNoLongerInForceIsRefused(t *testing.T) {
+	w := newWorld()
+	edit := func(stage, seen string) error {
+		p, err := define([]string{"Source: App", stage + ": Deploy"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.decide(Input{By: person("ana"), Intent: &workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", Definitions: p, ManagedBy: "api", IfCurrent: seen}})
+		return err
+	}
+	for _, c := range []struct {
+		stage, seen string
+		refused     bool
+	}{{"A", "0", false}, {"B", "0", true}, {"B", "1", false}, {"C", "1", true}, {"C", "", false}, {"D", "v3", true}, {"D", "3", false}} {
+		var refused *workflows.Problem
+		err := edit(c.stage, c.seen)
+		if got := errors.As(err, &refused) && refused.Code == workflows.CodeChanged; got != c.refused || err != nil && !c.refused {
+			t.Errorf("%s, having seen %q: %v", c.stage, c.seen, err)
+		}
+	}
+}
