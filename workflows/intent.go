@@ -92,9 +92,10 @@ type Result struct {
 	Execution  *Execution     `json:"execution,omitempty"`  // the one concerned, after the commit
 	Transition *Transition    `json:"transition,omitempty"` // after enable, disable
 	Pipeline   string         `json:"pipeline,omitempty"`
-	Version    int            `json:"version,omitempty"` // after edit
-	Changed    bool           `json:"changed"`           // false: it was so already
-	Planned    *PlannedReturn `json:"planned,omitempty"` // a rollback that waits for the stage to be free
+	Version    int            `json:"version,omitempty"`  // after edit
+	Changed    bool           `json:"changed"`            // false: it was so already
+	Planned    *PlannedReturn `json:"planned,omitempty"`  // a rollback that waits for the stage to be free
+	Weakened   []Weakened     `json:"weakened,omitempty"` // after edit: the gates that ask for less than before
 }
 
 // Offer is something that can be done now: made by dry-running the decision, never by a rule of its own.

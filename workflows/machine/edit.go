@@ -33,7 +33,7 @@ func (d *decision) edit(in *workflows.Intent) error {
 	} else if d.s.ManagedBy == in.ManagedBy && !d.s.Archived {
 		return nil
 	}
-	d.emit(event.Event{Kind: event.PipelineDefined, Defined: &event.Defined{Version: version, ManagedBy: in.ManagedBy, Definition: *p}})
+	d.emit(event.Event{Kind: event.PipelineDefined, Defined: &event.Defined{Version: version, ManagedBy: in.ManagedBy, Definition: *p, Weakened: p.Weaker(now)}})
 	if now != nil && changed && shape(now) != shape(p) {
 		d.cancelAll()
 	}

@@ -30,3 +30,33 @@ func TestAnEditOfWhatIsNoLongerInForceIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// An edit that asks fewer people says so, in its event and to who made it; one
+// that asks more, or changes nothing, does not.
+func TestAnEditSaysWhichGatesAskForLess(t *testing.T) {
+	w := newWorld()
+	for _, c := range []struct{ gate, want string }{
+		{"gate required=2 from=ana,ben", ""},
+		{"gate required=2 from=ana,ben", ""},
+		{"gate required=1 from=ana,ben", "2 of ana@acme.example, ben@acme.example -> 1 of ana@acme.example, ben@acme.example"},
+		{"gate required=2 from=ana,ben", ""},
+		{"", "2 of ana@acme.example, ben@acme.example -> removed"},
+	} {
+		p, err := define([]string{"Source: App", "Prod: SignOff{" + c.gate + "}"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", Definitions: p, ManagedBy: "api"}
+		events, err := w.decide(Input{By: person("ana"), Intent: &in})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, weak := range w.s.Result(in, events).Weakened {
+			got += weak.Old + " -> " + weak.New
+		}
+		if got != c.want {
+			t.Errorf("%q: said %q, want %q", c.gate, got, c.want)
+		}
+	}
+}

@@ -81,6 +81,9 @@ func (s *State) Result(in workflows.Intent, events []event.Event) workflows.Resu
 		}
 		if answers(in.Verb, e.Kind) && e.Token == in.Token {
 			r.Changed = true
+			if e.Defined != nil {
+				r.Weakened = e.Defined.Weakened
+			}
 			id, stage = e.Execution, e.Stage
 		}
 	}
