@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -100,6 +101,26 @@ func (a *api) retry(w http.ResponseWriter, r *http.Request, by workflows.Princip
 		return 0, nil, invalid("mode", "there is no mode "+b.Mode, "send FAILED_ACTIONS or ALL_ACTIONS")
 	}
 	return a.submit(r, workflows.Intent{Verb: workflows.Retry, Execution: r.PathValue("execution"), Stage: b.Stage, All: b.Mode == "ALL_ACTIONS"}, by, http.StatusOK)
+}
+
+func (a *api) override(w http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	var b struct {
+		Stage     string `json:"stage"`
+		Condition string `json:"condition"`
+		Reason    string `json:"reason"`
+	}
+	if err := read(w, r, &b); err != nil {
+		return 0, nil, err
+	}
+	switch b.Condition {
+	case "", "BEFORE_ENTRY", "ON_SUCCESS", "APPROVAL":
+	default:
+		return 0, nil, invalid("condition", "there is no condition "+b.Condition, "send BEFORE_ENTRY, ON_SUCCESS or APPROVAL, or nothing for what stands in the way")
+	}
+	if strings.TrimSpace(b.Reason) == "" {
+		return 0, nil, invalid("reason", "reason is missing", "say why it is set aside; everybody will read it")
+	}
+	return a.submit(r, workflows.Intent{Verb: workflows.Override, Execution: r.PathValue("execution"), Stage: b.Stage, Condition: b.Condition, Reason: b.Reason}, by, http.StatusOK)
 }
 
 func (a *api) resolve(w http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {

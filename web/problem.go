@@ -27,6 +27,8 @@ type problemBody struct {
 	Hint   string `json:"hint,omitempty"`
 	Field  string `json:"field,omitempty"`
 	ID     string `json:"id"`
+	// Diagnostics are all faults of a declaration.
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 }
 
 // status is the one map from the engine's codes to HTTP: 400 bad request, 401
@@ -39,7 +41,7 @@ func status(code string) int {
 		return http.StatusUnauthorized
 	case workflows.CodeAccessDenied, workflows.CodeSelfApproval, workflows.CodeNotAnApprover:
 		return http.StatusForbidden
-	case workflows.CodePipelineNotFound, workflows.CodeStageNotFound, workflows.CodeActionNotFound,
+	case workflows.CodePipelineNotFound, workflows.CodeVersionNotFound, workflows.CodeStageNotFound, workflows.CodeActionNotFound,
 		workflows.CodeExecutionNotFound, workflows.CodeInvalidApprovalToken, codeNotFound:
 		return http.StatusNotFound
 	case codeTooLarge:
@@ -69,6 +71,10 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p = &workflows.Problem{Code: codeInternal, Message: "something went wrong inside rollcall", Hint: "its log says more under this id"}
 	}
 	body := problemBody{Status: status(p.Code), Detail: p.Message, Code: p.Code, Hint: p.Hint, Field: p.Field, ID: p.ID}
+	var f *faulty
+	if errors.As(err, &f) {
+		body.Diagnostics = f.diagnostics
+	}
 	body.Title = http.StatusText(body.Status)
 	if body.ID == "" {
 		body.ID = strings.ToLower(rand.Text()[:10])

@@ -17,12 +17,15 @@ func (a *api) pipelines(_ http.ResponseWriter, r *http.Request, by workflows.Pri
 	return http.StatusOK, map[string]any{"pipelines": notNil(all)}, err
 }
 
-func (a *api) pipeline(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+func (a *api) pipeline(w http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
 	version, err := number(r, "version", 1<<30)
 	if err != nil {
 		return 0, nil, err
 	}
 	p, err := a.Reader.Pipeline(r.Context(), by, r.PathValue("pipeline"), version)
+	if err == nil {
+		tag(w, p.Version)
+	}
 	return http.StatusOK, p, err
 }
 

@@ -45,11 +45,20 @@ type Watcher interface {
 	Head(ctx context.Context) (uint64, error)
 }
 
+// History remembers every definition that was in force.
+type History interface {
+	// Versions returns them newest first.
+	Versions(ctx context.Context, viewer workflows.Principal, pipeline string) ([]workflows.PipelineVersion, error)
+}
+
 // Options are what the API is made of. All fields are required.
 type Options struct {
 	Doer    Doer
 	Reader  Reader
 	Watcher Watcher
+	History History
+	// Declare reads the declarations that are sent to be put in force.
+	Declare Declare
 	// Tokens are the API tokens: the secret by the token's name.
 	Tokens map[string]string
 	// Ready says whether the service can decide and write.
@@ -75,6 +84,9 @@ func Handler(o Options) http.Handler {
 	as := func(pattern string, h handler) { mux.Handle(pattern, a.asSomebody(h)) }
 	as("GET /api/v1/pipelines", a.pipelines)
 	as("GET /api/v1/pipelines/{pipeline}", a.pipeline)
+	as("PUT /api/v1/pipelines/{pipeline}", a.put)
+	as("DELETE /api/v1/pipelines/{pipeline}", a.archive)
+	as("GET /api/v1/pipelines/{pipeline}/versions", a.versions)
 	as("GET /api/v1/pipelines/{pipeline}/executions", a.executions)
 	as("POST /api/v1/pipelines/{pipeline}/executions", a.start)
 	as("GET /api/v1/pipelines/{pipeline}/stages/{stage}/targets", a.targets)
@@ -83,6 +95,7 @@ func Handler(o Options) http.Handler {
 	as("GET /api/v1/executions/{execution}", a.execution)
 	as("POST /api/v1/executions/{execution}/stop", a.stop)
 	as("POST /api/v1/executions/{execution}/retry", a.retry)
+	as("POST /api/v1/executions/{execution}/override", a.override)
 	as("POST /api/v1/executions/{execution}/resolve", a.resolve)
 	as("GET /api/v1/executions/{execution}/log", a.log)
 	as("GET /api/v1/approvals", a.approvals)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type engine struct {
 	result workflows.Result
 	err    error
 	frames []event.Frame
+	hidden bool // the pipelines, from everybody
 }
 
 func (e *engine) Submit(_ context.Context, in workflows.Intent, by workflows.Principal) (workflows.Result, error) {
@@ -38,8 +40,15 @@ func (e *engine) Executions(context.Context, workflows.Principal, workflows.Exec
 	return nil, e.err
 }
 
-func (e *engine) Pipeline(context.Context, workflows.Principal, string, int) (workflows.PipelineView, error) {
-	return workflows.PipelineView{}, e.err
+func (e *engine) Pipeline(_ context.Context, _ workflows.Principal, name string, version int) (workflows.PipelineView, error) {
+	if e.hidden {
+		return workflows.PipelineView{}, &workflows.Problem{Code: workflows.CodePipelineNotFound, Message: "there is no pipeline"}
+	}
+	return workflows.PipelineView{Name: name, Version: cmp.Or(version, 3)}, e.err
+}
+
+func (e *engine) Versions(context.Context, workflows.Principal, string) ([]workflows.PipelineVersion, error) {
+	return nil, e.err
 }
 
 func (e *engine) Pipelines(context.Context, workflows.Principal) ([]workflows.PipelineView, error) {
@@ -80,7 +89,7 @@ func (e *engine) Feed(ctx context.Context, _ workflows.Principal, after uint64, 
 }
 
 func serve(e *engine) http.Handler {
-	return Handler(Options{Doer: e, Reader: e, Watcher: e, Tokens: map[string]string{"ci": "secret-of-ci"}, Heartbeat: time.Minute,
+	return Handler(Options{Doer: e, Reader: e, Watcher: e, History: e, Declare: declare, Tokens: map[string]string{"ci": "secret-of-ci"}, Heartbeat: time.Minute,
 		Ready: func(context.Context) error { return e.err }, Log: slog.New(slog.DiscardHandler)})
 }
 
@@ -126,6 +135,8 @@ func TestRequestsBecomeIntents(t *testing.T) {
 		{"executions/e1/stop", `{"abandon":true,"reason":"late"}`, `{"verb":"stop","execution":"e1","reason":"late","abandon":true}`},
 		{"executions/webshop%2342/retry", `{"stage":"Build","mode":"ALL_ACTIONS"}`, `{"verb":"retry","execution":"webshop#42","stage":"Build","all":true}`},
 		{"executions/e1/resolve", `{"stage":"P","action":"D","as":"again"}`, `{"verb":"resolve","execution":"e1","stage":"P","action":"D","as":"again"}`},
+		{"executions/e1/override", `{"stage":"P","condition":"APPROVAL","reason":"the shop is down"}`, `{"verb":"override","execution":"e1","stage":"P","reason":"the shop is down","condition":"APPROVAL"}`},
+		{"executions/webshop%2342/override", `{"reason":"r"}`, `{"verb":"override","execution":"webshop#42","reason":"r"}`},
 		{"pipelines/webshop/stages/Production/rollback", `{"target":"e1","definition":"asIs","reason":"r","ifCurrent":"e2","stopRunning":true,"clientRequestToken":"t"}`,
 			`{"verb":"rollback","pipeline":"webshop","stage":"Production","token":"t","reason":"r","ifCurrent":"e2","target":"e1","definition":"asIs","whileRunning":"stop"}`},
 		{"pipelines/webshop/stages/Production/transition", `{"enabled":false,"reason":"freeze"}`, `{"verb":"disable","pipeline":"webshop","stage":"Production","reason":"freeze"}`},
@@ -158,6 +169,9 @@ func TestBadRequestsNameWhatIsWrongAndChangeNothing(t *testing.T) {
 		{"/api/v1/pipelines/webshop/stages/P/transition", `{}`, 400, "enabled", "enabled is missing"},
 		{"/api/v1/approvals/g", `{"answer":"yes"}`, 400, "answer", "approve or reject"},
 		{"/api/v1/executions/e/resolve", `{"as":"fine"}`, 400, "as", "succeeded, failed or again"},
+		{"/api/v1/executions/e/override", `{"stage":"P","condition":"APPROVAL"}`, 400, "reason", "reason is missing"},
+		{"/api/v1/executions/e/override", `{"stage":"P","reason":" \n"}`, 400, "reason", "reason is missing"},
+		{"/api/v1/executions/e/override", `{"reason":"r","condition":"ALL"}`, 400, "condition", "there is no condition ALL"},
 		{"/api/v1/executions/e/retry", `{"mode":"SOME"}`, 400, "mode", "there is no mode SOME"},
 		{"/api/v1/nothing", `{}`, 404, "", "there is no POST"},
 	} {
@@ -177,7 +191,7 @@ func TestBadRequestsNameWhatIsWrongAndChangeNothing(t *testing.T) {
 }
 
 func TestRefusalsKeepTheirWordsAndErrorsKeepTheirSecrets(t *testing.T) {
-	for code, want := range map[string]int{"PipelineNotFound": 404, "Validation": 400, "AccessDenied": 403, "NotAnApprover": 403, "UnableToRollbackStage": 409,
+	for code, want := range map[string]int{"PipelineNotFound": 404, "PipelineVersionNotFound": 404, "ManagedByFile": 409, "Validation": 400, "AccessDenied": 403, "NotAnApprover": 403, "UnableToRollbackStage": 409,
 		"ApprovalAlreadyCompleted": 409, "CommitUnknown": 503, "Changed": 409} {
 		w := call(&engine{err: &workflows.Problem{Code: code, Message: "no", Hint: "do this"}}, "POST", "/api/v1/executions/e/stop", `{}`)
 		if w.Code != want || !strings.Contains(w.Body.String(), "do this") || (want == 503) != (w.Header().Get("Retry-After") != "") {
@@ -191,7 +205,7 @@ func TestRefusalsKeepTheirWordsAndErrorsKeepTheirSecrets(t *testing.T) {
 }
 
 func TestListsAreNeverNull(t *testing.T) {
-	for path, want := range map[string]string{"pipelines": `{"pipelines":[]}`, "approvals": `{"approvals":[]}`, "pipelines/w/executions": `{"executions":[]}`, "pipelines/w/stages/s/targets": `{"targets":[]}`} {
+	for path, want := range map[string]string{"pipelines": `{"pipelines":[]}`, "approvals": `{"approvals":[]}`, "pipelines/w/executions": `{"executions":[]}`, "pipelines/w/versions": `{"versions":[]}`, "pipelines/w/stages/s/targets": `{"targets":[]}`} {
 		if w := call(&engine{}, "GET", "/api/v1/"+path, ""); strings.TrimSpace(w.Body.String()) != want {
 			t.Errorf("%s: %s", path, w.Body)
 		}

@@ -102,7 +102,7 @@ func (a *App) build(blobs *files.Files) error {
 	if err := a.connectJira(); err != nil {
 		return err
 	}
-	a.mux.Handle("/", web.Handler(web.Options{Doer: a.engine, Reader: a.engine, Watcher: a.engine, Tokens: a.tokens(), Ready: a.ready, Log: a.log, Heartbeat: 15 * time.Second}))
+	a.mux.Handle("/", web.Handler(web.Options{Doer: a.engine, Reader: a.engine, Watcher: a.engine, Declare: declare, Tokens: a.tokens(), Ready: a.ready, Log: a.log, Heartbeat: 15 * time.Second}))
 	return nil
 }
 
