@@ -4,7 +4,8 @@
 // allows verbs to people, by rules: nothing is denied, what no rule allows is
 // refused. People are named by who-expressions (see workflows.SplitWho), alone
 // or in groups, which may name other groups. A deputy may act wherever the one
-// they stand in for is named.
+// they stand in for is named; where people are counted, at a gate, a deputy is
+// one person all the same (see Policy.Standing).
 //
 // Judge answers a question with a [Verdict] that says why, and who has the
 // right. Without any rule the policy is safe: members may look, admins may do
@@ -66,5 +67,6 @@ func rights() []workflows.Verb {
 	return []workflows.Verb{
 		workflows.View, workflows.Logs, workflows.Start, workflows.StopIt, workflows.Retry, workflows.Approve, workflows.RollBack,
 		workflows.Override, workflows.Disable, workflows.Enable, workflows.Resolve, workflows.Edit, workflows.Audit,
+		workflows.StartAnyRevision,
 	}
 }

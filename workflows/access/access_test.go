@@ -102,6 +102,9 @@ func TestJudge(t *testing.T) {
 		{"reject needs approve", person("ben"), "reject", "webshop/Production", nil, true},
 		{"reject needs approve, which is missing", person("eve"), "reject", "webshop/Production", nil, false},
 		{"archive needs edit", person("dan"), "archive", "webshop", nil, true},
+		{"start does not include any revision", person("eve"), "start-any-revision", "webshop", nil, false},
+		{"any revision, by an admin", person("ana"), "start-any-revision", "webshop", nil, true},
+		{"freezes are nobody's to set, not even an admin's", person("ana"), "freeze", "webshop", nil, false},
 		{"annotate is nobody's, not even an admin's", person("ana"), "annotate", "webshop", nil, false},
 		{"a verb that does not exist", person("ana"), "destroy", "webshop", nil, false},
 		{"audit of the whole service", person("dan"), "audit", "", nil, true},
@@ -245,6 +248,61 @@ func TestMatches(t *testing.T) {
 		if got := policy().Matches(c.who, c.expr, c.member); got != c.want {
 			t.Errorf("%s is %s: got %v", c.who.ID, c.expr, got)
 		}
+	}
+}
+
+// A deputy is one person: at a gate they count as themself or as one of those
+// they stand in for, never as two people, and not for somebody who is there.
+func TestADeputyIsOnePerson(t *testing.T) {
+	p := &access.Policy{
+		Groups: map[string][]string{
+			"dev":      {"cho@acme.example", "slack-group:S1"},
+			"security": {"ben@acme.example"},
+			"legal":    {"dan@acme.example", "slack-group:S2"},
+			"boss":     {"dan@acme.example"},
+		},
+		Deputies: map[string]string{"Ben@acme.example": "cho@acme.example", "dan@acme.example": "CHO@acme.example"},
+	}
+	cho := person("cho")
+	for _, c := range []struct {
+		about  string
+		who    workflows.Principal
+		asked  string
+		groups map[string]map[string]bool
+		here   []string
+		want   string // the expressions that count
+	}{
+		{about: "as themself", who: cho, asked: "group:dev", want: "group:dev"},
+		{about: "as the absent one", who: cho, asked: "group:security", want: "group:security"},
+		{about: "never as two people: as themself when that is as good", who: cho, asked: "group:dev group:security", want: "group:dev"},
+		{about: "as whom they count for more", who: cho, asked: "group:dev group:legal group:boss", want: "group:legal group:boss"},
+		{about: "never as two absent ones", who: cho, asked: "group:security group:legal", want: "group:security"},
+		{about: "not for somebody who is there", who: cho, asked: "group:security group:legal", here: []string{"ben@acme.example"}, want: "group:legal"},
+		{about: "by the absent one's outside group", who: cho, asked: "group:legal slack-group:S2",
+			groups: map[string]map[string]bool{"dan@acme.example": {"slack-group:S2": true}}, want: "group:legal slack-group:S2"},
+		{about: "not by an outside group of their own, for somebody else", who: cho, asked: "group:legal group:boss slack-group:S1",
+			groups: map[string]map[string]bool{"": {"slack-group:S1": true}}, want: "group:legal group:boss"},
+		{about: "who stands in for nobody", who: person("eve"), asked: "group:security everyone", want: "everyone"},
+		{about: "a stranger counts for nobody", who: stranger("cho", "guest"), asked: "group:dev group:security everyone", want: ""},
+		{about: "a token counts as itself", who: token("cho@acme.example"), asked: "group:dev token:cho@acme.example", want: "token:cho@acme.example"},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			var got []string
+			standing := p.Standing(c.who, strings.Fields(c.asked), c.groups, c.here...)
+			for _, who := range strings.Fields(c.asked) {
+				if counts, answered := standing[who]; counts {
+					got = append(got, who)
+				} else if !answered {
+					t.Errorf("nothing is said about %s", who)
+				}
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("counts for %v, want %s", got, c.want)
+			}
+		})
+	}
+	if diff := cmp.Diff([]string{"ben@acme.example", "dan@acme.example"}, p.StandsInFor(cho)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -171,17 +171,25 @@ func (c *checker) verbs(verbs []workflows.Verb, at ...string) {
 
 func (c *checker) patterns(patterns []string, at ...string) {
 	for i, pattern := range patterns {
-		at := join(at, strconv.Itoa(i))
-		pipeline, stage, staged := strings.Cut(pattern, "/")
-		_, err := path.Match(pipeline, "")
-		_, err2 := path.Match(stage, "")
-		switch {
-		case err != nil || err2 != nil:
-			c.add(fmt.Sprintf("%q is not a pattern", pattern), "[ needs its ], and \\ something after it", at...)
-		case pipeline == "" || staged && stage == "" || strings.Contains(stage, "/"):
-			c.add(fmt.Sprintf("%q names neither a pipeline nor a stage", pattern), "write PIPELINE or PIPELINE/STAGE, each part may hold *", at...)
+		if fault := CheckPattern(pattern); fault != nil {
+			c.add(fault.Message, fault.Hint, join(at, strconv.Itoa(i))...)
 		}
 	}
+}
+
+// CheckPattern says what is wrong with a pattern for pipelines and stages, as
+// in Rule.On. Nil: nothing. Path is empty.
+func CheckPattern(pattern string) *Problem {
+	pipeline, stage, staged := strings.Cut(pattern, "/")
+	_, err := path.Match(pipeline, "")
+	_, err2 := path.Match(stage, "")
+	switch {
+	case err != nil || err2 != nil:
+		return &Problem{Message: fmt.Sprintf("%q is not a pattern", pattern), Hint: "[ needs its ], and \\ something after it"}
+	case pipeline == "" || staged && stage == "" || strings.Contains(stage, "/"):
+		return &Problem{Message: fmt.Sprintf("%q names neither a pipeline nor a stage", pattern), Hint: "write PIPELINE or PIPELINE/STAGE, each part may hold *"}
+	}
+	return nil
 }
 
 func meant(word string, known []string, otherwise string) string {

@@ -47,7 +47,7 @@ func TestCheckReportsEveryFaultWithItsPath(t *testing.T) {
 		`access rules 0 on 4: "webshop/" names neither a pipeline nor a stage (write PIPELINE or PIPELINE/STAGE, each part may hold *)`,
 		"access rules 1: the rule allows nothing (add `allow`, a list of verbs)",
 		"access rules 1: the rule allows nobody (add `to`, a list such as [group:release-managers])",
-		`api tokens ci may 1: "launch" is not a verb that can be allowed (one of view, logs, start, stop, retry, approve, rollback, override, disable, enable, resolve, edit, audit)`,
+		`api tokens ci may 1: "launch" is not a verb that can be allowed (one of view, logs, start, stop, retry, approve, rollback, override, disable, enable, resolve, edit, audit, start-any-revision)`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -33,6 +33,54 @@ func (p *Policy) Matches(pr workflows.Principal, who string, member map[string]b
 	})
 }
 
+// StandsInFor returns whom the principal is the deputy of: their e-mail
+// addresses, in lower case and sorted. A deputy may act wherever one of them is
+// named, so in the facts about outside groups a deputy is in theirs too.
+func (p *Policy) StandsInFor(pr workflows.Principal) []string {
+	var absent []string
+	for of, deputy := range p.Deputies {
+		if isMember(pr) && isMail(pr, deputy) {
+			absent = append(absent, strings.ToLower(of))
+		}
+	}
+	slices.Sort(absent)
+	return absent
+}
+
+// Standing says which of the expressions a principal counts for where people
+// are counted: as themself, or as one of those they stand in for, whichever
+// fits more of them (themself, if that is as many), but never as two people at
+// once. groups holds the outside groups that match, by whose: "" for the
+// principal's own, else the e-mail address as StandsInFor has it. Nobody
+// stands in for those who are here and answer themselves (Principal.Key).
+func (p *Policy) Standing(pr workflows.Principal, who []string, groups map[string]map[string]bool, here ...string) map[string]bool {
+	best, most := map[string]bool{}, -1
+	for _, as := range append([]string{""}, p.StandsInFor(pr)...) {
+		if slices.Contains(here, as) {
+			continue
+		}
+		fits, n := map[string]bool{}, 0
+		for _, w := range who {
+			if fits[w] = p.counts(pr, as, w, groups[as]); fits[w] {
+				n++
+			}
+		}
+		if n > most {
+			best, most = fits, n
+		}
+	}
+	return best
+}
+
+// counts is Matches for one person: the principal, or whom they act as.
+func (p *Policy) counts(pr workflows.Principal, as, who string, member map[string]bool) bool {
+	if as != "" {
+		pr = workflows.Principal{ID: pr.ID, Email: as}
+	}
+	nobodyElse := Policy{Groups: p.Groups}
+	return nobodyElse.Matches(pr, who, member)
+}
+
 // External returns the outside groups (slack-group:…, github-team:…) that must
 // be looked up before these expressions, the admins and every rule can be
 // judged; sorted, each once.
