@@ -41,9 +41,6 @@ func (d *decoder) check(c *Config) {
 		d.problem(d.at("listen"), "listen must be HOST:PORT", "for example 127.0.0.1:8484")
 	}
 	d.url("publicURL", c.PublicURL)
-	if len(c.Freeze) > 0 {
-		d.problem(d.at("freeze"), "freeze windows are not supported by this version", "disable the transition into the stage instead: rollcall disable PIPELINE STAGE")
-	}
 	if info, err := os.Stat(d.abs(c.Pipelines)); d.nodes["pipelines"] != nil && (err != nil || !info.IsDir()) {
 		d.problem(d.at("pipelines"), fmt.Sprintf("pipelines: there is no folder %s", d.abs(c.Pipelines)), "create it, or say where the pipeline files are")
 	}
@@ -52,6 +49,7 @@ func (d *decoder) check(c *Config) {
 	d.checkJira(c.Jira)
 	d.checkTokens(c.API.Tokens)
 	d.checkAccess(c)
+	d.checkFreezes(c)
 }
 
 func (d *decoder) url(path, value string) {

@@ -37,7 +37,8 @@ type Config struct {
 	Access        *Access  `yaml:"access"`
 	API           API      `yaml:"api"`
 
-	path string
+	path    string
+	freezes []workflows.Freeze
 }
 
 // Slack connects the chat: with SigningSecret over HTTP, with AppToken by Socket Mode.
@@ -98,16 +99,6 @@ type Runners struct {
 type Commands struct {
 	Enabled bool   `yaml:"enabled"`
 	User    string `yaml:"user"`
-}
-
-// Freeze is a time in which only some may deploy.
-type Freeze struct {
-	Name     string   `yaml:"name"`
-	From     string   `yaml:"from"`
-	To       string   `yaml:"to"`
-	Timezone string   `yaml:"timezone"`
-	On       []string `yaml:"on"`
-	MayPass  []string `yaml:"mayPass"`
 }
 
 // Person joins the names one person has elsewhere to their e-mail address.

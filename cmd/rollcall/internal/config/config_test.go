@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -94,6 +95,39 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
+	}
+}
+
+// A date is a day in the freeze's own time zone, and the last one is still frozen.
+func TestFreezesAreDaysInTheirZone(t *testing.T) {
+	c, err := Load(write(t, 0o644, `
+admins: [ana@acme.example]
+freeze:
+  - {name: year-end, from: 2026-12-20, to: 2027-01-04, timezone: Europe/Berlin, on: ["*/Production"], mayPass: [ana@acme.example]}
+  - {name: clocks, from: 2026-03-29, to: 2026-03-29, timezone: Europe/Berlin}
+  - {name: sale, from: 2026-11-27T06:00, to: "2026-11-27 18:30"}
+  - {name: abroad, from: 2026-11-27T06:00:00-05:00, to: 2026-11-28T06:00:00}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][3]string{
+		{"year-end", "2026-12-19T23:00:00Z", "2027-01-04T23:00:00Z"},
+		{"clocks", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"}, // a day of 23 hours
+		{"sale", "2026-11-27T06:00:00Z", "2026-11-27T18:30:00Z"},
+		{"abroad", "2026-11-27T11:00:00Z", "2026-11-28T06:00:00Z"},
+	}
+	got := c.Freezes()
+	if len(got) != len(want) {
+		t.Fatalf("got %d freezes: %+v", len(got), got)
+	}
+	for i, f := range got {
+		if is := [3]string{f.Name, f.From.UTC().Format(time.RFC3339), f.To.UTC().Format(time.RFC3339)}; is != want[i] {
+			t.Errorf("got %v, want %v", is, want[i])
+		}
+	}
+	if f := got[0]; !f.At(f.To.Add(-time.Second), "webshop", "Production") || f.At(f.To, "webshop", "Production") || f.At(f.From, "webshop", "Build") || len(f.MayPass) != 1 {
+		t.Errorf("it holds from %s until %s on %v for all but %v", f.From, f.To, f.On, f.MayPass)
 	}
 }
 
