@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,21 +46,69 @@ func (c *statusCmd) Run(ctx context.Context, o *output) error {
 	cl := c.client()
 	if c.What == "" {
 		all, err := cl.Pipelines(ctx)
-		return c.show(o, all, err, func(p client.Printer) { p.Pipelines(all) })
+		return c.show(o, all, err, func(p client.Printer) {
+			p.Numbers = c.numbers(ctx, all)
+			p.Pipelines(all)
+		})
 	}
 	if !looksLikeExecution(c.What) {
 		v, err := cl.Pipeline(ctx, c.What)
 		var p *workflows.Problem
 		if err == nil || !errors.As(err, &p) || p.Code != workflows.CodePipelineNotFound || len(c.What) < 6 {
-			return c.show(o, v, err, func(p client.Printer) { p.Pipeline(v) })
+			return c.show(o, v, err, func(p client.Printer) {
+				p.Numbers = c.numbers(ctx, []workflows.PipelineView{v})
+				p.Pipeline(v)
+			})
 		}
 		if e, err := cl.Execution(ctx, c.What); err == nil {
-			return c.show(o, e, nil, func(p client.Printer) { p.Execution(&e) })
+			return c.execution(ctx, o, &e)
 		}
 		return err
 	}
 	e, err := cl.Execution(ctx, c.What)
-	return c.show(o, e, err, func(p client.Printer) { p.Execution(&e) })
+	if err != nil {
+		return err
+	}
+	return c.execution(ctx, o, &e)
+}
+
+func (c *statusCmd) execution(ctx context.Context, o *output, e *workflows.Execution) error {
+	return c.show(o, e, nil, func(p client.Printer) {
+		p.Freezes = c.freezes(ctx, e.Pipeline, *e)
+		p.Execution(e)
+	})
+}
+
+// numbers looks up how people name those who wait at doors. Without it they are named by the end of their IDs.
+func (s *service) numbers(ctx context.Context, views []workflows.PipelineView) map[string]int {
+	numbers := map[string]int{}
+	for _, v := range views {
+		if !slices.ContainsFunc(v.Stages, func(s workflows.StageView) bool { return len(s.Inbound) > 0 || s.Transition.Only != "" }) {
+			continue
+		}
+		unfinished, err := s.client().Executions(ctx, workflows.ExecutionQuery{Pipeline: v.Name, Status: workflows.StatusInProgress, Limit: 100})
+		if err != nil {
+			continue
+		}
+		for _, e := range unfinished {
+			numbers[e.ID] = e.Number
+		}
+	}
+	return numbers
+}
+
+// freezes looks up until when the executions wait that a freeze keeps out.
+func (s *service) freezes(ctx context.Context, pipeline string, all ...workflows.Execution) []workflows.Freeze {
+	for _, e := range all {
+		if e.WaitsFor != nil && e.WaitsFor.For == workflows.WaitsForFreeze {
+			v, err := s.client().Pipeline(ctx, pipeline)
+			if err != nil {
+				return nil
+			}
+			return v.Freezes
+		}
+	}
+	return nil
 }
 
 type executionsCmd struct {
@@ -73,7 +122,10 @@ type executionsCmd struct {
 // Run lists executions.
 func (c *executionsCmd) Run(ctx context.Context, o *output) error {
 	all, err := c.client().Executions(ctx, workflows.ExecutionQuery{Pipeline: c.Pipeline, Limit: c.Limit, Before: c.Before, Status: workflows.Status(c.Status)})
-	return c.show(o, all, err, func(p client.Printer) { p.Executions(all) })
+	return c.show(o, all, err, func(p client.Printer) {
+		p.Freezes = c.freezes(ctx, c.Pipeline, all...)
+		p.Executions(all)
+	})
 }
 
 type targetsCmd struct {
@@ -123,12 +175,12 @@ func (c *logsCmd) Run(ctx context.Context, o *output) error {
 	}
 }
 
-// find picks the action that is meant: by name, else the one running, else the last that ran anything.
+// find picks the action or rule that is meant: by name, else the one running, else the last that ran anything.
 func (c *logsCmd) find(e *workflows.Execution) (stage string, found *workflows.ActionExecution) {
 	for i := range e.Stages {
-		for j := range e.Stages[i].Actions {
-			s, a := &e.Stages[i], &e.Stages[i].Actions[j]
-			if a.Attempt == 0 || c.Stage != "" && s.Name != c.Stage || c.Action != "" && a.Name != c.Action || c.Action == "" && a.Approval != nil {
+		s := &e.Stages[i]
+		for _, a := range ran(s) {
+			if c.Stage != "" && s.Name != c.Stage || c.Action != "" && a.Name != c.Action || c.Action == "" && silent(a) {
 				continue
 			}
 			if found == nil || found.Status != workflows.StatusInProgress {
@@ -137,6 +189,30 @@ func (c *logsCmd) find(e *workflows.Execution) (stage string, found *workflows.A
 		}
 	}
 	return stage, found
+}
+
+// ran are the actions and rules of a stage that have begun, in order.
+func ran(s *workflows.StageExecution) (all []*workflows.ActionExecution) {
+	take := func(list []workflows.ActionExecution) {
+		for i := range list {
+			if list[i].Attempt > 0 {
+				all = append(all, &list[i])
+			}
+		}
+	}
+	for _, kind := range []string{workflows.BeforeEntry, "", workflows.OnSuccess, workflows.AfterFailed} {
+		if kind == "" {
+			take(s.Actions)
+		} else if c := s.Condition(kind); c != nil {
+			take(c.Rules)
+		}
+	}
+	return all
+}
+
+// silent says whether an action prints nothing, so that its log is never meant without being named.
+func silent(a *workflows.ActionExecution) bool {
+	return a.Approval != nil || strings.Contains(a.Name, ":") && a.Provider != "Commands"
 }
 
 type watchCmd struct {

@@ -37,6 +37,7 @@ type cli struct {
 	Reject     rejectCmd     `cmd:"" group:"ask" help:"Reject at the open gate of an execution."`
 	Enable     enableCmd     `cmd:"" group:"ask" help:"Open the door into a stage."`
 	Disable    disableCmd    `cmd:"" group:"ask" help:"Close the door into a stage."`
+	Override   overrideCmd   `cmd:"" group:"ask" help:"Set an open gate or a failed condition aside, in an emergency."`
 	Resolve    resolveCmd    `cmd:"" group:"ask" help:"Say what became of an action that is in doubt."`
 	Status     statusCmd     `cmd:"" group:"look" help:"Show all pipelines, one pipeline, or one execution."`
 	Executions executionsCmd `cmd:"" group:"look" help:"List executions of a pipeline, newest first."`

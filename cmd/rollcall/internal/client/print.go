@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -10,18 +11,24 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
-// Printer writes tables for people. Now is the moment that "ago" counts from.
+// Printer writes tables for people.
 type Printer struct {
-	W   io.Writer
-	Now time.Time
+	W       io.Writer
+	Now     time.Time          // the moment that "ago" counts from
+	Freezes []workflows.Freeze // which say until when; may be empty
+	Numbers map[string]int     // of executions that are otherwise known by ID only; may be empty
 }
 
 func (p Printer) table(rows ...[]string) {
-	tw := tabwriter.NewWriter(p.W, 0, 0, 2, ' ', 0)
+	var out bytes.Buffer
+	tw := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
-		fmt.Fprintln(tw, strings.TrimRight(strings.Join(r, "\t"), "\t"))
+		fmt.Fprintln(tw, strings.Join(r, "\t")) // empty cells too, or the columns would not be in line
 	}
 	_ = tw.Flush()
+	for line := range strings.Lines(out.String()) {
+		fmt.Fprintln(p.W, strings.TrimRight(line, " \n"))
+	}
 }
 
 // Pipelines prints one line per stage of every pipeline.
@@ -40,7 +47,22 @@ func (p Printer) Pipelines(views []workflows.PipelineView) {
 
 // Pipeline prints a pipeline as it stands.
 func (p Printer) Pipeline(v workflows.PipelineView) {
-	fmt.Fprintf(p.W, "%s  version %d\n", v.Name, v.Version)
+	fmt.Fprintf(p.W, "%s  version %d", v.Name, v.Version)
+	if v.ExecutionMode != workflows.ModeSuperseded && v.ExecutionMode != "" {
+		fmt.Fprintf(p.W, "  %s", v.ExecutionMode)
+	}
+	if v.Archived {
+		fmt.Fprint(p.W, "  archived")
+	}
+	fmt.Fprintln(p.W)
+	if at := v.PollingDisabledAt; at != nil {
+		fmt.Fprintf(p.W, "since %s branches are no longer looked at: nothing had started for 30 days\n", day(*at))
+	}
+	for _, f := range v.Freezes {
+		if p.Now.Before(f.From) && workflows.Touches(f.On, v.Name) {
+			fmt.Fprintf(p.W, "to come: frozen from %s until %s (%s)\n", day(f.From), day(f.To), f.Name)
+		}
+	}
 	rows := [][]string{{"STAGE", "LATEST", "STATUS", "RUNS", "DOOR"}}
 	for _, s := range v.Stages {
 		latest, status, runs := "-", string(s.Status), "-"
@@ -53,13 +75,19 @@ func (p Printer) Pipeline(v workflows.PipelineView) {
 				runs += ", uncertain"
 			}
 		}
-		rows = append(rows, []string{s.Name, latest, status, runs, door(s)})
+		rows = append(rows, []string{s.Name, latest, status, runs, p.door(&v, &s)})
 	}
 	p.table(rows...)
 }
 
-func door(s workflows.StageView) string {
+// door says whether an execution may enter a stage, and who waits to.
+func (p Printer) door(v *workflows.PipelineView, s *workflows.StageView) string {
 	d := "open"
+	for i := range v.Freezes {
+		if f := &v.Freezes[i]; f.At(p.Now, v.Name, s.Name) {
+			d = "frozen: " + f.Name + " until " + day(f.To)
+		}
+	}
 	if t := s.Transition; !t.Enabled {
 		d = "disabled"
 		if t.Cause == "rollback" {
@@ -68,9 +96,15 @@ func door(s workflows.StageView) string {
 		if t.Reason != "" {
 			d += ": " + t.Reason
 		}
+		if t.By != nil && t.Cause == "person" {
+			d += ", by " + t.By.Name
+		}
 	}
-	if n := len(s.Inbound); n > 0 {
-		d += fmt.Sprintf(" (%d waiting)", n)
+	if only := s.Transition.Only; only != "" {
+		d += "; only " + p.ref(only) + " may enter"
+	}
+	if line := p.line(v.ExecutionMode, s.Inbound); line != "" {
+		d += " (" + line + ")"
 	}
 	return d
 }
@@ -81,10 +115,10 @@ func (p Printer) Executions(all []workflows.Execution) {
 		fmt.Fprintln(p.W, "no executions")
 		return
 	}
-	rows := [][]string{{"EXECUTION", "STATUS", "REVISION", "STARTED", "BY"}}
+	rows := [][]string{{"EXECUTION", "STATUS", "REVISION", "STARTED", "BY", "NOTE"}}
 	for i := range all {
 		e := &all[i]
-		rows = append(rows, []string{e.Ref(), statusWords(e), revision(e), p.ago(e.StartedAt), e.Trigger.By.Name})
+		rows = append(rows, []string{e.Ref(), statusWords(e), revision(e), p.ago(e.StartedAt), e.Trigger.By.Name, p.remarks(e)})
 	}
 	p.table(rows...)
 }
@@ -133,23 +167,21 @@ func (p Printer) Execution(e *workflows.Execution) {
 		fmt.Fprintf(p.W, "%s: %s %s\n", r.ActionName, short(r.RevisionID), r.RevisionSummary)
 	}
 	if w := e.WaitsFor; w != nil {
-		what := "the stage is taken"
-		if w.For == "transition" {
-			what = "the door is closed"
+		fmt.Fprintln(p.W, p.waiting(w))
+		if w.Warning != "" {
+			fmt.Fprintf(p.W, "careful: %s\n", w.Warning)
 		}
-		fmt.Fprintf(p.W, "waits at the door of %s: %s\n", w.Stage, what)
 	}
 	rows := [][]string{{"STAGE", "ACTION", "STATUS", "ATTEMPT", "DETAIL"}}
-	for _, s := range e.Stages {
-		for _, a := range s.Actions {
-			attempt := "-"
-			if a.Attempt > 0 {
-				attempt = fmt.Sprint(a.Attempt)
-			}
-			rows = append(rows, []string{s.Name, a.Name, string(a.Status), attempt, clip(detail(&a), 100)})
-		}
+	for i := range e.Stages {
+		rows = append(rows, stageRows(&e.Stages[i])...)
 	}
 	p.table(rows...)
+	for i := range e.Stages {
+		if st := &e.Stages[i]; st.Retries != nil {
+			fmt.Fprintf(p.W, "%s was %s\n", st.Name, retried(st.Retries))
+		}
+	}
 	for _, n := range e.Notes {
 		fmt.Fprintf(p.W, "%s: %s %s\n", n.Name, n.Text, n.URL)
 	}
@@ -173,18 +205,7 @@ func detail(a *workflows.ActionExecution) string {
 	case a.Error != nil:
 		return oneLine(a.Error.Message)
 	case a.Approval != nil:
-		names := []string{}
-		for _, v := range a.Approval.Votes {
-			names = append(names, v.By.Name)
-		}
-		s := fmt.Sprintf("%d of %d", a.Approval.Approvals(), a.Approval.Required)
-		if len(names) > 0 {
-			s += " (" + strings.Join(names, ", ") + ")"
-		}
-		if a.Approval.Closed != "" {
-			s += ", " + a.Approval.Closed
-		}
-		return s
+		return gate(a.Approval)
 	}
 	return oneLine(a.Summary)
 }
@@ -221,18 +242,12 @@ func (p Printer) Targets(pipeline string, all []workflows.Target) {
 // Event prints one line of the live feed.
 func (p Printer) Event(e FeedEvent) {
 	where := strings.Trim(e.Stage+"/"+e.Action, "/")
-	text := e.Text
-	if e.Reason != nil {
-		text = e.Reason.Message
-	}
-	if e.Refused != nil {
-		text = e.Refused.Problem.Message
-	}
+	text := p.happened(&e)
 	id := e.Execution
 	if len(id) > 6 {
 		id = "…" + id[len(id)-6:]
 	}
-	fmt.Fprintf(p.W, "%s  %s %s  %s\n", e.At.Local().Format("15:04:05"), e.Pipeline, id, strings.Join(strings.Fields(string(e.Kind)+" "+where+" "+text), " "))
+	fmt.Fprintf(p.W, "%s  %s %s  %s\n", e.At.In(p.Now.Location()).Format("15:04:05"), e.Pipeline, id, strings.Join(strings.Fields(string(e.Kind)+" "+where+" "+text), " "))
 }
 
 // ago says how long since, in one unit.
