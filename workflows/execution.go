@@ -109,6 +109,8 @@ type StartedBy struct {
 	Type   string    `json:"type"`
 	Detail string    `json:"detail,omitempty"`
 	By     Principal `json:"by"`
+	// Execution is the ID of the execution whose action started this one (Invoke/CodePipeline).
+	Execution string `json:"execution,omitempty"`
 }
 
 // SourceRevision is what a source action brought in.

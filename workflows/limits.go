@@ -1,6 +1,23 @@
 package workflows
 
-import "time"
+import (
+	"strings"
+	"time"
+)
+
+// Polls says whether a source action's branch or object is looked at every now
+// and then: CodePipeline's S3 and CodeCommit and our Git unless that is turned
+// off, GitHub only when asked for, because its webhooks are faster (engine.md 15.1).
+func (a *Action) Polls() bool {
+	poll := a.Configuration["PollForSourceChanges"]
+	switch a.ActionType.Provider {
+	case "Git":
+		return !strings.EqualFold(poll, "false") && !strings.EqualFold(a.Configuration["DetectChanges"], "false")
+	case "S3", "CodeCommit":
+		return !strings.EqualFold(poll, "false")
+	}
+	return a.IsSource() && strings.EqualFold(poll, "true")
+}
 
 // TimeLimit is how long the action may take: what the definition says, else
 // what its provider has with CodePipeline (engine.md 3.3).

@@ -26,6 +26,7 @@ type PipelineVersion struct {
 	By        Principal  `json:"by"`
 	ManagedBy string     `json:"managedBy"` // file|api
 	File      string     `json:"file,omitempty"`
+	Digest    string     `json:"digest"` // Pipeline.Digest: equal content, equal digest
 	Weakened  []Weakened `json:"weakened,omitempty"`
 }
 
@@ -78,6 +79,8 @@ type Transition struct {
 	By      *Principal `json:"by,omitempty"`
 	At      *time.Time `json:"at,omitempty"`
 	Only    string     `json:"only,omitempty"` // the one execution that may pass a disabled door
+	// PastFreeze: Only may pass a freeze of the stage too.
+	PastFreeze bool `json:"pastFreeze,omitempty"`
 }
 
 // PlannedReturn is a rollback that waits until the stage is free: state, not memory.

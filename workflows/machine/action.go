@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -21,6 +21,7 @@ const (
 	reasonCancelled       = "Cancelled"
 	reasonConfiguration   = "ConfigurationInvalid"
 	reasonArtifactMissing = "ArtifactMissing"
+	reasonCondition       = "ConditionFailed"
 )
 
 // outputLimit is how much the outputs of one action may hold, in bytes of names and values.
@@ -52,48 +53,18 @@ func (d *decision) startAction(e *workflows.Execution, st *workflows.StageExecut
 		d.act(event.ActionFailed, e, st, &next, fault, nil)
 		return
 	}
-	limit := timeLimit(&task.Action)
+	limit := task.Action.TimeLimit()
 	if isGate(a) {
-		limit = timeLimit(d.s.policyAction(e, st.Name, a.Name))
+		limit = d.s.policyAction(e, st.Name, a.Name).TimeLimit()
 	}
 	ev := of(event.ActionStarted, e, st, &next)
 	ev.Start = &event.ActionStart{Task: task.ID, Deadline: d.in.At.Add(limit)}
 	d.emit(ev)
 	if isGate(a) {
 		d.openGate(e, st, a, task.Configuration)
+		return
 	}
-}
-
-// timeLimit is how long an action may take: what the definition says, else
-// what its provider has with CodePipeline.
-func timeLimit(a *workflows.Action) time.Duration {
-	if a.TimeoutMinutes > 0 {
-		return time.Duration(a.TimeoutMinutes) * time.Minute
-	}
-	const day = 24 * time.Hour
-	switch a.ActionType.Provider {
-	case "Manual", "StepFunctions":
-		return 7 * day
-	case "CodeDeploy", "CodeDeployToECS":
-		return 5 * day
-	case "CloudFormation", "CloudFormationStackSet", "CloudFormationStackInstances":
-		return 3 * day
-	case "CodeBuild":
-		return 36 * time.Hour
-	case "Lambda":
-		return day
-	case "S3":
-		return 90 * time.Minute
-	case "Commands":
-		return 55 * time.Minute
-	}
-	if a.ActionType.Owner == "Custom" {
-		return day
-	}
-	if a.ActionType.Category == "Test" {
-		return 8 * time.Hour
-	}
-	return time.Hour
+	d.consult(e, st, a, task.Configuration)
 }
 
 // outcome takes the answer of a runner. One that is not about an open attempt,
@@ -103,7 +74,7 @@ func (d *decision) outcome(o *work.Outcome) error {
 	if a == nil {
 		return d.orphanOutcome(o)
 	}
-	found := visible(o)
+	found := o.Visible()
 	switch {
 	case o.State == work.Running:
 		d.tracked(e, st, a, found)
@@ -111,7 +82,7 @@ func (d *decision) outcome(o *work.Outcome) error {
 		d.cancelled(e, st, a, nil)
 	case a.Cancelling && (a.Error.Code == reasonTimedOut || o.State == work.Cancelled):
 		d.cancelled(e, st, a, found)
-	case o.State == work.Succeeded && outputSize(o.Outputs) > outputLimit:
+	case o.State == work.Succeeded && o.OutputSize() > outputLimit:
 		found.Outputs = nil
 		d.act(event.ActionFailed, e, st, a, &workflows.Reason{Code: "OutputVariablesSizeExceeded",
 			Message: fmt.Sprintf("its output variables hold more than %d bytes", outputLimit)}, found)
@@ -127,24 +98,11 @@ func (d *decision) outcome(o *work.Outcome) error {
 	return nil
 }
 
-func visible(o *work.Outcome) *event.Outcome {
-	return &event.Outcome{Handle: o.Handle, ExternalID: o.ExternalID, ExternalURL: o.ExternalURL, Summary: o.Summary,
-		Outputs: o.Outputs, Artifacts: o.Artifacts, Revision: o.Revision}
-}
-
 func errorOf(o *work.Outcome, code, otherwise string) *workflows.Reason {
 	if o.Error != nil {
 		code, otherwise = cmp.Or(o.Error.Code, code), cmp.Or(o.Error.Message, otherwise)
 	}
 	return &workflows.Reason{Code: code, Message: otherwise}
-}
-
-func outputSize(outputs map[string]string) int {
-	n := 0
-	for k, v := range outputs {
-		n += len(k) + len(v)
-	}
-	return n
 }
 
 // tracked notes how to find running work again. A runner without a handle of
@@ -229,10 +187,10 @@ func (d *decision) resolve(in *workflows.Intent) error {
 	switch in.As {
 	case "succeeded":
 		d.emit(ev)
-		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: because(d.by.Name+" says it succeeded", in.Reason)})
+		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: words.Because(d.by.Name+" says it succeeded", in.Reason)})
 	case "failed":
 		d.emit(ev)
-		d.act(event.ActionFailed, e, st, a, &workflows.Reason{Code: reasonFailed, Message: because(d.by.Name+" says it failed", in.Reason)}, &event.Outcome{})
+		d.act(event.ActionFailed, e, st, a, &workflows.Reason{Code: reasonFailed, Message: words.Because(d.by.Name+" says it failed", in.Reason)}, &event.Outcome{})
 	case "again":
 		if e.Stop != nil {
 			return refuse(workflows.CodeConflict, "say succeeded or failed, or stop it with abandon", "%s is being stopped, so %s does not start again", e.Ref(), a.Name)
@@ -250,10 +208,10 @@ func pick(e *workflows.Execution, in *workflows.Intent, what string, fits func(*
 	if in.Stage != "" {
 		st, ok := e.Stage(in.Stage)
 		if !ok {
-			return nil, nil, refuse(workflows.CodeStageNotFound, "", "%s has no stage %s", e.Ref(), in.Stage)
+			return nil, nil, refuse(workflows.CodeStageNotFound, "see its stages with: status "+e.Ref(), "%s has no stage %s", e.Ref(), in.Stage)
 		}
 		if _, ok := st.Action(in.Action); in.Action != "" && !ok {
-			return nil, nil, refuse(workflows.CodeActionNotFound, "", "%s of %s has no action %s", in.Stage, e.Ref(), in.Action)
+			return nil, nil, refuse(workflows.CodeActionNotFound, "see its actions with: status "+e.Ref(), "%s of %s has no action %s", in.Stage, e.Ref(), in.Action)
 		}
 	}
 	var stages []*workflows.StageExecution
@@ -275,13 +233,13 @@ func pick(e *workflows.Execution, in *workflows.Intent, what string, fits func(*
 	}
 	switch {
 	case !named:
-		return nil, nil, refuse(workflows.CodeActionNotFound, "", "%s has no action %s", e.Ref(), in.Action)
+		return nil, nil, refuse(workflows.CodeActionNotFound, "see its actions with: status "+e.Ref(), "%s has no action %s", e.Ref(), in.Action)
 	case len(actions) == 0 && in.Action != "":
 		return nil, nil, refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "%s of %s is not %s", in.Action, e.Ref(), what)
 	case len(actions) == 0:
 		return nil, nil, refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "no action of %s is %s", e.Ref(), what)
 	case len(actions) > 1:
-		return nil, nil, invalid("action", "which one of %s: %s?", e.Ref(), list(names, "or"))
+		return nil, nil, invalid("action", "which one of %s: %s?", e.Ref(), words.List(names, "or"))
 	}
 	return stages[0], actions[0], nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -41,7 +40,7 @@ func (s *State) evolveAction(e *workflows.Execution, st *workflows.StageExecutio
 		a.Cancelling, a.Error, a.Deadline = true, ev.Reason, &deadline
 	case event.ActionInDoubt:
 		a.Needs, a.Error = workflows.NeedsResolve, ev.Reason
-		s.stage(st.Name).doubt()
+		s.stage(st.Name).Doubt()
 	case event.ActionResolved:
 		a.Needs, a.Error = "", nil
 	default:
@@ -73,41 +72,8 @@ func (s *State) collect(e *workflows.Execution, st *workflows.StageExecution, a 
 	if o.Revision != nil {
 		r := *o.Revision
 		r.ActionName = a.Name
-		e.SourceRevisions = withRevision(e.SourceRevisions, r)
+		e.SourceRevisions = workflows.WithRevision(e.SourceRevisions, r)
 	}
-}
-
-func withRevision(revisions []workflows.SourceRevision, r workflows.SourceRevision) []workflows.SourceRevision {
-	revisions = slices.Clone(revisions)
-	if i := slices.IndexFunc(revisions, func(o workflows.SourceRevision) bool { return o.ActionName == r.ActionName }); i >= 0 {
-		revisions[i] = known(revisions[i], r)
-		return revisions
-	}
-	return append(revisions, r)
-}
-
-// known is a revision as its source fetched it, with what the trigger said of
-// the same one: logins and the authors of further commits, which git does not know.
-func known(said, r workflows.SourceRevision) workflows.SourceRevision {
-	if said.RevisionID != r.RevisionID {
-		return r
-	}
-	if r.RevisionURL == "" {
-		r.RevisionURL = said.RevisionURL
-	}
-	r.Authors = said.Authors
-	switch {
-	case said.Author == nil:
-	case r.Author == nil:
-		r.Author = said.Author
-	case !strings.EqualFold(r.Author.Email, said.Author.Email):
-		r.Authors = append(slices.Clone(said.Authors), *said.Author)
-	case r.Author.Login == "":
-		author := *r.Author
-		author.Login = said.Author.Login
-		r.Author = &author
-	}
-	return r
 }
 
 // orphan keeps the cancel of an attempt that ends without the outside's answer.

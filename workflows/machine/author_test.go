@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/gate"
 )
 
 // A push of several commits: none of their authors may approve it, also after
@@ -13,7 +14,7 @@ func TestEveryAuthorOfAPushIsInvolved(t *testing.T) {
 		Author:  &workflows.Author{Email: "ana@acme.example", Login: "ana-dev"},
 		Authors: []workflows.Author{{Email: "ben@home.example", Login: "ben-dev"}}}
 	fetched := workflows.SourceRevision{ActionName: "App", RevisionID: "1a2b3c4d5e", Author: &workflows.Author{Name: "Ana", Email: "ana@laptop.example"}}
-	e := &workflows.Execution{SourceRevisions: withRevision([]workflows.SourceRevision{said}, fetched)}
+	e := &workflows.Execution{SourceRevisions: workflows.WithRevision([]workflows.SourceRevision{said}, fetched)}
 	for _, c := range []struct {
 		who  workflows.Principal
 		in   map[string]bool
@@ -24,7 +25,7 @@ func TestEveryAuthorOfAPushIsInvolved(t *testing.T) {
 		{workflows.Principal{ID: "slack:U2"}, map[string]bool{"github:ben-dev": true}, "wrote a part of it"},
 		{workflows.Principal{ID: "slack:U3", Email: "cho@acme.example"}, map[string]bool{"github:cho": true}, ""},
 	} {
-		if got := involvement(e, c.who, c.in); got != c.want {
+		if got := gate.Involvement(e, c.who, c.in); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.who, got, c.want)
 		}
 	}
@@ -32,7 +33,7 @@ func TestEveryAuthorOfAPushIsInvolved(t *testing.T) {
 		t.Errorf("the address of the commit is lost: %+v", r)
 	}
 	// A different revision says nothing about this one.
-	if r := known(said, workflows.SourceRevision{ActionName: "App", RevisionID: "ffff"}); r.Author != nil || r.Authors != nil {
+	if r := workflows.WithRevision([]workflows.SourceRevision{said}, workflows.SourceRevision{ActionName: "App", RevisionID: "ffff"})[0]; r.Author != nil || r.Authors != nil {
 		t.Errorf("authors of another revision: %+v", r)
 	}
 }

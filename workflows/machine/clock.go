@@ -1,52 +1,51 @@
 package machine
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/gate"
+	"github.com/rollcall-bot/rollcall/workflows/rule"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
-// elapse lets the time up to the input's At pass: reminders, gates that expire,
-// actions that took too long, cancels that nobody confirmed.
-func (d *decision) elapse() {
+// elapse lets the time up to the input's At pass: schedules, reminders, gates
+// that expire, windows that open, actions that took too long, cancels that nobody confirmed.
+func (d *decision) elapse() error {
+	d.rest()
+	if err := d.ring(); err != nil {
+		return err
+	}
 	d.s.eachOpen(func(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
 		late := timed(a) && !a.Deadline.After(d.in.At)
 		switch {
+		case a.Status != workflows.StatusInProgress: // another one of its stage has just ended it
 		case isGate(a) && late:
 			d.closeGate(e, st, a, gateExpired, &workflows.Reason{Code: reasonExpired,
-				Message: "nobody decided within " + span(a.Deadline.Sub(*a.StartedAt))})
+				Message: "nobody decided within " + words.Span(a.Deadline.Sub(*a.StartedAt))})
 		case isGate(a):
-			if due, _ := reminders(a.Approval, d.s.policy(e, st.Name, a.Name), d.in.At); due != "" {
+			if due, _ := gate.Reminders(a.Approval, d.s.policy(e, st.Name, a.Name), d.in.At); due != "" {
 				ev := of(event.GateReminded, e, st, a)
 				ev.Text = due
 				d.emit(ev)
 			}
 		case late && a.Cancelling:
 			d.cancelled(e, st, a, nil)
+		case late && waits(a):
+			d.act(event.ActionFailed, e, st, a, d.tooLong(a), &event.Outcome{})
 		case late:
-			d.act(event.ActionCancelling, e, st, a, &workflows.Reason{Code: reasonTimedOut,
-				Message: "it took longer than " + span(a.Deadline.Sub(*a.StartedAt))}, nil)
+			d.act(event.ActionCancelling, e, st, a, d.tooLong(a), nil)
+		case waits(a):
+			task, _ := d.s.task(e, st, a)
+			d.consult(e, st, a, task.Configuration)
 		}
 	})
+	return nil
 }
 
-// span writes a duration as people say it.
-func span(d time.Duration) string {
-	for _, unit := range []struct {
-		of   time.Duration
-		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if d < unit.of || d%unit.of != 0 {
-			continue
-		}
-		if n := d / unit.of; n != 1 {
-			return fmt.Sprintf("%d %ss", n, unit.name)
-		}
-		return "1 " + unit.name
-	}
-	return d.Round(time.Second).String()
+func (d *decision) tooLong(a *workflows.ActionExecution) *workflows.Reason {
+	return &workflows.Reason{Code: reasonTimedOut, Message: "it took longer than " + words.Span(a.Deadline.Sub(*a.StartedAt))}
 }
 
 // Due is when Decide wants to be called with the passing of time; false: nothing is due.
@@ -61,13 +60,36 @@ func (s *State) Due() (time.Time, bool) {
 		if timed(a) {
 			sooner(*a.Deadline)
 		}
+		if waits(a) && !isGate(a) {
+			task, _ := s.task(e, st, a)
+			if opens, ever, err := rule.Opens(task.Configuration, s.At); err == nil && ever {
+				sooner(opens)
+			}
+		}
 		if isGate(a) {
-			now, next := reminders(a.Approval, s.policy(e, st.Name, a.Name), s.At)
+			now, next := gate.Reminders(a.Approval, s.policy(e, st.Name, a.Name), s.At)
 			sooner(next)
 			if now != "" {
 				sooner(s.At)
 			}
 		}
 	})
+	for _, e := range s.Executions {
+		if w := e.WaitsFor; w != nil && w.For == workflows.WaitsForFreeze {
+			if f := s.frozen(w.Stage, s.At); f != nil {
+				sooner(f.To)
+			} else {
+				sooner(s.At)
+			}
+		}
+	}
+	for _, sched := range s.schedules() {
+		if next, ever := s.next(sched, s.Fired[scheduleKey(sched)]); ever {
+			sooner(next)
+		}
+	}
+	if s.Unpolled == nil && s.polls() && !s.Busy.IsZero() {
+		sooner(s.Busy.Add(idlePolling))
+	}
 	return due, !due.IsZero()
 }

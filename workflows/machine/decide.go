@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // decision is one run of Decide: what it was asked, and what it has found so far.
@@ -105,7 +106,9 @@ func (d *decision) intent(in *workflows.Intent) error {
 	case workflows.Annotate:
 		return d.annotate(in)
 	case workflows.Override:
-		return refuse(workflows.CodeNotOverridable, "", "%s has no stage condition to override", d.s.Name)
+		return d.override(in)
+	case workflows.SetFreezes:
+		return d.setFreezes(in)
 	}
 	return invalid("verb", "%q is not something that can be asked of a pipeline", in.Verb)
 }
@@ -114,7 +117,9 @@ func (d *decision) intent(in *workflows.Intent) error {
 func (d *decision) settle() error {
 	for before := -1; before != len(d.events); {
 		before = len(d.events)
-		d.elapse()
+		if err := d.elapse(); err != nil {
+			return err
+		}
 		for _, e := range slices.Clone(d.s.Executions) {
 			if err := d.advance(e); err != nil {
 				return err
@@ -154,6 +159,7 @@ func answers(v workflows.Verb, k event.Kind) bool {
 		workflows.Edit:     {event.PipelineDefined},
 		workflows.Archive:  {event.PipelineArchived},
 		workflows.Annotate: {event.ExecutionNoted},
+		workflows.Override: {event.ConditionOverridden, event.GateOverridden},
 	}[v], k)
 }
 
@@ -226,30 +232,10 @@ func invalid(field, format string, args ...any) *workflows.Problem {
 // stageNamed returns the stage of the definition in force.
 func (d *decision) stageNamed(name string) (*workflows.Stage, error) {
 	if name == "" {
-		return nil, invalid("stage", "which stage of %s? it has %s", d.s.Name, list(stageNames(d.s.definition()), "and"))
+		return nil, invalid("stage", "which stage of %s? it has %s", d.s.Name, words.List(stageNames(d.s.definition()), "and"))
 	}
 	if st, ok := d.s.definition().Stage(name); ok {
 		return st, nil
 	}
-	return nil, refuse(workflows.CodeStageNotFound, "it has "+list(stageNames(d.s.definition()), "and"), "%s has no stage %s", d.s.Name, name)
+	return nil, refuse(workflows.CodeStageNotFound, "it has "+words.List(stageNames(d.s.definition()), "and"), "%s has no stage %s", d.s.Name, name)
 }
-
-// list joins words for reading: "A, B and C".
-func list(words []string, last string) string {
-	n := len(words)
-	if n < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:n-1], ", ") + " " + last + " " + words[n-1]
-}
-
-// because adds a person's reason to a sentence, if they gave one.
-func because(text, reason string) string {
-	if reason == "" {
-		return text
-	}
-	return text + ": " + reason
-}
-
-// clock writes a time as refusals say it.
-func clock(at time.Time) string { return at.UTC().Format("2 Jan 15:04 UTC") }

@@ -13,7 +13,11 @@ import (
 //	Prod [onFailure=ROLLBACK hold=never]: SignOff{gate from=ana,ben required=2} > Deploy{restartable} + Smoke
 //
 // Actions joined by + run in parallel, those after > later. The actions of the
-// first stage are sources. A line "variables: a=1 b" declares variables.
+// first stage are sources, which are not polled unless they say {polls}. A line "variables: a=1 b" declares variables, "mode:
+// QUEUED" the execution mode, "schedule: 0 6 * * * Europe/Berlin" a schedule. A condition
+// follows its stage, rules joined by +, _ standing for blanks in their values:
+//
+//	entry of Prod [SKIP]: Wanted{provider=VariableCheck Variable=#{variables.go} Operator=EQ Value=yes}
 func define(lines []string) (*workflows.Pipeline, error) {
 	p := &workflows.Pipeline{Name: "webshop", ExecutionMode: workflows.ModeSuperseded}
 	for _, line := range lines {
@@ -25,8 +29,20 @@ func define(lines []string) (*workflows.Pipeline, error) {
 			p.Variables = variables(strings.Fields(tail))
 			continue
 		}
-		if head == "name" {
+		switch words := strings.Fields(line); {
+		case head == "name":
 			p.Name = strings.TrimSpace(tail)
+			continue
+		case head == "mode":
+			p.ExecutionMode = workflows.Mode(strings.TrimSpace(tail))
+			continue
+		case head == "schedule":
+			p.Triggers = append(p.Triggers, workflows.Trigger{Schedule: &workflows.Schedule{Cron: strings.Join(words[1:len(words)-1], " "), Timezone: words[len(words)-1]}})
+			continue
+		case len(words) > 2 && words[1] == "of":
+			if err := condition(p, words, line); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		name, options, _ := strings.Cut(strings.TrimSuffix(head, "]"), " [")
@@ -35,7 +51,8 @@ func define(lines []string) (*workflows.Pipeline, error) {
 			key, value, _ := strings.Cut(o, "=")
 			switch key {
 			case "onFailure":
-				st.OnFailure = &workflows.OnFailure{Result: value}
+				result, mode, _ := strings.Cut(value, "/")
+				st.OnFailure = &workflows.OnFailure{Result: result, RetryMode: mode}
 			case "hold":
 				st.Rollback.Hold = value
 			case "eligible":
@@ -63,6 +80,49 @@ func define(lines []string) (*workflows.Pipeline, error) {
 	return p, nil
 }
 
+func condition(p *workflows.Pipeline, words []string, line string) error {
+	st, ok := p.Stage(words[2])
+	if !ok {
+		return fmt.Errorf("the condition's stage must come before it: %q", line)
+	}
+	head, tail, _ := strings.Cut(line, "]: ")
+	_, result, _ := strings.Cut(head, " [")
+	c := &workflows.Condition{Result: result}
+	for _, text := range strings.Split(tail, " + ") {
+		name, options, _ := strings.Cut(strings.TrimSuffix(text, "}"), "{")
+		r := workflows.Rule{Name: name, RuleType: workflows.ActionType{Category: "Rule", Owner: "AWS", Provider: "Commands", Version: "1"}, Configuration: map[string]string{}}
+		for _, o := range strings.Fields(options) {
+			key, value, _ := strings.Cut(o, "=")
+			value = strings.ReplaceAll(value, "_", " ")
+			switch key {
+			case "provider":
+				r.RuleType.Provider = value
+			case "minutes":
+				r.TimeoutMinutes, _ = strconv.Atoi(value)
+			case "run":
+				r.Commands = append(r.Commands, value)
+			default:
+				r.Configuration[key] = value
+			}
+		}
+		c.Rules = append(c.Rules, r)
+	}
+	switch words[0] {
+	case "entry":
+		st.BeforeEntry = c
+	case "success":
+		st.OnSuccess = c
+	case "failure":
+		if st.OnFailure == nil {
+			st.OnFailure = &workflows.OnFailure{}
+		}
+		st.OnFailure.Condition = c
+	default:
+		return fmt.Errorf("a condition is of entry, success or failure, not %q", words[0])
+	}
+	return nil
+}
+
 func variables(words []string) []workflows.Variable {
 	var all []workflows.Variable
 	for _, word := range words {
@@ -84,6 +144,7 @@ func action(text string, source bool) (workflows.Action, error) {
 	a := workflows.Action{Name: name, ActionType: workflows.ActionType{Category: "Build", Owner: "Rollcall", Provider: "Commands", Version: "1"}}
 	if source {
 		a.ActionType.Category, a.ActionType.Provider = "Source", "Git"
+		a.Configuration = map[string]string{"PollForSourceChanges": "false"}
 	}
 	set := func(key, value string) {
 		if a.Configuration == nil {
@@ -117,6 +178,8 @@ func action(text string, source bool) (workflows.Action, error) {
 			a.Approval.RemindAt = values
 		case "text":
 			set("CustomData", value)
+		case "polls":
+			a.Configuration = nil
 		case "minutes":
 			a.TimeoutMinutes = n
 		case "restartable":

@@ -34,6 +34,7 @@ func (d *decision) edit(in *workflows.Intent) error {
 		return nil
 	}
 	d.emit(event.Event{Kind: event.PipelineDefined, Defined: &event.Defined{Version: version, ManagedBy: in.ManagedBy, Definition: *p, Weakened: p.Weaker(now)}})
+	d.wake()
 	if now != nil && changed && shape(now) != shape(p) {
 		d.cancelAll()
 	}
@@ -53,10 +54,10 @@ func (d *decision) managed(by string) error {
 // cancelAll follows CodePipeline's rule for an edit of the stages or the mode:
 // who waits ends at once; inside a stage actions in progress may finish.
 // Asking people about it is of no use any more. A rollback is one stage with
-// content that worked: it may finish.
+// content that worked: it may finish; and so may what runs in PARALLEL mode (engine.md 1.4).
 func (d *decision) cancelAll() {
 	for _, e := range slices.Clone(d.s.Executions) {
-		if e.Type == workflows.TypeRollback {
+		if e.Type == workflows.TypeRollback || d.s.mode(e) == workflows.ModeParallel {
 			continue
 		}
 		d.stopping(e, false, "the stages of "+d.s.Name+" were changed", true)
@@ -65,8 +66,8 @@ func (d *decision) cancelAll() {
 			d.end(e)
 			continue
 		}
-		for i := range st.Actions {
-			if a := &st.Actions[i]; a.Needs == workflows.NeedsApproval {
+		for _, a := range open(st) {
+			if a.Needs == workflows.NeedsApproval {
 				d.closeGate(e, st, a, gateWithdrawn, &workflows.Reason{Code: reasonCancelled, Message: stopText(e.Stop)})
 			}
 		}
@@ -108,7 +109,7 @@ func (d *decision) archive(in *workflows.Intent) error {
 func (d *decision) annotate(in *workflows.Intent) error {
 	switch {
 	case !d.by.IsEngine():
-		return refuse(workflows.CodeAccessDenied, "", "only rollcall itself notes things on executions")
+		return refuse(workflows.CodeAccessDenied, "put it into a comment", "only rollcall itself notes things on executions")
 	case in.Note == nil || in.Note.Name == "":
 		return invalid("note", "a note needs a name")
 	}

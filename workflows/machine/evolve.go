@@ -24,9 +24,15 @@ func (s *State) Evolve(ev event.Event) {
 	case event.IntentRefused:
 		return
 	case event.PipelineDefined:
-		s.define(ev.Defined)
+		s.define(ev)
 	case event.PipelineArchived:
 		s.Archived = true
+	case event.FreezesSet:
+		s.Freezes = ev.Freezes
+	case event.ScheduleFired:
+		s.fire(ev.Schedule)
+	case event.PollingDisabled, event.PollingEnabled:
+		s.poll(ev)
 	case event.TransitionDisabled, event.TransitionEnabled:
 		s.stage(ev.Stage).Door = *ev.Transition
 	case event.ReturnPlanned:
@@ -66,10 +72,13 @@ func (s *State) remember(ev event.Event) {
 	maps.DeleteFunc(s.Answers, func(_ string, a answer) bool { return ev.At.Sub(a.At) >= answersKept })
 }
 
-func (s *State) define(d *event.Defined) {
+func (s *State) define(ev event.Event) {
+	d := ev.Defined
 	definition := d.Definition
 	s.Version, s.ManagedBy, s.Archived = d.Version, d.ManagedBy, false
 	s.Definitions[d.Version] = &definition
+	s.arm(&definition, ev.At)
+	s.Busy = ev.At
 	clear(s.digests)
 	for i := range definition.Stages {
 		s.stage(definition.Stages[i].Name)
@@ -92,14 +101,14 @@ func (s *State) begin(ev event.Event) {
 	if ev.Under != nil {
 		s.Definitions[e.Version] = ev.Under
 	}
-	s.Count = max(s.Count, e.Number)
+	s.Count, s.Busy = max(s.Count, e.Number), ev.At
 	s.insert(e)
 	if e.Rollback == nil {
 		return
 	}
 	st := s.stage(e.Stages[0].Name)
 	if e.Trigger.Type == workflows.TriggerRollback {
-		st.leave(e.Rollback.LeftExecution, e.Rollback.Target, e.ID)
+		st.Leave(e, st.Latest)
 		if st.Planned != nil && st.PlanToken != "" && s.Answers != nil {
 			s.Answers[st.PlanToken] = answer{At: ev.At, Execution: e.ID, Stage: ev.Stage}
 		}
@@ -126,13 +135,10 @@ func (s *State) resume(ev event.Event) {
 	e.Attempt++
 	e.UpdatedAt = ev.At
 	st, _ := e.Stage(ev.Stage)
-	for i := range st.Actions {
-		a := &st.Actions[i]
-		if a.Status != workflows.StatusInProgress && (ev.Resumed.All || a.Status == workflows.StatusFailed || a.Status == workflows.StatusAbandoned) {
-			reset(a)
-		}
+	if ev.Resumed.Override == "" {
+		again(st, ev.Resumed.All)
+		st.Retries = counted(st.Retries, false)
 	}
-	st.Attempt++
 	s.insert(e)
 	s.setStage(e, st, workflows.StatusInProgress, ev.At)
 }
@@ -192,9 +198,18 @@ func (s *State) evolveExecution(e *workflows.Execution, ev event.Event) {
 		s.depart(e, workflows.StatusCancelled, ev)
 	case event.StageEntered:
 		s.enter(e, st, ev)
+	case event.StageResumed:
+		e.Attempt++
+		again(st, ev.Text == "ALL_ACTIONS")
+		st.Retries = counted(st.Retries, true)
+		s.setStage(e, st, workflows.StatusInProgress, ev.At)
+	case event.StageSkipped:
+		s.setStage(e, st, workflows.StatusSkipped, ev.At)
+	case event.ConditionStarted, event.ConditionSucceeded, event.ConditionFailed, event.ConditionOverridden, event.ConditionAbandoned:
+		s.evolveCondition(e, st, ev)
 	case event.StageSucceeded:
 		s.setStage(e, st, workflows.StatusSucceeded, ev.At)
-		s.stage(ev.Stage).succeed(e, st.Digest, ev.At)
+		s.stage(ev.Stage).Succeed(e, st.Digest, ev.At)
 	case event.StageFailed:
 		s.endStage(e, st, workflows.StatusFailed, ev.At)
 	case event.StageStopped:
@@ -224,6 +239,10 @@ func (s *State) enter(e *workflows.Execution, st *workflows.StageExecution, ev e
 	e.WaitsFor = nil
 	st.Attempt++
 	st.Digest = s.digest(e.Version, st.Name)
+	forget(st, true)
+	if e.Rollback == nil {
+		s.stage(st.Name).Enter(e)
+	}
 	s.stage(st.Name).Latest = &workflows.LatestIn{Execution: e.ID, Number: e.Number, Type: e.Type}
 	s.setStage(e, st, workflows.StatusInProgress, ev.At)
 }
@@ -241,14 +260,14 @@ func (s *State) setStage(e *workflows.Execution, st *workflows.StageExecution, s
 func (s *State) endStage(e *workflows.Execution, st *workflows.StageExecution, status workflows.Status, at time.Time) {
 	s.setStage(e, st, status, at)
 	if worked(st) {
-		s.stage(st.Name).doubt()
+		s.stage(st.Name).Doubt()
 	}
 }
 
 // stepOut puts an execution that was inside a stage back before its door.
 func (s *State) stepOut(e *workflows.Execution, st *workflows.StageExecution, ev event.Event) {
 	if worked(st) {
-		s.stage(st.Name).doubt()
+		s.stage(st.Name).Doubt()
 	}
 	for i := range st.Actions {
 		reset(&st.Actions[i])

@@ -1,24 +1,23 @@
 package machine
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/gate"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // How a gate was closed (Approval.Closed).
 const (
-	gateApproved  = "approved"
-	gateRejected  = "rejected"
-	gateExpired   = "expired"
-	gateWithdrawn = "withdrawn"
+	gateApproved   = "approved"
+	gateOverridden = "overridden"
+	gateRejected   = "rejected"
+	gateExpired    = "expired"
+	gateWithdrawn  = "withdrawn"
 )
 
 const (
@@ -45,22 +44,17 @@ func (s *State) policy(e *workflows.Execution, stage, action string) *workflows.
 // openGate asks people. The texts are the action's configuration, resolved.
 func (d *decision) openGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, texts map[string]string) {
 	pol := d.s.policy(e, st.Name, a.Name)
-	gate := workflows.Approval{
-		Token: d.id(), Required: pol.Required, From: pol.From, Ask: asked(pol), Comment: pol.Comment,
+	asked := workflows.Approval{
+		Token: d.id(), Required: pol.Required, From: pol.From, Ask: gate.Asked(pol), Comment: pol.Comment,
 		Text: texts["CustomData"], Link: texts["ExternalEntityLink"],
-		Votes: []workflows.Vote{}, Missing: missing(pol, nil),
-		OpenedAt: d.in.At, ExpiresAt: *a.Deadline,
+		Votes: []workflows.Vote{}, Missing: pol.Missing(nil),
+		OpenedAt: d.in.At, ExpiresAt: *a.Deadline, NotificationArn: texts["NotificationArn"],
 	}
+	now := d.s.peek(st.Name)
+	asked.Warning = now.Warning(e)
 	ev := of(event.GateOpened, e, st, a)
-	ev.Gate = &gate
+	ev.Gate = &asked
 	d.emit(ev)
-}
-
-func asked(pol *workflows.ApprovalPolicy) []string {
-	if len(pol.Ask) > 0 {
-		return pol.Ask
-	}
-	return pol.From
 }
 
 // evolveGate applies the events of gates. The record is replaced, never
@@ -79,15 +73,17 @@ func (s *State) evolveGate(e *workflows.Execution, st *workflows.StageExecution,
 	case event.GateVoted:
 		g.Votes = append(without(g.Votes, ev.Vote.By.Key()), *ev.Vote)
 		slices.SortStableFunc(g.Votes, func(a, b workflows.Vote) int { return a.At.Compare(b.At) })
-		g.Missing = missing(s.policy(e, st.Name, a.Name), g.Votes)
+		g.Missing = s.policy(e, st.Name, a.Name).Missing(g.Votes)
 	case event.GateVoteDropped:
 		g.Votes = without(g.Votes, ev.Vote.By.Key())
-		g.Missing = missing(s.policy(e, st.Name, a.Name), g.Votes)
+		g.Missing = s.policy(e, st.Name, a.Name).Missing(g.Votes)
+	case event.GateOverridden:
+		g.Override = ev.Override
 	case event.GateReminded:
 		g.Reminded = append(slices.Clip(g.Reminded), ev.Text)
 	case event.GateClosed:
 		g.Closed, a.Needs = ev.Text, ""
-		if g.Closed != gateApproved {
+		if g.Closed != gateApproved && g.Closed != gateOverridden {
 			g.Missing = []string{}
 		}
 		closed := closedGate{Token: g.Token, Ref: e.Ref(), Stage: st.Name, Action: a.Name, Closed: ev.Text, By: ev.By.Name, At: ev.At}
@@ -102,39 +98,12 @@ func (s *State) refreshGate(e *workflows.Execution, st *workflows.StageExecution
 	}
 	g := *a.Approval
 	pol := s.policy(e, st.Name, a.Name)
-	g.Required, g.From, g.Ask, g.Comment, g.Missing = pol.Required, pol.From, asked(pol), pol.Comment, missing(pol, g.Votes)
+	g.Required, g.From, g.Ask, g.Comment, g.Missing = pol.Required, pol.From, gate.Asked(pol), pol.Comment, pol.Missing(g.Votes)
 	a.Approval = &g
 }
 
 func without(votes []workflows.Vote, key string) []workflows.Vote {
 	return slices.DeleteFunc(slices.Clone(votes), func(v workflows.Vote) bool { return v.By.Key() == key })
-}
-
-// missing says in words what a gate still lacks; empty: it is through.
-func missing(pol *workflows.ApprovalPolicy, votes []workflows.Vote) []string {
-	yes := 0
-	in := map[string]int{}
-	for _, v := range votes {
-		if v.Answer == answerApprove {
-			yes++
-			for _, who := range v.In {
-				in[who]++
-			}
-		}
-	}
-	words := []string{}
-	switch n := pol.Required - yes; {
-	case n == 1:
-		words = append(words, "1 more approval")
-	case n > 1:
-		words = append(words, fmt.Sprintf("%d more approvals", n))
-	}
-	for _, group := range sortedKeys(pol.AtLeast) {
-		if n := pol.AtLeast[group] - in[group]; n > 0 {
-			words = append(words, fmt.Sprintf("%d of %s", n, group))
-		}
-	}
-	return words
 }
 
 // vote takes an answer at a gate. Rights are looked at now, and for everybody
@@ -147,8 +116,8 @@ func (d *decision) vote(in *workflows.Intent) error {
 	pol := d.s.policy(e, st.Name, a.Name)
 	if i := slices.IndexFunc(a.Approval.Votes, func(v workflows.Vote) bool { return v.By.Key() == d.by.Key() }); i >= 0 && !d.dry {
 		v := a.Approval.Votes[i]
-		return refuse(workflows.CodeConflict, "an answer cannot be changed; still missing: "+list(a.Approval.Missing, "and"),
-			"you have answered this gate of %s already: %s, %s", e.Ref(), v.Answer, clock(v.At))
+		return refuse(workflows.CodeConflict, "an answer cannot be changed; still missing: "+words.List(a.Approval.Missing, "and"),
+			"you have answered this gate of %s already: %s, %s", e.Ref(), v.Answer, words.Moment(v.At))
 	}
 	standing, err := d.standing(e, st.Name, pol, []workflows.Principal{d.by})
 	if err != nil {
@@ -162,8 +131,8 @@ func (d *decision) vote(in *workflows.Intent) error {
 	if in.Verb == workflows.Reject {
 		answer = answerReject
 	}
-	if why := involvement(e, d.by, mine.in); why != "" && answer == answerApprove && !pol.RequesterMayApprove && !d.dry {
-		others := slices.DeleteFunc(slices.Clone(asked(pol)), func(who string) bool { return strings.EqualFold(who, d.by.Email) })
+	if why := gate.Involvement(e, d.by, mine.in); why != "" && answer == answerApprove && !pol.RequesterMayApprove && !d.dry {
+		others := slices.DeleteFunc(slices.Clone(gate.Asked(pol)), func(who string) bool { return strings.EqualFold(who, d.by.Email) })
 		return refuse(workflows.CodeSelfApproval, strings.TrimSuffix("ask somebody else: "+strings.Join(others, ", "), ": "),
 			"you cannot approve %s yourself: you %s", e.Ref(), why)
 	}
@@ -174,7 +143,7 @@ func (d *decision) vote(in *workflows.Intent) error {
 	ev.Vote = &workflows.Vote{By: d.by, Answer: answer, Comment: in.Reason, At: d.in.At, Via: d.by.Via, In: mine.expressions(pol)}
 	d.emit(ev)
 	if answer == answerReject {
-		d.closeGate(e, st, a, gateRejected, &workflows.Reason{Code: reasonNotApproved, Message: because("not approved by "+d.by.Name, in.Reason)})
+		d.closeGate(e, st, a, gateRejected, &workflows.Reason{Code: reasonNotApproved, Message: words.Because("not approved by "+d.by.Name, in.Reason)})
 		return nil
 	}
 	return d.tally(e, st, a)
@@ -225,23 +194,16 @@ func (d *decision) closeGate(e *workflows.Execution, st *workflows.StageExecutio
 	ev.Text, ev.Reason = how, why
 	d.emit(ev)
 	switch how {
+	case gateOverridden:
+		text := "overridden by " + a.Approval.Override.By.Name + " without " + a.Approval.Override.Without
+		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: words.Because(text, a.Approval.Override.Reason)})
 	case gateApproved:
-		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: "approved by " + list(approvers(a.Approval), "and")})
+		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: "approved by " + words.List(gate.Approvers(a.Approval), "and")})
 	case gateWithdrawn:
 		d.act(event.ActionAbandoned, e, st, a, why, nil)
 	default:
 		d.act(event.ActionFailed, e, st, a, why, nil)
 	}
-}
-
-func approvers(g *workflows.Approval) []string {
-	var names []string
-	for _, v := range g.Votes {
-		if v.Answer == answerApprove {
-			names = append(names, v.By.Name)
-		}
-	}
-	return names
 }
 
 // gate finds the open gate that an answer is for, by its token or as the only one of an execution.
@@ -277,21 +239,21 @@ func (d *decision) gate(in *workflows.Intent) (e *workflows.Execution, st *workf
 func mismatch(in *workflows.Intent, e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) error {
 	switch {
 	case in.Execution != "" && in.Execution != e.ID:
-		return refuse(workflows.CodeInvalidApprovalToken, "", "this token is of %s, not of the execution that was named", e.Ref())
+		return refuse(workflows.CodeInvalidApprovalToken, "answer from the newest message of that execution", "this token is of %s, not of the execution that was named", e.Ref())
 	case in.Stage != "" && in.Stage != st.Name, in.Action != "" && in.Action != a.Name:
-		return refuse(workflows.CodeActionNotFound, "", "this token is of %s in %s, not of the action that was named", a.Name, st.Name)
+		return refuse(workflows.CodeActionNotFound, "leave the names out, or name that one", "this token is of %s in %s, not of the action that was named", a.Name, st.Name)
 	}
 	return nil
 }
 
 func (g closedGate) refusal() *workflows.Problem {
 	switch g.Closed {
-	case gateApproved, gateRejected:
-		return refuse(workflows.CodeApprovalCompleted, "", "%s of %s was %s by %s, %s", g.Action, g.Ref, g.Closed, g.By, clock(g.At))
+	case gateApproved, gateRejected, gateOverridden:
+		return refuse(workflows.CodeApprovalCompleted, "see what followed with: status "+g.Ref, "%s of %s was %s by %s, %s", g.Action, g.Ref, g.Closed, g.By, words.Moment(g.At))
 	case gateExpired:
-		return refuse(workflows.CodeInvalidApprovalToken, "retry "+g.Ref+" to ask again", "%s of %s expired, %s", g.Action, g.Ref, clock(g.At))
+		return refuse(workflows.CodeInvalidApprovalToken, "retry "+g.Ref+" to ask again", "%s of %s expired, %s", g.Action, g.Ref, words.Moment(g.At))
 	}
-	return refuse(workflows.CodeInvalidApprovalToken, "if it comes to this stage again, it asks again", "%s of %s was withdrawn, %s", g.Action, g.Ref, clock(g.At))
+	return refuse(workflows.CodeInvalidApprovalToken, "if it comes to this stage again, it asks again", "%s of %s was withdrawn, %s", g.Action, g.Ref, words.Moment(g.At))
 }
 
 // lastGate tells somebody who answers by execution, too late, what became of its gate.
@@ -314,35 +276,4 @@ func lastGate(e *workflows.Execution, in *workflows.Intent) error {
 		}
 	}
 	return nil
-}
-
-// reminders returns the newest reminder that is due at a time and was not sent, with
-// those before it left out, and when the next one will be.
-func reminders(g *workflows.Approval, pol *workflows.ApprovalPolicy, at time.Time) (now string, next time.Time) {
-	sent := 0
-	for _, text := range g.Reminded {
-		sent = max(sent, percent(text))
-	}
-	all := slices.Clone(pol.RemindAt)
-	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(percent(a), percent(b)) })
-	for _, text := range all {
-		p := percent(text)
-		if p <= sent || p >= 100 {
-			continue
-		}
-		when := g.OpenedAt.Add(g.ExpiresAt.Sub(g.OpenedAt) / 100 * time.Duration(p))
-		if when.After(at) {
-			return now, when
-		}
-		now = text
-	}
-	return now, time.Time{}
-}
-
-func percent(text string) int {
-	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(text), "%"))
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
 }

@@ -166,7 +166,7 @@ func TestTimeLimits(t *testing.T) {
 		{workflows.Action{ActionType: workflows.ActionType{Provider: "ECS"}}, time.Hour},
 		{workflows.Action{ActionType: workflows.ActionType{Provider: "ECS"}, TimeoutMinutes: 20}, 20 * time.Minute},
 	} {
-		if got := timeLimit(&c.action); got != c.want {
+		if got := c.action.TimeLimit(); got != c.want {
 			t.Errorf("%s: %v, want %v", c.action.ActionType.Provider, got, c.want)
 		}
 	}
@@ -175,20 +175,20 @@ func TestTimeLimits(t *testing.T) {
 // Only the newest successes are kept, always with the one that runs.
 func TestSuccessesAreBounded(t *testing.T) {
 	s := defined(t, "Src: App", "Prod [hold=never]: Deploy")
-	for n := 1; n <= successesKept+5; n++ {
+	for n := 1; n <= 20+5; n++ {
 		if err := s.bring("#"+itoa(n), "Prod", true); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(s.s.Stages["Prod"].Successes); n != successesKept {
-		t.Errorf("%d successes are kept, want %d", n, successesKept)
+	if n := len(s.s.Stages["Prod"].Successes); n != 20 {
+		t.Errorf("%d successes are kept, want %d", n, 20)
 	}
 	s.must(t, workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: s.ids[1], WhileRunning: "wait"})
-	if err := s.outcome("Deploy", "#"+itoa(successesKept+6), []string{"succeeds"}); err != nil {
+	if err := s.outcome("Deploy", "#"+itoa(20+6), []string{"succeeds"}); err != nil {
 		t.Fatal(err)
 	}
 	st := s.s.peek("Prod")
-	if st.Runs.Execution != s.ids[1] || st.find(s.ids[1]) < 0 || len(st.Successes) != successesKept {
+	if st.Runs.Execution != s.ids[1] || st.Success(s.ids[1]) == nil || len(st.Successes) != 20 {
 		t.Errorf("after going back to the oldest: runs %+v, %d successes", st.Runs, len(st.Successes))
 	}
 }
@@ -243,7 +243,7 @@ func TestRefusalsOfNonsense(t *testing.T) {
 		code, field string
 	}{
 		{workflows.Intent{Verb: "dance"}, workflows.CodeValidation, "verb"},
-		{workflows.Intent{Verb: workflows.Override, Execution: target}, workflows.CodeNotOverridable, ""},
+		{workflows.Intent{Verb: workflows.Override, Execution: target, Reason: "x"}, workflows.CodeNotOverridable, ""},
 		{workflows.Intent{Verb: workflows.Disable}, workflows.CodeValidation, "stage"},
 		{workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: target, Definition: "new"}, workflows.CodeValidation, "definition"},
 		{workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: target, WhileRunning: "pray"}, workflows.CodeValidation, "whileRunning"},

@@ -131,8 +131,8 @@ func (s *State) Targets(stage string, rows []workflows.Execution) []workflows.Ta
 		if ran, ok := row.Stage(stage); ok && s.Version > 0 {
 			t.StageChanged = ran.Digest != s.digest(s.Version, stage)
 		}
-		if j := st.find(row.ID); j >= 0 {
-			t.Ran, t.LeftBy = slices.Clone(st.Successes[j].Ran), st.Successes[j].LeftBy
+		if ran := st.Success(row.ID); ran != nil {
+			t.Ran, t.LeftBy = slices.Clone(ran.Ran), ran.LeftBy
 		}
 		_, err := s.decide(Input{At: s.At, By: workflows.EnginePrincipal(), Facts: Facts{Executions: map[string]*workflows.Execution{row.ID: row}},
 			Intent: &workflows.Intent{Verb: workflows.RollBack, Stage: stage, Target: row.ID, WhileRunning: whileWait}}, true)

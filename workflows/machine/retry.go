@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -21,19 +22,71 @@ func (d *decision) retry(in *workflows.Intent) error {
 	if err != nil {
 		return err
 	}
+	if err := d.thawed(st.Name); err != nil {
+		return err
+	}
+	return d.takeUp(e, st, &event.Resumed{All: in.All})
+}
+
+// takeUp brings an execution back into the stage where it ended.
+func (d *decision) takeUp(e *workflows.Execution, st *workflows.StageExecution, how *event.Resumed) error {
+	if err := d.stillLatest(e, st.Name); err != nil {
+		return err
+	}
 	if err := d.sameStages(e, st); err != nil {
 		return err
+	}
+	if d.s.execution(e.ID) == nil && e.Type != workflows.TypeRollback {
+		if err := d.room(); err != nil {
+			return err
+		}
 	}
 	p, carried, err := d.version(e.Version)
 	if err != nil {
 		return err
 	}
-	ev := event.Event{Kind: event.ExecutionResumed, Execution: e.ID, Stage: st.Name, Resumed: &event.Resumed{Execution: *clone(e), All: in.All}}
+	how.Execution = *clone(e)
+	ev := event.Event{Kind: event.ExecutionResumed, Execution: e.ID, Stage: st.Name, Resumed: how}
 	if carried {
 		ev.Under = p
 	}
 	d.emit(ev)
 	return nil
+}
+
+// retryAutomatically takes a stage up again that has just failed, once.
+func (d *decision) retryAutomatically(e *workflows.Execution, st *workflows.StageExecution, mode string) bool {
+	if st.Retries != nil && st.Retries.Automatic > 0 {
+		return false
+	}
+	d.emit(event.Event{Kind: event.StageResumed, Execution: e.ID, Stage: st.Name, Text: cmp.Or(mode, "FAILED_ACTIONS")})
+	return true
+}
+
+// again makes what failed in a stage run once more, or all of it.
+func again(st *workflows.StageExecution, all bool) {
+	for i := range st.Actions {
+		a := &st.Actions[i]
+		if a.Status != workflows.StatusInProgress && (all || a.Status == workflows.StatusFailed || a.Status == workflows.StatusAbandoned) {
+			reset(a)
+		}
+	}
+	forget(st, all)
+	st.Attempt++
+}
+
+// counted is the record of a stage's retries after one more.
+func counted(r *workflows.Retries, automatic bool) *workflows.Retries {
+	now := workflows.Retries{}
+	if r != nil {
+		now = *r
+	}
+	if automatic {
+		now.Automatic, now.Latest = now.Automatic+1, "AutomatedStageRetry"
+	} else {
+		now.Manual, now.Latest = now.Manual+1, "ManualStageRetry"
+	}
+	return &now
 }
 
 // retryable finds the stage to take up again, or says why there is none.
@@ -43,7 +96,7 @@ func (d *decision) retryable(e *workflows.Execution, in *workflows.Intent) (*wor
 	}
 	if in.Stage != "" {
 		if _, ok := e.Stage(in.Stage); !ok {
-			return nil, refuse(workflows.CodeStageNotFound, "", "%s has no stage %s", e.Ref(), in.Stage)
+			return nil, refuse(workflows.CodeStageNotFound, "see its stages with: status "+e.Ref(), "%s has no stage %s", e.Ref(), in.Stage)
 		}
 	}
 	switch e.Status {
@@ -58,36 +111,39 @@ func (d *decision) retryable(e *workflows.Execution, in *workflows.Intent) (*wor
 	}
 	switch {
 	case st == nil && e.WaitsFor != nil:
-		return no("", "%s waits before %s: nothing has failed", e.Ref(), e.WaitsFor.Stage)
+		return no("wait, or stop it", "%s waits before %s: nothing has failed", e.Ref(), e.WaitsFor.Stage)
 	case st == nil:
 		return no("start a new execution", "%s ended while it waited between stages: nothing of it has failed", e.Ref())
 	case in.Stage != "" && in.Stage != st.Name:
-		return no("", "%s of %s has not failed; what can be retried is %s", in.Stage, e.Ref(), st.Name)
+		return no("retry that one", "%s of %s has not failed; what can be retried is %s", in.Stage, e.Ref(), st.Name)
 	case e.Stop != nil && !e.Status.Final():
 		return no("wait until it has stopped", "%s is being stopped", e.Ref())
 	}
-	open, failed := 0, 0
+	busy, failed := len(open(st)), 0
 	for _, a := range st.Actions {
-		switch a.Status {
-		case workflows.StatusInProgress:
-			open++
-		case workflows.StatusFailed, workflows.StatusAbandoned:
+		if a.Status == workflows.StatusFailed || a.Status == workflows.StatusAbandoned {
 			failed++
 		}
 	}
+	judging := slices.ContainsFunc(st.Conditions, func(c workflows.ConditionExecution) bool { return c.Status == workflows.StatusInProgress })
 	switch {
-	case open > 0 && failed == 0:
-		return no("", "%s of %s runs: nothing of it has failed", st.Name, e.Ref())
-	case open > 0 && in.All:
+	case busy > 0 && failed == 0:
+		return no("wait until it has ended, or stop it", "%s of %s runs: nothing of it has failed", st.Name, e.Ref())
+	case judging:
+		return no("wait for its answer", "a condition of %s in %s is being evaluated", st.Name, e.Ref())
+	case busy > 0 && in.All:
 		return no("wait until it ends, or retry only what has failed", "actions of %s in %s still run", st.Name, e.Ref())
-	}
-	if latest := d.s.peek(st.Name).Latest; latest == nil || latest.Execution != e.ID {
-		return nil, d.outrun(e, st.Name, latest)
 	}
 	return st, nil
 }
 
-func (d *decision) outrun(e *workflows.Execution, stage string, latest *workflows.LatestIn) error {
+// stillLatest refuses when somebody else has entered the stage since. In
+// PARALLEL mode the others do not matter, only a rollback does.
+func (d *decision) stillLatest(e *workflows.Execution, stage string) error {
+	latest := d.s.peek(stage).Latest
+	if latest != nil && (latest.Execution == e.ID || d.s.definition().ExecutionMode == workflows.ModeParallel && latest.Type != workflows.TypeRollback) {
+		return nil
+	}
 	newer := "another one"
 	if latest != nil {
 		newer = (&workflows.Execution{Pipeline: d.s.Name, Number: latest.Number}).Ref()

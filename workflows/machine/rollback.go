@@ -8,6 +8,8 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // How a rollback runs its stage (Rollback.Definition).
@@ -49,12 +51,11 @@ func (d *decision) rollback(in *workflows.Intent) error {
 	if err := d.aim(o, in); err != nil {
 		return err
 	}
-	if x := d.s.holder(in.Stage); x != nil {
-		st := inside(x)
-		if !waitsOnlyAtGate(st) {
-			return d.whileRunning(in, o, x, st)
-		}
-		d.giveWay(x, st)
+	if busy := slices.DeleteFunc(d.s.holders(in.Stage), func(x *workflows.Execution) bool { return onlyWaits(inside(x)) }); len(busy) > 0 {
+		return d.whileRunning(in, o, busy)
+	}
+	for _, x := range d.s.holders(in.Stage) {
+		d.giveWay(x, inside(x))
 	}
 	return d.launch(o)
 }
@@ -96,8 +97,6 @@ func (d *decision) eligible(o *order) error {
 	switch {
 	case isSource(d.s.definition(), stage):
 		return no("start a new execution with an older revision instead", "%s is the source stage of %s: it cannot be rolled back", stage, d.s.Name)
-	case d.s.definition().ExecutionMode == workflows.ModeParallel:
-		return no("", "%s runs in PARALLEL mode, which has no rollback", d.s.Name)
 	case o.stage.Rollback.Eligible == "sameVersion" && target.Version != d.s.Version:
 		return refuse(workflows.CodeExecutionOutdated, "the stage's setting rollback.eligible allows only executions of the version in force",
 			"%s ran under version %d of %s, and %d is in force", target.Ref(), target.Version, d.s.Name, d.s.Version)
@@ -130,12 +129,10 @@ func (d *decision) unchanged(in *workflows.Intent) error {
 	return refuse(workflows.CodeChanged, "look again, and choose again", "%s has changed meanwhile: it runs %s now", in.Stage, name)
 }
 
-// waitsOnlyAtGate says whether everything that is open in a stage waits for
-// people, so that nothing is cut off by leaving.
-func waitsOnlyAtGate(st *workflows.StageExecution) bool {
-	return !slices.ContainsFunc(st.Actions, func(a workflows.ActionExecution) bool {
-		return a.Status == workflows.StatusInProgress && !isGate(&a)
-	})
+// onlyWaits says whether everything that is open in a stage waits for people
+// or for time, so that nothing is cut off by leaving.
+func onlyWaits(st *workflows.StageExecution) bool {
+	return !slices.ContainsFunc(open(st), func(a *workflows.ActionExecution) bool { return !waits(a) })
 }
 
 // giveWay takes an execution out of the stage that only waits at a gate there.
@@ -151,8 +148,9 @@ func (d *decision) giveWay(x *workflows.Execution, st *workflows.StageExecution)
 		d.halt(x, st)
 		return
 	}
-	for i := range st.Actions {
-		if a := &st.Actions[i]; a.Needs == workflows.NeedsApproval {
+	d.quitConditions(x, st, st.Name+" is being rolled back")
+	for _, a := range open(st) {
+		if a.Needs == workflows.NeedsApproval {
 			ev := of(event.GateClosed, x, st, a)
 			ev.Text = gateWithdrawn
 			ev.Reason = &workflows.Reason{Code: "RolledBack", Message: st.Name + " is being rolled back; it asks again when " + x.Ref() + " comes back"}
@@ -160,40 +158,58 @@ func (d *decision) giveWay(x *workflows.Execution, st *workflows.StageExecution)
 		}
 	}
 	d.emit(event.Event{Kind: event.ExecutionSteppedBack, Execution: x.ID, Stage: st.Name, Wait: &workflows.Wait{
-		Stage: st.Name, For: forStage, Since: d.in.At,
+		Stage: st.Name, For: workflows.WaitsForStage, Since: d.in.At,
 	}})
 	d.takesSlot(x, st.Name)
 }
 
 // whileRunning is for a rollback of a stage whose actions run: refused, or
 // planned for the moment the stage is free.
-func (d *decision) whileRunning(in *workflows.Intent, o *order, x *workflows.Execution, st *workflows.StageExecution) error {
+func (d *decision) whileRunning(in *workflows.Intent, o *order, busy []*workflows.Execution) error {
 	if in.WhileRunning == "" {
+		st := inside(busy[0])
 		return refuse(workflows.CodeUnableToRollback, "stop it and roll back, or roll back when it ends",
-			"%s runs in %s: %s", x.Ref(), st.Name, list(openActions(st), "and"))
+			"%s runs in %s: %s", busy[0].Ref(), st.Name, words.List(openActions(st), "and"))
 	}
-	d.emit(event.Event{Kind: event.ReturnPlanned, Stage: st.Name, Planned: &workflows.PlannedReturn{
-		Stage: st.Name, Target: o.target.ID, Definition: o.definition, Reason: in.Reason, By: d.by, At: d.in.At,
+	d.emit(event.Event{Kind: event.ReturnPlanned, Stage: in.Stage, Planned: &workflows.PlannedReturn{
+		Stage: in.Stage, Target: o.target.ID, Definition: o.definition, Reason: in.Reason, By: d.by, At: d.in.At,
 	}})
-	if in.WhileRunning != whileStop {
-		return nil
+	if in.WhileRunning == whileStop {
+		for _, x := range d.s.holders(in.Stage) {
+			d.cutShort(x, inside(x), "to go back to "+o.target.Ref())
+		}
 	}
+	return nil
+}
+
+// cutShort stops an execution and cancels what runs of it, so that its stage is free soon.
+func (d *decision) cutShort(x *workflows.Execution, st *workflows.StageExecution, reason string) {
 	if x.Stop == nil {
-		d.stopping(x, false, "to go back to "+o.target.Ref(), false)
+		d.stopping(x, false, reason, false)
 	}
 	why := &workflows.Reason{Code: reasonStopped, Message: stopText(x.Stop)}
-	for i := range st.Actions {
-		switch a := &st.Actions[i]; {
-		case a.Status != workflows.StatusInProgress || a.Cancelling:
+	for _, a := range open(st) {
+		switch {
+		case a.Cancelling:
 		case isGate(a):
 			d.closeGate(x, st, a, gateWithdrawn, why)
-		case a.Needs == workflows.NeedsResolve:
+		case a.Needs == workflows.NeedsResolve, waits(a):
 			d.act(event.ActionAbandoned, x, st, a, why, nil)
 		default:
 			d.act(event.ActionCancelling, x, st, a, why, nil)
 		}
 	}
-	return nil
+}
+
+// lastGood is where a stage would go back to; nil: nowhere.
+func (s *State) lastGood(stage string) *ledger.Success {
+	st, version := s.peek(stage), 0
+	if p := s.definition(); p != nil {
+		if def, ok := p.Stage(stage); ok && def.Rollback.Eligible == "sameVersion" {
+			version = s.Version
+		}
+	}
+	return st.LastGood(version)
 }
 
 func openActions(st *workflows.StageExecution) []string {
@@ -215,7 +231,7 @@ func (d *decision) returns() error {
 	for i := range stages {
 		name := stages[i].Name
 		plan := d.s.peek(name).Planned
-		if plan == nil || !d.free(name) {
+		if plan == nil || !d.free(nil, name) {
 			continue
 		}
 		var err error
@@ -294,7 +310,7 @@ func (d *decision) launch(o *order) error {
 	}
 	runs, ok := p.Stage(o.stage.Name)
 	if !ok {
-		return refuse(workflows.CodeUnableToRollback, "", "version %d of %s has no stage %s", version, d.s.Name, o.stage.Name)
+		return refuse(workflows.CodeUnableToRollback, "choose another target", "version %d of %s has no stage %s", version, d.s.Name, o.stage.Name)
 	}
 	t := o.target
 	e := d.begin(workflows.TypeRollback, version, []workflows.Stage{*runs})
@@ -320,13 +336,12 @@ func (d *decision) launch(o *order) error {
 // skipsApprovals says whether people need not approve again. Going back by
 // itself never asks: it would leave the stage broken until somebody comes.
 func (d *decision) skipsApprovals(o *order) bool {
-	st := d.s.peek(o.stage.Name)
 	switch {
 	case o.automatic(), o.stage.Rollback.Approval == "skip":
 		return true
 	case o.stage.Rollback.Approval == "require":
 		return false
 	}
-	i := st.find(o.target.ID)
-	return i >= 0 && i < recent
+	st := d.s.peek(o.stage.Name)
+	return st.Recent(o.target.ID)
 }

@@ -8,32 +8,34 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
-// What an inbound execution waits for (Wait.For).
-const (
-	forStage      = "stage"      // somebody is inside
-	forTransition = "transition" // the door is shut
-)
+// parallelActions is how many actions of one execution run at once in PARALLEL mode.
+const parallelActions = 5
 
 // arrive brings an execution to a stage: in, when the stage is free and its
-// door open, else into the waiting slot. Of two that meet at a door the newer
-// one stays; the other is superseded, here and nowhere else.
+// door open, else into the line before it. In SUPERSEDED mode the line has one
+// place: of two that meet at a door the newer one stays; the other is
+// superseded, here and nowhere else.
 func (d *decision) arrive(e *workflows.Execution, stage string) {
 	if !d.takesSlot(e, stage) {
 		return
 	}
-	obstacle := d.obstacle(e, stage)
-	if obstacle == "" {
+	wait := d.obstacle(e, stage)
+	if wait == nil {
 		d.enter(e, stage)
 		return
 	}
-	d.emit(event.Event{Kind: event.ExecutionWaiting, Execution: e.ID, Stage: stage, Wait: &workflows.Wait{
-		Stage: stage, For: obstacle, Since: d.in.At,
-	}})
+	d.emit(event.Event{Kind: event.ExecutionWaiting, Execution: e.ID, Stage: stage, Wait: wait})
 }
 
 // takesSlot settles who stays in the slot before a stage, and says whether it is this one.
 func (d *decision) takesSlot(e *workflows.Execution, stage string) bool {
+	if d.s.mode(e) != workflows.ModeSuperseded {
+		return true
+	}
 	for _, other := range d.s.waiting(stage) {
+		if d.s.mode(other) != workflows.ModeSuperseded {
+			continue
+		}
 		if other.Number > e.Number {
 			d.supersede(e, other, stage)
 			return false
@@ -51,32 +53,56 @@ func (d *decision) supersede(old, by *workflows.Execution, stage string) {
 	}})
 }
 
-// obstacle says what keeps an execution from entering a stage; empty: nothing.
-func (d *decision) obstacle(e *workflows.Execution, stage string) string {
-	door := d.s.peek(stage).Door
-	switch {
-	case !door.Enabled && door.Only != e.ID:
-		return forTransition
-	case !d.free(stage):
-		return forStage
+// obstacle says what keeps an execution from entering a stage, beginning now; nil: nothing.
+func (d *decision) obstacle(e *workflows.Execution, stage string) *workflows.Wait {
+	st := d.s.peek(stage)
+	w := &workflows.Wait{Stage: stage, Since: d.in.At, Warning: st.Warning(e)}
+	if e.WaitsFor != nil && e.WaitsFor.Stage == stage {
+		w.Since = e.WaitsFor.Since
 	}
-	return ""
+	freeze := d.s.frozen(stage, d.in.At)
+	switch {
+	case !st.Door.Enabled && st.Door.Only != e.ID:
+		w.For = workflows.WaitsForTransition
+	case freeze != nil && (st.Door.Only != e.ID || !st.Door.PastFreeze):
+		w.For, w.Freeze = workflows.WaitsForFreeze, freeze.Name
+	case !d.free(e, stage), d.behind(e, stage):
+		w.For = workflows.WaitsForStage
+	default:
+		return nil
+	}
+	return w
 }
 
-// free says whether nobody is inside a stage. After an edit a stage that is
-// new to somebody still inside a vanished one is not free either: they may be
-// the same place under another name.
-func (d *decision) free(stage string) bool {
-	for _, e := range d.s.Executions {
-		st := inside(e)
-		if st == nil {
+// behind says whether, in QUEUED mode, somebody came to the stage before the
+// execution and waits there still. One that was let in goes past.
+func (d *decision) behind(e *workflows.Execution, stage string) bool {
+	if d.s.mode(e) != workflows.ModeQueued || d.s.peek(stage).Door.Only == e.ID {
+		return false
+	}
+	line := d.s.waiting(stage)
+	return len(line) > 0 && line[0].ID != e.ID
+}
+
+// free says whether an execution may be inside a stage beside those who are:
+// only executions in PARALLEL mode share a stage, and not with a rollback. After
+// an edit a stage that is new to somebody still inside a vanished one is not
+// free either: they may be the same place under another name.
+func (d *decision) free(e *workflows.Execution, stage string) bool {
+	shares := e != nil && e.Type == workflows.TypeStandard && d.s.mode(e) == workflows.ModeParallel
+	if shares && d.s.peek(stage).Planned != nil {
+		return false
+	}
+	for _, other := range d.s.Executions {
+		st := inside(other)
+		if st == nil || shares && other.Type == workflows.TypeStandard && d.s.mode(other) == workflows.ModeParallel {
 			continue
 		}
 		if st.Name == stage {
 			return false
 		}
 		if _, kept := d.s.definition().Stage(st.Name); !kept {
-			if _, known := d.s.Definitions[e.Version].Stage(stage); !known {
+			if _, known := d.s.Definitions[other.Version].Stage(stage); !known {
 				return false
 			}
 		}
@@ -94,56 +120,85 @@ func (d *decision) doors() {
 		if e.WaitsFor == nil {
 			continue
 		}
-		switch obstacle := d.obstacle(e, e.WaitsFor.Stage); obstacle {
-		case "":
+		switch w := d.obstacle(e, e.WaitsFor.Stage); {
+		case w == nil:
 			d.enter(e, e.WaitsFor.Stage)
-		case e.WaitsFor.For:
-		default:
-			w := *e.WaitsFor
-			w.For = obstacle
-			d.emit(event.Event{Kind: event.ExecutionWaiting, Execution: e.ID, Stage: w.Stage, Wait: &w})
+		case *w != *e.WaitsFor:
+			d.emit(event.Event{Kind: event.ExecutionWaiting, Execution: e.ID, Stage: w.Stage, Wait: w})
 		}
 	}
 }
 
-// advance takes an execution that is inside a stage one step on: the next group
-// of actions starts, or the stage ends.
+// advance takes an execution that is inside a stage one step on: its entry
+// condition is asked, the next group of actions starts, or the stage ends.
 func (d *decision) advance(e *workflows.Execution) error {
 	st := inside(e)
 	if st == nil {
 		return nil
 	}
-	open, failed := 0, false
-	next := 0 // the lowest run order that is not done
+	if e.Stop != nil {
+		d.quitConditions(e, st, stopText(e.Stop))
+		if len(open(st)) == 0 {
+			d.halt(e, st)
+		}
+		return nil // what runs may finish; nothing new starts
+	}
+	next, failed := group(st)
+	if next != 0 && !failed {
+		entry, answered := d.held(e, st, workflows.BeforeEntry)
+		switch {
+		case !answered:
+			return nil
+		case !passed(entry) && entry.Result == workflows.ResultSkip:
+			d.emit(event.Event{Kind: event.StageSkipped, Execution: e.ID, Stage: st.Name, Reason: entry.Reason})
+			d.moveOn(e, st)
+			return nil
+		case !passed(entry):
+			return d.fail(e, st, entry.Reason, "")
+		}
+		d.startGroup(e, st, next)
+		return nil
+	}
+	switch {
+	case failed && len(openActions(st)) > 0:
+		return nil // its siblings may finish
+	case failed:
+		return d.failed(e, st)
+	}
+	after, answered := d.held(e, st, workflows.OnSuccess)
+	switch {
+	case !answered:
+	case passed(after):
+		d.succeed(e, st)
+	default:
+		return d.fail(e, st, after.Reason, after.Result)
+	}
+	return nil
+}
+
+// group is the lowest run order that is not done; 0: all is done. failed says whether an action has failed.
+func group(st *workflows.StageExecution) (next int, failed bool) {
 	for _, a := range st.Actions {
 		switch a.Status {
-		case workflows.StatusInProgress:
-			open++
+		case workflows.StatusSucceeded, workflows.StatusSkipped:
+			continue
 		case workflows.StatusFailed, workflows.StatusAbandoned:
 			failed = true
 		}
-		if done := a.Status == workflows.StatusSucceeded || a.Status == workflows.StatusSkipped; !done && (next == 0 || a.RunOrder < next) {
+		if next == 0 || a.RunOrder < next {
 			next = a.RunOrder
 		}
 	}
-	switch {
-	case open > 0 && (e.Stop != nil || failed):
-		return nil // what runs may finish; nothing new starts
-	case e.Stop != nil:
-		d.halt(e, st)
-		return nil
-	case failed:
-		return d.fail(e, st)
-	case next == 0:
-		d.succeed(e, st)
-		return nil
-	}
+	return next, failed
+}
+
+func (d *decision) startGroup(e *workflows.Execution, st *workflows.StageExecution, runOrder int) {
 	for i := range st.Actions {
-		if a := &st.Actions[i]; a.RunOrder == next && a.Status == workflows.StatusNotStarted {
+		full := d.s.mode(e) == workflows.ModeParallel && len(open(st)) >= parallelActions
+		if a := &st.Actions[i]; a.RunOrder == runOrder && a.Status == workflows.StatusNotStarted && !full {
 			d.startAction(e, st, a)
 		}
 	}
-	return nil
 }
 
 func (d *decision) succeed(e *workflows.Execution, st *workflows.StageExecution) {
@@ -151,6 +206,11 @@ func (d *decision) succeed(e *workflows.Execution, st *workflows.StageExecution)
 	if door := d.s.peek(st.Name).Door; !door.Enabled && door.Cause == causeRollback && door.Only == e.ID {
 		d.unlock(st.Name, e.Ref()+" succeeded")
 	}
+	d.moveOn(e, st)
+}
+
+// moveOn takes an execution that is through with a stage to the next one, or to its end.
+func (d *decision) moveOn(e *workflows.Execution, st *workflows.StageExecution) {
 	at := slices.IndexFunc(e.Stages, func(o workflows.StageExecution) bool { return o.Name == st.Name })
 	if at+1 < len(e.Stages) {
 		d.arrive(e, e.Stages[at+1].Name)
@@ -159,15 +219,36 @@ func (d *decision) succeed(e *workflows.Execution, st *workflows.StageExecution)
 	d.emit(event.Event{Kind: event.ExecutionSucceeded, Execution: e.ID})
 }
 
-// fail ends the stage and the execution. An automatic rollback is part of the
-// same step, so that nobody who waits can slip in between.
-func (d *decision) fail(e *workflows.Execution, st *workflows.StageExecution) error {
-	reason := failure(st)
+// failed deals with a stage of which an action has failed and nothing runs any
+// more. What people decided or let pass is no failure: nothing follows from it.
+func (d *decision) failed(e *workflows.Execution, st *workflows.StageExecution) error {
+	reason, follows := failure(st), ""
 	def, _ := d.s.Definitions[e.Version].Stage(st.Name)
+	if def.OnFailure == nil || reason.Code == reasonNotApproved || reason.Code == reasonExpired {
+		return d.fail(e, st, reason, "")
+	}
+	c, answered := d.held(e, st, workflows.AfterFailed)
+	switch {
+	case !answered:
+		return nil
+	case c == nil && def.OnFailure.Condition == nil:
+		follows = def.OnFailure.Result
+	case c != nil && passed(c):
+		follows = c.Result
+	}
+	return d.fail(e, st, reason, follows)
+}
+
+// fail ends the stage and the execution, and does what follows from it in the
+// same step, so that nobody who waits can slip in between.
+func (d *decision) fail(e *workflows.Execution, st *workflows.StageExecution, reason *workflows.Reason, follows string) error {
 	d.emit(event.Event{Kind: event.StageFailed, Execution: e.ID, Stage: st.Name, Reason: reason})
+	def, _ := d.s.Definitions[e.Version].Stage(st.Name)
+	if follows == workflows.ResultRetry && d.retryAutomatically(e, st, def.OnFailure.RetryMode) {
+		return nil
+	}
 	d.emit(event.Event{Kind: event.ExecutionFailed, Execution: e.ID, Reason: reason})
-	if def.OnFailure == nil || def.OnFailure.Result != "ROLLBACK" || !worked(st) ||
-		reason.Code == reasonNotApproved || reason.Code == reasonExpired {
+	if follows != workflows.ResultRollback || !worked(st) {
 		return nil
 	}
 	return d.rollbackAutomatically(e, st.Name)

@@ -3,9 +3,11 @@ package machine
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // live refuses what an archived pipeline no longer does.
@@ -16,11 +18,24 @@ func (d *decision) live() error {
 	return nil
 }
 
-// start begins a new execution at the first stage.
-func (d *decision) start(in *workflows.Intent) error {
+// startable says why no execution can start, if it cannot.
+func (d *decision) startable(in *workflows.Intent) error {
 	if err := d.live(); err != nil {
 		return err
 	}
+	if err := d.room(); err != nil {
+		return err
+	}
+	_, err := d.variables(d.s.definition(), in.Variables)
+	return err
+}
+
+// start begins a new execution at the first stage.
+func (d *decision) start(in *workflows.Intent) error {
+	if err := d.startable(in); err != nil {
+		return err
+	}
+	d.wake()
 	p := d.s.definition()
 	variables, err := d.variables(p, in.Variables)
 	if err != nil {
@@ -39,6 +54,17 @@ func (d *decision) start(in *workflows.Intent) error {
 	d.emit(event.Event{Kind: event.ExecutionStarted, Execution: e.ID, Started: &e})
 	d.arrive(d.s.execution(e.ID), p.Stages[0].Name)
 	return nil
+}
+
+// room refuses one more execution where a pipeline in QUEUED or PARALLEL mode
+// has as many as it may (engine.md 4). A rollback always has room.
+func (d *decision) room() error {
+	const most = 50
+	if p := d.s.definition(); p.ExecutionMode == workflows.ModeSuperseded || len(d.s.Executions) < most {
+		return nil
+	}
+	return refuse(workflows.CodeConcurrencyLimit, "wait until some have ended, or stop what is no longer wanted",
+		"%s has %d unfinished executions, the most that are possible in %s mode", d.s.Name, len(d.s.Executions), d.s.definition().ExecutionMode)
 }
 
 // begin lays out a new execution of these stages; nothing has happened yet.
@@ -90,7 +116,7 @@ func (d *decision) variables(p *workflows.Pipeline, given map[string]string) (ma
 			problem := invalid(name, "%s has no variable %s", p.Name, name)
 			problem.Hint = "it has none"
 			if len(declared) > 0 {
-				problem.Hint = "it has " + list(declared, "and")
+				problem.Hint = "it has " + words.List(declared, "and")
 			}
 			return nil, problem
 		}
@@ -103,20 +129,40 @@ func startRevisions(p *workflows.Pipeline, in *workflows.Intent) ([]workflows.So
 	revisions := []workflows.SourceRevision{}
 	for _, r := range in.Change {
 		if a, ok := p.Stages[0].Action(r.ActionName); ok && a.IsSource() {
-			revisions = withRevision(revisions, r)
+			revisions = workflows.WithRevision(revisions, r)
 		}
 	}
 	for _, o := range in.Revisions {
 		a, ok := p.Stages[0].Action(o.ActionName)
-		switch {
-		case !ok || !a.IsSource():
+		if !ok || !a.IsSource() {
 			return nil, invalid("sourceRevisions", "%s has no source action %q", p.Name, o.ActionName)
-		case o.RevisionType != "COMMIT_ID":
-			return nil, invalid("sourceRevisions", "the revision of %s must be of type COMMIT_ID, not %q", o.ActionName, o.RevisionType)
-		case o.RevisionValue == "":
-			return nil, invalid("sourceRevisions", "the revision of %s must not be empty", o.ActionName)
 		}
-		revisions = withRevision(revisions, workflows.SourceRevision{ActionName: o.ActionName, RevisionID: o.RevisionValue})
+		if err := overridable(a, o); err != nil {
+			return nil, err
+		}
+		r := workflows.SourceRevision{ActionName: o.ActionName, RevisionID: o.RevisionValue, AnyBranch: in.AnyRevision}
+		if o.RevisionType != "COMMIT_ID" {
+			r.Type = o.RevisionType
+		}
+		revisions = workflows.WithRevision(revisions, r)
 	}
 	return revisions, nil
+}
+
+// overridable judges the revision that was asked for instead of the newest
+// (engine.md 2.5): each provider has its own kinds.
+func overridable(a *workflows.Action, o workflows.RevisionOverride) error {
+	kinds := map[string][]string{"S3": {"S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"}, "ECR": {"IMAGE_DIGEST"}}[a.ActionType.Provider]
+	if kinds == nil {
+		kinds = []string{"COMMIT_ID"}
+	}
+	switch {
+	case !slices.Contains(kinds, o.RevisionType):
+		return invalid("sourceRevisions", "the revision of %s must be of type %s, not %q", o.ActionName, words.List(kinds, "or"), o.RevisionType)
+	case o.RevisionValue == "":
+		return invalid("sourceRevisions", "the revision of %s must not be empty", o.ActionName)
+	case o.RevisionType == "S3_OBJECT_KEY" && !strings.EqualFold(a.Configuration["AllowOverrideForS3ObjectKey"], "true"):
+		return invalid("sourceRevisions", "%s does not let its object key be chosen: AllowOverrideForS3ObjectKey is not true", o.ActionName)
+	}
+	return nil
 }

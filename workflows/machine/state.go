@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
+	"github.com/rollcall-bot/rollcall/workflows/rule"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -34,17 +36,21 @@ type State struct {
 	Answers     map[string]answer           `json:"answers"`           // by client request token
 	Swept       time.Time                   `json:"swept"`             // when Answers was last rid of old ones
 	Gates       []closedGate                `json:"gates,omitempty"`   // the newest closed ones, so that a late click hears what happened
+	Freezes     []workflows.Freeze          `json:"freezes,omitempty"`
+	Fired       map[string]time.Time        `json:"fired,omitempty"`    // by schedule: the newest nominal time that was dealt with
+	Busy        time.Time                   `json:"busy,omitzero"`      // when the last execution started, or polling was last asked for
+	Unpolled    *time.Time                  `json:"unpolled,omitempty"` // since when branches are no longer looked at
 
 	departed []workflows.Execution
-	digests  map[string]string // by version and stage; only a memory of what was computed
+	digests  map[string]string  // by version and stage; only a memory of what was computed
+	timings  map[string]*timing // by schedule; likewise
 }
 
 // stage is what the pipeline knows of a stage beyond its definition.
 type stage struct {
+	ledger.Stage
 	Door      workflows.Transition     `json:"door"`
 	Latest    *workflows.LatestIn      `json:"latest,omitempty"`
-	Runs      *workflows.Running       `json:"runs,omitempty"`
-	Successes []*success               `json:"successes,omitempty"` // newest first; the values are replaced, never written
 	Planned   *workflows.PlannedReturn `json:"planned,omitempty"`
 	PlanToken string                   `json:"planToken,omitempty"` // the client request token of Planned
 }
@@ -81,6 +87,7 @@ func New(pipeline string) *State {
 		Executions:  []*workflows.Execution{},
 		Answers:     map[string]answer{},
 		digests:     map[string]string{},
+		timings:     map[string]*timing{},
 	}
 }
 
@@ -94,8 +101,11 @@ func (s *State) scratch() *State {
 	if s.digests == nil {
 		s.digests = map[string]string{}
 	}
+	if s.timings == nil {
+		s.timings = map[string]*timing{}
+	}
 	c := *s
-	c.departed = nil
+	c.departed, c.Fired = nil, maps.Clone(s.Fired)
 	c.Definitions = maps.Clone(s.Definitions)
 	c.Stages = make(map[string]*stage, len(s.Stages))
 	for name, st := range s.Stages {
@@ -118,7 +128,11 @@ func clone(e *workflows.Execution) *workflows.Execution {
 	c := *e
 	c.Stages = slices.Clone(e.Stages)
 	for i := range c.Stages {
-		c.Stages[i].Actions = slices.Clone(c.Stages[i].Actions)
+		st := &c.Stages[i]
+		st.Actions, st.Conditions = slices.Clone(st.Actions), slices.Clone(st.Conditions)
+		for j := range st.Conditions {
+			st.Conditions[j].Rules = slices.Clone(st.Conditions[j].Rules)
+		}
 	}
 	return &c
 }
@@ -184,19 +198,39 @@ func inside(e *workflows.Execution) *workflows.StageExecution {
 	return nil
 }
 
-// eachOpen visits every action that is in progress.
+// mode is how the execution meets others: the mode of its own version.
+func (s *State) mode(e *workflows.Execution) workflows.Mode {
+	return s.Definitions[e.Version].ExecutionMode
+}
+
+// eachOpen visits every action that is in progress, rules of conditions among them.
 func (s *State) eachOpen(visit func(*workflows.Execution, *workflows.StageExecution, *workflows.ActionExecution)) {
 	for _, e := range s.Executions {
 		st := inside(e)
 		if st == nil {
 			continue
 		}
-		for i := range st.Actions {
-			if a := &st.Actions[i]; a.Status == workflows.StatusInProgress {
-				visit(e, st, a)
+		for _, a := range open(st) {
+			visit(e, st, a)
+		}
+	}
+}
+
+// open lists what is in progress in a stage: actions, then rules of conditions.
+func open(st *workflows.StageExecution) []*workflows.ActionExecution {
+	var all []*workflows.ActionExecution
+	add := func(in []workflows.ActionExecution) {
+		for i := range in {
+			if in[i].Status == workflows.StatusInProgress {
+				all = append(all, &in[i])
 			}
 		}
 	}
+	add(st.Actions)
+	for i := range st.Conditions {
+		add(st.Conditions[i].Rules)
+	}
+	return all
 }
 
 // timed says whether an open action has a deadline that counts; what is in doubt waits for a person.
@@ -204,17 +238,20 @@ func timed(a *workflows.ActionExecution) bool {
 	return a.Deadline != nil && a.Needs != workflows.NeedsResolve
 }
 
-// holder returns the execution that is inside a stage: it has the stage's lock.
-func (s *State) holder(stage string) *workflows.Execution {
+// holders returns the executions that are inside a stage: one has the stage's
+// lock, or, in PARALLEL mode, any number share it.
+func (s *State) holders(stage string) []*workflows.Execution {
+	var in []*workflows.Execution
 	for _, e := range s.Executions {
 		if st := inside(e); st != nil && st.Name == stage {
-			return e
+			in = append(in, e)
 		}
 	}
-	return nil
+	return in
 }
 
-// waiting returns the executions at a stage's door, oldest first.
+// waiting returns the executions at a stage's door in the order of their
+// arrival: the line, of which SUPERSEDED mode has one place.
 func (s *State) waiting(stage string) []*workflows.Execution {
 	var at []*workflows.Execution
 	for _, e := range s.Executions {
@@ -222,13 +259,18 @@ func (s *State) waiting(stage string) []*workflows.Execution {
 			at = append(at, e)
 		}
 	}
+	slices.SortStableFunc(at, func(a, b *workflows.Execution) int { return a.WaitsFor.Since.Compare(b.WaitsFor.Since) })
 	return at
 }
 
-// actionOf returns the action as the execution's version defines it. The
-// definitions of unfinished executions are always in the state.
+// actionOf returns the action as the execution's version defines it, or a
+// condition's rule in the form of one. The definitions of unfinished
+// executions are always in the state.
 func (s *State) actionOf(e *workflows.Execution, stage, action string) *workflows.Action {
 	st, _ := s.Definitions[e.Version].Stage(stage)
+	if kind, name, isRule := strings.Cut(action, ":"); isRule {
+		return ruleOf(conditionOf(st, kind), kind, name)
+	}
 	a, _ := st.Action(action)
 	return a
 }
@@ -248,7 +290,7 @@ func (s *State) attempt(task string) (*workflows.Execution, *workflows.StageExec
 		return nil, nil, nil
 	}
 	a, ok := st.Action(part[2])
-	if !ok || a.Status != workflows.StatusInProgress || isGate(a) || strconv.Itoa(a.Attempt) != part[3] {
+	if !ok || a.Status != workflows.StatusInProgress || waits(a) || strconv.Itoa(a.Attempt) != part[3] {
 		return nil, nil, nil
 	}
 	return e, st, a
@@ -257,6 +299,11 @@ func (s *State) attempt(task string) (*workflows.Execution, *workflows.StageExec
 // isGate says whether the action waits for people. The provider is what tells
 // it, as for Action.IsApproval.
 func isGate(a *workflows.ActionExecution) bool { return a.Provider == "Manual" }
+
+// waits says whether nothing outside works for an open action: it waits for people, or for a window of time.
+func waits(a *workflows.ActionExecution) bool {
+	return isGate(a) || a.Provider == rule.DeploymentWindow
+}
 
 // worked says whether an action of the stage has had an effect outside: one
 // that is not an approval was started.

@@ -3,6 +3,7 @@ package machine
 import (
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // stop ends an execution: what runs may finish, or, with abandon, is left at
@@ -14,9 +15,9 @@ func (d *decision) stop(in *workflows.Intent) error {
 	}
 	switch {
 	case e.Status.Final():
-		return refuse(workflows.CodeNotStoppable, "", "%s has ended already: it is %s", e.Ref(), e.Status)
+		return refuse(workflows.CodeNotStoppable, "start a new execution, or roll back what it left", "%s has ended already: it is %s", e.Ref(), e.Status)
 	case e.Stop != nil && e.Stop.Abandon:
-		return refuse(workflows.CodeDuplicatedStop, "", "%s is being stopped and abandoned already, by %s", e.Ref(), e.Stop.By.Name)
+		return refuse(workflows.CodeDuplicatedStop, "what could not be cancelled outside is named on it", "%s is being stopped and abandoned already, by %s", e.Ref(), e.Stop.By.Name)
 	case e.Stop != nil && !in.Abandon:
 		return refuse(workflows.CodeDuplicatedStop, "what runs may finish; to end it at once, stop it with abandon",
 			"%s is being stopped already, by %s", e.Ref(), e.Stop.By.Name)
@@ -44,20 +45,19 @@ func stopText(s *workflows.Stop) string {
 	if s.Cancel {
 		text = "cancelled by an edit of " + s.By.Name
 	}
-	return because(text, s.Reason)
+	return words.Because(text, s.Reason)
 }
 
 // abandon ends every open action of a stage without waiting for the outside.
 func (d *decision) abandon(e *workflows.Execution, st *workflows.StageExecution, why *workflows.Reason) {
-	for i := range st.Actions {
-		switch a := &st.Actions[i]; {
-		case a.Status != workflows.StatusInProgress:
-		case isGate(a):
+	for _, a := range open(st) {
+		if isGate(a) {
 			d.closeGate(e, st, a, gateWithdrawn, why)
-		default:
+		} else {
 			d.act(event.ActionAbandoned, e, st, a, why, nil)
 		}
 	}
+	d.quitConditions(e, st, why.Message)
 }
 
 // halt ends an execution that was being stopped and has nothing left to do in its stage.

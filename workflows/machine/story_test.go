@@ -94,7 +94,7 @@ func play(text string) (string, error) {
 			args = append(args, strings.TrimPrefix(lines[i], "- "))
 		}
 		begin := len(s.log)
-		said, err := s.do(words(rest), args)
+		said, err := s.do(fieldsOf(rest), args)
 		var problem *workflows.Problem
 		switch {
 		case errors.As(err, &problem):
@@ -120,7 +120,7 @@ func play(text string) (string, error) {
 }
 
 // words splits a line at blanks, keeping "quoted words" together.
-func words(line string) []string {
+func fieldsOf(line string) []string {
 	var all []string
 	for i, part := range strings.Split(line, `"`) {
 		if i%2 == 1 {
@@ -285,6 +285,21 @@ func (s *story) intent(verb string, o options) (workflows.Intent, error) {
 		if file, ok := o.set["file"]; ok {
 			in.ManagedBy = "file:" + file
 		}
+	case "overrides": // #1 in Prod [condition=BEFORE_ENTRY] "why"
+		in.Verb, in.Condition, in.Action = workflows.Override, o.set["condition"], o.set["action"]
+		if len(o.rest) > 2 {
+			in.Stage = o.rest[2]
+		}
+	case "freezes": // year-end from 1h to 49h on */Prod by group:sre
+		from, _ := time.ParseDuration(o.rest[2])
+		to, _ := time.ParseDuration(o.rest[4])
+		f := workflows.Freeze{Name: o.rest[0], From: s.at.Add(from), To: s.at.Add(to), On: []string{o.rest[6]}}
+		if len(o.rest) > 8 {
+			f.MayPass = people(strings.Split(o.rest[8], ","))
+		}
+		in.Verb, in.Freezes = workflows.SetFreezes, []workflows.Freeze{f}
+	case "thaws":
+		in.Verb = workflows.SetFreezes
 	case "notes":
 		in.Verb = workflows.Annotate
 		for k, v := range o.set {

@@ -1,8 +1,6 @@
 package machine
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -17,7 +15,7 @@ import (
 func (s *State) Tasks() []work.Task {
 	var tasks []work.Task
 	s.eachOpen(func(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
-		if a.Needs == "" && !isGate(a) {
+		if a.Needs == "" && !waits(a) {
 			task, _ := s.task(e, st, a)
 			tasks = append(tasks, task)
 		}
@@ -62,29 +60,18 @@ func (s *State) task(e *workflows.Execution, st *workflows.StageExecution, a *wo
 	return t, nil
 }
 
-// fill resolves the variables of a task. In command lines they become variables
-// of the environment: a value is never part of a line that a shell reads.
-func fill(t *work.Task, e *workflows.Execution) error {
+// fill resolves the variables of a task.
+func fill(t *work.Task, e *workflows.Execution) (err error) {
 	value := func(r vars.Ref) (string, bool) { return lookUp(e, r) }
-	resolve := func(what, text string) (string, error) {
-		v, err := vars.Resolve(text, value)
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", what, err)
-		}
-		return v, nil
+	if t.Configuration, err = vars.Fill(t.Action.Configuration, value); err != nil {
+		return err
 	}
-	var err error
-	t.Configuration = make(map[string]string, len(t.Action.Configuration))
-	for _, key := range sortedKeys(t.Action.Configuration) {
-		if t.Configuration[key], err = resolve(key, t.Action.Configuration[key]); err != nil {
-			return err
-		}
-	}
-	t.Environment = map[string]string{}
+	env := make(map[string]string, len(t.Action.EnvironmentVariables))
 	for _, v := range t.Action.EnvironmentVariables {
-		if t.Environment[v.Name], err = resolve(v.Name, v.Value); err != nil {
-			return err
-		}
+		env[v.Name] = v.Value
+	}
+	if t.Environment, err = vars.Fill(env, value); err != nil {
+		return err
 	}
 	maps.Copy(t.Environment, map[string]string{
 		"ROLLCALL_EXECUTION_ID": e.ID,
@@ -94,35 +81,8 @@ func fill(t *work.Task, e *workflows.Execution) error {
 		"ROLLCALL_ACTION":       t.Action.Name,
 		"ROLLCALL_ATTEMPT":      strconv.Itoa(t.Attempt),
 	})
-	return fillCommands(t, value)
-}
-
-func fillCommands(t *work.Task, value func(vars.Ref) (string, bool)) error {
-	names := map[vars.Ref]string{}
-	for _, line := range t.Action.Commands {
-		var missing error
-		rewritten, err := vars.Rewrite(line, func(r vars.Ref) string {
-			name, known := names[r]
-			if !known {
-				name = fmt.Sprintf("ROLLCALL_VAR_%d", len(names)+1)
-				names[r] = name
-				v, ok := value(r)
-				if !ok {
-					missing = errors.Join(missing, fmt.Errorf("commands: %s has no value", r))
-				}
-				t.Environment[name] = v
-			}
-			return "${" + name + "}"
-		})
-		if err != nil {
-			return fmt.Errorf("commands: %w", err)
-		}
-		if missing != nil {
-			return missing
-		}
-		t.Commands = append(t.Commands, rewritten)
-	}
-	return nil
+	t.Commands, err = vars.FillCommands(t.Action.Commands, t.Environment, value)
+	return err
 }
 
 // lookUp gives the value of a variable as an execution knows it.

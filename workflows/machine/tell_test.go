@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // tell says in words what an event means: for the readers of scenarios.
@@ -21,7 +22,34 @@ func (s *story) tell(e event.Event) string {
 	case event.ExecutionStarted:
 		return s.tellStart(e, ref)
 	case event.ExecutionWaiting:
-		return fmt.Sprintf("%s waits before %s: %s", ref, e.Wait.Stage, map[string]string{forStage: "it is taken", forTransition: "the door is shut"}[e.Wait.For])
+		if e.Wait.Warning != "" {
+			return fmt.Sprintf("%s waits before %s: %s; it %s", ref, e.Wait.Stage, waitsFor[e.Wait.For], e.Wait.Warning)
+		}
+		return fmt.Sprintf("%s waits before %s: %s", ref, e.Wait.Stage, waitsFor[e.Wait.For])
+	case event.StageResumed:
+		return fmt.Sprintf("%s tries %s again by itself: %s", ref, e.Stage, e.Text)
+	case event.ConditionStarted:
+		return fmt.Sprintf("%s asks the %s condition of %s", ref, e.Text, e.Stage)
+	case event.ConditionSucceeded:
+		return fmt.Sprintf("the %s condition of %s holds for %s", e.Text, e.Stage, ref)
+	case event.ConditionFailed:
+		return fmt.Sprintf("the %s condition of %s does not hold for %s", e.Text, e.Stage, ref) + why(e.Reason)
+	case event.ConditionOverridden:
+		return fmt.Sprintf("the %s condition of %s is overridden for %s by %s: %s", e.Text, e.Stage, ref, e.Override.By.Name, e.Override.Reason)
+	case event.ConditionAbandoned:
+		return fmt.Sprintf("the %s condition of %s is given up for %s", e.Text, e.Stage, ref)
+	case event.ScheduleFired:
+		return s.tellSchedule(e)
+	case event.PollingDisabled:
+		return "branches are no longer looked at"
+	case event.PollingEnabled:
+		return "branches are looked at again"
+	case event.FreezesSet:
+		var names []string
+		for _, f := range e.Freezes {
+			names = append(names, f.Name)
+		}
+		return "freezes: " + strings.Join(names, ", ")
 	case event.ExecutionSteppedBack:
 		return fmt.Sprintf("%s steps back before %s", ref, e.Stage)
 	case event.ExecutionStopping:
@@ -47,9 +75,19 @@ func (s *story) tell(e event.Event) string {
 	word := map[event.Kind]string{
 		event.ExecutionSuperseded: "is Superseded", event.ExecutionStopped: "is Stopped", event.ExecutionSucceeded: "is Succeeded",
 		event.ExecutionFailed: "is Failed", event.ExecutionCancelled: "is Cancelled", event.StageEntered: "enters", event.StageSucceeded: "succeeds in",
-		event.StageFailed: "fails in", event.StageStopped: "stops in", event.StageCancelled: "is cancelled in",
+		event.StageFailed: "fails in", event.StageSkipped: "skips", event.StageStopped: "stops in", event.StageCancelled: "is cancelled in",
 	}[e.Kind]
 	return strings.TrimSpace(ref+" "+word+" "+e.Stage) + why(e.Reason)
+}
+
+var waitsFor = map[string]string{workflows.WaitsForStage: "it is taken", workflows.WaitsForTransition: "the door is shut", workflows.WaitsForFreeze: "it is frozen"}
+
+func (s *story) tellSchedule(e event.Event) string {
+	text := "the schedule " + e.Schedule.Cron + " " + e.Schedule.Timezone
+	if e.Schedule.Missed {
+		return text + " was missed" + why(e.Reason)
+	}
+	return text + " fires for " + e.Schedule.Nominal.UTC().Format("Mon 2 Jan 15:04 UTC") + why(e.Reason)
 }
 
 func (s *story) tellStart(e event.Event, ref string) string {
@@ -88,13 +126,15 @@ func (s *story) tellAction(e event.Event, ref string) string {
 		}
 		return what + " starts"
 	case event.ActionTracked:
-		return fmt.Sprintf("%s runs, handle %s", what, short(e.Outcome.Handle))
+		return fmt.Sprintf("%s runs, handle %s", what, e.Outcome.Handle[:min(7, len(e.Outcome.Handle))])
 	case event.ActionSucceeded:
 		return what + " succeeds" + andSo(e.Outcome.Summary)
 	case event.ActionResolved:
 		return fmt.Sprintf("%s is no longer in doubt: %s, says %s", what, e.Text, e.By.Name)
 	case event.GateOpened:
-		return fmt.Sprintf("%s opens gate%d: %s", what, slices.Index(s.tokens, e.Gate.Token)+1, list(e.Gate.Missing, "and"))
+		return fmt.Sprintf("%s opens gate%d: %s", what, slices.Index(s.tokens, e.Gate.Token)+1, words.List(e.Gate.Missing, "and")) + andSo(e.Gate.Warning)
+	case event.GateOverridden:
+		return fmt.Sprintf("%s: %s overrides the gate without %s: %s", what, e.Override.By.Name, e.Override.Without, e.Override.Reason)
 	case event.GateVoted:
 		return fmt.Sprintf("%s: %s says %s", what, e.Vote.By.Name, e.Vote.Answer) + andSo(e.Vote.Comment)
 	case event.GateVoteDropped:
@@ -127,7 +167,7 @@ func why(r *workflows.Reason) string {
 	return fmt.Sprintf(": %s (%s)", r.Message, r.Code)
 }
 
-func andSo(text string) string { return because("", text) }
+func andSo(text string) string { return words.Because("", text) }
 
 func refusal(p *workflows.Problem) string {
 	text := "refused, " + p.Code
@@ -238,7 +278,13 @@ func (s *story) showExecution(e workflows.Execution) []string {
 				line += " (needs " + a.Needs + ")"
 			}
 			if a.Approval != nil {
-				line += fmt.Sprintf(" [%d of %d %s]", a.Approval.Approvals(), a.Approval.Required, strings.TrimSpace(a.Approval.Closed+" "+list(a.Approval.Missing, "and")))
+				line += fmt.Sprintf(" [%d of %d %s]", a.Approval.Approvals(), a.Approval.Required, strings.TrimSpace(a.Approval.Closed+" "+words.List(a.Approval.Missing, "and")))
+			}
+		}
+		for _, c := range st.Conditions {
+			line += fmt.Sprintf(" | %s %s:", c.Kind, c.Status)
+			for _, r := range c.Rules {
+				line += fmt.Sprintf(" %s %s", strings.TrimPrefix(r.Name, c.Kind+":"), r.Status)
 			}
 		}
 		out = append(out, line)

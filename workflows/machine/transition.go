@@ -1,10 +1,13 @@
 package machine
 
 import (
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Why a door is shut (Transition.Cause).
@@ -17,12 +20,58 @@ const (
 // go on when it opens; after that the change is too old to walk in unasked.
 const staleHold = 30 * 24 * time.Hour
 
+// frozen returns the freeze that keeps executions out of a stage at a time; nil: none.
+func (s *State) frozen(stage string, at time.Time) *workflows.Freeze {
+	for i := range s.Freezes {
+		if s.Freezes[i].At(at, s.Name, stage) {
+			return &s.Freezes[i]
+		}
+	}
+	return nil
+}
+
+// thawed refuses what a freeze keeps out, except from those who may let things pass.
+func (d *decision) thawed(stage string) error {
+	f := d.s.frozen(stage, d.in.At)
+	if f == nil || d.dry {
+		return nil
+	}
+	hint := "nobody may pass it; rolling back is possible all the same"
+	if len(f.MayPass) > 0 {
+		known, ok := d.in.Facts.Members[d.by.Key()]
+		if _, machine := d.by.Machine(); !ok && !machine {
+			return &NeedFacts{People: []workflows.Principal{d.by}, Who: f.MayPass}
+		}
+		for _, who := range f.MayPass {
+			if _, looked := known[who]; !looked && ok {
+				return &NeedFacts{People: []workflows.Principal{d.by}, Who: f.MayPass}
+			}
+			if known[who] || who == d.by.ID {
+				return nil
+			}
+		}
+		hint = "these may let it pass: " + strings.Join(f.MayPass, ", ") + "; rolling back is possible all the same"
+	}
+	return refuse(workflows.CodeStageDisabled, hint, "%s is frozen (%s) until %s", stage, f.Name, words.Moment(f.To))
+}
+
+// setFreezes takes over what the service's configuration says of this pipeline.
+func (d *decision) setFreezes(in *workflows.Intent) error {
+	if !d.by.IsEngine() {
+		return refuse(workflows.CodeAccessDenied, "write it into the configuration of the service", "freezes are set by the configuration only")
+	}
+	if !reflect.DeepEqual(d.s.Freezes, in.Freezes) {
+		d.emit(event.Event{Kind: event.FreezesSet, Freezes: in.Freezes})
+	}
+	return nil
+}
+
 // door finds the stage whose transition an intent is about.
 func (d *decision) door(in *workflows.Intent) (string, error) {
 	if _, err := d.stageNamed(in.Stage); err != nil {
 		return "", err
 	}
-	if isSource(d.s.definition(), in.Stage) {
+	if isSource(d.s.definition(), in.Stage) && (in.Execution == "" || d.s.frozen(in.Stage, d.in.At) == nil) {
 		return "", invalid("stage", "%s is the first stage of %s: no transition leads into it", in.Stage, d.s.Name)
 	}
 	return in.Stage, nil
@@ -94,11 +143,16 @@ func (d *decision) letIn(id, stage string, door workflows.Transition) error {
 	case e.Status.Final():
 		return refuse(workflows.CodeConflict, "start a new execution", "%s has ended: it is %s", e.Ref(), e.Status)
 	case !ok || e.Type == workflows.TypeRollback || st.Status != workflows.StatusNotStarted:
-		return refuse(workflows.CodeConflict, "", "%s does not come to the door of %s any more", e.Ref(), stage)
-	case door.Enabled || door.Only == e.ID:
+		return refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "%s does not come to the door of %s any more", e.Ref(), stage)
+	}
+	frozen := d.s.frozen(stage, d.in.At) != nil
+	if err := d.thawed(stage); err != nil {
+		return err
+	}
+	if door.Enabled && !frozen || door.Only == e.ID && door.PastFreeze == frozen {
 		return nil
 	}
-	door.Only = e.ID
+	door.Only, door.PastFreeze = e.ID, frozen
 	d.emit(event.Event{Kind: event.TransitionEnabled, Execution: e.ID, Stage: stage, Transition: &door})
 	return nil
 }
@@ -110,12 +164,12 @@ func (d *decision) hold(o *order) {
 	stage := o.stage
 	door := d.s.peek(stage.Name).Door
 	wanted := stage.Rollback.Hold == "always" || stage.Rollback.Hold == "manual" && !o.automatic()
-	why := because("rolled back to "+o.target.Ref(), o.reason)
+	why := words.Because("rolled back to "+o.target.Ref(), o.reason)
 	switch {
 	case wanted && (door.Enabled || door.Cause == causeRollback): // the newer rollback is why it is held now
 		d.shut(stage.Name, causeRollback, why, "", o.trigger.By, d.in.At)
 	case !door.Enabled && door.Only != "":
-		door.Only = ""
+		door.Only, door.PastFreeze = "", false
 		d.emit(event.Event{Kind: event.TransitionDisabled, Stage: stage.Name, Transition: &door})
 	}
 }

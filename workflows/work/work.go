@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
 // What a task asks of its runner.
@@ -80,6 +81,21 @@ type Outcome struct {
 	Revision    *workflows.SourceRevision `json:"revision,omitempty"`  // source actions
 	Error       *workflows.Reason         `json:"error,omitempty"`     // Failed, InDoubt
 	PollAfter   time.Duration             `json:"pollAfter,omitempty"` // Running: when to look again; 0: the engine's default
+}
+
+// Visible is what of an outcome the log keeps.
+func (o *Outcome) Visible() *event.Outcome {
+	return &event.Outcome{Handle: o.Handle, ExternalID: o.ExternalID, ExternalURL: o.ExternalURL, Summary: o.Summary,
+		Outputs: o.Outputs, Artifacts: o.Artifacts, Revision: o.Revision}
+}
+
+// OutputSize is how much the output variables hold, in bytes of names and values.
+func (o *Outcome) OutputSize() int {
+	n := 0
+	for k, v := range o.Outputs {
+		n += len(k) + len(v)
+	}
+	return n
 }
 
 // Workspace is what a runner gets for one task. It stays the same for the

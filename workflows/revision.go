@@ -1,0 +1,45 @@
+package workflows
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// WithRevision returns the revisions with r in the place of its action's. What
+// the trigger said of the same one (logins, the authors of further commits,
+// which git does not know) is kept.
+func WithRevision(revisions []SourceRevision, r SourceRevision) []SourceRevision {
+	revisions = slices.Clone(revisions)
+	if i := slices.IndexFunc(revisions, func(o SourceRevision) bool { return o.ActionName == r.ActionName }); i >= 0 {
+		revisions[i] = known(revisions[i], r)
+		return revisions
+	}
+	return append(revisions, r)
+}
+
+// known is a revision as its source fetched it, with what the trigger said of
+// the same one: logins and the authors of further commits, which git does not know.
+func known(said, r SourceRevision) SourceRevision {
+	if said.RevisionID != r.RevisionID {
+		return r
+	}
+	r.AnyBranch, r.Type = said.AnyBranch || r.AnyBranch, cmp.Or(r.Type, said.Type)
+	if r.RevisionURL == "" {
+		r.RevisionURL = said.RevisionURL
+	}
+	r.Authors = said.Authors
+	switch {
+	case said.Author == nil:
+	case r.Author == nil:
+		r.Author = said.Author
+	case !strings.EqualFold(r.Author.Email, said.Author.Email):
+		r.Authors = append(slices.Clone(said.Authors), *said.Author)
+	case r.Author.Login == "":
+		author := *r.Author
+		author.Login = said.Author.Login
+		r.Author = &author
+	}
+	return r
+}
+
