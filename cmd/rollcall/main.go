@@ -1,5 +1,5 @@
 // Command rollcall is release pipelines that a team steers from Slack: the
-// service (serve), the check of pipeline files (validate), and a client for
+// service (serve), what makes and checks pipeline files (validate, test, schema), and a client for
 // everything the service can be asked.
 //
 // Exit status: 0 done, 1 refused or failed, 2 wrong usage.
@@ -21,13 +21,16 @@ import (
 )
 
 type cli struct {
-	Demo     demoCmd     `cmd:"" help:"Try rollcall out on this machine: nothing to set up."`
-	Serve    serveCmd    `cmd:"" help:"Run the service."`
-	Init     initCmd     `cmd:"" help:"Write a configuration, a Slack app manifest and a first pipeline."`
-	Validate validateCmd `cmd:"" help:"Check pipeline files."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Demo    demoCmd    `cmd:"" help:"Try rollcall out on this machine: nothing to set up."`
+	Serve   serveCmd   `cmd:"" help:"Run the service."`
+	Init    initCmd    `cmd:"" help:"Write a configuration, a Slack app manifest and a first pipeline."`
+	Version versionCmd `cmd:"" help:"Print the version."`
 
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask whether the service is ready."`
+
+	Validate validateCmd `cmd:"" group:"define" help:"Check pipeline files."`
+	Apply    applyCmd    `cmd:"" group:"define" help:"Put pipeline files in force."`
+	Export   exportCmd   `cmd:"" group:"define" help:"Print the pipelines that are in force as files."`
 
 	Start      startCmd      `cmd:"" group:"ask" help:"Start an execution."`
 	Stop       stopCmd       `cmd:"" group:"ask" help:"Stop an execution."`
@@ -67,7 +70,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	var c cli
 	parser, err := kong.New(&c, kong.Name("rollcall"), kong.Writers(stdout, stderr), kong.UsageOnError(),
 		kong.Description("Release pipelines that a team steers from Slack."),
-		kong.ExplicitGroups([]kong.Group{{Key: "ask", Title: "Ask a service (ROLLCALL_URL, ROLLCALL_TOKEN):"}, {Key: "look", Title: "Look at a service:"}}),
+		kong.ExplicitGroups([]kong.Group{{Key: "define", Title: "Define pipelines (apply, diff and export ask a service):"}, {Key: "ask", Title: "Ask a service (ROLLCALL_URL, ROLLCALL_TOKEN):"}, {Key: "look", Title: "Look at a service:"}}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Exit(func(code int) { panic(usageExit{code}) }))
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/app"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
-	"github.com/rollcall-bot/rollcall/workflows/spec"
 )
 
 type serveCmd struct {
@@ -52,32 +51,6 @@ func logger(w io.Writer, verbose bool) *slog.Logger {
 		}
 	}
 	return slog.New(slog.NewJSONHandler(w, opts))
-}
-
-type validateCmd struct {
-	Files []string `arg:"" name:"file" help:"Pipeline files."`
-}
-
-// Run prints every problem of every file; the exit status is 1 when there is an error among them.
-func (v *validateCmd) Run(o *output) error {
-	failed := false
-	for _, file := range v.Files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			fmt.Fprintf(o.out, "%s:1:1: cannot be read: %s\n", file, err)
-			failed = true
-			continue
-		}
-		_, diagnostics := spec.Parse(file, data)
-		for _, d := range diagnostics {
-			fmt.Fprintln(o.out, d)
-			failed = failed || !d.Warning
-		}
-	}
-	if failed {
-		return errTold
-	}
-	return nil
 }
 
 type versionCmd struct{}

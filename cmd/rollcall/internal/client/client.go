@@ -45,7 +45,12 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any) err
 
 func (c *Client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
 	var r io.Reader
-	if body != nil {
+	kind := "application/json"
+	switch body := body.(type) {
+	case nil:
+	case declaration:
+		r, kind = bytes.NewReader(body), "application/yaml"
+	default:
 		b, err := json.Marshal(body)
 		if err != nil {
 			return nil, fmt.Errorf("write the request: %w", err)
@@ -56,7 +61,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 	if err != nil {
 		return nil, fmt.Errorf("ROLLCALL_URL is not an address: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", kind)
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
@@ -83,7 +88,12 @@ func reason(err error) string {
 func problem(res *http.Response) error {
 	var p struct {
 		workflows.Problem
-		Title string `json:"title"`
+		Title       string `json:"title"`
+		Diagnostics []struct {
+			Line    int    `json:"line"`
+			Column  int    `json:"column"`
+			Message string `json:"message"`
+		} `json:"diagnostics"`
 	}
 	text, _ := io.ReadAll(io.LimitReader(res.Body, 1<<16))
 	if err := json.Unmarshal(text, &p); err != nil || p.Message == "" {
@@ -91,6 +101,9 @@ func problem(res *http.Response) error {
 	}
 	if p.Code == "Unauthorized" {
 		p.Hint = "set ROLLCALL_TOKEN to a token of the service's api.tokens"
+	}
+	for _, d := range p.Diagnostics {
+		p.Hint += fmt.Sprintf("\n  line %d, column %d: %s", d.Line, d.Column, d.Message)
 	}
 	return &p.Problem
 }
@@ -136,8 +149,7 @@ func (c *Client) Pipelines(ctx context.Context) ([]workflows.PipelineView, error
 
 // Pipeline returns one pipeline as it stands.
 func (c *Client) Pipeline(ctx context.Context, name string) (p workflows.PipelineView, err error) {
-	err = c.Do(ctx, http.MethodGet, "pipelines/"+seg(name), nil, &p)
-	return p, err
+	return c.Version(ctx, name, 0)
 }
 
 // Targets lists what a stage could be rolled back to, newest first.

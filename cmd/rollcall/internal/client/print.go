@@ -34,7 +34,7 @@ func (p Printer) table(rows ...[]string) {
 // Pipelines prints one line per stage of every pipeline.
 func (p Printer) Pipelines(views []workflows.PipelineView) {
 	if len(views) == 0 {
-		fmt.Fprintln(p.W, "no pipelines yet; put a file into the service's pipelines folder")
+		fmt.Fprintln(p.W, "no pipelines yet; put a file into the service's pipelines folder, or send one: rollcall apply FILE")
 		return
 	}
 	for i, v := range views {
