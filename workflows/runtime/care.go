@@ -73,7 +73,7 @@ func (r *receipts) tidy(ctx context.Context) error {
 		}
 	}
 	var old []Memo
-	for prefix, keep := range map[string]time.Duration{pushPrefix: samePush, tokenPrefix: tokenKept} {
+	for prefix, keep := range map[string]time.Duration{pushPrefix: samePush, tokenPrefix: tokenKept, invokedPrefix: tokenKept} {
 		memos, err := r.e.o.Memos.List(ctx, owner, prefix)
 		if err != nil {
 			return err

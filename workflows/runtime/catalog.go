@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -19,6 +20,9 @@ const (
 	sourcePrefix   = "source/"     // PIPELINE: the definition in force, cut down to what triggers need
 	openGatePrefix = "gate/open/"  // PIPELINE/EXECUTION/STAGE/ACTION: a gate that waits
 	tokenPrefix    = "gate/token/" // TOKEN: where the gate of that token is, or was
+	freezePrefix   = "freeze/"     // PIPELINE: its freezes, as its state has them
+	pollPrefix     = "polling/"    // PIPELINE: whether its branches are looked at; none: they are
+	versionPrefix  = "version/"    // PIPELINE/VERSION/TIME: a version was put in force
 )
 
 // tokenKept is how long a gate's token is known after it opened: longer than
@@ -39,6 +43,12 @@ type gateNote struct {
 	OpenedAt  time.Time `json:"openedAt"`
 }
 
+// pollNote says whether a pipeline's branches are looked at, and since when.
+type pollNote struct {
+	Off bool      `json:"off,omitempty"`
+	At  time.Time `json:"at"`
+}
+
 func (g gateNote) key() string {
 	return openGatePrefix + strings.Join([]string{g.Pipeline, g.Execution, g.Stage, g.Action}, "/")
 }
@@ -52,8 +62,17 @@ func index(pipeline string, events []event.Event) []Memo {
 		case event.PipelineDefined:
 			note(definitionKey(pipeline, ev.Defined.Version), ev.Defined.Definition)
 			note(sourcePrefix+pipeline, sourcesOf(&ev.Defined.Definition))
+			note(versionKey(pipeline, ev), versionOf(ev))
 		case event.PipelineArchived:
 			note(sourcePrefix+pipeline, nil)
+		case event.FreezesSet:
+			memo := Memo{Owner: owner, Key: freezePrefix + pipeline}
+			if len(ev.Freezes) > 0 {
+				memo.Value = encode(ev.Freezes)
+			}
+			memos = append(memos, memo)
+		case event.PollingDisabled, event.PollingEnabled:
+			note(pollPrefix+pipeline, pollNote{Off: ev.Kind == event.PollingDisabled, At: ev.At})
 		case event.GateOpened:
 			g := gateNote{Pipeline: pipeline, Execution: ev.Execution, Stage: ev.Stage, Action: ev.Action, Token: ev.Gate.Token, OpenedAt: ev.At}
 			note(g.key(), g)
@@ -94,69 +113,109 @@ func sourcesOf(p *workflows.Pipeline) *workflows.Pipeline {
 	return small
 }
 
-// catalog knows which pipelines follow which repositories, without loading them.
+// catalog knows of every pipeline, without loading any, what those need who act
+// by themselves: which repositories it follows, whether they are looked at, and
+// its freezes.
 type catalog struct {
 	e *Engine
 
 	mu       sync.RWMutex
 	small    map[string]*workflows.Pipeline // never written again once in here
-	onChange func()                         // called after a definition changed
+	polling  map[string]pollNote
+	freezes  map[string][]workflows.Freeze
+	onChange []func() // called after any of that changed
 }
 
 func newCatalog(e *Engine) *catalog {
-	return &catalog{e: e, small: map[string]*workflows.Pipeline{}, onChange: func() {}}
+	return &catalog{e: e, small: map[string]*workflows.Pipeline{}, polling: map[string]pollNote{}, freezes: map[string][]workflows.Freeze{}}
 }
 
 // load reads what earlier runs knew.
 func (c *catalog) load(ctx context.Context) error {
-	memos, err := c.e.o.Memos.List(ctx, owner, sourcePrefix)
+	small, err := readAll[*workflows.Pipeline](ctx, c.e.o.Memos, sourcePrefix)
+	if err != nil {
+		return err
+	}
+	polling, err := readAll[pollNote](ctx, c.e.o.Memos, pollPrefix)
+	if err != nil {
+		return err
+	}
+	freezes, err := readAll[[]workflows.Freeze](ctx, c.e.o.Memos, freezePrefix)
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	clear(c.small)
-	for _, m := range memos {
-		var p workflows.Pipeline
-		if err := json.Unmarshal(m.Value, &p); err != nil {
-			return fmt.Errorf("read %s: %w", m.Key, err)
-		}
-		c.small[strings.TrimPrefix(m.Key, sourcePrefix)] = &p
-	}
+	c.small, c.polling, c.freezes = small, polling, freezes
 	return nil
+}
+
+// readAll reads the engine's memos of a prefix, by what follows it.
+func readAll[T any](ctx context.Context, from Memos, prefix string) (map[string]T, error) {
+	memos, err := from.List(ctx, owner, prefix)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]T, len(memos))
+	for _, m := range memos {
+		var value T
+		if err := json.Unmarshal(m.Value, &value); err != nil {
+			return nil, fmt.Errorf("read %s: %w", m.Key, err)
+		}
+		all[strings.TrimPrefix(m.Key, prefix)] = value
+	}
+	return all, nil
 }
 
 // learn takes in a committed frame.
 func (c *catalog) learn(f event.Frame) {
-	tell := func() {}
+	for _, tell := range c.take(f) {
+		tell()
+	}
+}
+
+// take notes what a frame says, and returns whom to tell.
+func (c *catalog) take(f event.Frame) (tell []func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, ev := range f.Events {
 		switch ev.Kind {
 		case event.PipelineDefined:
-			tell = c.set(f.Pipeline, sourcesOf(&ev.Defined.Definition))
+			c.small[f.Pipeline] = sourcesOf(&ev.Defined.Definition)
 		case event.PipelineArchived:
-			tell = c.set(f.Pipeline, nil)
+			delete(c.small, f.Pipeline)
+		case event.FreezesSet:
+			c.freezes[f.Pipeline] = ev.Freezes
+		case event.PollingDisabled, event.PollingEnabled:
+			c.polling[f.Pipeline] = pollNote{Off: ev.Kind == event.PollingDisabled, At: ev.At}
+		default:
+			continue
 		}
+		tell = c.onChange
 	}
-	tell()
+	return tell
 }
 
-// set notes a definition, nil: none, and returns whom to tell.
-func (c *catalog) set(pipeline string, p *workflows.Pipeline) (tell func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if p == nil {
-		delete(c.small, pipeline)
-	} else {
-		c.small[pipeline] = p
-	}
-	return c.onChange
-}
-
-// watch has f called after each change of a definition; it must not block.
+// watch has f called after each change; it must not block.
 func (c *catalog) watch(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.onChange = f
+	c.onChange = append(slices.Clip(c.onChange), f)
+}
+
+// polls says whether a pipeline's branches are looked at, and since when that is so (zero: always).
+func (c *catalog) polls(pipeline string) (on bool, since time.Time) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	note := c.polling[pipeline]
+	return !note.Off, note.At
+}
+
+// frozen returns the freezes that a pipeline's state has.
+func (c *catalog) frozen(pipeline string) []workflows.Freeze {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.freezes[pipeline]
 }
 
 // all returns the definitions, cut down, by name.

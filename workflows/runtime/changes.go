@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"strings"
+	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/trigger"
@@ -12,6 +13,8 @@ import (
 type kickoff struct {
 	pipeline string
 	intent   workflows.Intent
+	at       time.Time // when the change became known
+	polled   *polled   // the branch, when it is also looked at; nil: it is not
 }
 
 // matches says which pipelines a delivery starts, and why others that follow the repository do not.
@@ -30,7 +33,11 @@ func (r *receipts) matches(d delivery) (starts []kickoff, ignored []string) {
 				continue
 			}
 			started[p.Name] = true
-			starts = append(starts, kickoff{pipeline: p.Name, intent: startBy(p.Name, action, c, workflows.TriggerWebhook, d.Receipt.Key+"/"+p.Name)})
+			a, _ := p.Stages[0].Action(action)
+			starts = append(starts, kickoff{
+				pipeline: p.Name, at: d.Receipt.At, polled: r.e.sources.polled(p.Name, a, c),
+				intent: startBy(p.Name, a, c, workflows.TriggerWebhook, d.Receipt.Key+"/"+p.Name),
+			})
 		}
 	}
 	if len(starts) == 0 && len(ignored) == 0 {
@@ -49,17 +56,21 @@ func eventOf(c work.Change) trigger.Event {
 }
 
 // startBy is the intent by which a change starts a pipeline, its commit pinned.
-func startBy(pipeline, action string, c work.Change, kind, token string) workflows.Intent {
+// A change is signed, or our own look: the revision may be of another branch
+// than the action's, because the pipeline's triggers want it.
+func startBy(pipeline string, a *workflows.Action, c work.Change, kind, token string) workflows.Intent {
 	ref := c.Branch
 	if c.Tag != "" {
 		ref = c.Tag
 	}
+	r := workflows.SourceRevision{
+		ActionName: a.Name, RevisionID: c.Commit, RevisionSummary: c.Summary, RevisionURL: c.URL,
+		Branch: c.Branch, Repository: c.Repository, Author: c.Author, Authors: c.Authors,
+	}
+	r.AnyBranch = c.Event != "push" || c.Branch != a.Configuration["BranchName"]
 	return workflows.Intent{
 		Verb: workflows.Start, Pipeline: pipeline, Token: token,
 		Trigger: &workflows.StartedBy{Type: kind, Detail: strings.TrimSpace(c.Repository + " " + ref), By: c.By},
-		Change: []workflows.SourceRevision{{
-			ActionName: action, RevisionID: c.Commit, RevisionSummary: c.Summary, RevisionURL: c.URL,
-			Branch: c.Branch, Repository: c.Repository, Author: c.Author, Authors: c.Authors,
-		}},
+		Change:  []workflows.SourceRevision{r},
 	}
 }

@@ -111,10 +111,14 @@ func refusalID(seed [16]byte) string { return hex.EncodeToString(seed[:6]) }
 
 // bounded is the part of a refused intent that is worth keeping.
 func bounded(in workflows.Intent) workflows.Intent {
-	return workflows.Intent{
+	kept := workflows.Intent{
 		Verb: in.Verb, Pipeline: cut(in.Pipeline), Execution: cut(in.Execution), Stage: cut(in.Stage), Action: cut(in.Action),
-		Reason: cut(in.Reason), Target: cut(in.Target), As: cut(in.As), Abandon: in.Abandon, All: in.All,
+		Reason: cut(in.Reason), Target: cut(in.Target), As: cut(in.As), Condition: cut(in.Condition), Abandon: in.Abandon, All: in.All,
 	}
+	if t := in.Trigger; t != nil {
+		kept.Trigger = &workflows.StartedBy{Type: t.Type, Detail: cut(t.Detail), By: t.By, Execution: t.Execution}
+	}
+	return kept
 }
 
 // cut shortens a text that somebody sent to what a record should hold.
@@ -243,8 +247,10 @@ func (e *Engine) once(ctx context.Context, a ask) answer {
 // pursue looks facts up and asks again, as often as a decision can reasonably need.
 func (e *Engine) pursue(ctx context.Context, a ask, need *machine.NeedFacts) answer {
 	const rounds = 6
+	var people []workflows.Principal // everybody whom the decision is about
 	for range rounds {
-		facts, err := e.lookUp(ctx, a.pipeline, a.facts, need)
+		people = everybody(people, need.People)
+		facts, err := e.lookUp(ctx, a.pipeline, a.facts, need, people)
 		if err != nil {
 			return answer{err: err}
 		}

@@ -32,11 +32,12 @@ type Options struct {
 	Memos   Memos
 	Blobs   Blobs
 
-	Runners   map[string]Runner // by the provider of the actions they carry out
-	Sources   map[string]Source // by the provider of the source actions they look at
-	Followers []Follower        // more through AddFollower
-	Policy    *access.Policy    // nil: members may look, nobody may act
-	Directory Directory         // nil: asking for an outside group ends as "could not check"
+	Runners   map[string]Runner  // by the provider of the actions they carry out; CodePipeline is the engine's own
+	Sources   map[string]Source  // by the provider of the source actions they look at
+	Followers []Follower         // more through AddFollower
+	Freezes   []workflows.Freeze // those of the configuration; each pipeline they name gets them
+	Policy    *access.Policy     // nil: members may look, nobody may act
+	Directory Directory          // nil: asking for an outside group ends as "could not check"
 
 	Log          *slog.Logger     // nil: slog.Default()
 	Now          func() time.Time // nil: time.Now
@@ -59,6 +60,8 @@ type Engine struct {
 	catalog   *catalog
 	receipts  *receipts
 	sources   *sources
+	freezes   *freezes
+	invoker   *invoker
 	followers []*following
 
 	known    heads         // what pipelines there are, as committed
@@ -101,6 +104,9 @@ func New(o Options) (*Engine, error) {
 	e.receipts = newReceipts(e)
 	e.tasks = newTasks(e)
 	e.sources = newSources(e)
+	e.freezes = newFreezes(e)
+	e.invoker = newInvoker(e)
+	e.o.Runners = withInvoker(o.Runners, e.invoker)
 	e.writer = newWriter(e)
 	for range runtime.GOMAXPROCS(0) {
 		e.loops = append(e.loops, newLoop(e))
@@ -216,6 +222,7 @@ func (e *Engine) begin(ctx context.Context) error {
 			return fmt.Errorf("read how far the follower %s has come: %w", f.name, err)
 		}
 	}
+	e.freezes.begin(ctx)
 	e.takeUp(heads)
 	for _, f := range e.followers {
 		e.background.Go(func() { f.run(ctx) })

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -13,14 +14,15 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/machine"
 )
 
-// lookUp answers what a decision asks for, beside the facts it has. A look-up
-// that fails ends as "could not check", never as a no.
-func (e *Engine) lookUp(ctx context.Context, pipeline string, have machine.Facts, need *machine.NeedFacts) (machine.Facts, error) {
+// lookUp answers what a decision asks for, beside the facts it has. people are
+// all that it has asked about so far. A look-up that fails ends as "could not
+// check", never as a no.
+func (e *Engine) lookUp(ctx context.Context, pipeline string, have machine.Facts, need *machine.NeedFacts, people []workflows.Principal) (machine.Facts, error) {
 	facts := machine.Facts{
 		Members: maps.Clone(have.Members), May: maps.Clone(have.May),
 		Executions: maps.Clone(have.Executions), Versions: maps.Clone(have.Versions),
 	}
-	if err := e.lookUpPeople(ctx, pipeline, &facts, need); err != nil {
+	if err := e.lookUpPeople(ctx, pipeline, &facts, need, people); err != nil {
 		return facts, err
 	}
 	for _, id := range need.Executions {
@@ -43,19 +45,28 @@ func (e *Engine) lookUp(ctx context.Context, pipeline string, have machine.Facts
 	return facts, nil
 }
 
-func (e *Engine) lookUpPeople(ctx context.Context, pipeline string, facts *machine.Facts, need *machine.NeedFacts) error {
-	for _, person := range need.People {
-		if len(need.Who) > 0 {
-			member, err := e.memberships(ctx, person, e.groupsOf(need.Who))
+// lookUpPeople finds out who of the people is what. Everybody is looked at
+// again when somebody joins them: for whoever answers in person, nobody else does.
+func (e *Engine) lookUpPeople(ctx context.Context, pipeline string, facts *machine.Facts, need *machine.NeedFacts, people []workflows.Principal) error {
+	if len(need.Who) > 0 {
+		var here []string
+		for _, person := range people {
+			here = append(here, person.Key())
+		}
+		for _, person := range people {
+			groups, err := e.standing(ctx, person, e.groupsOf(need.Who))
 			if err != nil {
 				return err
 			}
 			known := maps.Clone(facts.Members[person.Key()])
-			for _, who := range need.Who {
-				put(&known, who, e.o.Policy.Matches(person, who, member))
+			if known == nil {
+				known = map[string]bool{}
 			}
+			maps.Copy(known, e.o.Policy.Standing(person, need.Who, groups, here...))
 			put(&facts.Members, person.Key(), known)
 		}
+	}
+	for _, person := range need.People {
 		if need.MayApprove != "" {
 			verdict, err := e.judge(person).may(ctx, workflows.Approve, access.Resource{Pipeline: pipeline, Stage: need.MayApprove})
 			if err != nil {
@@ -65,6 +76,16 @@ func (e *Engine) lookUpPeople(ctx context.Context, pipeline string, facts *machi
 		}
 	}
 	return nil
+}
+
+// everybody adds people, each once.
+func everybody(people, more []workflows.Principal) []workflows.Principal {
+	for _, p := range more {
+		if !slices.ContainsFunc(people, func(q workflows.Principal) bool { return q.Key() == p.Key() }) {
+			people = append(slices.Clip(people), p)
+		}
+	}
+	return people
 }
 
 // put writes into a map that may be nil.
@@ -80,12 +101,47 @@ func (e *Engine) groupsOf(who []string) []string {
 	return (&access.Policy{Groups: e.o.Policy.Groups}).External(who...)
 }
 
-// memberships asks the directory in which of the groups somebody is.
+// memberships says in which of the outside groups somebody is, by themself or
+// as a deputy: for rights, where it is enough to be named once.
 func (e *Engine) memberships(ctx context.Context, person workflows.Principal, groups []string) (map[string]bool, error) {
-	member := map[string]bool{}
-	if !e.o.Policy.Matches(person, workflows.WhoEveryone, nil) {
-		return member, nil // strangers and machines are in no group
+	standing, err := e.standing(ctx, person, groups)
+	if err != nil {
+		return nil, err
 	}
+	member := map[string]bool{}
+	for _, in := range standing {
+		for _, group := range groups {
+			member[group] = member[group] || in[group]
+		}
+	}
+	return member, nil
+}
+
+// standing says in which of the outside groups somebody is, and in which those
+// are whom they stand in for, as access.Policy.Standing takes it. The absent
+// are asked about by their e-mail address.
+func (e *Engine) standing(ctx context.Context, person workflows.Principal, groups []string) (map[string]map[string]bool, error) {
+	standing := map[string]map[string]bool{}
+	if len(groups) == 0 || !e.o.Policy.Matches(person, workflows.WhoEveryone, nil) {
+		return standing, nil // strangers and machines are in no group
+	}
+	own, err := e.askDirectory(ctx, person, groups)
+	if err != nil {
+		return nil, err
+	}
+	standing[""] = own
+	for _, mail := range e.o.Policy.StandsInFor(person) {
+		absent := workflows.Principal{ID: "mail:" + mail, Name: mail, Email: mail, Via: person.Via}
+		if standing[mail], err = e.askDirectory(ctx, absent, groups); err != nil {
+			return nil, err
+		}
+	}
+	return standing, nil
+}
+
+// askDirectory asks in which of the groups somebody is.
+func (e *Engine) askDirectory(ctx context.Context, person workflows.Principal, groups []string) (map[string]bool, error) {
+	member := map[string]bool{}
 	for _, group := range groups {
 		in, err := false, errors.New("no directory is connected")
 		if e.o.Directory != nil {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
+	"github.com/rollcall-bot/rollcall/workflows/rule"
 )
 
 // tailBytes is how much of a log's end is looked at for its last lines.
@@ -90,7 +92,7 @@ func logOf(x *workflows.Execution, stage, action string, attempt int) (at logPla
 		if stage != "" && st.Name != stage {
 			continue
 		}
-		for _, a := range st.Actions {
+		for _, a := range everyAction(st) {
 			if action != "" && a.Name != action {
 				continue
 			}
@@ -112,12 +114,26 @@ func logOf(x *workflows.Execution, stage, action string, attempt int) (at logPla
 	return at, nil
 }
 
+// everyAction are the actions of a stage and the rules of its conditions, which
+// are named "beforeEntry:NAME" and so on, as they come one after the other.
+func everyAction(st workflows.StageExecution) []workflows.ActionExecution {
+	var before, after []workflows.ActionExecution
+	for _, c := range st.Conditions {
+		if c.Kind == workflows.BeforeEntry {
+			before = append(before, c.Rules...)
+		} else {
+			after = append(after, c.Rules...)
+		}
+	}
+	return slices.Concat(before, st.Actions, after)
+}
+
 // logRank orders actions by how likely their log is wanted; of equals the later one is.
 func logRank(a workflows.ActionExecution, named string) int {
 	switch {
 	case a.Attempt == 0 && named == "":
 		return 0
-	case a.Provider == "Manual":
+	case slices.Contains([]string{"Manual", rule.VariableCheck, rule.DeploymentWindow}, a.Provider): // they write no log
 		return 1
 	case a.Status == workflows.StatusFailed:
 		return 4

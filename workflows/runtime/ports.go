@@ -117,7 +117,9 @@ type Follower interface {
 }
 
 // Directory answers memberships that only the outside knows: "slack-group:S…",
-// "github-team:ORG/TEAM". A failed look-up is an error, never a no. Answers are never older than 5 s.
+// "github-team:ORG/TEAM". A failed look-up is an error, never a no. Answers are
+// never older than 5 s. Somebody who is absent, and whose deputy asks, is known by
+// the e-mail address alone (ID "mail:ADDRESS"); whom nobody knows is in no group.
 type Directory interface {
 	Member(ctx context.Context, p workflows.Principal, group string) (bool, error)
 }

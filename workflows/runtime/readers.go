@@ -226,7 +226,7 @@ func (e *Engine) Pipeline(ctx context.Context, viewer workflows.Principal, name 
 		return view, e.unreadable(err, fmt.Sprintf("version %d of %s", version, name))
 	}
 	if p == nil {
-		return view, &workflows.Problem{Code: workflows.CodeValidation, Field: "version", Message: fmt.Sprintf("%s has no version %d", name, version), Hint: fmt.Sprintf("the newest one is %d", view.Version)}
+		return view, &workflows.Problem{Code: workflows.CodeVersionNotFound, Field: "version", Message: fmt.Sprintf("%s has no version %d", name, version), Hint: fmt.Sprintf("the newest one is %d", view.Version)}
 	}
 	view.Definition, view.Version = p, version
 	return view, nil

@@ -131,7 +131,7 @@ func TestOldVersionsCanBeRead(t *testing.T) {
 			}
 		}
 		_, err := w.Pipeline(w.t.Context(), ana, "web", 3)
-		w.problem(err, workflows.CodeValidation)
+		w.problem(err, workflows.CodeVersionNotFound)
 	})
 }
 

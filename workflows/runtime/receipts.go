@@ -263,8 +263,35 @@ func (r received) with(pipeline string, got answer) received {
 // start starts one pipeline. A refusal is an answer, which rides in the same
 // commit; the error means that it is not known, or not possible now.
 func (r *receipts) start(ctx context.Context, s kickoff, ride func(got answer) ([]work.Receipt, []Memo)) error {
-	got := r.e.ask(ctx, ask{pipeline: s.pipeline, by: workflows.EnginePrincipal(), intent: &s.intent, ride: ride})
-	return undecided(got.err)
+	return undecided(r.kick(ctx, s, ride).err)
+}
+
+// kick starts one pipeline. Where the branch is looked at as well, whoever
+// comes second with the same commit, poll or webhook, gets the first one's execution.
+func (r *receipts) kick(ctx context.Context, s kickoff, ride func(got answer) ([]work.Receipt, []Memo)) answer {
+	if s.polled == nil {
+		return r.e.ask(ctx, ask{pipeline: s.pipeline, by: workflows.EnginePrincipal(), intent: &s.intent, ride: ride})
+	}
+	release, err := r.hold(ctx, s.polled.key)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer release()
+	return r.kickPolled(ctx, s, ride)
+}
+
+// kickPolled is kick for a branch that is looked at; its key is held.
+func (r *receipts) kickPolled(ctx context.Context, s kickoff, ride func(got answer) ([]work.Receipt, []Memo)) answer {
+	seen, _, err := r.e.sources.seen(ctx, s.polled.key)
+	if err != nil {
+		return answer{err: r.e.unreadable(err, "what was last seen of the branch")}
+	}
+	if seen.Branch == s.polled.branch && seen.Commit == s.polled.commit && seen.Token != "" && s.at.Sub(seen.At) < samePush {
+		s.intent.Token = seen.Token
+	}
+	return r.e.ask(ctx, ask{
+		pipeline: s.pipeline, by: workflows.EnginePrincipal(), intent: &s.intent, ride: s.polled.riding(ride, s.intent.Token, s.at),
+	})
 }
 
 // startAll starts pipelines side by side, so that one commit can hold them all.
@@ -272,9 +299,7 @@ func (r *receipts) startAll(ctx context.Context, starts []kickoff) ([]answer, er
 	got := make([]answer, len(starts))
 	var all sync.WaitGroup
 	for i, s := range starts {
-		all.Go(func() {
-			got[i] = r.e.ask(ctx, ask{pipeline: s.pipeline, by: workflows.EnginePrincipal(), intent: &s.intent})
-		})
+		all.Go(func() { got[i] = r.kick(ctx, s, nil) })
 	}
 	all.Wait()
 	for _, one := range got {

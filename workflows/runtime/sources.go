@@ -1,11 +1,13 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -49,8 +51,49 @@ type reader struct {
 
 // headNote is what a pipeline has last seen of a branch.
 type headNote struct {
-	Branch string `json:"branch"` // provider, repository and branch: another one counts as never seen
-	Commit string `json:"commit"`
+	Branch string    `json:"branch"` // provider, repository and branch: another one counts as never seen
+	Commit string    `json:"commit"`
+	Token  string    `json:"token,omitempty"` // of the start that it led to; empty: none
+	At     time.Time `json:"at,omitzero"`
+}
+
+// polled is a branch that is looked at, as one pipeline follows it, with a
+// commit that just became known.
+type polled struct {
+	key    string // of the pipeline's memo
+	branch string // branchKey
+	commit string
+}
+
+// polled says whether a change is one that a look at the branch would find too; nil: it is not.
+func (s *sources) polled(pipeline string, a *workflows.Action, c work.Change) *polled {
+	if c.Event != "push" || c.Tag != "" || c.Branch != a.Configuration["BranchName"] || !s.polls(*a) {
+		return nil
+	}
+	return &polled{key: headPrefix + pipeline + "/" + a.Name, branch: branchKey(*a), commit: c.Commit}
+}
+
+// riding adds to what rides with a start that the commit is no news any more.
+func (p *polled) riding(ride func(answer) ([]work.Receipt, []Memo), token string, at time.Time) func(answer) ([]work.Receipt, []Memo) {
+	note := Memo{Owner: owner, Key: p.key, Value: encode(headNote{Branch: p.branch, Commit: p.commit, Token: token, At: at})}
+	return func(got answer) (receipts []work.Receipt, memos []Memo) {
+		if ride != nil {
+			receipts, memos = ride(got)
+		}
+		return receipts, append(memos, note)
+	}
+}
+
+// seen reads what a pipeline has last seen of a branch, also as it is written.
+func (s *sources) seen(ctx context.Context, key string) (note headNote, raw []byte, err error) {
+	raw, ok, err := s.e.o.Memos.Memo(ctx, owner, key)
+	if err == nil && ok {
+		err = json.Unmarshal(raw, &note)
+	}
+	if err != nil {
+		return note, nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	return note, raw, nil
 }
 
 func newSources(e *Engine) *sources {
@@ -81,9 +124,12 @@ func (s *sources) renew() {
 	s.restless = false
 	wanted := map[string]*watch{}
 	for _, p := range s.e.catalog.all() {
+		if on, _ := s.e.catalog.polls(p.Name); !on {
+			continue
+		}
 		for _, st := range p.Stages {
 			for _, a := range st.Actions {
-				if !polled(a) || s.e.o.Sources[a.ActionType.Provider] == nil {
+				if !s.polls(a) {
 					continue
 				}
 				key := branchKey(a)
@@ -112,9 +158,13 @@ func (s *sources) renew() {
 	}
 }
 
-// polled says whether a source action wants polling: ours unless it is turned
-// off, GitHub's only when it is asked for, because its webhooks are faster.
-func polled(a workflows.Action) bool {
+// polls says whether a source action wants polling, and there is somebody who
+// looks: ours unless it is turned off, GitHub's only when it is asked for,
+// because its webhooks are faster.
+func (s *sources) polls(a workflows.Action) bool {
+	if s.e.o.Sources[a.ActionType.Provider] == nil {
+		return false
+	}
 	poll := strings.ToLower(a.Configuration["PollForSourceChanges"])
 	if a.ActionType.Provider == "Git" {
 		return poll != "false" && !strings.EqualFold(a.Configuration["DetectChanges"], "false")
@@ -177,6 +227,12 @@ func (s *sources) compare(w *watch) (err error) {
 			err = fmt.Errorf("the source panicked: %v", fault)
 		}
 	}()
+	before := make([][]byte, len(w.readers))
+	for i, r := range w.readers {
+		if _, before[i], err = s.seen(s.ctx, r.key()); err != nil {
+			return err
+		}
+	}
 	head, err := s.e.o.Sources[w.action.ActionType.Provider].Head(s.ctx, w.action)
 	if err != nil {
 		return err
@@ -184,39 +240,43 @@ func (s *sources) compare(w *watch) (err error) {
 	if head.Commit == "" {
 		return errors.New("the branch has no commit")
 	}
-	for _, r := range w.readers {
-		if err := s.tell(w, r, head); err != nil {
+	for i, r := range w.readers {
+		if err := s.tell(w, r, before[i], head); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (r reader) key() string { return headPrefix + r.pipeline.Name + "/" + r.action }
+
 // tell starts a pipeline when the head is new to it. The first look only
-// records: loading a definition never starts anything.
-func (s *sources) tell(w *watch, r reader, head work.Change) error {
-	memo := Memo{Owner: owner, Key: headPrefix + r.pipeline.Name + "/" + r.action, Value: encode(headNote{Branch: w.key, Commit: head.Commit})}
-	value, ok, err := s.e.o.Memos.Memo(s.ctx, owner, memo.Key)
+// records: loading a definition never starts anything, and neither does looking
+// again after a long time. before is what was known when the look began: if a
+// webhook has brought something since then, the head may be older than that.
+func (s *sources) tell(w *watch, r reader, before []byte, head work.Change) error {
+	a, ok := r.pipeline.Stages[0].Action(r.action)
+	p := &polled{key: r.key(), branch: w.key, commit: head.Commit}
+	release, err := s.e.receipts.hold(s.ctx, p.key)
 	if err != nil {
 		return err
 	}
-	var seen headNote
-	if ok {
-		if err := json.Unmarshal(value, &seen); err != nil {
-			return fmt.Errorf("read %s: %w", memo.Key, err)
-		}
+	defer release()
+	seen, now, err := s.seen(s.ctx, p.key)
+	if err != nil || !bytes.Equal(now, before) || !ok || seen.Branch == w.key && seen.Commit == head.Commit {
+		return err
 	}
-	if seen.Branch == w.key && seen.Commit == head.Commit {
-		return nil
+	at := s.e.o.Now()
+	_, since := s.e.catalog.polls(r.pipeline.Name)
+	if seen.Branch != w.key || seen.At.Before(since) || !starts(r, head) {
+		_, memos := p.riding(nil, "", at)(answer{})
+		return s.e.persist(s.ctx, nil, memos)
 	}
-	if seen.Branch != w.key || !starts(r, head) {
-		return s.e.persist(s.ctx, nil, []Memo{memo})
-	}
-	token := strings.Join([]string{"poll", head.Repository, head.Branch, head.Commit, r.pipeline.Name}, "/")
-	return s.e.receipts.start(s.ctx, kickoff{
-		pipeline: r.pipeline.Name,
-		intent:   startBy(r.pipeline.Name, r.action, head, workflows.TriggerPoll, token),
-	}, func(answer) ([]work.Receipt, []Memo) { return nil, []Memo{memo} })
+	token := strings.Join([]string{"poll", head.Repository, head.Branch, head.Commit, r.pipeline.Name, strconv.FormatInt(at.UnixNano(), 36)}, "/")
+	got := s.e.receipts.kickPolled(s.ctx, kickoff{
+		pipeline: r.pipeline.Name, at: at, polled: p, intent: startBy(r.pipeline.Name, a, head, workflows.TriggerPoll, token),
+	}, nil)
+	return undecided(got.err)
 }
 
 // starts says whether the pipeline's triggers want this change of this action.

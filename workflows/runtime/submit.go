@@ -33,8 +33,8 @@ func (e *Engine) Submit(ctx context.Context, in workflows.Intent, by workflows.P
 }
 
 func (e *Engine) submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (workflows.Result, error) {
-	if !by.IsEngine() {
-		in.ManagedBy = "api" // only the engine speaks for files
+	if !by.IsEngine() { // only the engine speaks for files, for triggers and for the configuration
+		in.ManagedBy, in.Trigger, in.Change, in.Freezes, in.AnyRevision = "api", nil, nil, nil, false
 	}
 	j := e.judge(by)
 	if err := e.address(ctx, j, &in); err != nil {
@@ -206,10 +206,17 @@ func (e *Engine) entitled(ctx context.Context, j *judge, in *workflows.Intent) (
 		}
 	}
 	verdict, err := j.may(ctx, in.Verb, on)
-	if err != nil || verdict.Allowed {
+	if err != nil {
 		return nil, err
 	}
-	return denied(verdict), nil
+	if !verdict.Allowed {
+		return denied(verdict), nil
+	}
+	if in.Verb == workflows.Start && len(in.Revisions) > 0 && !j.who.IsEngine() {
+		verdict, err = j.may(ctx, workflows.StartAnyRevision, on)
+		in.AnyRevision = err == nil && verdict.Allowed
+	}
+	return nil, err
 }
 
 // place finds the stage that an intent is about, where it names none, and
@@ -230,6 +237,9 @@ func (e *Engine) place(ctx context.Context, j *judge, in *workflows.Intent, on *
 		}
 		return nil
 	})
+	if err == nil && in.Verb == workflows.Enable && in.Execution != "" {
+		return e.mayPass(ctx, j, in)
+	}
 	if err == nil && on.Stage == "" && in.Execution != "" {
 		var row workflows.Execution
 		if row, _, err = e.o.History.Execution(ctx, in.Execution); err == nil {
@@ -237,6 +247,27 @@ func (e *Engine) place(ctx context.Context, j *judge, in *workflows.Intent, on *
 		}
 	}
 	return free, err
+}
+
+// mayPass says whether somebody may let one execution into a stage because the
+// freeze that keeps it out names them, as a gate does in `from`. A door that is
+// shut besides asks for the right all the same.
+func (e *Engine) mayPass(ctx context.Context, j *judge, in *workflows.Intent) (free bool, err error) {
+	var named []string
+	err = e.replicas.look(ctx, in.Pipeline, func(s *machine.State) error {
+		view := s.View()
+		st, ok := view.Stage(in.Stage)
+		for _, f := range view.Freezes {
+			if ok && st.Transition.Enabled && f.At(e.o.Now(), in.Pipeline, in.Stage) {
+				named = append(named, f.MayPass...)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(named) == 0 || j.who.IsEngine() {
+		return false, err
+	}
+	return j.isOneOf(ctx, named)
 }
 
 // present is the stage that an execution is in, waits for, or ended in; empty when it is through.

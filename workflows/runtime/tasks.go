@@ -41,6 +41,7 @@ type job struct {
 	outcome  *work.Outcome      // known and not yet durable
 	polls    int
 	failures int
+	hurry    bool // to be called again at once, after the call under way
 	dropped  bool // the state no longer wants it
 }
 
@@ -145,6 +146,19 @@ func (t *tasks) schedule(j *job, at time.Time) {
 		defer t.mu.Unlock()
 		t.launch(j)
 	})
+}
+
+// hasten has a task's runner called now, because there is news.
+func (t *tasks) hasten(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch j := t.jobs[id]; {
+	case j == nil:
+	case j.busy:
+		j.hurry = true
+	default:
+		t.launch(j)
+	}
 }
 
 // launch queues a call. t.mu is held.
@@ -316,9 +330,10 @@ func (t *tasks) delivered(j *job, o work.Outcome, kind string, err error) {
 	}
 	j.polls++
 	at := later(t.e.o.Now().Add(pause), j.task.After)
-	if kind != work.Cancel && j.task.Kind == work.Cancel {
+	if kind != work.Cancel && j.task.Kind == work.Cancel || j.hurry {
 		at = j.task.After // a cancel that came meanwhile need not wait
 	}
+	j.hurry = false
 	t.schedule(j, at)
 }
 

@@ -157,6 +157,7 @@ func (w *writer) publish(c work.Commit) {
 	for _, f := range c.Frames {
 		w.e.known.set(f.Pipeline, f.Seq)
 		w.e.catalog.learn(f)
+		w.e.invoker.learn(f)
 	}
 	if len(c.Frames) > 0 {
 		w.e.feed.publish(c.Frames)
@@ -210,6 +211,7 @@ func (w *writer) reopen() {
 				w.e.feed.forget()
 				err = w.e.catalog.load(ctx)
 				w.e.sources.changed()
+				w.e.freezes.changed()
 			}
 		}
 		if err == nil {
