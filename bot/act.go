@@ -32,7 +32,7 @@ func (b *Bot) explained(ctx context.Context, by workflows.Principal, in workflow
 	var who []string
 	switch p.Code {
 	case workflows.CodeApprovalCompleted:
-		return &refused{Problem: p, votes: b.asked(ctx, in).Votes}
+		return &refused{Problem: p, gates: []workflows.Approval{b.asked(ctx, in)}}
 	case workflows.CodeNotAnApprover:
 		who = b.asked(ctx, in).From
 	case workflows.CodeAccessDenied:
@@ -132,6 +132,8 @@ func outcome(in workflows.Intent, got workflows.Result) string {
 		return in.Stage + " of " + in.Pipeline + " is enabled."
 	case workflows.Resolve:
 		return in.Action + " counts as: " + in.As + "."
+	case workflows.Override:
+		return setAside(in, got.Execution)
 	}
 	return "Done: " + string(in.Verb) + " " + ref + "."
 }
@@ -232,12 +234,25 @@ func open(e *workflows.Execution) int {
 // place is an action and its stage.
 type place struct{ stage, name string }
 
+// everyAction is every action of a stage, and the rules of its conditions
+// under the names that intents give them: "beforeEntry:window".
+func everyAction(s *workflows.StageExecution) []workflows.ActionExecution {
+	all := slices.Clone(s.Actions)
+	for _, c := range s.Conditions {
+		for _, r := range c.Rules {
+			r.Name = c.Kind + ":" + r.Name
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
 // actionOf finds the first action of that name that fits, whatever its case;
 // zero when there is none.
 func actionOf(e *workflows.Execution, name string, fits func(*workflows.ActionExecution) bool) place {
 	for i := range e.Stages {
-		for j := range e.Stages[i].Actions {
-			if a := &e.Stages[i].Actions[j]; strings.EqualFold(a.Name, name) && fits(a) {
+		for _, a := range everyAction(&e.Stages[i]) {
+			if strings.EqualFold(a.Name, name) && fits(&a) {
 				return place{e.Stages[i].Name, a.Name}
 			}
 		}
@@ -269,6 +284,8 @@ func (b *Bot) typedIntent(ctx context.Context, r Request, c command.Command) err
 	switch c.Name {
 	case command.Retry:
 		in.Stage = retryStage(&e)
+	case command.Override:
+		in.Stage = executionStage(&e, c.Stage)
 	case command.Resolve:
 		inDoubt := func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsResolve }
 		at := actionOf(&e, c.Action, inDoubt)
@@ -285,8 +302,8 @@ func (b *Bot) typedIntent(ctx context.Context, r Request, c command.Command) err
 
 func actionNames(e *workflows.Execution) []string {
 	var all []string
-	for _, s := range e.Stages {
-		for _, a := range s.Actions {
+	for i := range e.Stages {
+		for _, a := range everyAction(&e.Stages[i]) {
 			all = append(all, a.Name)
 		}
 	}

@@ -42,6 +42,10 @@ func check(view slack.View) map[string]string {
 		if in[card.InComment] == "" {
 			faults[card.InComment] = "This gate requires a comment."
 		}
+	case card.FormOverride:
+		if in[card.InReason] == "" {
+			faults[card.InReason] = "Say why: everybody reads this, and it stays."
+		}
 	case card.FormRollback:
 		checkRollback(view, in, faults)
 	}

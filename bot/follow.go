@@ -19,6 +19,8 @@ const (
 	metaAnnouncement = "rollcall_announcement"
 	metaFailure      = "rollcall_failure"
 	metaReminder     = "rollcall_reminder"
+	metaEdit         = "rollcall_edit"   // a definition under which gates ask for less: pipeline, version
+	metaNotice       = "rollcall_notice" // what else concerns a pipeline as such: pipeline, event, seq
 )
 
 // newest is how many of a pipeline's newest executions are looked at when
@@ -51,7 +53,7 @@ func (b *Bot) Follow(ctx context.Context, batch event.Batch) error {
 			err = errors.Join(err, fmt.Errorf("execution %s in chat: %w", id, one))
 		}
 	}
-	return err
+	return errors.Join(err, f.pipelineNews(ctx))
 }
 
 // following is one batch being followed.
@@ -67,7 +69,7 @@ type following struct {
 // cards may show it.
 func (f *following) concerned(ctx context.Context) ([]string, error) {
 	ids := f.batch.Executions()
-	if !f.any(widens) {
+	if !f.any(f.widens) {
 		return ids, nil
 	}
 	more, err := f.engine.Executions(ctx, workflows.EnginePrincipal(), workflows.ExecutionQuery{Pipeline: f.batch.Pipeline, Limit: newest})
@@ -99,11 +101,15 @@ func (f *following) any(is func(event.Event) bool) bool {
 }
 
 // widens says whether an event changes what cards of other executions show.
-func widens(e event.Event) bool {
+func (f *following) widens(e event.Event) bool {
 	switch e.Kind {
 	case event.StageEntered, event.StageSucceeded, event.StageFailed, event.StageStopped, event.StageCancelled, event.ExecutionSteppedBack,
-		event.TransitionDisabled, event.TransitionEnabled, event.ReturnPlanned, event.ReturnDropped:
+		event.TransitionDisabled, event.TransitionEnabled, event.ReturnPlanned, event.ReturnDropped,
+		event.StageSkipped, event.FreezesSet:
 		return true
+	case event.ExecutionStopped, event.ExecutionCancelled:
+		// Who stands behind it in a queue moves up.
+		return f.pipeline.ExecutionMode == workflows.ModeQueued
 	}
 	return false
 }

@@ -69,10 +69,10 @@ func (f *following) vanished(ctx context.Context, mem *memory, v card.View, toke
 	if g.TS == "" && !g.Tried {
 		return nil
 	}
+	f.closing(mem.id, &g)
 	if g.Gate.Closed == "" {
 		g.Gate.Closed = "withdrawn"
 	}
-	f.closing(mem.id, &g)
 	g.Done = true
 	return f.bringGate(ctx, mem, card.Asking{View: v, Stage: g.Stage, Action: g.Action, Approval: g.Gate, ClosedAt: g.ClosedAt}, g)
 }
@@ -90,6 +90,8 @@ func (f *following) closing(execution string, g *gateSpot) {
 				g.Gate.Votes = append(g.Gate.Votes, *ev.Vote)
 			case ev.Kind == event.GateClosed:
 				g.Gate.Closed, g.ClosedAt = ev.Text, ev.At
+			case ev.Kind == event.GateOverridden && ev.Override != nil:
+				g.Gate.Override, g.ClosedAt = ev.Override, ev.At
 			}
 		}
 	}

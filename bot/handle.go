@@ -38,11 +38,11 @@ type unsaid struct{ err error }
 func (u *unsaid) Error() string { return "the answer did not reach the person: " + u.err.Error() }
 func (u *unsaid) Unwrap() error { return u.err }
 
-// refused is a problem with who could have done it, or who did it before.
+// refused is a problem with who could have done it, or how it was decided before.
 type refused struct {
 	*workflows.Problem
 	holders []string
-	votes   []workflows.Vote
+	gates   []workflows.Approval
 }
 
 func (r *refused) Unwrap() error { return r.Problem }
@@ -58,7 +58,7 @@ func (b *Bot) settle(ctx context.Context, r Request, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &no):
-		err = b.say(ctx, r.Reply, card.Refusal(no.Problem, no.holders, no.votes...))
+		err = b.say(ctx, r.Reply, card.Refusal(no.Problem, no.holders, no.gates...))
 	case errors.As(err, &problem):
 		err = b.say(ctx, r.Reply, card.Refusal(problem, nil))
 	case errors.As(err, &lost), ctx.Err() != nil:
@@ -176,6 +176,8 @@ func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) erro
 		return b.openReject(ctx, r, about)
 	case card.ActRollback:
 		return b.openRollback(ctx, r, card.Return{About: about})
+	case card.ActOverride:
+		return b.openOverride(ctx, r, about)
 	case card.ActStart:
 		return b.start(ctx, r, about.Pipeline)
 	case card.ActDetails:
@@ -214,6 +216,8 @@ func (b *Bot) submitted(ctx context.Context, r Request, about card.Subject, in m
 		intent.Verb, intent.Reason = workflows.Reject, in[card.InReason]
 	case card.FormApprove:
 		intent.Verb, intent.Reason = workflows.Approve, in[card.InComment]
+	case card.FormOverride:
+		intent.Verb, intent.Condition, intent.Reason = workflows.Override, about.As, in[card.InReason]
 	case card.FormRollback:
 		intent = workflows.Intent{Verb: workflows.RollBack, Pipeline: about.Pipeline, Stage: about.Stage, Target: in[card.InTarget], IfCurrent: about.Seen,
 			Definition: in[card.InDefinition], WhileRunning: in[card.InRunning], Reason: in[card.InReason]}

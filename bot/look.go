@@ -22,12 +22,12 @@ func (b *Bot) look(ctx context.Context, r Request, c command.Command) error {
 		var waiting []workflows.OpenApproval
 		var all []workflows.PipelineView
 		if waiting, all, err = b.standing(ctx, r.By); err == nil {
-			m = card.Overview(waiting, all, b.url)
+			m = card.Overview(waiting, all, b.now(), b.url)
 		}
 	case command.Pipelines:
 		var all []workflows.PipelineView
 		if all, err = b.engine.Pipelines(ctx, r.By); err == nil {
-			m = card.Pipelines("Pipelines", all, b.url)
+			m = card.Pipelines("Pipelines", all, b.now(), b.url)
 		}
 	case command.Status:
 		m, err = b.status(ctx, r.By, c.Subject)
@@ -103,7 +103,7 @@ func (b *Bot) home(ctx context.Context, r Request) error {
 		b.log.Warn("an app home could not be drawn", "user", r.Home, "error", err)
 		return b.publish(ctx, r, card.HomeRefused("rollcall cannot look right now. Open this page again in a moment."))
 	}
-	return b.publish(ctx, r, card.Home(waiting, all, b.open, b.url))
+	return b.publish(ctx, r, card.Home(waiting, all, b.open, b.now(), b.url))
 }
 
 // status shows a pipeline, or an execution; without a name all pipelines.
@@ -111,9 +111,9 @@ func (b *Bot) status(ctx context.Context, by workflows.Principal, subject string
 	if subject == "" {
 		all, err := b.engine.Pipelines(ctx, by)
 		if err == nil && len(all) == 1 {
-			return card.Status(all[0], b.url), nil
+			return b.standingOf(ctx, by, all[0])
 		}
-		return card.Pipelines("Pipelines", all, b.url), err
+		return card.Pipelines("Pipelines", all, b.now(), b.url), err
 	}
 	p, e, err := b.find(ctx, by, subject)
 	switch {
@@ -122,7 +122,16 @@ func (b *Bot) status(ctx context.Context, by workflows.Principal, subject string
 	case e != nil:
 		return card.Execution(b.view(ctx, *e)), nil
 	}
-	return card.Status(*p, b.url), nil
+	return b.standingOf(ctx, by, *p)
+}
+
+// standingOf is a pipeline as it stands, with the executions that are on their way.
+func (b *Bot) standingOf(ctx context.Context, by workflows.Principal, p workflows.PipelineView) (card.Message, error) {
+	moving, err := b.engine.Executions(ctx, by, workflows.ExecutionQuery{Pipeline: p.Name, Status: workflows.StatusInProgress, Limit: 100})
+	if err != nil {
+		return card.Message{}, err
+	}
+	return card.Status(p, moving, b.now(), b.url), nil
 }
 
 // find reads what a name means: an execution or a pipeline. Of the two refusals
@@ -183,8 +192,9 @@ func (b *Bot) logs(ctx context.Context, by workflows.Principal, c command.Comman
 // telling is the action whose log says most: what failed, else what ran last. Gates have no log.
 func telling(e *workflows.Execution) place {
 	var last place
-	for _, s := range e.Stages {
-		for _, a := range s.Actions {
+	for i := range e.Stages {
+		s := &e.Stages[i]
+		for _, a := range everyAction(s) {
 			if a.StartedAt == nil || a.Approval != nil {
 				continue
 			}
@@ -227,7 +237,7 @@ func (b *Bot) who(ctx context.Context, by workflows.Principal, c command.Command
 	}
 	err = add(workflows.Start, "", "start")
 	for _, s := range stages {
-		for _, v := range []workflows.Verb{workflows.Approve, workflows.RollBack, workflows.Retry, workflows.StopIt, workflows.Disable, workflows.Enable, workflows.Resolve, workflows.Logs} {
+		for _, v := range []workflows.Verb{workflows.Approve, workflows.RollBack, workflows.Retry, workflows.StopIt, workflows.Disable, workflows.Enable, workflows.Override, workflows.Resolve, workflows.Logs} {
 			if c.Stage == "" && v != workflows.Approve && v != workflows.RollBack {
 				continue
 			}

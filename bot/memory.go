@@ -12,15 +12,17 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
-// memory is what the bot remembers of one execution in chat; one memo, durable
-// before each create and after each change.
+// memory is what the bot remembers of one execution in chat, or of a pipeline
+// as such; one memo, durable before each create and after each change.
 type memory struct {
-	id string // of the execution
+	id  string // of the execution
+	key string // of the memo
 
 	Card   spot                `json:"card"`
 	Gates  map[string]gateSpot `json:"gates,omitempty"`  // by the gate's token
 	Said   map[string]spot     `json:"said,omitempty"`   // announcements, failures, reminders: once each
 	LeftBy string              `json:"leftBy,omitempty"` // the rollback by which this execution was left
+	Before *known              `json:"before,omitempty"` // a pipeline's memory: as it was before its next edit
 }
 
 // spot is one message of ours.
@@ -43,19 +45,29 @@ type gateSpot struct {
 	Done     bool               `json:"done,omitempty"` // it will not change any more
 }
 
-func memoKey(execution string) string { return "execution/" + execution }
-
 // recall reads what is remembered of an execution; ok is false when nothing is.
 func (b *Bot) recall(ctx context.Context, execution string) (m *memory, ok bool, err error) {
-	m = &memory{id: execution, Gates: map[string]gateSpot{}, Said: map[string]spot{}}
-	value, ok, err := b.memos.Memo(ctx, memoKey(execution))
+	m = &memory{id: execution, key: "execution/" + execution, Gates: map[string]gateSpot{}, Said: map[string]spot{}}
+	ok, err = b.read(ctx, m)
+	return m, ok, err
+}
+
+// recallPipeline reads what is remembered of a pipeline as such.
+func (b *Bot) recallPipeline(ctx context.Context, pipeline string) (*memory, error) {
+	m := &memory{key: "pipeline/" + pipeline, Said: map[string]spot{}}
+	_, err := b.read(ctx, m)
+	return m, err
+}
+
+func (b *Bot) read(ctx context.Context, m *memory) (ok bool, err error) {
+	value, ok, err := b.memos.Memo(ctx, m.key)
 	if err != nil || !ok {
-		return m, false, err
+		return false, err
 	}
 	if err := json.Unmarshal(value, m); err != nil {
-		return m, false, fmt.Errorf("what was noted of execution %s cannot be read: %w", execution, err)
+		return false, fmt.Errorf("what was noted of %s cannot be read: %w", m.key, err)
 	}
-	return m, true, nil
+	return true, nil
 }
 
 func (b *Bot) note(ctx context.Context, m *memory) error {
@@ -63,7 +75,7 @@ func (b *Bot) note(ctx context.Context, m *memory) error {
 	if err != nil {
 		return fmt.Errorf("note what was posted: %w", err)
 	}
-	return b.memos.Note(ctx, memoKey(m.id), value)
+	return b.memos.Note(ctx, m.key, value)
 }
 
 func digest(m Message) (string, error) {
@@ -147,7 +159,7 @@ func (b *Bot) refused(ctx context.Context, m *message, err error) error {
 	}
 	if m.spot.Refused != no.Code {
 		b.log.Warn("slack refuses a message; it is tried again when something changes",
-			"execution", m.mem.id, "kind", m.EventType, "channel", m.Channel, "code", no.Code, "hint", no.Hint)
+			"about", m.mem.key, "kind", m.EventType, "channel", m.Channel, "code", no.Code, "hint", no.Hint)
 		m.spot.Refused = no.Code
 	}
 	return b.record(ctx, m)

@@ -21,6 +21,7 @@ const (
 	ActEnable   = "enable"
 	ActStart    = "start"
 	ActResolve  = "resolve"
+	ActOverride = "override"
 	ActDetails  = "details"
 	// ActPlace is the form's choice of a stage; it shows that stage's targets.
 	ActPlace = "rollback.place"
@@ -73,17 +74,21 @@ func (v *View) buttons() []*slack.ButtonBlockElement {
 		}
 	}
 	r.add(ActDetails, "Details", Subject{Pipeline: v.Execution.Pipeline, Execution: v.Execution.ID}, slack.StyleDefault, nil)
+	v.override(r, overrideOffers(v.Execution.Offers, "", ""))
 	return r.buttons
 }
 
-// offers are the execution's, and the door's where a closed one concerns it.
+// offers are the execution's, and the door's where a closed or a frozen one concerns it.
 func (v *View) offers() []workflows.Offer {
 	offers := slices.Clone(v.Execution.Offers)
 	for i := range v.Pipeline.Stages {
 		s := &v.Pipeline.Stages[i]
 		waits := v.Execution.WaitsFor != nil && v.Execution.WaitsFor.Stage == s.Name
-		if !s.Transition.Enabled && (waits || v.concerned(s)) {
-			offers = append(offers, offersOf(s.Offers, workflows.Enable)...)
+		closed := !s.Transition.Enabled && (waits || v.concerned(s))
+		for _, o := range offersOf(s.Offers, workflows.Enable) {
+			if closed || waits && v.Execution.WaitsFor.For == workflows.WaitsForFreeze && o.Target == v.Execution.ID {
+				offers = append(offers, o)
+			}
 		}
 	}
 	return offers
@@ -112,7 +117,7 @@ func (v *View) offer(r *row, o workflows.Offer) {
 	case workflows.Approve, workflows.Reject:
 		if a := gateOf(e, o.Stage, o.Action); a != nil {
 			about.Gate = a.Token
-			v.answer(r, o.Verb, about)
+			v.answer(r, o.Verb, about, a.Warning)
 		}
 	case workflows.Resolve:
 		about.Target = ""
@@ -154,23 +159,29 @@ func resolveWord(as, action string) string {
 
 func (v *View) enable(r *row, o workflows.Offer, about Subject) {
 	stage := line(o.Stage, 40)
+	title, yes := "Enable "+stage+"?", "Enable"
 	text, explain := "Enable "+stage, fmt.Sprintf("%s: %s opens again for every execution.", line(v.Execution.Pipeline, 100), stage)
 	if o.Target != "" {
 		who := v.number(o.Target)
 		if who == "" {
 			who = "this execution"
 		}
-		text = "Enable " + stage + " only for " + who
+		text = "Let " + who + " into " + stage
 		explain = fmt.Sprintf("%s: only %s may enter %s; the door stays closed for the others.", line(v.Execution.Pipeline, 100), who, stage)
+		title, yes = text+"?", "Let it in"
+		if w := v.Execution.WaitsFor; w != nil && o.Target == v.Execution.ID {
+			explain = warned(w.Warning, explain)
+		}
 	}
 	if _, now := v.running(o.Stage); now != "" {
 		explain += " It runs " + now + " now."
 	}
-	r.add(ActEnable, text, about, slack.StyleDefault, ask("Enable "+stage+"?", explain, "Enable"))
+	r.add(ActEnable, text, about, slack.StyleDefault, ask(title, explain, yes))
 }
 
-// answer adds Approve or Reject for a gate. Approve says what will change.
-func (v *View) answer(r *row, verb workflows.Verb, about Subject) {
+// answer adds Approve or Reject for a gate. Approve says what will change, and
+// first of all what the gate warns of.
+func (v *View) answer(r *row, verb workflows.Verb, about Subject, warning string) {
 	if verb == workflows.Reject {
 		r.add(ActReject, "Reject", about, slack.StyleDanger, nil)
 		return
@@ -181,7 +192,7 @@ func (v *View) answer(r *row, verb workflows.Verb, about Subject) {
 		change = fmt.Sprintf(" %s goes from %s to #%d.", line(about.Stage, 60), now, e.Number)
 	}
 	r.add(ActApprove, "Approve", about, slack.StylePrimary, ask("Approve "+e.Ref()+"?",
-		fmt.Sprintf("%s into %s, with %s.%s", e.Ref(), line(about.Stage, 60), carries(e), change), "Approve"))
+		warned(warning, fmt.Sprintf("%s into %s, with %s.%s", e.Ref(), line(about.Stage, 60), carries(e), change)), "Approve"))
 }
 
 // carries is what an execution brings, in a few plain words.

@@ -54,7 +54,7 @@ type Subject struct {
 	Gate      string `json:"g,omitempty"`    // the gate's token
 	Target    string `json:"t,omitempty"`    // rollback: the preselected one; enable: the only one to let in
 	Seen      string `json:"seen,omitempty"` // execution whose content ran in the stage
-	As        string `json:"as,omitempty"`   // resolve
+	As        string `json:"as,omitempty"`   // resolve; override: what it sets aside, as Intent.Condition names it
 	Channel   string `json:"c,omitempty"`    // forms: where to answer
 	Thread    string `json:"th,omitempty"`
 }

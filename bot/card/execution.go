@@ -2,6 +2,7 @@ package card
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ func Execution(v View) Message {
 	l := messageLayout()
 	l.header(head)
 	l.lines(append(revisions(e, 3), startedBy(e))...)
+	l.lines(v.warnings()...)
 	l.buttons(v.buttons()...)
 	l.lines(v.stages()...)
 	l.lines(v.facts()...)
@@ -23,6 +25,9 @@ func Execution(v View) Message {
 	text := head
 	if len(e.SourceRevisions) > 0 && e.SourceRevisions[0].RevisionSummary != "" {
 		text = join(text, line(e.SourceRevisions[0].RevisionSummary, 80))
+	}
+	if len(overrides(e)) > 0 {
+		text = join(text, "overridden")
 	}
 	return Message{Text: escape(text), Blocks: l.done(v.console("all of it in the console"))}
 }
@@ -101,18 +106,49 @@ func (v *View) stages() []string {
 	for i := range v.Execution.Stages {
 		s := &v.Execution.Stages[i]
 		st := ofStage(&v.Execution, s)
-		lines = append(lines, join(st.icon+" *"+esc(s.Name, 100)+"* "+st.word, v.stageDetail(s)))
+		lines = append(lines, join(st.icon+" *"+esc(s.Name, 100)+"* "+v.stageWord(s), v.stageDetail(s)))
 		switch s.Status {
 		case workflows.StatusSucceeded, workflows.StatusNotStarted, workflows.StatusSkipped, "":
+			for _, text := range stageOverrides(s) {
+				lines = append(lines, "        🔓 "+text)
+			}
 			continue
 		}
-		for j := range s.Actions {
-			if a := &s.Actions[j]; a.Status != workflows.StatusNotStarted {
-				lines = append(lines, "        "+actionLine(a))
-			}
+		for _, text := range inside(s, func(st workflows.Status) bool { return st != workflows.StatusNotStarted }) {
+			lines = append(lines, "        "+text)
 		}
 	}
 	return lines
+}
+
+// stageWord is how a stage stands, of one that was skipped with the reason.
+func (v *View) stageWord(s *workflows.StageExecution) string {
+	word := ofStage(&v.Execution, s).word
+	if s.Status == workflows.StatusSkipped {
+		return because(word, skipped(s))
+	}
+	return word
+}
+
+// inside is what happens in a stage, in order: the entry condition, the
+// actions, the other conditions, of those in a status that is wanted.
+func inside(s *workflows.StageExecution, wanted func(workflows.Status) bool) []string {
+	var before, lines, after []string
+	for i := range s.Conditions {
+		switch c := &s.Conditions[i]; {
+		case !wanted(c.Status):
+		case c.Kind == workflows.BeforeEntry:
+			before = append(before, conditionLine(c))
+		default:
+			after = append(after, conditionLine(c))
+		}
+	}
+	for j := range s.Actions {
+		if a := &s.Actions[j]; wanted(a.Status) {
+			lines = append(lines, actionLine(a))
+		}
+	}
+	return slices.Concat(before, lines, after)
 }
 
 // stageDetail is what stands behind a stage's word: how long, since when, why it waits.
@@ -127,8 +163,18 @@ func (v *View) stageDetail(s *workflows.StageExecution) string {
 	} else if s.Status == workflows.StatusInProgress && s.Since != nil {
 		parts = append(parts, "since "+moment(*s.Since))
 	}
-	if s.Attempt > 1 {
+	switch by := retrying(s); {
+	case by != "":
+		parts = append(parts, by)
+	case s.Attempt > 1:
 		parts = append(parts, "attempt "+strconv.Itoa(s.Attempt))
+	}
+	if s.Status == workflows.StatusSucceeded {
+		for i := range s.Actions {
+			if g := s.Actions[i].Approval; g != nil && aside(g) == nil {
+				parts = append(parts, decided(g))
+			}
+		}
 	}
 	return join(parts...)
 }
@@ -136,11 +182,18 @@ func (v *View) stageDetail(s *workflows.StageExecution) string {
 // door says why an execution has to wait before a stage.
 func (v *View) door(stage string) string {
 	s, ok := v.Pipeline.Stage(stage)
-	if v.Execution.WaitsFor.For == "transition" {
-		if !ok || s.Transition.Enabled {
-			return "it is disabled"
-		}
+	switch w := v.Execution.WaitsFor; {
+	case w.For == workflows.WaitsForFreeze:
+		return v.frozen(stage, w.Freeze)
+	case w.For == workflows.WaitsForTransition && (!ok || s.Transition.Enabled):
+		return "it is disabled"
+	case w.For == workflows.WaitsForTransition:
 		return closedDoor(s)
+	}
+	if ok {
+		if line := v.inLine(s); line != "" {
+			return line
+		}
 	}
 	if ok && s.LatestExecution != nil && s.LatestExecution.Execution != v.Execution.ID {
 		return fmt.Sprintf("until #%d is through", s.LatestExecution.Number)
@@ -167,9 +220,13 @@ func closedDoor(s *workflows.StageView) string {
 func actionLine(a *workflows.ActionExecution) string {
 	st := ofAction(a)
 	detail := ""
+	if g := a.Approval; g != nil && decided(g) != "" {
+		st.word = decided(g)
+	}
 	switch {
 	case a.Needs == workflows.NeedsApproval && a.Approval != nil:
 		detail = quorum(a.Approval)
+	case a.Approval != nil && aside(a.Approval) != nil:
 	case a.Error != nil && a.Status != workflows.StatusSucceeded:
 		detail = esc(a.Error.Message, 300)
 	case a.Summary != "":

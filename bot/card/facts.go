@@ -40,7 +40,7 @@ func codes(all []string, most int) []string {
 func (v *View) inDoubt() []string {
 	var facts []string
 	for _, s := range v.Execution.Stages {
-		for _, a := range s.Actions {
+		for _, a := range every(&s) {
 			if a.Needs == workflows.NeedsResolve {
 				text := "❓ *Nobody can know whether " + esc(a.Name, 100) + " ran in " + esc(s.Name, 100) + ".* Look, then say that it succeeded, that it failed, or do it again"
 				if a.Error != nil {

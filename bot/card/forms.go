@@ -15,6 +15,7 @@ const (
 	FormReject   = "reject"
 	FormRollback = "rollback"
 	FormStart    = "start"
+	FormOverride = "override"
 
 	InReason     = "reason"
 	InComment    = "comment"
@@ -72,6 +73,7 @@ func RejectForm(v View, about Subject) slack.ModalViewRequest {
 func ApproveForm(v View, about Subject) slack.ModalViewRequest {
 	l := &layout{most: maxHome}
 	l.lines(v.answered(about))
+	l.lines(v.warnings()...)
 	return form(FormApprove, "Approve "+v.Execution.Ref(), "Approve", about,
 		append(l.done(""), input(InComment, "Comment", "This gate requires one.", "", false, true)))
 }

@@ -23,11 +23,14 @@ type Asking struct {
 // Gate is the message that asks people. While the gate is open it carries the
 // buttons; afterwards it says who, what and when.
 func Gate(a Asking) Message {
-	if a.Approval.Closed != "" {
+	if a.Approval.Closed != "" || aside(&a.Approval) != nil {
 		return a.closed()
 	}
 	e, g := &a.Execution, &a.Approval
 	text := "✋ " + esc(e.Ref(), 130) + " waits for approval in " + esc(a.Stage, 100)
+	if g.Warning != "" {
+		text = join(text, "🚨 "+esc(g.Warning, 300))
+	}
 	l := messageLayout()
 	l.lines("✋ *" + v0(e.Ref()) + " waits for approval in " + v0(a.Stage) + "* (" + esc(a.Action, 100) + ")")
 	if len(a.Ask) > 0 {
@@ -38,10 +41,12 @@ func Gate(a Asking) Message {
 	about := Subject{Pipeline: e.Pipeline, Stage: a.Stage, Action: a.Action, Execution: e.ID, Gate: g.Token}
 	about.Seen, _ = a.running(a.Stage)
 	r := newRow()
-	a.answer(r, workflows.Approve, about)
-	a.answer(r, workflows.Reject, about)
+	a.answer(r, workflows.Approve, about, g.Warning)
+	a.answer(r, workflows.Reject, about, "")
 	r.add(ActDetails, "Details", Subject{Pipeline: e.Pipeline, Execution: e.ID}, slack.StyleDefault, nil)
+	a.override(r, overrideOffers(e.Offers, a.Stage, a.Action))
 	l.lines(a.standing())
+	l.lines(warning(a.Stage, g.Warning)...)
 	l.buttons(r.buttons...)
 	l.lines(votes(g.Votes)...)
 	l.lines(append(a.content(), a.change())...)
@@ -122,15 +127,22 @@ func (a *Asking) small() string {
 func (a *Asking) closed() Message {
 	e, g := &a.Execution, &a.Approval
 	st := ofGate(g.Closed)
+	if aside(g) != nil {
+		st = ofGate(gateOverridden)
+	}
 	head := fmt.Sprintf("%s: %s in %s", sentence(st.word), e.Ref(), a.Stage)
 	l := messageLayout()
 	l.lines(st.icon + " *" + v0(head) + "* (" + esc(a.Action, 100) + ")")
-	l.lines("~waits for approval~ · " + join(quorum(g), a.when()))
-	l.lines(votes(g.Votes)...)
+	l.lines("~waits for approval~ · " + join(quorum(g), decided(g), a.when()))
+	l.lines(answers(g)...)
 	l.lines(a.cause())
 	l.lines(revisions(e, 5)...)
 	l.context(a.console("console"))
-	return Message{Text: st.icon + " " + esc(head, 300), Blocks: l.done("")}
+	text := st.icon + " " + esc(head, 300)
+	if o := aside(g); o != nil {
+		text = st.icon + " " + esc(e.Ref()+" in "+a.Stage, 300) + ": " + overridden(o)
+	}
+	return Message{Text: text, Blocks: l.done("")}
 }
 
 func (a *Asking) when() string {
@@ -144,6 +156,8 @@ func (a *Asking) when() string {
 func (a *Asking) cause() string {
 	e, g := &a.Execution, &a.Approval
 	switch {
+	case aside(g) != nil:
+		return ""
 	case g.Closed == "expired":
 		return "⌛ Nobody decided in time: " + strings.Join(append([]string{quorum(g) + " until " + moment(g.ExpiresAt)}, escaped(g.Missing)...), ", missing ")
 	case g.Closed != "withdrawn":

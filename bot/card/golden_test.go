@@ -39,7 +39,7 @@ func modal(name string, f slack.ModalViewRequest) drawing { return drawing{name:
 
 // gallery is every card there is, in the states that people meet.
 func gallery() []drawing {
-	return slices.Concat(executions(), gates(), forms(), lists())
+	return slices.Concat(executions(), gates(), forms(), lists(), checks())
 }
 
 func executions() []drawing {
@@ -170,13 +170,13 @@ func lists() []drawing {
 	problem := &workflows.Problem{Code: workflows.CodeAccessDenied, Message: "Ben does not have the right approve on webshop/Production", Hint: "ask one of them", ID: "9f3c21"}
 	e := broken()
 	return []drawing{
-		message("overview", card.Overview(open, all, url)),
-		message("overview-empty", card.Overview(nil, nil, "")),
-		modal("home", card.Home(open, all, []string{"access.allowAll is on: every member may do everything"}, url)),
+		message("overview", card.Overview(open, all, at(0), url)),
+		message("overview-empty", card.Overview(nil, nil, at(0), "")),
+		modal("home", card.Home(open, all, []string{"access.allowAll is on: every member may do everything"}, at(0), url)),
 		modal("home-refused", card.HomeRefused("rollcall answers only full members of this workspace, not guests of the workspace.")),
-		message("pipelines", card.Pipelines("Pipelines", all, url)),
-		message("status", card.Status(shop(), url)),
-		message("status-held", card.Status(held(), url)),
+		message("pipelines", card.Pipelines("Pipelines", all, at(0), url)),
+		message("status", card.Status(shop(), nil, at(0), url)),
+		message("status-held", card.Status(held(), nil, at(0), url)),
 		message("executions", card.Executions("webshop", []workflows.Execution{back(workflows.StatusInProgress, workflows.TriggerAutomated), broken(), waiting()}, url)),
 		message("help", card.Help("/rollcall", help)),
 		message("refusal", card.Refusal(problem, []string{"<@U1>", "<!subteam^S1>"})),

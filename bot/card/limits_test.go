@@ -215,15 +215,22 @@ func TestAnyExecutionIsWithinSlacksLimits(t *testing.T) {
 		a := card.Asking{View: v, Stage: name(t), Action: name(t), Approval: anyApproval(t), From: rapid.SliceOfN(text(), 0, 60).Draw(t, "from"), Ask: rapid.SliceOfN(rapid.Just("<@U123456>"), 0, 300).Draw(t, "ask")}
 		about := card.Subject{Pipeline: name(t), Stage: a.Stage, Action: a.Action, Execution: v.Execution.ID, Gate: a.Approval.Token, Target: v.Execution.ID, Seen: v.Execution.ID}
 		problem := &workflows.Problem{Message: "x" + text().Draw(t, "message"), Hint: text().Draw(t, "hint"), ID: "9f3c21"}
+		var weak []workflows.Weakened
+		for range rapid.SampledFrom([]int{1, 30}).Draw(t, "weakened") {
+			weak = append(weak, workflows.Weakened{Stage: name(t), Action: name(t), Old: text().Draw(t, "old"), New: text().Draw(t, "new")})
+		}
 		draw := func() []drawing {
 			return []drawing{
 				message("execution", card.Execution(v)), message("details", card.Details(v)), message("gate", card.Gate(a)), message("reminder", card.Reminder(a)),
-				message("announcement", card.Announcement(v, a.Stage)), message("failure", card.Failure(v)), message("status", card.Status(v.Pipeline, url)),
-				message("pipelines", card.Pipelines("Pipelines", []workflows.PipelineView{v.Pipeline}, url)),
+				message("announcement", card.Announcement(v, a.Stage)), message("failure", card.Failure(v)), message("status", card.Status(v.Pipeline, []workflows.Execution{v.Execution, v.Execution}, at(0), url)),
+				message("pipelines", card.Pipelines("Pipelines", []workflows.PipelineView{v.Pipeline}, at(0), url)),
 				message("executions", card.Executions(about.Pipeline, []workflows.Execution{v.Execution, v.Execution}, url)),
 				message("refusal", card.Refusal(problem, a.Ask)), message("done", card.Done(problem.Message, &v.Execution, url)),
 				message("log", card.Log(&v.Execution, a.Stage, a.Action, a.From)),
 				modal("reject", card.RejectForm(v, about)), modal("approve", card.ApproveForm(v, about)), modal("start", card.StartForm(v.Pipeline, about, v.Execution.Variables)),
+				modal("override", card.OverrideForm(v, about)), message("not started", card.NotStarted(about.Pipeline, v.Execution.Trigger.By, problem)),
+				message("missed", card.Missed(about.Pipeline, problem.Message, []time.Time{at(1), at(2)}, problem.Hint)), message("polling", card.PollingOff(about.Pipeline, "/rollcall")),
+				message("weakened", card.Weakened(card.Edit{Pipeline: about.Pipeline, Version: 2, By: v.Execution.Trigger.By, ManagedBy: "file:" + problem.Hint, Owners: a.Ask, Weakened: weak})),
 				modal("rollback", card.RollbackForm(card.Return{About: about, Targets: anyTargets(t), Busy: problem.Message, Reason: problem.Hint})),
 			}
 		}
@@ -264,17 +271,44 @@ func anyPrincipal(t *rapid.T) workflows.Principal {
 
 func anyStatus(t *rapid.T) workflows.Status {
 	return rapid.SampledFrom([]workflows.Status{workflows.StatusNotStarted, workflows.StatusInProgress, workflows.StatusStopping, workflows.StatusStopped, workflows.StatusSucceeded,
-		workflows.StatusSuperseded, workflows.StatusFailed, workflows.StatusCancelled, workflows.StatusAbandoned, workflows.StatusSkipped, ""}).Draw(t, "status")
+		workflows.StatusSuperseded, workflows.StatusFailed, workflows.StatusCancelled, workflows.StatusAbandoned, workflows.StatusSkipped, workflows.StatusErrored, workflows.StatusOverridden, ""}).Draw(t, "status")
 }
 
 func anyApproval(t *rapid.T) workflows.Approval {
 	a := workflows.Approval{Token: id42, Required: rapid.IntRange(1, 9).Draw(t, "required"), Comment: rapid.SampledFrom([]string{"optional", "required"}).Draw(t, "comment"),
 		Text: text().Draw(t, "text"), Link: text().Draw(t, "link"), Missing: rapid.SliceOfN(text(), 0, 5).Draw(t, "missing"), OpenedAt: at(0), ExpiresAt: at(9),
-		Closed: rapid.SampledFrom([]string{"", "approved", "rejected", "expired", "withdrawn"}).Draw(t, "closed")}
+		Closed: rapid.SampledFrom([]string{"", "approved", "overridden", "rejected", "expired", "withdrawn"}).Draw(t, "closed"), Warning: text().Draw(t, "warning"), Override: anyOverride(t)}
 	for range rapid.SampledFrom([]int{0, 1, 20}).Draw(t, "votes") {
 		a.Votes = append(a.Votes, workflows.Vote{By: anyPrincipal(t), Answer: "approve", Comment: text().Draw(t, "comment"), At: at(3), Via: text().Draw(t, "via")})
 	}
 	return a
+}
+
+func anyOverride(t *rapid.T) *workflows.Overridden {
+	if rapid.Bool().Draw(t, "not overridden") {
+		return nil
+	}
+	return &workflows.Overridden{By: anyPrincipal(t), Reason: text().Draw(t, "reason"), Without: text().Draw(t, "without"), At: at(5)}
+}
+
+func anyCondition(t *rapid.T, kind string) workflows.ConditionExecution {
+	c := workflows.ConditionExecution{Kind: kind, Result: "FAIL", Status: anyStatus(t), Override: anyOverride(t)}
+	for range rapid.IntRange(0, 5).Draw(t, "rules") {
+		c.Rules = append(c.Rules, anyAction(t))
+	}
+	if rapid.Bool().Draw(t, "condition's reason") {
+		c.Reason = &workflows.Reason{Code: "ConditionFailed", Message: text().Draw(t, "condition says")}
+	}
+	return c
+}
+
+func anyFreezes(t *rapid.T) []workflows.Freeze {
+	var all []workflows.Freeze
+	for range rapid.SampledFrom([]int{0, 1, 40}).Draw(t, "freezes") {
+		all = append(all, workflows.Freeze{Name: text().Draw(t, "freeze"), From: at(rapid.IntRange(-100, 3000).Draw(t, "from")), To: at(rapid.IntRange(-50, 9000).Draw(t, "to")),
+			MayPass: rapid.SliceOfN(text(), 0, 20).Draw(t, "may pass")})
+	}
+	return all
 }
 
 func anyAction(t *rapid.T) workflows.ActionExecution {
@@ -295,7 +329,7 @@ func anyOffers(t *rapid.T, stages []string) []workflows.Offer {
 	var offers []workflows.Offer
 	for range rapid.SampledFrom([]int{0, 1, 4, 40}).Draw(t, "offers") {
 		offers = append(offers, workflows.Offer{Verb: rapid.SampledFrom([]workflows.Verb{workflows.Approve, workflows.Reject, workflows.RollBack, workflows.Retry, workflows.StopIt,
-			workflows.Enable, workflows.Start, workflows.Resolve, workflows.Disable}).Draw(t, "verb"), Stage: rapid.SampledFrom(stages).Draw(t, "stage"), Action: name(t), Target: rapid.SampledFrom([]string{"", id42, id43, "?"}).Draw(t, "target")})
+			workflows.Enable, workflows.Start, workflows.Resolve, workflows.Disable, workflows.Override}).Draw(t, "verb"), Stage: rapid.SampledFrom(stages).Draw(t, "stage"), Action: name(t), Target: rapid.SampledFrom([]string{"", id42, id43, "?"}).Draw(t, "target")})
 	}
 	return offers
 }
@@ -335,6 +369,12 @@ func anyView(t *rapid.T) card.View {
 		for range rapid.IntRange(0, 3).Draw(t, "actions") {
 			s.Actions = append(s.Actions, anyAction(t))
 		}
+		for _, kind := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{workflows.BeforeEntry, workflows.OnSuccess, workflows.AfterFailed}), rapid.ID[string]).Draw(t, "conditions") {
+			s.Conditions = append(s.Conditions, anyCondition(t, kind))
+		}
+		if rapid.Bool().Draw(t, "retried") {
+			s.Retries = &workflows.Retries{Automatic: 1, Latest: "AutomatedStageRetry"}
+		}
 		e.Stages = append(e.Stages, s)
 		names = append(names, s.Name)
 		by := anyPrincipal(t)
@@ -342,6 +382,14 @@ func anyView(t *rapid.T) card.View {
 			Transition: workflows.Transition{Enabled: rapid.Bool().Draw(t, "enabled"), Cause: "person", Reason: text().Draw(t, "closed because"), By: &by}})
 	}
 	p.Definition.Variables = []workflows.Variable{{Name: name(t), Description: text().Draw(t, "description"), Pattern: text().Draw(t, "pattern")}}
+	p.ExecutionMode = rapid.SampledFrom([]workflows.Mode{workflows.ModeSuperseded, workflows.ModeQueued, workflows.ModeParallel}).Draw(t, "mode")
+	p.Freezes, p.PollingDisabledAt = anyFreezes(t), anyTime(t)
+	if rapid.Bool().Draw(t, "waits") {
+		e.WaitsFor = &workflows.Wait{Stage: names[0], For: rapid.SampledFrom([]string{workflows.WaitsForStage, workflows.WaitsForTransition, workflows.WaitsForFreeze}).Draw(t, "for"),
+			Freeze: text().Draw(t, "which freeze"), Warning: text().Draw(t, "warning"), Since: at(1)}
+		p.Stages[0].Inbound = []string{id41, id43, e.ID}
+		p.Stages[0].LatestExecution = latest(id41, 41, workflows.StatusInProgress)
+	}
 	e.Offers = anyOffers(t, names)
 	p.Stages[0].Offers = anyOffers(t, names)
 	return card.View{Execution: e, Pipeline: p, Numbers: map[string]int{id43: 43}, URL: url}

@@ -3,21 +3,23 @@ package card
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
-// Pipelines lists pipelines, a line each. title is what stands above.
-func Pipelines(title string, all []workflows.PipelineView, url string) Message {
+// Pipelines lists pipelines, a line each, and what else holds at the time now.
+// title is what stands above.
+func Pipelines(title string, all []workflows.PipelineView, now time.Time, url string) Message {
 	l := messageLayout()
 	l.lines("*" + esc(title, 100) + "*")
 	if len(all) == 0 {
 		l.lines("There is no pipeline that you may see.")
 	}
 	for i := range all {
-		l.lines(pipelineLine(&all[i]))
+		l.lines(pipelineLines(&all[i], now)...)
 	}
 	return Message{Text: esc(title, 100), Blocks: l.done(consoleRoot(url))}
 }
@@ -29,8 +31,8 @@ func consoleRoot(url string) string {
 	return link(url, "the console")
 }
 
-// pipelineLine is a pipeline with its stages side by side.
-func pipelineLine(p *workflows.PipelineView) string {
+// pipelineLines are a pipeline with its stages side by side, and what else holds of it.
+func pipelineLines(p *workflows.PipelineView, now time.Time) []string {
 	var stages []string
 	for i := range p.Stages {
 		if i == 12 {
@@ -46,23 +48,26 @@ func pipelineLine(p *workflows.PipelineView) string {
 		if !s.Transition.Enabled {
 			text += " 🔒 closed"
 		}
+		if frozenNow(p, s.Name, now) {
+			text += " ❄️ frozen"
+		}
 		stages = append(stages, text)
 	}
-	return "*" + v0(p.Name) + "*: " + strings.Join(stages, " → ")
+	return append([]string{"*" + v0(p.Name) + "*: " + strings.Join(stages, " → ")}, notices(p, now)...)
 }
 
-// Overview is what waits for somebody, and how the pipelines stand.
-func Overview(waiting []workflows.OpenApproval, all []workflows.PipelineView, url string) Message {
+// Overview is what waits for somebody, and how the pipelines stand at the time now.
+func Overview(waiting []workflows.OpenApproval, all []workflows.PipelineView, now time.Time, url string) Message {
 	l := messageLayout()
-	overview(l, waiting, all, nil)
+	overview(l, waiting, all, now, nil)
 	return Message{Text: fmt.Sprintf("%s for approval, %s", count(len(waiting), "waits", "wait"), count(len(all), "pipeline", "pipelines")), Blocks: l.done(consoleRoot(url))}
 }
 
 // Home is a person's App Home: what waits for them, what is open, the
 // pipelines. open are sentences about settings that are open.
-func Home(waiting []workflows.OpenApproval, all []workflows.PipelineView, open []string, url string) slack.ModalViewRequest {
+func Home(waiting []workflows.OpenApproval, all []workflows.PipelineView, open []string, now time.Time, url string) slack.ModalViewRequest {
 	l := &layout{most: maxHome}
-	overview(l, waiting, all, open)
+	overview(l, waiting, all, now, open)
 	return slack.ModalViewRequest{Type: slack.VTHomeTab, CallbackID: "home", Blocks: slack.Blocks{BlockSet: l.done(consoleRoot(url))}}
 }
 
@@ -71,7 +76,7 @@ func HomeRefused(why string) slack.ModalViewRequest {
 	return slack.ModalViewRequest{Type: slack.VTHomeTab, CallbackID: "home", Blocks: slack.Blocks{BlockSet: Say(why).Blocks}}
 }
 
-func overview(l *layout, waiting []workflows.OpenApproval, all []workflows.PipelineView, open []string) {
+func overview(l *layout, waiting []workflows.OpenApproval, all []workflows.PipelineView, now time.Time, open []string) {
 	if len(open) > 0 {
 		l.header("⚠️ Open settings")
 		for _, s := range open {
@@ -93,10 +98,11 @@ func overview(l *layout, waiting []workflows.OpenApproval, all []workflows.Pipel
 		v := View{Execution: workflows.Execution{ID: w.Execution, Number: w.Number, Pipeline: w.Pipeline, SourceRevisions: w.SourceRevisions, Trigger: w.StartedBy}}
 		a := Asking{View: v, Stage: w.Stage, Action: w.Action, Approval: w.Approval}
 		l.lines("*"+v0(ref)+"* in *"+v0(w.Stage)+"* · "+a.standing(), strings.Join(revisions(&v.Execution, 1), ""))
+		l.lines(warning(w.Stage, w.Approval.Warning)...)
 		about := Subject{Pipeline: w.Pipeline, Stage: w.Stage, Action: w.Action, Execution: w.Execution, Gate: w.Approval.Token}
 		r.primary = true // several Approves side by side: none stands out
-		v.answer(r, workflows.Approve, about)
-		v.answer(r, workflows.Reject, about)
+		v.answer(r, workflows.Approve, about, w.Approval.Warning)
+		v.answer(r, workflows.Reject, about, "")
 		l.buttons(r.buttons...)
 		r.buttons = nil
 	}
@@ -105,12 +111,14 @@ func overview(l *layout, waiting []workflows.OpenApproval, all []workflows.Pipel
 		l.lines("There is no pipeline that you may see.")
 	}
 	for i := range all {
-		l.lines(pipelineLine(&all[i]))
+		l.lines(pipelineLines(&all[i], now)...)
 	}
 }
 
-// Status is a pipeline stage by stage, with what the viewer may do there.
-func Status(p workflows.PipelineView, url string) Message {
+// Status is a pipeline stage by stage at the time now, with what the viewer may
+// do there. moving are its executions that have not ended; without them those
+// that wait have no numbers, and several in one stage are not told apart.
+func Status(p workflows.PipelineView, moving []workflows.Execution, now time.Time, url string) Message {
 	head := fmt.Sprintf("%s, version %d", p.Name, p.Version)
 	l := messageLayout()
 	l.header(head)
@@ -118,7 +126,10 @@ func Status(p workflows.PipelineView, url string) Message {
 	if offered(&p, workflows.Start) {
 		r.add(ActStart, "Start", Subject{Pipeline: p.Name}, slack.StyleDefault, ask("Start "+p.Name+"?", "A new execution of "+line(p.Name, 100)+" begins with the newest sources.", "Start"))
 	}
-	v := View{Pipeline: p, Execution: workflows.Execution{Pipeline: p.Name}}
+	v := View{Pipeline: p, Execution: workflows.Execution{Pipeline: p.Name}, Numbers: map[string]int{}}
+	for i := range moving {
+		v.Numbers[moving[i].ID] = moving[i].Number
+	}
 	for i := range p.Stages {
 		for _, o := range p.Stages[i].Offers {
 			if o.Verb != workflows.RollBack && o.Verb != workflows.Enable {
@@ -131,8 +142,10 @@ func Status(p workflows.PipelineView, url string) Message {
 		}
 	}
 	l.buttons(r.buttons...)
+	l.lines(notices(&p, now)...)
 	for i := range p.Stages {
 		l.lines(v.stageStatus(&p.Stages[i])...)
+		l.lines(inStage(&p, &p.Stages[i], moving))
 	}
 	text := join("mode "+string(p.ExecutionMode), esc(p.File, 150))
 	if p.Archived {
@@ -179,6 +192,27 @@ func (v *View) stageStatus(s *workflows.StageView) []string {
 	return lines
 }
 
+// inStage names the executions inside a stage where there can be several:
+// "#43 waiting for approval, #44 running".
+func inStage(p *workflows.PipelineView, s *workflows.StageView, moving []workflows.Execution) string {
+	var all []string
+	for i := range moving {
+		e := &moving[i]
+		at := current(e)
+		if at == nil || at.Name != s.Name || e.WaitsFor != nil || at.Status != workflows.StatusInProgress && at.Status != workflows.StatusStopping {
+			continue
+		}
+		all = append(all, fmt.Sprintf("%s #%d %s", ofStage(e, at).icon, e.Number, ofStage(e, at).word))
+	}
+	if len(all) == 0 || len(all) == 1 && p.ExecutionMode != workflows.ModeParallel {
+		return ""
+	}
+	if n := len(all) - 20; n > 0 {
+		all = append(all[:20], fmt.Sprintf("%d more", n))
+	}
+	return "        inside: " + strings.Join(all, ", ")
+}
+
 func (v *View) numbers(ids []string) []string {
 	var some []string
 	for _, id := range ids {
@@ -202,6 +236,9 @@ func Executions(pipeline string, all []workflows.Execution, url string) Message 
 		s := headline(e)
 		ref := link(Link(url, e.ID), fmt.Sprintf("#%d", e.Number))
 		l.lines(join(s.icon+" *"+ref+"* "+esc(s.word, 80), moment(e.StartedAt), esc(summary(e.SourceRevisions), 80), "by "+name(e.Trigger.By)))
+		for _, text := range overrides(e) {
+			l.lines("        " + text)
+		}
 	}
 	return Message{Text: esc(head, 150), Blocks: l.done(consoleRoot(url))}
 }

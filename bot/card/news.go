@@ -16,6 +16,7 @@ func Announcement(v View, stage string) Message {
 	}
 	l := messageLayout()
 	l.lines("*" + v0(head) + "*")
+	l.lines(overrides(e)...)
 	l.lines(revisions(e, 5)...)
 	if e.Rollback != nil {
 		l.lines(v.rollback())
@@ -23,13 +24,22 @@ func Announcement(v View, stage string) Message {
 	if s, ok := e.Stage(stage); ok {
 		for i := range s.Actions {
 			if g := s.Actions[i].Approval; g != nil {
-				l.lines(votes(g.Votes)...)
+				l.lines(answers(g)...)
 			}
 		}
 	}
 	l.lines(v.stageFacts(stage)...)
 	l.context(join(startedBy(e), v.console("console")))
-	return Message{Text: escape(head), Blocks: l.done("")}
+	return Message{Text: escape(head) + v.inSpite(), Blocks: l.done("")}
+}
+
+// inSpite is what an announcement's text says beside its headline when
+// somebody set a check aside.
+func (v *View) inSpite() string {
+	if all := overrides(&v.Execution); len(all) > 0 {
+		return " · " + strings.ReplaceAll(fit(all[0], 600), "*", "")
+	}
+	return ""
 }
 
 // Failure tells the channel once that an execution failed, where and why. It
@@ -45,19 +55,19 @@ func Failure(v View) Message {
 	l := messageLayout()
 	l.lines("*" + v0(head) + "*")
 	if at != nil {
-		for i := range at.Actions {
-			if a := &at.Actions[i]; a.Status == workflows.StatusFailed || a.Status == workflows.StatusAbandoned {
-				l.lines(actionLine(a))
-			}
-		}
+		l.lines(sentence(retrying(at)))
+		l.lines(inside(at, func(st workflows.Status) bool {
+			return st == workflows.StatusFailed || st == workflows.StatusAbandoned || st == workflows.StatusErrored
+		})...)
 	}
+	l.lines(overrides(e)...)
 	l.lines(v.ending())
 	l.lines(revisions(e, 5)...)
 	if at != nil {
 		l.lines(v.stageFacts(at.Name)...)
 	}
 	l.context(join(startedBy(e), v.console("console")))
-	return Message{Text: escape(head), Blocks: l.done("")}
+	return Message{Text: escape(head) + v.inSpite(), Blocks: l.done("")}
 }
 
 // Reminder asks again, in the thread, without buttons of its own.
@@ -65,5 +75,6 @@ func Reminder(a Asking) Message {
 	text := "⏰ " + join(esc(a.Execution.Ref(), 130)+" still waits for approval in "+esc(a.Stage, 100), a.standing(), fit(strings.Join(a.Ask, " "), 1500))
 	l := messageLayout()
 	l.lines(text)
+	l.lines(warning(a.Stage, a.Approval.Warning)...)
 	return Message{Text: text, Blocks: l.done("")}
 }

@@ -33,6 +33,10 @@ func ofStatus(s workflows.Status) state {
 		return state{"⚠️", "abandoned"}
 	case workflows.StatusSkipped:
 		return state{"↪️", "skipped"}
+	case workflows.StatusErrored:
+		return state{"⚠️", "not checked"}
+	case workflows.StatusOverridden:
+		return state{"🔓", "overridden"}
 	}
 	return state{"▫️", "to come"}
 }
@@ -41,6 +45,14 @@ func ofStatus(s workflows.Status) state {
 const (
 	reasonNotApproved = "NotApproved"
 	reasonExpired     = "ApprovalExpired"
+)
+
+// Words of gates, votes and retries.
+const (
+	gateApproved         = "approved"
+	gateOverridden       = "overridden"
+	answerApprove        = "approve"
+	retriedAutomatically = "AutomatedStageRetry"
 )
 
 func notApproved(code string) bool { return code == reasonNotApproved || code == reasonExpired }
@@ -52,6 +64,8 @@ func ofAction(a *workflows.ActionExecution) state {
 		return state{"✋", "waiting for approval"}
 	case a.Needs == workflows.NeedsResolve:
 		return state{"❓", "needs an answer"}
+	case a.Approval != nil && aside(a.Approval) != nil:
+		return ofGate(gateOverridden)
 	case a.Approval != nil && a.Approval.Closed != "":
 		return ofGate(a.Approval.Closed)
 	case a.Cancelling && !a.Status.Final() && a.Status != workflows.StatusAbandoned:
@@ -63,8 +77,10 @@ func ofAction(a *workflows.ActionExecution) state {
 // ofGate is a closed gate in words.
 func ofGate(closed string) state {
 	switch closed {
-	case "approved":
+	case gateApproved:
 		return state{"✅", "approved"}
+	case gateOverridden:
+		return state{"🔓", "overridden"}
 	case "rejected":
 		return state{"🚫", "rejected"}
 	case "expired":
@@ -78,12 +94,16 @@ func ofStage(e *workflows.Execution, s *workflows.StageExecution) state {
 	if e.WaitsFor != nil && e.WaitsFor.Stage == s.Name {
 		return state{"🚪", "waiting before it"}
 	}
+	actions := every(s)
 	for _, need := range []string{workflows.NeedsResolve, workflows.NeedsApproval} {
-		for i := range s.Actions {
-			if s.Actions[i].Needs == need {
-				return ofAction(&s.Actions[i])
+		for i := range actions {
+			if actions[i].Needs == need {
+				return ofAction(&actions[i])
 			}
 		}
+	}
+	if s.Status == workflows.StatusInProgress && checking(s) {
+		return state{"🔎", "checking conditions"}
 	}
 	if s.Status == workflows.StatusFailed {
 		if code := reason(e, s); notApproved(code) {
@@ -166,6 +186,8 @@ func headline(e *workflows.Execution) state {
 			return state{s.icon, "waiting before " + stage}
 		case "succeeded":
 			return state{"🔄", "running, done with " + stage}
+		case "skipped":
+			return state{"🔄", "running, skipped " + stage}
 		}
 		return state{s.icon, s.word + in}
 	}

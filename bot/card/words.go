@@ -21,9 +21,9 @@ func Say(text string) Message {
 }
 
 // Refusal is a problem in words: what happened, what to do, who could. holders
-// are those who have the missing right, ready for Slack; answers are how a gate
-// was decided before.
-func Refusal(p *workflows.Problem, holders []string, answers ...workflows.Vote) Message {
+// are those who have the missing right, ready for Slack; gates are those that
+// were decided before.
+func Refusal(p *workflows.Problem, holders []string, gates ...workflows.Approval) Message {
 	text := "🙅 " + prose(sentence(p.Message), 1500)
 	l := messageLayout()
 	l.lines(text)
@@ -33,7 +33,12 @@ func Refusal(p *workflows.Problem, holders []string, answers ...workflows.Vote) 
 	if len(holders) > 0 {
 		l.lines("Who may: " + fit(strings.Join(holders, ", "), 1000))
 	}
-	l.lines(votes(answers)...)
+	for i := range gates {
+		if o := aside(&gates[i]); o != nil {
+			l.lines("🔓 " + overridden(o))
+		}
+		l.lines(answers(&gates[i])...)
+	}
 	if p.ID != "" {
 		l.context("refusal " + code(p.ID, 60))
 	}
@@ -65,12 +70,15 @@ func Details(v View) Message {
 	for i := range e.Stages {
 		s := &e.Stages[i]
 		st := ofStage(e, s)
-		l.lines(join(st.icon+" *"+v0(s.Name)+"* "+st.word, v.stageDetail(s)))
+		l.lines(join(st.icon+" *"+v0(s.Name)+"* "+v.stageWord(s), v.stageDetail(s)))
+		for j := range s.Conditions {
+			l.lines("        " + conditionLine(&s.Conditions[j]))
+		}
 		for j := range s.Actions {
 			a := &s.Actions[j]
 			l.lines("        " + join(actionLine(a), attempt(a.Attempt), outputs(a.OutputVariables)))
 			if a.Approval != nil {
-				for _, vote := range votes(a.Approval.Votes) {
+				for _, vote := range answers(a.Approval) {
 					l.lines("                " + vote)
 				}
 			}

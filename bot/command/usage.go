@@ -34,7 +34,7 @@ func All() []Usage {
 		{Stop, "E [abandon] [reason]", "stop it after its running actions, or abandon them", workflows.StopIt},
 		{Disable, "P STAGE [reason]", "let nothing more into a stage", workflows.Disable},
 		{Enable, "P STAGE [only E]", "open it again, or for one execution", workflows.Enable},
-		{Override, "E STAGE reason", "go on in spite of a condition", workflows.Override},
+		{Override, "E STAGE reason", "go on without the approvals or the condition that are missing; everybody reads why", workflows.Override},
 		{Resolve, "E ACTION succeeded|failed|again", "say what became of an action that nobody can know about", workflows.Resolve},
 		{Logs, "E [ACTION]", "the last lines of its log", workflows.Logs},
 		{Who, "P [STAGE] | E", "who may do what there", workflows.View},
@@ -75,6 +75,8 @@ func nearest(verb string) Name {
 		return Reject
 	case "cancel", "abort", "kill":
 		return Stop
+	case "force", "bypass", "skip", "ignore", "breakglass", "break-glass":
+		return Override
 	case "lock", "freeze":
 		return Disable
 	case "unlock", "open":

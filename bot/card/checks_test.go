@@ -1,0 +1,259 @@
+package card_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+const (
+	id41    = "0192f000-0000-7000-8000-000000000041"
+	id44    = "0192f000-0000-7000-8000-000000000044"
+	tainted = "contains 1a2b3c4 of #41, which Ana rolled back from: checkout is down"
+)
+
+// pressed is Cho's word to go on without what is missing.
+func pressed(without string) *workflows.Overridden {
+	return &workflows.Overridden{By: cho(), Reason: "the shop is down and Ben sleeps", At: at(12), Without: without}
+}
+
+// setAside is a gate that Ana agreed to and Cho opened alone.
+func setAside() workflows.ActionExecution {
+	a := closed("overridden", yes(ana(), 10))
+	a.Status, a.Approval.Override, a.Approval.Missing = workflows.StatusSucceeded, pressed("1 of 2 approvals"), nil
+	return a
+}
+
+// forced is webshop#43 behind such a gate.
+func forced(s workflows.Status) workflows.Execution {
+	e := succeeded()
+	deploy := action("Deploy", s)
+	if s == workflows.StatusFailed {
+		e = ended(workflows.StatusFailed, "ActionFailed", "Deploy failed in Production: exit status 1")
+		deploy.Error = &workflows.Reason{Code: "ActionFailed", Message: "exit status 1"}
+	}
+	e.Stages[2] = stage("Production", s, setAside(), deploy)
+	return e
+}
+
+// stuck is webshop#43 at its gate, seen by somebody who may override it.
+func stuck() workflows.Execution {
+	e := waiting(yes(ana(), 10))
+	e.Offers = append(e.Offers, workflows.Offer{Verb: workflows.Override, Stage: "Production", Action: "SignOff"})
+	return e
+}
+
+func rule(name string, s workflows.Status, says string) workflows.ActionExecution {
+	r := action(name, s)
+	r.Provider = "DeploymentWindow"
+	if s == workflows.StatusFailed {
+		r.Error = &workflows.Reason{Code: "ActionFailed", Message: says}
+	} else {
+		r.Summary = says
+	}
+	return r
+}
+
+// conditioned is webshop#43 in Production with conditions.
+func conditioned(s workflows.Status, conditions ...workflows.ConditionExecution) workflows.Execution {
+	e := ended(workflows.StatusInProgress, "", "")
+	if s == workflows.StatusFailed {
+		e = ended(workflows.StatusFailed, "ConditionFailed", "the entry condition of Production failed")
+	} else {
+		e.EndedAt = nil
+	}
+	e.Stages[2] = stage("Production", s, action("Deploy", workflows.StatusNotStarted))
+	e.Stages[2].Conditions = conditions
+	return e
+}
+
+func inbound(e workflows.Execution, w workflows.Wait) workflows.Execution {
+	e.Status, e.EndedAt, w.Stage, w.Since = workflows.StatusInProgress, nil, "Production", at(12)
+	e.WaitsFor = &w
+	return e
+}
+
+func queue() workflows.PipelineView {
+	p := shop()
+	p.ExecutionMode = workflows.ModeQueued
+	p.Stages[2].LatestExecution = latest(id41, 41, workflows.StatusInProgress)
+	p.Stages[2].Inbound = []string{id42, id44, id43}
+	return p
+}
+
+func frozen() workflows.PipelineView {
+	p := shop()
+	p.Freezes = []workflows.Freeze{
+		{Name: "year-end", From: at(-60), To: at(60 * 24 * 20), On: []string{"*/Production"}, MayPass: []string{"group:sre"}},
+		{Name: "audit", From: at(60 * 23), To: at(60 * 30), On: []string{"webshop"}},
+		{Name: "far away", From: at(60 * 48), To: at(60 * 50), On: []string{"webshop"}},
+		{Name: "over", From: at(-60), To: at(0), On: []string{"webshop"}},
+	}
+	p.PollingDisabledAt = when(-500)
+	return p
+}
+
+func retried(s workflows.Status) workflows.Execution {
+	e := broken()
+	e.ID, e.Number = id43, 43
+	if s == workflows.StatusInProgress {
+		e.Status, e.StatusReason, e.EndedAt = s, nil, nil
+		e.Stages[2].Actions[1] = action("Deploy", s)
+	}
+	e.Stages[2].Status, e.Stages[2].Attempt = s, 2
+	e.Stages[2].Retries = &workflows.Retries{Automatic: 1, Latest: "AutomatedStageRetry"}
+	return e
+}
+
+func parallel() (workflows.PipelineView, []workflows.Execution) {
+	p := shop()
+	p.ExecutionMode = workflows.ModeParallel
+	third := retried(workflows.StatusInProgress)
+	third.ID, third.Number = id44, 44
+	return p, []workflows.Execution{third, waiting(), fresh()}
+}
+
+func checks() []drawing {
+	window := workflows.ConditionExecution{Kind: workflows.BeforeEntry, Result: "FAIL", Status: workflows.StatusInProgress, Rules: []workflows.ActionExecution{
+		rule("window", workflows.StatusInProgress, "opens Mon 09:00 Europe/Berlin"), rule("coverage", workflows.StatusSucceeded, "81 %")}}
+	missed := window
+	missed.Status = workflows.StatusFailed
+	missed.Rules = []workflows.ActionExecution{rule("window", workflows.StatusSucceeded, ""), rule("coverage", workflows.StatusFailed, "71 %, wanted are 80 %")}
+	errored := missed
+	errored.Kind, errored.Status = workflows.OnSuccess, workflows.StatusErrored
+	through := missed
+	through.Status, through.Override = workflows.StatusOverridden, pressed("")
+	past := missed
+	past.Result, past.Reason = "SKIP", &workflows.Reason{Code: "ConditionFailed", Message: "coverage: 71 %, wanted are 80 %"}
+	skip := ended(workflows.StatusSucceeded, "", "")
+	skip.Stages[2] = stage("Production", workflows.StatusSkipped, action("Deploy", workflows.StatusNotStarted))
+	skip.Stages[2].Conditions = []workflows.ConditionExecution{past}
+	refused := conditioned(workflows.StatusFailed, missed)
+	refused.Offers = []workflows.Offer{{Verb: workflows.Retry, Stage: "Production"}, {Verb: workflows.Override, Stage: "Production"}}
+	after := conditioned(workflows.StatusFailed, through, errored)
+	after.StatusReason.Message = "the success condition of Production failed"
+	after.Stages[2].Actions = []workflows.ActionExecution{action("Deploy", workflows.StatusSucceeded)}
+	going := conditioned(workflows.StatusInProgress, through)
+	going.Stages[2].Actions = []workflows.ActionExecution{action("Deploy", workflows.StatusInProgress)}
+	suspect := inbound(waiting(), workflows.Wait{For: workflows.WaitsForFreeze, Freeze: "year-end", Warning: tainted})
+	suspect.Stages[2] = stage("Production", workflows.StatusNotStarted, action("Deploy", workflows.StatusNotStarted))
+	suspect.Offers = []workflows.Offer{{Verb: workflows.Enable, Stage: "Production", Target: id43}, {Verb: workflows.StopIt}}
+	line := inbound(ended(workflows.StatusInProgress, "", ""), workflows.Wait{For: workflows.WaitsForStage})
+	first := queue()
+	first.Stages[2].Inbound = []string{id43}
+	p, moving := parallel()
+	return append([]drawing{
+		message("gate-overridden", card.Gate(asking(forced(workflows.StatusInProgress), setAside()))),
+		message("gate-override-offered", card.Gate(asking(stuck(), signOff(yes(ana(), 10))))),
+		message("execution-override-offered", card.Execution(view(stuck(), shop()))),
+		message("execution-overridden", card.Execution(view(forced(workflows.StatusSucceeded), shop()))),
+		message("execution-overridden-failed", card.Execution(view(forced(workflows.StatusFailed), uncertain()))),
+		message("details-overridden", card.Details(view(forced(workflows.StatusSucceeded), shop()))),
+		message("announcement-overridden", card.Announcement(view(forced(workflows.StatusSucceeded), shop()), "Production")),
+		message("failure-overridden", card.Failure(view(forced(workflows.StatusFailed), uncertain()))),
+		message("refusal-overridden", card.Refusal(&workflows.Problem{Message: "this gate has been answered"}, nil, *setAside().Approval)),
+		message("executions-overridden", card.Executions("webshop", []workflows.Execution{forced(workflows.StatusSucceeded)}, "")),
+		modal("form-override", card.OverrideForm(view(stuck(), shop()), card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43, Gate: "5c3d"})),
+		modal("form-override-condition", card.OverrideForm(view(refused, shop()), card.Subject{Pipeline: "webshop", Stage: "Production", Execution: id43})),
+
+		message("condition-waiting", card.Execution(view(conditioned(workflows.StatusInProgress, window), shop()))),
+		message("condition-failed", card.Execution(view(refused, shop()))),
+		message("condition-set-aside", card.Execution(view(going, shop()))),
+		message("condition-not-checked", card.Execution(view(after, shop()))),
+		message("condition-failure", card.Failure(view(refused, shop()))),
+		message("stage-skipped", card.Execution(view(skip, shop()))),
+
+		message("queue-third", card.Execution(view(line, queue()))),
+		message("queue-first", card.Execution(view(line, first))),
+		message("status-queue", card.Status(queue(), []workflows.Execution{line}, at(0), url)),
+		message("status-parallel", card.Status(p, moving, at(0), url)),
+		message("retry-running", card.Execution(view(retried(workflows.StatusInProgress), shop()))),
+		message("retry-failed", card.Failure(view(retried(workflows.StatusFailed), uncertain()))),
+
+		message("execution-frozen", card.Execution(view(suspect, frozen()))),
+		message("pipelines-frozen", card.Pipelines("Pipelines", []workflows.PipelineView{frozen(), shop()}, at(0), url)),
+		message("status-frozen", card.Status(frozen(), nil, at(0), url)),
+	}, warned()...)
+}
+
+// warned are the messages about an execution that brings back what people
+// rolled back from, and those about a pipeline as such.
+func warned() []drawing {
+	gate := signOff()
+	gate.Approval.Warning = tainted
+	e := waiting()
+	e.Stages[2].Actions[0] = gate
+	open := []workflows.OpenApproval{{Pipeline: "webshop", Execution: id43, Number: 43, Stage: "Production", Action: "SignOff", Approval: *gate.Approval, SourceRevisions: []workflows.SourceRevision{revision()}}}
+	edit := card.Edit{Pipeline: "webshop", Version: 8, By: ana(), ManagedBy: "api", Owners: []string{"<@U1>", "<!subteam^S1>"}, Weakened: []workflows.Weakened{
+		{Stage: "Production", Action: "SignOff", Old: "2 of group:release-managers, at least 1 of group:security, with a comment", New: "1 of group:release-managers"},
+		{Stage: "Staging", Action: "Look", Old: "1 of ana@acme.example", New: "removed"}}}
+	file := edit
+	file.By, file.ManagedBy, file.Owners, file.Weakened = workflows.EnginePrincipal(), "file:webshop.yaml", nil, edit.Weakened[:1]
+	full := &workflows.Problem{Code: workflows.CodeConcurrencyLimit, Message: "webshop has 50 executions on their way, which is as many as it may", Hint: "stop some of them, then start it by hand"}
+	times := []time.Time{at(0), at(60), at(120)}
+	return []drawing{
+		message("gate-warned", card.Gate(asking(e, gate))),
+		message("execution-warned", card.Execution(view(e, shop()))),
+		message("reminder-warned", card.Reminder(asking(e, gate))),
+		message("overview-warned", card.Overview(open, nil, at(0), "")),
+		modal("form-approve-warned", card.ApproveForm(view(e, shop()), card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43})),
+		message("edit-weakened", card.Weakened(edit)),
+		message("edit-weakened-file", card.Weakened(file)),
+		message("missed", card.Missed("webshop", "0 6 * * 1-5 Europe/Berlin", times[:1], "")),
+		message("missed-often", card.Missed("webshop", "0 6 * * 1-5 Europe/Berlin", times, "webshop has 50 executions on their way")),
+		message("not-started", card.NotStarted("webshop", workflows.Principal{Name: "dee", Via: "github"}, full)),
+		message("polling-off", card.PollingOff("webshop", "/rollcall")),
+	}
+}
+
+// What somebody's right opened is never called approved, wherever it is told,
+// and every message of it says so.
+func TestAnOverrideIsNeverCalledAnApproval(t *testing.T) {
+	for _, d := range checks() {
+		if !strings.Contains(d.name, "-overridden") {
+			continue
+		}
+		text := rendered(d)
+		if strings.Contains(strings.ToLower(text), "approved") {
+			t.Errorf("%s says that it was approved:\n%s", d.name, text)
+		}
+		if !strings.Contains(text, "overridden by Cho without 1 of 2 approvals: the shop is down and Ben sleeps") {
+			t.Errorf("%s does not say who overrode it, without what, and why:\n%s", d.name, text)
+		}
+	}
+}
+
+// The button that overrides stands last, is plain, and says what it does.
+func TestOverrideIsTheLastAndPlainestButton(t *testing.T) {
+	for _, d := range checks() {
+		if !strings.HasSuffix(d.name, "-override-offered") {
+			continue
+		}
+		text := rendered(d)
+		_, last, found := strings.Cut(text, "[Override…] override \n      ? Override Production? — webshop#43 goes on in Production without: 1 more approval, 1 of group:security.")
+		if !found || strings.Contains(last, "\n  [") {
+			t.Errorf("%s has no such button at its end:\n%s", d.name, text)
+		}
+	}
+	for _, d := range append(executions(), gates()...) {
+		if strings.Contains(rendered(d), "Override") {
+			t.Errorf("%s offers what nobody was offered", d.name)
+		}
+	}
+}
+
+// Whatever warns stands above the buttons, and in the question before a click.
+func TestAWarningStandsAboveTheButtons(t *testing.T) {
+	for _, d := range append(checks(), warned()...) {
+		if !strings.HasSuffix(d.name, "-warned") || d.form != nil || d.name == "reminder-warned" {
+			continue
+		}
+		above, buttons, _ := strings.Cut(rendered(d), "\n  [")
+		if !strings.Contains(above, "🚨 *Production: "+tainted+"*") || !strings.Contains(buttons, "Careful: "+tainted) {
+			t.Errorf("%s warns too late:\n%s", d.name, rendered(d))
+		}
+	}
+}
