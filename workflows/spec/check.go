@@ -20,7 +20,8 @@ type checker struct {
 
 // check reports what breaks CodePipeline's rules or ours. It runs on whatever
 // could be read; what is missing has been reported and is empty here.
-func check(p *workflows.Pipeline, root *node, d *diagnostics) {
+// home is the Region of CodePipeline that the file comes from, if that is known.
+func check(p *workflows.Pipeline, root *node, home string, d *diagnostics) {
 	c := checker{d, p, root}
 	c.pipeline()
 	c.stages()
@@ -32,6 +33,8 @@ func check(p *workflows.Pipeline, root *node, d *diagnostics) {
 			c.action(i, j)
 		}
 	}
+	c.results()
+	c.regions(home)
 	c.flow()
 }
 
@@ -78,8 +81,8 @@ func (c *checker) who(who string, path ...any) {
 
 func (c *checker) pipeline() {
 	c.name(c.p.Name, "name", inNames, 100, "name")
-	if mode := c.p.ExecutionMode; mode == workflows.ModeQueued || mode == workflows.ModeParallel {
-		c.fault("executionMode "+string(mode)+" is "+notYet, "use SUPERSEDED", "executionMode")
+	if t := c.root.get("pipelineType"); t != nil && t.text == "V1" && c.p.ExecutionMode != workflows.ModeSuperseded {
+		c.fault("a pipeline of type V1 cannot be "+string(c.p.ExecutionMode), "write pipelineType: V2, or remove it", "executionMode")
 	}
 	for i, who := range c.p.Owners {
 		c.who(who, "owners", i)
@@ -121,13 +124,10 @@ func (c *checker) stage(i int, s workflows.Stage) {
 	if len(s.Environment) > 255 || strings.ContainsAny(s.Environment, "\r\n") {
 		c.fault("the environment must be one line of at most 255 characters", "such as production", "stages", i, "environment")
 	}
-	if n := len(s.Actions); n == 0 && c.root.get("stages").items[i].kind == mapping {
+	if n := len(s.Actions); n == 0 && c.root.find("stages", i).kind == mapping {
 		c.fault("the stage has no actions", "add actions: a list of what it does", "stages", i, "actions")
 	} else if n > 50 {
 		c.fault(fmt.Sprintf("the stage has %d actions", n), "at most 50 are allowed", "stages", i, "actions")
-	}
-	if i == 0 && s.OnFailure != nil && s.OnFailure.Result == "ROLLBACK" {
-		c.fault("the source stage cannot be rolled back", "put onFailure: {result: ROLLBACK} on a stage that deploys", "stages", i, "onFailure")
 	}
 	seen := map[string]bool{}
 	for j, a := range s.Actions {

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -20,7 +21,7 @@ func (c *checker) action(i, j int) {
 		c.fault(fmt.Sprintf("runOrder cannot be %d", a.RunOrder), "it is a whole number from 1 to 999", at("runOrder")...)
 	}
 	c.actionType(a, at)
-	c.timeout(a, c.root.get("stages").items[i].get("actions").items[j].get("timeoutInMinutes") != nil, at)
+	c.timeout(a, at)
 	c.configuration(a, at)
 	c.commands(a, at)
 	c.environment(a, at)
@@ -40,6 +41,10 @@ func (c *checker) actionType(a workflows.Action, at func(...any) []any) {
 	}
 	where := at("actionTypeId", "provider")
 	r, ok := lookup(t.Provider, t.Category, t.Owner)
+	if _, judges := lookup(t.Provider, rules, ""); t.Category == rules || judges && !ok && t.Category == "" {
+		c.fault(t.Provider+" is a rule, not an action", "put it into a condition, such as beforeEntry: {result: FAIL, rules: […]}", where...)
+		return
+	}
 	if !ok {
 		known, exists := lookup(t.Provider, "", "")
 		switch {
@@ -49,7 +54,7 @@ func (c *checker) actionType(a workflows.Action, at func(...any) []any) {
 		case t.Owner == "Custom":
 			c.custom(a, at)
 		default:
-			c.fault("there is no provider "+quoted(t.Provider), meant(t.Provider, providers()), where...)
+			c.fault("there is no provider "+quoted(t.Provider), meant(t.Provider, providers(false)), where...)
 		}
 		return
 	}
@@ -95,8 +100,8 @@ func (c *checker) artifactCount(provider, which string, n, least, most int, path
 	c.fault(fmt.Sprintf("%s actions have %s, this one has %d", provider, want, n), hint, path...)
 }
 
-func (c *checker) timeout(a workflows.Action, given bool, at func(...any) []any) {
-	if !given || a.ActionType.Provider == "" {
+func (c *checker) timeout(a workflows.Action, at func(...any) []any) {
+	if c.root.find(at("timeoutInMinutes")...) == nil || a.ActionType.Provider == "" {
 		return
 	}
 	_, known := lookup(a.ActionType.Provider, "", "")
@@ -114,35 +119,89 @@ func (c *checker) timeout(a workflows.Action, given bool, at func(...any) []any)
 }
 
 func (c *checker) configuration(a workflows.Action, at func(...any) []any) {
-	r, ok := lookup(a.ActionType.Provider, a.ActionType.Category, a.ActionType.Owner)
-	for _, key := range sortedKeys(a.Configuration) {
-		value, where := a.Configuration[key], at("configuration", key)
-		switch {
-		case ok && !r.anyKey && !slices.Contains(r.keys, key):
-			c.fault(fmt.Sprintf("%s has no configuration key %s", a.ActionType.Provider, quoted(key)), meant(key, r.keys), where...)
-		case key == "" || len(key) > 50:
-			c.fault("a configuration key has from 1 to 50 characters", "shorten it", where...)
-		case value == "":
-			c.fault(key+" is empty", "remove it, or give it a value", where...)
-		case len([]rune(value)) > 1000:
-			c.fault(fmt.Sprintf("%s has more than 1000 characters", key), "put long texts into a file of the repository", where...)
-		default:
-			if message, hint := valueFault(a, key, value); message != "" {
-				c.fault(message, hint, where...)
-			}
+	provider := a.ActionType.Provider
+	r, ok := lookup(provider, a.ActionType.Category, a.ActionType.Owner)
+	r.anyKey = r.anyKey || !ok
+	c.keys(provider, r, a.Configuration, 1000, at, func(key, value string) (message, hint string) {
+		if provider == "CodePipeline" && ok {
+			return c.invokeFault(key, value)
 		}
-	}
-	for _, key := range r.required {
-		if _, given := a.Configuration[key]; !given {
-			c.fault(fmt.Sprintf("%s needs the configuration key %s", a.ActionType.Provider, key), "add configuration: {"+key+": …}", at("configuration")...)
-		}
-	}
+		return valueFault(a, key, value)
+	})
 	if a.Configuration["OAuthToken"] != "" && a.ActionType.Provider == "GitHub" {
 		c.warn(c.root.at(at("configuration", "OAuthToken")...), "OAuthToken is not read: no secret belongs in a pipeline file", "github.token of the service's configuration is used")
 	}
 	if f := a.Configuration["OutputArtifactFormat"]; f == "CODEBUILD_CLONE_REF" && hasRunner(a.ActionType.Provider) {
 		c.warn(c.root.at(at("configuration", "OutputArtifactFormat")...), f+" is not known here: the artifact holds the files", "remove the key")
 	}
+}
+
+// keys checks a configuration: which keys, how long, and what fault says of a value.
+func (c *checker) keys(provider string, r row, configuration map[string]string, longest int, at func(...any) []any, fault func(key, value string) (message, hint string)) {
+	for _, key := range sortedKeys(configuration) {
+		value, where := configuration[key], at("configuration", key)
+		switch {
+		case !r.anyKey && !slices.Contains(r.keys, key):
+			c.fault(fmt.Sprintf("%s has no configuration key %s", provider, quoted(key)), orThe(meant(key, r.keys), "it needs no configuration"), where...)
+		case key == "" || len(key) > 50:
+			c.fault("a configuration key has from 1 to 50 characters", "shorten it", where...)
+		case value == "":
+			c.fault(key+" is empty", "remove it, or give it a value", where...)
+		case len([]rune(value)) > longest:
+			c.fault(fmt.Sprintf("%s has more than %d characters", key, longest), "put long texts into a file of the repository", where...)
+		default:
+			if message, hint := fault(key, value); message != "" {
+				c.fault(message, hint, where...)
+			}
+		}
+	}
+	for _, key := range r.required {
+		if _, given := configuration[key]; !given {
+			c.fault(fmt.Sprintf("%s needs the configuration key %s", provider, key), "add configuration: {"+key+": …}", at("configuration")...)
+		}
+	}
+}
+
+// invokeFault says what is wrong with the configuration of an action that
+// starts another pipeline. Its lists are JSON text; variables stand inside.
+func (c *checker) invokeFault(key, value string) (message, hint string) {
+	var items []map[string]string
+	var want []string
+	switch key {
+	case "PipelineName":
+		if value == c.p.Name {
+			return "the pipeline starts itself", "it would never end; name another pipeline"
+		}
+		if !strings.Contains(value, "#{") && (!madeOf(value, inNames) || len(value) > 100) {
+			return "PipelineName cannot be " + quoted(value), "use letters, digits and . @ - _"
+		}
+		return "", ""
+	case "Variables":
+		want = []string{"name", "value"}
+	case "SourceRevisions":
+		want = []string{"actionName", "revisionType", "revisionValue"}
+	default:
+		return "", ""
+	}
+	example := `[{"` + strings.Join(want, `": "…", "`) + `": "…"}]`
+	d := json.NewDecoder(strings.NewReader(value))
+	if err := d.Decode(&items); err != nil || d.More() {
+		return key + " is not a list in JSON", "write it as text: '" + example + "'"
+	}
+	for _, item := range items {
+		for _, k := range want {
+			if item[k] == "" {
+				return fmt.Sprintf("an entry of %s has no %s", key, k), "each is as in " + example
+			}
+		}
+		if len(item) > len(want) {
+			return "an entry of " + key + " has keys that mean nothing", "each is as in " + example
+		}
+	}
+	if len(items) < 1 || len(items) > 50 {
+		return fmt.Sprintf("%s has %s", key, count(len(items), "entry")), "it has from 1 to 50"
+	}
+	return "", ""
 }
 
 // valueFault says what is wrong with a value that our own runners read. What
@@ -207,11 +266,7 @@ func (c *checker) commands(a workflows.Action, at func(...any) []any) {
 	case provider != "Commands" && known && len(a.Commands) > 0:
 		c.fault("commands belong to Commands actions, not to "+provider, "move them to an action with provider: Commands", at("commands")...)
 	}
-	for k, line := range a.Commands {
-		if line != "" && (strings.TrimSpace(line) == "" || strings.Contains(line, "\x00")) {
-			c.fault("the command is no line for a shell", "remove it", at("commands", k)...)
-		}
-	}
+	c.lines(a.Commands, at)
 	if len(a.OutputVariables) > 0 && provider != "Commands" && hasRunner(provider) {
 		c.fault("outputVariables belong to Commands actions, not to "+provider, outputsHint(provider), at("outputVariables")...)
 	}
@@ -233,6 +288,15 @@ func (c *checker) commands(a workflows.Action, at func(...any) []any) {
 			if !doublestar.ValidatePattern(glob) || strings.HasPrefix(glob, "/") || slices.Contains(strings.Split(glob, "/"), "..") {
 				c.fault("files cannot be "+quoted(glob), "they are globs below the action's folder, such as dist/**", at("outputArtifacts", k, "files", l)...)
 			}
+		}
+	}
+}
+
+// lines checks what a shell is to run.
+func (c *checker) lines(commands []string, at func(...any) []any) {
+	for k, line := range commands {
+		if line != "" && (strings.TrimSpace(line) == "" || strings.Contains(line, "\x00")) {
+			c.fault("the command is no line for a shell", "remove it", at("commands", k)...)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/vars"
@@ -21,14 +23,40 @@ func (m maker) before(stage, runOrder int) bool {
 	return m.stage < stage || m.stage == stage && m.action.RunOrder < runOrder
 }
 
-// flow checks what goes from action to action: artifacts and variables.
+// moment is a point in the course of a pipeline: what has certainly ended when
+// it is come to, and where it is in the file.
+type moment struct {
+	ended     func(maker) bool
+	variables bool   // whether those of the pipeline are known
+	later     string // what to do about what has not ended
+	path      []any
+}
+
+// flow checks what goes from action to action, and to rules: artifacts and variables.
 func (c *checker) flow() {
 	artifacts, namespaces := c.makers()
 	for i := range c.p.Stages {
 		for j := range c.p.Stages[i].Actions {
 			a := &c.p.Stages[i].Actions[j]
-			c.inputs(i, j, a, artifacts)
-			c.references(i, j, a, namespaces)
+			m := moment{func(by maker) bool { return by.before(i, a.RunOrder) }, !a.IsSource(), "give this action a higher runOrder, or a later stage", []any{"stages", i, "actions", j}}
+			c.inputs(m, a.InputArtifacts, artifacts)
+			c.references(m, a.Configuration, a.Commands, namespaces)
+			for k, v := range a.EnvironmentVariables {
+				c.look(m, v.Value, namespaces, "environmentVariables", k, "value")
+			}
+		}
+	}
+	for _, cond := range c.conditions() {
+		for k, r := range cond.Rules {
+			m := moment{func(by maker) bool { return by.stage <= cond.stage }, true, "only actions of this stage and of earlier ones have", slices.Concat(cond.path, []any{"rules", k})}
+			if cond.kind == "beforeEntry" {
+				m.ended, m.later = func(by maker) bool { return by.stage < cond.stage }, "only actions of earlier stages have"
+			}
+			c.inputs(m, r.InputArtifacts, artifacts)
+			c.references(m, r.Configuration, r.Commands, namespaces)
+			if v := r.Configuration["Variable"]; r.RuleType.Provider == "VariableCheck" && v != "" && !strings.Contains(v, "#{") {
+				c.warn(c.root.at(slices.Concat(m.path, []any{"configuration", "Variable"})...), "Variable "+quoted(v)+" is a text that is always the same", "write #{namespace.key}, such as #{variables."+v+"}")
+			}
 		}
 	}
 }
@@ -75,70 +103,69 @@ func (c *checker) makers() (artifacts, namespaces map[string]maker) {
 	return artifacts, namespaces
 }
 
-func (c *checker) inputs(i, j int, a *workflows.Action, artifacts map[string]maker) {
+func (c *checker) inputs(at moment, names []string, artifacts map[string]maker) {
 	seen := map[string]bool{}
-	for k, name := range a.InputArtifacts {
-		path := []any{"stages", i, "actions", j, "inputArtifacts", k}
+	for k, name := range names {
+		path := slices.Concat(at.path, []any{"inputArtifacts", k})
 		m, made := artifacts[name]
 		switch {
 		case name == "":
 		case seen[name]:
 			c.fault("the input artifact "+name+" is listed twice", "remove one of them", path...)
 		case !made:
-			c.fault("no action makes the artifact "+quoted(name), orThe(meant(name, earlier(artifacts, i, a.RunOrder)), "an earlier action must list it in outputArtifacts"), path...)
-		case !m.before(i, a.RunOrder):
-			c.fault(fmt.Sprintf("the artifact %s is made by %s, which need not have ended before", name, m.where), "give this action a higher runOrder, or a later stage", path...)
+			c.fault("no action makes the artifact "+quoted(name), orThe(meant(name, at.known(artifacts)), "an earlier action must list it in outputArtifacts"), path...)
+		case !at.ended(m):
+			c.fault(fmt.Sprintf("the artifact %s is made by %s, which need not have ended before", name, m.where), at.later, path...)
 		}
 		seen[name] = true
 	}
 }
 
-// earlier lists the names whose makers have ended when such an action starts.
-func earlier(makers map[string]maker, stage, runOrder int) (names []string) {
+// known lists the names whose makers have ended.
+func (at moment) known(makers map[string]maker) (names []string) {
 	for _, name := range sortedKeys(makers) {
-		if name != "" && makers[name].before(stage, runOrder) {
+		if name != "" && at.ended(makers[name]) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// references checks every #{namespace.key} of an action.
-func (c *checker) references(i, j int, a *workflows.Action, namespaces map[string]maker) {
-	look := func(text string, path ...any) {
-		path = append([]any{"stages", i, "actions", j}, path...)
-		refs, err := vars.Refs(text)
-		var malformed *vars.Error
-		if errors.As(err, &malformed) {
-			c.fault(malformed.Error(), "a # alone needs no care, #{ begins a variable", path...)
-		}
-		seen := map[vars.Ref]bool{}
-		for _, r := range refs {
-			if !seen[r] {
-				c.reference(r, i, a, namespaces, path)
-			}
-			seen[r] = true
-		}
+// references checks every #{namespace.key} of a configuration and of commands.
+func (c *checker) references(at moment, configuration map[string]string, commands []string, namespaces map[string]maker) {
+	for _, key := range sortedKeys(configuration) {
+		c.look(at, configuration[key], namespaces, "configuration", key)
 	}
-	for _, key := range sortedKeys(a.Configuration) {
-		look(a.Configuration[key], "configuration", key)
-	}
-	for k, line := range a.Commands {
-		look(line, "commands", k)
-	}
-	for k, v := range a.EnvironmentVariables {
-		look(v.Value, "environmentVariables", k, "value")
+	for k, line := range commands {
+		c.look(at, line, namespaces, "commands", k)
 	}
 }
 
-func (c *checker) reference(r vars.Ref, stage int, a *workflows.Action, namespaces map[string]maker, path []any) {
+// look checks every #{namespace.key} of a text.
+func (c *checker) look(at moment, text string, namespaces map[string]maker, path ...any) {
+	path = slices.Concat(at.path, path)
+	refs, err := vars.Refs(text)
+	var malformed *vars.Error
+	if errors.As(err, &malformed) {
+		c.fault(malformed.Error(), "a # alone needs no care, #{ begins a variable", path...)
+	}
+	seen := map[vars.Ref]bool{}
+	for _, r := range refs {
+		if !seen[r] {
+			c.reference(r, at, namespaces, path)
+		}
+		seen[r] = true
+	}
+}
+
+func (c *checker) reference(r vars.Ref, at moment, namespaces map[string]maker, path []any) {
 	m, known := namespaces[r.Namespace]
 	switch {
 	case r.Namespace == "codepipeline":
 		if r.Key != "PipelineExecutionId" {
 			c.fault(r.String()+" does not exist", "did you mean #{codepipeline.PipelineExecutionId}?", path...)
 		}
-	case r.Namespace == "variables" && a.IsSource():
+	case r.Namespace == "variables" && !at.variables:
 		c.fault(r.String()+" cannot be used in a source action", "variables of the pipeline are known to later stages only", path...)
 	case r.Namespace == "variables":
 		var declared []string
@@ -150,10 +177,10 @@ func (c *checker) reference(r vars.Ref, stage int, a *workflows.Action, namespac
 		}
 		c.fault("the pipeline has no variable "+quoted(r.Key), orThe(meant(r.Key, declared), "declare it in variables"), path...)
 	case !known:
-		hint := meant(r.Namespace, earlier(namespaces, stage, a.RunOrder))
+		hint := meant(r.Namespace, at.known(namespaces))
 		c.fault(fmt.Sprintf("no action has the namespace %s of %s", quoted(r.Namespace), r), orThe(hint, "give the action that makes the value a namespace"), path...)
-	case !m.before(stage, a.RunOrder):
-		c.fault(fmt.Sprintf("%s comes from %s, which need not have ended before", r, m.where), "give this action a higher runOrder, or a later stage", path...)
+	case !at.ended(m):
+		c.fault(fmt.Sprintf("%s comes from %s, which need not have ended before", r, m.where), at.later, path...)
 	default:
 		c.output(r, m, path)
 	}

@@ -1,11 +1,13 @@
 package spec
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clock"
 )
 
 // triggers checks when the pipeline starts by itself.
@@ -19,9 +21,15 @@ func (c *checker) triggers() {
 			sources = append(sources, a.Name)
 		}
 	}
+	if text, err := json.Marshal(c.p.Triggers); err == nil && len(text) > 200<<10 {
+		c.fault("the triggers hold more than 200 KB", "make their patterns fewer or shorter", "triggers")
+	}
 	seen := map[string]bool{}
 	for i := range c.p.Triggers {
 		t := &c.p.Triggers[i]
+		if t.Schedule != nil {
+			c.schedule(i, *t.Schedule)
+		}
 		if t.Git == nil {
 			continue
 		}
@@ -55,8 +63,40 @@ func (c *checker) trigger(i int, t *workflows.Trigger, sources []string, again b
 			c.fault("a push is of a tag or of a branch: this filter matches nothing", "make two filters of it", at...)
 		}
 	}, "triggers", i, "gitConfiguration", "push")
-	if len(t.Git.PullRequest) > 0 {
-		c.fault("pull request triggers are "+notYet, "a source action only takes commits of its branch; use push", "triggers", i, "gitConfiguration", "pullRequest")
+	c.filters(t.Git.PullRequest, func(f workflows.GitFilter, at []any) {
+		known, seen := []string{"OPEN", "UPDATED", "CLOSED"}, map[string]bool{}
+		for k, event := range f.Events {
+			switch {
+			case !slices.Contains(known, event):
+				c.fault("there is no event "+quoted(event), meant(event, known), slices.Concat(at, []any{"events", k})...)
+			case seen[event]:
+				c.fault("the event "+event+" is listed twice", "remove one of them", slices.Concat(at, []any{"events", k})...)
+			}
+			seen[event] = true
+		}
+		if e := c.root.find(slices.Concat(at, []any{"events"})...); e != nil && len(f.Events) == 0 {
+			c.fault("no event is given", "OPEN, UPDATED or CLOSED; without the key all three", slices.Concat(at, []any{"events"})...)
+		}
+	}, "triggers", i, "gitConfiguration", "pullRequest")
+}
+
+// schedule checks a trigger by the clock.
+func (c *checker) schedule(i int, s workflows.Schedule) {
+	if s.Cron != "" {
+		if _, err := clock.ParseCron(s.Cron); err != nil {
+			c.fault(fmt.Sprintf("cron cannot be %s: %s", quoted(s.Cron), err), `such as "0 6 * * 1-5": minute, hour, day, month, weekday`, "triggers", i, "schedule", "cron")
+		}
+	}
+	if s.Timezone != "" {
+		if _, err := clock.Zone(s.Timezone); err != nil {
+			c.fault(fmt.Sprintf("timezone cannot be %s: %s", quoted(s.Timezone), err), "such as Europe/Berlin", "triggers", i, "schedule", "timezone")
+		}
+	}
+	for _, other := range c.p.Triggers[:i] {
+		if other.Schedule != nil && *other.Schedule == s {
+			c.fault("the schedule is given twice", "remove one of them", "triggers", i, "schedule")
+			return
+		}
 	}
 }
 
@@ -66,7 +106,7 @@ func (c *checker) filters(filters []workflows.GitFilter, check func(workflows.Gi
 	}
 	for k, f := range filters {
 		at := slices.Concat(path, []any{k})
-		if f.Branches == nil && f.FilePaths == nil && f.Tags == nil {
+		if f.Branches == nil && f.FilePaths == nil && f.Tags == nil && f.Events == nil {
 			c.fault("the filter says nothing", "such as branches: [main]", at...)
 		}
 		for l := range k {

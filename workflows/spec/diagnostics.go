@@ -42,12 +42,12 @@ type diagnostics struct {
 
 // add reports an error.
 func (d *diagnostics) add(at pos, message, hint string) {
-	d.list = append(d.list, Diagnostic{File: d.file, Line: at.line, Col: at.col, Message: message, Hint: hint})
+	d.list = append(d.list, Diagnostic{File: cmp.Or(at.file, d.file), Line: at.line, Col: at.col, Message: message, Hint: hint})
 }
 
 // warn reports what does not make the file unusable.
 func (d *diagnostics) warn(at pos, message, hint string) {
-	d.list = append(d.list, Diagnostic{File: d.file, Line: at.line, Col: at.col, Warning: true, Message: message, Hint: hint})
+	d.list = append(d.list, Diagnostic{File: cmp.Or(at.file, d.file), Line: at.line, Col: at.col, Warning: true, Message: message, Hint: hint})
 }
 
 // failed says whether any fault is an error.
@@ -55,10 +55,17 @@ func (d *diagnostics) failed() bool {
 	return slices.ContainsFunc(d.list, func(d Diagnostic) bool { return !d.Warning })
 }
 
-// sorted returns the faults in the order of the file, each once.
+// sorted returns the faults in the order of the file, each once; those of its
+// templates come behind.
 func (d *diagnostics) sorted() []Diagnostic {
+	elsewhere := func(f Diagnostic) string {
+		if f.File == d.file {
+			return ""
+		}
+		return f.File
+	}
 	slices.SortStableFunc(d.list, func(a, b Diagnostic) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+		return cmp.Or(cmp.Compare(elsewhere(a), elsewhere(b)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
 	list := slices.Compact(d.list)
 	if more := len(list) - mostFaults; more > 0 {

@@ -1,33 +1,41 @@
 package spec
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // reader turns the tree into values and reports what has the wrong shape. What
 // cannot be read becomes a zero value, in its place, so that everything else
 // can still be checked.
-type reader struct{ *diagnostics }
+type reader struct {
+	*diagnostics
+	shapes shapes
+}
 
 // object is a mapping that is being read. A nil or misshapen node reads as empty.
 type object struct {
 	reader
 	*node
 	what string // "the stage": for messages
+	part *shape
 }
 
-// object begins to read a mapping with these keys and reports all others.
-func (r reader) object(n *node, what string, known ...string) object {
-	o := object{r, n, what}
+// object begins to read a part of the file (see table) and reports all keys
+// that are not its own.
+func (r reader) object(n *node, part string) object {
+	s := r.shapes[part]
+	o, known := object{r, n, s.what, s}, s.names()
 	if n.kind != mapping {
-		r.add(n.pos, what+" must hold keys and values", "such as {"+known[0]+": …}")
+		r.add(n.pos, o.what+" must hold keys and values", "such as {"+known[0]+": …}")
 		return o
 	}
 	for _, e := range n.entries {
 		if !slices.Contains(known, e.key) {
-			r.add(e.pos, what+" has no key "+quoted(e.key), meant(e.key, known))
+			r.add(e.pos, o.what+" has no key "+quoted(e.key), meant(e.key, known))
 		}
 	}
 	return o
@@ -74,8 +82,9 @@ func (o object) must(key string) string {
 	return ""
 }
 
-// oneOf is text that must be one of several words; the first of them by default.
-func (o object) oneOf(key string, known ...string) string {
+// oneOf is text that must be one of the table's words; the first of them by default.
+func (o object) oneOf(key string) string {
+	known := o.part.words(key)
 	v := o.scalar(key)
 	if v == nil {
 		return known[0]
@@ -84,6 +93,48 @@ func (o object) oneOf(key string, known ...string) string {
 		o.add(v.pos, key+" cannot be "+quoted(v.text), meant(v.text, known))
 	}
 	return v.text
+}
+
+// unused holds keys that mean nothing here against the table all the same.
+func (o object) unused(keys ...string) {
+	for _, name := range keys {
+		if v := o.get(name); v != nil {
+			o.hold(name, v, o.part.key(name).forms)
+		}
+	}
+}
+
+// hold reports a value that has none of the forms.
+func (r reader) hold(name string, v *node, forms []form) {
+	switch f := forms[0]; {
+	case f.sort == part:
+		o := r.object(v, f.words[0])
+		for _, k := range o.part.keys {
+			if k.must {
+				o.must(k.name)
+			}
+		}
+		o.unused(o.part.names()...)
+	case f.sort == free && v.kind == mapping:
+		for _, e := range v.entries {
+			r.hold(e.key, e.value, f.of)
+		}
+	case !slices.ContainsFunc(forms, v.fits):
+		r.add(v.pos, name+" cannot be "+orThe(map[bool]string{true: quoted(v.text)}[v.kind == scalar], "this"), "it is "+inWords(forms))
+	}
+}
+
+// fits says whether a value without parts has the form.
+func (n *node) fits(f form) bool {
+	switch f.sort {
+	case text:
+		length := utf8.RuneCountInString(n.text)
+		return n.kind == scalar && (!f.limited || f.low <= length && length <= f.high) &&
+			(f.pattern == "" || regexp.MustCompile(f.pattern).MatchString(n.text))
+	case choice:
+		return n.kind == scalar && slices.Contains(f.words, n.text)
+	}
+	return f.sort == anything
 }
 
 // number is a whole number.

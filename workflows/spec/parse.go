@@ -22,8 +22,12 @@ const (
 	maxDepth = 24
 )
 
-// pos is a place in the file, both numbers from 1.
-type pos struct{ line, col int }
+// pos is a place in a file, both numbers from 1. An empty file is the one that
+// is being read, any other a template of it.
+type pos struct {
+	line, col int
+	file      string
+}
 
 // The kinds of nodes.
 const (
@@ -82,17 +86,34 @@ func (n *node) at(path ...any) pos {
 	return n.pos
 }
 
-// tree reads a file. It returns nil after an error that leaves nothing to check.
-func tree(data []byte, d *diagnostics) *node {
+// find returns what a path leads to, or nil.
+func (n *node) find(path ...any) *node {
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			n = n.get(step)
+		case int:
+			if n == nil || step >= len(n.items) {
+				return nil
+			}
+			n = n.items[step]
+		}
+	}
+	return n
+}
+
+// tree reads a file; an empty name is the file itself, another one a template
+// of it. It returns nil after an error that leaves nothing to check.
+func tree(file string, data []byte, d *diagnostics) *node {
 	if len(data) > maxBytes {
-		d.add(pos{1, 1}, fmt.Sprintf("the file has %d KiB", len(data)>>10), fmt.Sprintf("at most %d KiB are allowed", maxBytes>>10))
+		d.add(pos{1, 1, file}, fmt.Sprintf("the file has %d KiB", len(data)>>10), fmt.Sprintf("at most %d KiB are allowed", maxBytes>>10))
 		return nil
 	}
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	if !utf8.Valid(data) {
 		for line, text := range strings.Split(string(data), "\n") {
 			if !utf8.ValidString(text) {
-				d.add(pos{line + 1, 1}, "the line is not UTF-8", "save the file as UTF-8")
+				d.add(pos{line + 1, 1, file}, "the line is not UTF-8", "save the file as UTF-8")
 			}
 		}
 		return nil
@@ -101,11 +122,11 @@ func tree(data []byte, d *diagnostics) *node {
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
 		data = pairs(data)
 	}
-	doc := document(data, d)
+	doc := document(file, data, d)
 	if doc == nil {
 		return nil
 	}
-	b := builder{diagnostics: d}
+	b := builder{diagnostics: d, file: file}
 	root := b.node(doc, 0)
 	if b.broken {
 		return nil
@@ -151,11 +172,11 @@ func escape(data []byte, i int) rune {
 }
 
 // document parses the one document of a file.
-func document(data []byte, d *diagnostics) (body *yaml.Node) {
+func document(file string, data []byte, d *diagnostics) (body *yaml.Node) {
 	// The parser is somebody else's, and a file must never stop the service.
 	defer func() {
 		if r := recover(); r != nil {
-			d.add(pos{1, 1}, "the file cannot be read as YAML", "check brackets, quotes and indentation")
+			d.add(pos{1, 1, file}, "the file cannot be read as YAML", "check brackets, quotes and indentation")
 			body = nil
 		}
 	}()
@@ -164,16 +185,16 @@ func document(data []byte, d *diagnostics) (body *yaml.Node) {
 		err := dec.Decode(&doc)
 		switch {
 		case errors.Is(err, io.EOF) && body == nil:
-			d.add(pos{1, 1}, "the file is empty", "a pipeline begins with name and stages")
+			d.add(pos{1, 1, file}, "the file is empty", "a pipeline begins with name and stages")
 			return nil
 		case errors.Is(err, io.EOF):
 			return body
 		case err != nil:
-			syntax(err, d)
+			syntax(file, err, d)
 			return nil
 		case len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null":
 		case body != nil:
-			d.add(place(doc.Content[0]), "the file holds more than one document", "write one pipeline per file")
+			d.add(place(file, doc.Content[0]), "the file holds more than one document", "write one pipeline per file")
 			return nil
 		default:
 			body = doc.Content[0]
@@ -181,11 +202,11 @@ func document(data []byte, d *diagnostics) (body *yaml.Node) {
 	}
 }
 
-func syntax(err error, d *diagnostics) {
-	at, message := pos{1, 1}, strings.TrimPrefix(err.Error(), "yaml: ")
+func syntax(file string, err error, d *diagnostics) {
+	at, message := pos{1, 1, file}, strings.TrimPrefix(err.Error(), "yaml: ")
 	var fault *yaml.LoadError
 	if errors.As(err, &fault) {
-		at, message = pos{max(fault.Mark.Line, 1), max(fault.Mark.Column, 1)}, fault.Message
+		at, message = pos{max(fault.Mark.Line, 1), max(fault.Mark.Column, 1), file}, fault.Message
 	}
 	if name, ok := strings.CutPrefix(message, "unknown anchor '"); ok {
 		d.add(at, "there is no anchor &"+strings.TrimSuffix(name, "' referenced"), "an alias comes after its anchor")
@@ -194,11 +215,12 @@ func syntax(err error, d *diagnostics) {
 	d.add(at, message, "check brackets, quotes and indentation here and just before")
 }
 
-func place(n *yaml.Node) pos { return pos{max(n.Line, 1), max(n.Column, 1)} }
+func place(file string, n *yaml.Node) pos { return pos{max(n.Line, 1), max(n.Column, 1), file} }
 
 // builder turns the parser's tree into ours.
 type builder struct {
 	*diagnostics
+	file   string
 	nodes  int
 	broken bool // an error was reported after which the tree says nothing
 }
@@ -213,9 +235,9 @@ func (b *builder) fail(at pos, message, hint string) *node {
 
 func (b *builder) node(n *yaml.Node, depth int) *node {
 	if b.broken {
-		return &node{pos: pos{1, 1}, kind: null}
+		return &node{pos: pos{1, 1, b.file}, kind: null}
 	}
-	at := place(n)
+	at := place(b.file, n)
 	b.nodes++
 	if depth > maxDepth || b.nodes > maxNodes {
 		return b.fail(at, "the file is nested too deeply, or its aliases hold too much", "a pipeline file is much simpler than that")

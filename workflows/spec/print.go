@@ -57,6 +57,19 @@ func Print(p *workflows.Pipeline) []byte {
 	return w.out.Bytes()
 }
 
+// PrintJSON is Print as JSON: what the API shows as a definition, one key per
+// line. Parse reads it back as the same definition.
+func PrintJSON(p *workflows.Pipeline) []byte {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(p); err != nil {
+		panic("spec: a definition always marshals: " + err.Error())
+	}
+	return out.Bytes()
+}
+
 // printer writes block style YAML. item makes the next line begin with "- ".
 type printer struct {
 	out    bytes.Buffer
@@ -129,6 +142,9 @@ func (w *printer) triggers(triggers []workflows.Trigger) {
 	for _, t := range triggers {
 		w.item()
 		w.text("providerType", t.ProviderType)
+		if t.Schedule != nil {
+			w.line("schedule", "{cron: "+quote(t.Schedule.Cron)+", timezone: "+quote(t.Schedule.Timezone)+"}")
+		}
 		if t.Git != nil {
 			w.begin("gitConfiguration")
 			w.text("sourceActionName", t.Git.SourceActionName)
@@ -174,17 +190,27 @@ func (w *printer) stage(s *workflows.Stage) {
 	w.item()
 	w.text("name", s.Name)
 	w.text("environment", s.Environment)
-	if s.OnFailure != nil {
-		w.line("onFailure", "{result: "+quote(s.OnFailure.Result)+"}")
+	w.condition("beforeEntry", s.BeforeEntry)
+	w.condition("onSuccess", s.OnSuccess)
+	switch f := s.OnFailure; {
+	case f == nil:
+	case f.Condition == nil && f.RetryMode == "":
+		w.line("onFailure", "{result: "+quote(f.Result)+"}")
+	default:
+		w.begin("onFailure")
+		w.text("result", f.Result)
+		w.text("retryMode", f.RetryMode)
+		w.condition("condition", f.Condition)
+		w.end()
 	}
-	var rules []string
+	var policy []string
 	for _, r := range [][3]string{{"hold", s.Rollback.Hold, "always"}, {"eligible", s.Rollback.Eligible, "any"}, {"approval", s.Rollback.Approval, "skipRecent"}} {
 		if r[1] != r[2] {
-			rules = append(rules, r[0]+": "+quote(r[1]))
+			policy = append(policy, r[0]+": "+quote(r[1]))
 		}
 	}
-	if rules != nil {
-		w.line("rollback", "{"+strings.Join(rules, ", ")+"}")
+	if policy != nil {
+		w.line("rollback", "{"+strings.Join(policy, ", ")+"}")
 	}
 	if usual := map[bool]string{true: "success", false: "never"}[s.Environment != ""]; s.Announce != usual {
 		w.text("announce", s.Announce)
@@ -200,23 +226,12 @@ func (w *printer) stage(s *workflows.Stage) {
 func (w *printer) action(a *workflows.Action, restartable bool) {
 	w.item()
 	w.text("name", a.Name)
-	t := a.ActionType
-	if r, ok := lookup(t.Provider, "", ""); ok && r.category == t.Category && r.owner == t.Owner && t.Version == "1" {
-		w.text("provider", t.Provider)
-	} else {
-		w.line("actionTypeId", fmt.Sprintf("{category: %s, owner: %s, provider: %s, version: %s}", quote(t.Category), quote(t.Owner), quote(t.Provider), quote(t.Version)))
-	}
+	w.provider("actionTypeId", "", a.ActionType)
 	if a.RunOrder != 1 {
 		w.line("runOrder", strconv.Itoa(a.RunOrder))
 	}
 	w.text("namespace", a.Namespace)
-	if len(a.Configuration) > 0 {
-		w.begin("configuration")
-		for _, key := range sortedKeys(a.Configuration) {
-			w.line(key, quote(a.Configuration[key]))
-		}
-		w.end()
-	}
+	w.configuration(a.Configuration)
 	w.texts("inputArtifacts", a.InputArtifacts)
 	w.artifacts(a.OutputArtifacts)
 	w.texts("commands", a.Commands)
@@ -236,6 +251,48 @@ func (w *printer) action(a *workflows.Action, restartable bool) {
 	}
 	w.approval(a.Approval)
 	w.endItem()
+}
+
+// provider writes the short form where that means the same.
+func (w *printer) provider(key, category string, t workflows.ActionType) {
+	if r, ok := lookup(t.Provider, category, ""); ok && r.category == t.Category && r.owner == t.Owner && t.Version == "1" {
+		w.text("provider", t.Provider)
+	} else {
+		w.line(key, fmt.Sprintf("{category: %s, owner: %s, provider: %s, version: %s}", quote(t.Category), quote(t.Owner), quote(t.Provider), quote(t.Version)))
+	}
+}
+
+func (w *printer) configuration(values map[string]string) {
+	if len(values) > 0 {
+		w.begin("configuration")
+		for _, key := range sortedKeys(values) {
+			w.line(key, quote(values[key]))
+		}
+		w.end()
+	}
+}
+
+func (w *printer) condition(key string, c *workflows.Condition) {
+	if c == nil {
+		return
+	}
+	w.begin(key)
+	w.text("result", c.Result)
+	w.begin("rules")
+	for _, r := range c.Rules {
+		w.item()
+		w.text("name", r.Name)
+		w.provider("ruleTypeId", rules, r.RuleType)
+		w.configuration(r.Configuration)
+		w.texts("commands", r.Commands)
+		w.texts("inputArtifacts", r.InputArtifacts)
+		if r.TimeoutMinutes != 0 {
+			w.line("timeoutInMinutes", strconv.Itoa(r.TimeoutMinutes))
+		}
+		w.endItem()
+	}
+	w.end()
+	w.end()
 }
 
 func (w *printer) artifacts(out []workflows.OutputArtifact) {

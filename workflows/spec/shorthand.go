@@ -12,13 +12,14 @@ func lengthen(p *node) {
 	sources := []string{}
 	for i, stage := range p.get("stages").list() {
 		for _, a := range stage.get("actions").list() {
-			lengthenAction(a)
+			lengthenWork(a, "actionTypeId", "")
 			if i == 0 {
 				if name := a.get("name"); name != nil {
 					sources = append(sources, name.text)
 				}
 			}
 		}
+		lengthenConditions(stage)
 	}
 	for _, t := range p.get("triggers").list() {
 		lengthenTrigger(t, sources)
@@ -39,18 +40,47 @@ func wrap(key string, value *node) *node {
 
 func word(at pos, text string) *node { return &node{pos: at, text: text} }
 
-func lengthenAction(a *node) {
+// lengthenConditions takes conditions out of CodePipeline's lists of one, and
+// lengthens their rules.
+func lengthenConditions(stage *node) {
+	for i := range stage.entries {
+		e := &stage.entries[i]
+		c := e.value
+		switch wrapped := c.get("conditions"); {
+		case e.key == "onFailure" && wrapped != nil && wrapped.kind == list && len(wrapped.items) < 2 && c.get("condition") == nil:
+			unwrapped := &node{pos: c.pos, kind: mapping}
+			for _, f := range c.entries {
+				if f.value != wrapped {
+					unwrapped.entries = append(unwrapped.entries, f)
+				} else if len(wrapped.items) == 1 {
+					unwrapped.entries = append(unwrapped.entries, entry{f.pos, "condition", wrapped.items[0]})
+				}
+			}
+			e.value = unwrapped
+		case (e.key == "beforeEntry" || e.key == "onSuccess") && len(c.entries) == 1 && wrapped != nil && len(wrapped.items) == 1:
+			e.value = wrapped.items[0]
+		}
+		for _, holder := range []*node{e.value, e.value.get("condition")} {
+			for _, rule := range holder.get("rules").list() {
+				lengthenWork(rule, "ruleTypeId", rules)
+			}
+		}
+	}
+}
+
+// lengthenWork lengthens an action, or a rule: what names its type, and of which category that is.
+func lengthenWork(a *node, typeKey, category string) {
 	for i := range a.entries {
 		e := &a.entries[i]
 		v := e.value
 		switch e.key {
 		case "provider": // provider: X -> actionTypeId: {category, owner, provider: X, version}
-			if a.get("actionTypeId") == nil && v.kind == scalar {
+			if a.get(typeKey) == nil && v.kind == scalar {
 				t := wrap("provider", v)
-				if row, ok := lookup(v.text, "", ""); ok {
+				if row, ok := lookup(v.text, category, ""); ok {
 					t.entries = append(t.entries, entry{v.pos, "category", word(v.pos, row.category)}, entry{v.pos, "owner", word(v.pos, row.owner)})
 				}
-				e.key, e.value = "actionTypeId", t
+				e.key, e.value = typeKey, t
 			}
 		case "inputArtifacts", "outputArtifacts": // [app] -> [{name: app}]
 			for j, item := range v.items {

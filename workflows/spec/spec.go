@@ -11,6 +11,7 @@ package spec
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -19,16 +20,28 @@ import (
 // once, in the order of the file. The pipeline has every default filled in; it
 // is nil when a fault is not a warning. The file's name is for the faults only.
 func Parse(file string, data []byte) (*workflows.Pipeline, []Diagnostic) {
+	return ParseWith(file, data, nil)
+}
+
+// ParseWith is Parse for a file that may extend templates: open reads one of
+// them, by its path as seen from where file is seen from. Only paths inside the
+// file's own folder are asked for; what symbolic links lead to is open's affair.
+// A template is no pipeline and is refused: see [IsTemplate].
+func ParseWith(file string, data []byte, open func(path string) ([]byte, error)) (*workflows.Pipeline, []Diagnostic) {
 	d := &diagnostics{file: file}
-	root := tree(data, d)
+	r := reader{d, readTable()}
+	root := tree("", data, d)
 	if root == nil {
 		return nil, d.sorted()
 	}
-	root = unwrap(root, d)
+	root, home := unwrap(root, r)
+	if root = (templates{r, open}).assemble(root); root == nil {
+		return nil, d.sorted()
+	}
 	lengthen(root)
-	p := reader{d}.pipeline(root)
+	p := r.pipeline(root)
 	if root.kind == mapping {
-		check(p, root, d)
+		check(p, root, home, d)
 	}
 	if d.failed() {
 		return nil, d.sorted()
@@ -38,22 +51,20 @@ func Parse(file string, data []byte) (*workflows.Pipeline, []Diagnostic) {
 }
 
 // unwrap opens the {"pipeline": …, "metadata": …} that AWS puts around a
-// declaration. Metadata says when and where it was read, nothing of use here.
-func unwrap(root *node, d *diagnostics) *node {
+// declaration. Metadata says when and where it was read; of use is the Region.
+func unwrap(root *node, r reader) (declaration *node, region string) {
 	inner := root.get("pipeline")
 	if inner == nil {
-		return root
+		return root, ""
 	}
-	reader{d}.object(root, "the file", "pipeline", "metadata", "tags")
-	return inner
+	o := r.object(root, "file")
+	if arn := o.get("metadata").get("pipelineArn"); arn != nil {
+		if parts := strings.Split(arn.text, ":"); len(parts) > 4 {
+			region = parts[3]
+		}
+	}
+	return inner, region
 }
-
-// Limits of time in minutes, where the file gives none.
-const (
-	approvalMinutes = 7 * 24 * 60
-	commandsMinutes = 55
-	otherMinutes    = 60
-)
 
 // complete fills in the defaults that follow from other parts of the definition.
 func complete(p *workflows.Pipeline) {
@@ -76,18 +87,16 @@ func complete(p *workflows.Pipeline) {
 	}
 }
 
-// timeLimit is how long the action may take when the file does not say: the
-// provider's own limit, or 0 where only the provider knows.
+// timeLimit is how long the action may take, in minutes, when the file does not
+// say: the provider's own limit, or 0 where only the provider knows.
 func timeLimit(a *workflows.Action) int {
-	switch a.ActionType.Provider {
-	case "Manual":
-		return approvalMinutes
-	case "Commands":
-		return commandsMinutes
-	case "Git", "GitHub", "CodeStarSourceConnection":
-		return otherMinutes
-	case "Wait":
-		return otherMinutes + int(waitSeconds(a)/60)
+	unset := *a
+	unset.TimeoutMinutes = 0
+	switch {
+	case !hasRunner(a.ActionType.Provider):
+		return 0
+	case a.ActionType.Provider == "Wait":
+		return 60 + int(waitSeconds(a)/60)
 	}
-	return 0
+	return int(unset.TimeLimit().Minutes())
 }
