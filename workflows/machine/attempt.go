@@ -78,7 +78,7 @@ func (s *State) collect(e *workflows.Execution, st *workflows.StageExecution, a 
 
 // orphan keeps the cancel of an attempt that ends without the outside's answer.
 func (s *State) orphan(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
-	if isGate(a) || a.Status != workflows.StatusInProgress {
+	if waits(a) || a.Status != workflows.StatusInProgress {
 		return
 	}
 	task, _ := s.task(e, st, a)

@@ -54,10 +54,11 @@ func (s *State) beginCondition(e *workflows.Execution, st *workflows.StageExecut
 	st.Conditions = append(st.Conditions, now)
 }
 
-// forget makes conditions be evaluated again: of all, or only of those that stood in the way.
+// forget makes the conditions of a stage be evaluated again. Without all, an
+// entry condition that let the execution in need not be.
 func forget(st *workflows.StageExecution, all bool) {
 	for i := range st.Conditions {
-		if c := &st.Conditions[i]; all || c.Status != workflows.StatusSucceeded && c.Status != workflows.StatusOverridden {
+		if c := &st.Conditions[i]; all || c.Kind != workflows.BeforeEntry || !passed(c) {
 			c.Status, c.Reason, c.Override = workflows.StatusNotStarted, nil, nil
 		}
 	}

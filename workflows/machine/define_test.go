@@ -180,6 +180,9 @@ func action(text string, source bool) (workflows.Action, error) {
 			set("CustomData", value)
 		case "polls":
 			a.Configuration = nil
+		case "set": // KEY:VALUE of the configuration
+			key, value, _ := strings.Cut(value, ":")
+			set(key, value)
 		case "minutes":
 			a.TimeoutMinutes = n
 		case "restartable":

@@ -36,7 +36,11 @@ func (d *decision) edit(in *workflows.Intent) error {
 	d.emit(event.Event{Kind: event.PipelineDefined, Defined: &event.Defined{Version: version, ManagedBy: in.ManagedBy, Definition: *p, Weakened: p.Weaker(now)}})
 	d.wake()
 	if now != nil && changed && shape(now) != shape(p) {
-		d.cancelAll()
+		what := "the stages of " + d.s.Name + " were changed"
+		if now.ExecutionMode != p.ExecutionMode {
+			what = "the execution mode of " + d.s.Name + " was changed"
+		}
+		d.cancelAll(what)
 	}
 	d.dropPlans()
 	return d.recount()
@@ -55,12 +59,12 @@ func (d *decision) managed(by string) error {
 // who waits ends at once; inside a stage actions in progress may finish.
 // Asking people about it is of no use any more. A rollback is one stage with
 // content that worked: it may finish; and so may what runs in PARALLEL mode (engine.md 1.4).
-func (d *decision) cancelAll() {
+func (d *decision) cancelAll(what string) {
 	for _, e := range slices.Clone(d.s.Executions) {
 		if e.Type == workflows.TypeRollback || d.s.mode(e) == workflows.ModeParallel {
 			continue
 		}
-		d.stopping(e, false, "the stages of "+d.s.Name+" were changed", true)
+		d.stopping(e, false, what, true)
 		st := inside(e)
 		if st == nil {
 			d.end(e)

@@ -45,6 +45,7 @@ func (s *State) Offers(execution string, facts Facts) []workflows.Offer {
 	}
 	stage := furthest(e)
 	if stage != "" {
+		offer(workflows.Intent{Verb: workflows.Override, Execution: e.ID, Stage: stage})
 		offer(workflows.Intent{Verb: workflows.Retry, Execution: e.ID, Stage: stage})
 		st, _ := e.Stage(stage)
 		through := st.Status == workflows.StatusSucceeded && e.Status != workflows.StatusSucceeded // it has left the stage behind
@@ -86,14 +87,14 @@ func (s *State) rollbackOffer(stage string) []workflows.Offer {
 	return []workflows.Offer{{Verb: workflows.RollBack, Stage: stage, Target: good.Execution}}
 }
 
-// letInOffer offers to let the one who waits before a shut door through.
+// letInOffer offers to let the one who waits before a shut door, or for the end of a freeze, through.
 func (s *State) letInOffer(stage string) []workflows.Offer {
-	door := s.peek(stage).Door
-	if door.Enabled {
+	door, frozen := s.peek(stage).Door, s.frozen(stage, s.At) != nil
+	if door.Enabled && !frozen {
 		return nil
 	}
 	for _, e := range s.waiting(stage) {
-		if e.ID != door.Only && s.would(workflows.Intent{Verb: workflows.Enable, Stage: stage, Execution: e.ID}, Facts{}) {
+		if (e.ID != door.Only || frozen && !door.PastFreeze) && s.would(workflows.Intent{Verb: workflows.Enable, Stage: stage, Execution: e.ID}, Facts{}) {
 			return []workflows.Offer{{Verb: workflows.Enable, Stage: stage, Target: e.ID}}
 		}
 	}

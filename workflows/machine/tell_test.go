@@ -109,6 +109,8 @@ func (s *story) tellStart(e event.Event, ref string) string {
 func (s *story) tellDoor(e event.Event) string {
 	t := e.Transition
 	switch {
+	case t.Enabled && t.Only != "":
+		return fmt.Sprintf("the freeze of %s lets %s in", e.Stage, s.ref(t.Only))
 	case t.Enabled:
 		return fmt.Sprintf("the door into %s opens%s", e.Stage, andSo(t.Reason))
 	case t.Only != "":
@@ -188,6 +190,9 @@ func (s *story) look(w []string) ([]string, error) {
 		return s.showPipeline(), nil
 	case w[0] == "the" && w[1] == "tasks":
 		return s.showTasks(), nil
+	case w[0] == "the" && w[1] == "gate": // the gate of #1
+		e, _ := s.execution(s.id(w[3]))
+		return s.showGate(e), nil
 	case w[0] == "the" && w[1] == "environment": // the environment of Deploy of #1
 		return s.showEnvironment(w[3], s.id(w[5])), nil
 	case w[0] == "the" && w[1] == "targets": // the targets of Prod
@@ -288,6 +293,19 @@ func (s *story) showExecution(e workflows.Execution) []string {
 			}
 		}
 		out = append(out, line)
+	}
+	return out
+}
+
+func (s *story) showGate(e workflows.Execution) []string {
+	var out []string
+	for _, st := range e.Stages {
+		for _, a := range st.Actions {
+			if g := a.Approval; g != nil {
+				out = append(out, fmt.Sprintf("gate%d, open from %s to %s", slices.Index(s.tokens, g.Token)+1, g.OpenedAt.Format("15:04"), g.ExpiresAt.Format("2 Jan 15:04")),
+					"text: "+g.Text, "link: "+g.Link, "address: "+g.NotificationArn)
+			}
+		}
 	}
 	return out
 }

@@ -43,7 +43,12 @@ func (s *State) View() workflows.PipelineView {
 	if p == nil {
 		return v
 	}
-	v.Definition, v.ExecutionMode = p, p.ExecutionMode
+	v.Definition, v.ExecutionMode, v.PollingDisabledAt = p, p.ExecutionMode, s.Unpolled
+	for _, f := range s.Freezes {
+		if f.To.After(s.At) {
+			v.Freezes = append(v.Freezes, f)
+		}
+	}
 	for _, def := range p.Stages {
 		v.Stages = append(v.Stages, s.viewStage(def))
 	}
