@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -86,7 +87,7 @@ func (a *App) build(blobs *files.Files) error {
 	}
 	chat := a.newSlack()
 	o := runtime.Options{Store: a.db, History: a.db, Inbox: a.db, Memos: a.db, Blobs: blobs, Runners: runners, Sources: sources,
-		Policy: a.policy, Log: a.log, PollInterval: a.config.Sources.PollInterval}
+		Policy: a.policy, Freezes: a.config.Freezes(), Log: a.log, PollInterval: a.config.Sources.PollInterval}
 	if chat != nil {
 		o.Directory = chat
 	}
@@ -102,7 +103,7 @@ func (a *App) build(blobs *files.Files) error {
 	if err := a.connectJira(); err != nil {
 		return err
 	}
-	a.mux.Handle("/", web.Handler(web.Options{Doer: a.engine, Reader: a.engine, Watcher: a.engine, Declare: declare, Tokens: a.tokens(), Ready: a.ready, Log: a.log, Heartbeat: 15 * time.Second}))
+	a.mux.Handle("/", web.Handler(web.Options{Doer: a.engine, Reader: a.engine, Watcher: a.engine, History: a.engine, Declare: declare, Tokens: a.tokens(), Ready: a.ready, Log: a.log, Heartbeat: 15 * time.Second}))
 	return nil
 }
 
@@ -218,5 +219,16 @@ func (a *App) say() {
 	}
 	for _, w := range a.config.Warnings() {
 		a.log.Warn(w)
+	}
+	for _, f := range a.config.Freezes() {
+		on := strings.Join(f.On, ", ")
+		if on == "" {
+			on = "everything"
+		}
+		if f.To.After(time.Now()) {
+			a.log.Info("freeze", "name", f.Name, "from", f.From, "until", f.To, "on", on, "mayPass", f.MayPass)
+		} else {
+			a.log.Warn("the freeze " + f.Name + " is over; it can be taken out of the configuration")
+		}
 	}
 }

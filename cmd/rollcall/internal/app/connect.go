@@ -14,6 +14,7 @@ import (
 	"github.com/rollcall-bot/rollcall/integrations/jira"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/integrations/wait"
+	"github.com/rollcall-bot/rollcall/web"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
 )
 
@@ -35,6 +36,7 @@ var (
 	_ slack.Bot         = (*bot.Bot)(nil)
 	_ slack.Inbox       = (*runtime.Engine)(nil)
 	_ github.Engine     = (*runtime.Engine)(nil)
+	_ web.History       = (*runtime.Engine)(nil)
 )
 
 // runners returns what carries out actions and what looks at repositories, by provider.
