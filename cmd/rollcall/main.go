@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // named time zones work on machines that have none
 
 	"github.com/alecthomas/kong"
 
@@ -29,6 +30,7 @@ type cli struct {
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask whether the service is ready."`
 
 	Validate validateCmd `cmd:"" group:"define" help:"Check pipeline files."`
+	Test     testCmd     `cmd:"" group:"define" help:"Play the tests of pipelines."`
 	Apply    applyCmd    `cmd:"" group:"define" help:"Put pipeline files in force."`
 	Export   exportCmd   `cmd:"" group:"define" help:"Print the pipelines that are in force as files."`
 
