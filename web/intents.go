@@ -106,6 +106,7 @@ func (a *api) retry(w http.ResponseWriter, r *http.Request, by workflows.Princip
 func (a *api) override(w http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
 	var b struct {
 		Stage     string `json:"stage"`
+		Action    string `json:"action"` // the gate, where several are open
 		Condition string `json:"condition"`
 		Reason    string `json:"reason"`
 	}
@@ -120,7 +121,7 @@ func (a *api) override(w http.ResponseWriter, r *http.Request, by workflows.Prin
 	if strings.TrimSpace(b.Reason) == "" {
 		return 0, nil, invalid("reason", "reason is missing", "say why it is set aside; everybody will read it")
 	}
-	return a.submit(r, workflows.Intent{Verb: workflows.Override, Execution: r.PathValue("execution"), Stage: b.Stage, Condition: b.Condition, Reason: b.Reason}, by, http.StatusOK)
+	return a.submit(r, workflows.Intent{Verb: workflows.Override, Execution: r.PathValue("execution"), Stage: b.Stage, Action: b.Action, Condition: b.Condition, Reason: b.Reason}, by, http.StatusOK)
 }
 
 func (a *api) resolve(w http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {

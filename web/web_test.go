@@ -135,7 +135,7 @@ func TestRequestsBecomeIntents(t *testing.T) {
 		{"executions/e1/stop", `{"abandon":true,"reason":"late"}`, `{"verb":"stop","execution":"e1","reason":"late","abandon":true}`},
 		{"executions/webshop%2342/retry", `{"stage":"Build","mode":"ALL_ACTIONS"}`, `{"verb":"retry","execution":"webshop#42","stage":"Build","all":true}`},
 		{"executions/e1/resolve", `{"stage":"P","action":"D","as":"again"}`, `{"verb":"resolve","execution":"e1","stage":"P","action":"D","as":"again"}`},
-		{"executions/e1/override", `{"stage":"P","condition":"APPROVAL","reason":"the shop is down"}`, `{"verb":"override","execution":"e1","stage":"P","reason":"the shop is down","condition":"APPROVAL"}`},
+		{"executions/e1/override", `{"stage":"P","action":"SignOff","condition":"APPROVAL","reason":"the shop is down"}`, `{"verb":"override","execution":"e1","stage":"P","action":"SignOff","reason":"the shop is down","condition":"APPROVAL"}`},
 		{"executions/webshop%2342/override", `{"reason":"r"}`, `{"verb":"override","execution":"webshop#42","reason":"r"}`},
 		{"pipelines/webshop/stages/Production/rollback", `{"target":"e1","definition":"asIs","reason":"r","ifCurrent":"e2","stopRunning":true,"clientRequestToken":"t"}`,
 			`{"verb":"rollback","pipeline":"webshop","stage":"Production","token":"t","reason":"r","ifCurrent":"e2","target":"e1","definition":"asIs","whileRunning":"stop"}`},

@@ -228,13 +228,14 @@ type overrideCmd struct {
 	service
 	Execution string `arg:"" help:"webshop#42, an ID, or the end of one."`
 	Stage     string `arg:"" help:"The stage."`
+	Action    string `help:"The approval action, when several are open." placeholder:"ACTION"`
 	Condition string `help:"BEFORE_ENTRY, ON_SUCCESS or APPROVAL; default what stands in the way." placeholder:"CHECK" enum:",BEFORE_ENTRY,ON_SUCCESS,APPROVAL" default:""`
 	Reason    string `short:"m" required:"" help:"Why. Everybody will read it."`
 }
 
 // Run sets a gate or a condition aside.
 func (c *overrideCmd) Run(ctx context.Context, o *output) error {
-	return c.ask(ctx, o, "executions/"+url.PathEscape(c.Execution)+"/override", map[string]any{"stage": c.Stage, "condition": c.Condition, "reason": c.Reason}, "overridden in "+c.Stage+":")
+	return c.ask(ctx, o, "executions/"+url.PathEscape(c.Execution)+"/override", map[string]any{"stage": c.Stage, "action": c.Action, "condition": c.Condition, "reason": c.Reason}, "overridden in "+c.Stage+":")
 }
 
 type resolveCmd struct {

@@ -48,7 +48,9 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: until REGEXP COMMAND…")
 	}
-	patiently(ts, neg, args[1]+" never printed "+args[0], func() bool { return ts.Exec(args[1], args[2:]...) == nil && regexp.MustCompile(args[0]).MatchString(ts.ReadFile("stdout")) })
+	patiently(ts, neg, args[1]+" never printed "+args[0], func() bool {
+		return ts.Exec(args[1], args[2:]...) == nil && regexp.MustCompile(args[0]).MatchString(ts.ReadFile("stdout"))
+	})
 }
 
 func patiently(ts *testscript.TestScript, neg bool, complaint string, holds func() bool) {

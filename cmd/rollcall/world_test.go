@@ -165,7 +165,9 @@ access:
     - {allow: [view, start, stop, retry, logs], to: [everyone]}
     - {allow: [approve, rollback, disable, enable, resolve], to: [group:release-managers]}
 api:
-  tokens: [{name: story, token: %s, may: [view, logs, start, stop, retry, rollback, enable, disable, approve, resolve]}]
+  tokens:
+    - {name: looker, token: a-token-that-looks, may: [view]}
+    - {name: story, token: %s, may: [view, logs, start, stop, retry, rollback, enable, disable, approve, resolve, edit, override]}
 `, w.addr, slackURL+"/api/", way, githubURL+"/", w.path("git"), hook, jiraURL, token)[1:])
 	w.write("pipelines/webshop.yaml", fmt.Sprintf(`
 name: webshop
@@ -481,13 +483,25 @@ func (w *world) post(path string, body any) (int, map[string]any) {
 	return w.request(http.MethodPost, path, b)
 }
 
-func (w *world) request(method, path string, body []byte) (int, map[string]any) {
+// as does something with another token than the story's.
+func (w *world) as(other string, do func()) {
+	own := w.api.Token
+	w.api.Token = other
+	defer func() { w.api.Token = own }()
+	do()
+}
+
+// request sends a body with header lines, each a name and a value.
+func (w *world) request(method, path string, body []byte, header ...string) (int, map[string]any) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), method, "http://"+w.addr+path, bytes.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Authorization", "Bearer "+w.api.Token)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		w.t.Fatal(err)

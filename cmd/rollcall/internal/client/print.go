@@ -82,14 +82,15 @@ func (p Printer) Pipeline(v workflows.PipelineView) {
 
 // door says whether an execution may enter a stage, and who waits to.
 func (p Printer) door(v *workflows.PipelineView, s *workflows.StageView) string {
-	d := "open"
+	var shut []string
 	for i := range v.Freezes {
 		if f := &v.Freezes[i]; f.At(p.Now, v.Name, s.Name) {
-			d = "frozen: " + f.Name + " until " + day(f.To)
+			shut = append(shut, "frozen: "+f.Name+" until "+day(f.To))
 		}
 	}
-	if t := s.Transition; !t.Enabled {
-		d = "disabled"
+	t := s.Transition
+	if !t.Enabled {
+		d := "disabled"
 		if t.Cause == "rollback" {
 			d = "held after a rollback"
 		}
@@ -99,9 +100,14 @@ func (p Printer) door(v *workflows.PipelineView, s *workflows.StageView) string 
 		if t.By != nil && t.Cause == "person" {
 			d += ", by " + t.By.Name
 		}
+		shut = append(shut, d)
 	}
-	if only := s.Transition.Only; only != "" {
-		d += "; only " + p.ref(only) + " may enter"
+	d := "open"
+	if len(shut) > 0 {
+		d = strings.Join(shut, "; ")
+	}
+	if t.Only != "" && (!t.Enabled || t.PastFreeze) {
+		d += "; only " + p.ref(t.Only) + " may enter"
 	}
 	if line := p.line(v.ExecutionMode, s.Inbound); line != "" {
 		d += " (" + line + ")"

@@ -255,8 +255,5 @@ func defined(d *event.Defined) string {
 
 // WeakenedWords says which gate asks for less than before.
 func WeakenedWords(w workflows.Weakened) string {
-	if w.New == "removed" {
-		return fmt.Sprintf("the gate %s of %s is removed; it asked for %s", w.Action, w.Stage, w.Old)
-	}
-	return fmt.Sprintf("the gate %s of %s asks for less: %s, before it was %s", w.Action, w.Stage, w.New, w.Old)
+	return fmt.Sprintf("the gate %s/%s asks for less: %s -> %s", w.Stage, w.Action, w.Old, w.New)
 }
