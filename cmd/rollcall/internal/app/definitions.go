@@ -26,10 +26,12 @@ const look = 2 * time.Second
 
 // definitions keeps what is in force in step with the pipeline files: a new or
 // changed file is a new version, a vanished one archives its pipeline, a broken
-// one changes nothing and is told to the owners. Loading never starts anything.
+// one changes nothing and is told to the owners. A template is no pipeline; a
+// change of it is one of every file that extends it. Loading never starts anything.
 type definitions struct {
 	*App
-	seen string // digest of what was read last
+	seen      string   // digest of what was read last
+	templates []string // those that pipeline files extended then, relative to the folder
 }
 
 func (a *App) definitions() *definitions { return &definitions{App: a} }
@@ -89,6 +91,68 @@ func (d *definitions) read() ([]file, error) {
 	return all, nil
 }
 
+// shelf holds the templates that were opened in one reading, so that all of it
+// is of the same moment.
+type shelf struct {
+	folder string
+	opened map[string]template // by path relative to the folder
+}
+
+type template struct {
+	data []byte
+	err  error
+}
+
+// open reads a template; what leads out of the folder is refused.
+func (s *shelf) open(path string) ([]byte, error) {
+	name, err := filepath.Rel(s.folder, path)
+	if err != nil {
+		return nil, err
+	}
+	t, known := s.opened[name]
+	if !known {
+		if root, err := os.OpenRoot(s.folder); err != nil {
+			t.err = err
+		} else {
+			t.data, t.err = root.ReadFile(name)
+			_ = root.Close()
+		}
+		s.opened[name] = t
+	}
+	return t.data, t.err
+}
+
+// names are the paths of what was opened, sorted.
+func (s *shelf) names() []string { return slices.Sorted(maps.Keys(s.opened)) }
+
+// digest is of all that was read.
+func digest(all []file, s *shelf) string {
+	sum := sha256.New()
+	for _, f := range all {
+		fmt.Fprintf(sum, "%s %d\n%s", f.path, len(f.data), f.data)
+	}
+	for _, name := range s.names() {
+		t := s.opened[name]
+		fmt.Fprintf(sum, "%s %d %v\n%s", name, len(t.data), t.err != nil, t.data)
+	}
+	return string(sum.Sum(nil))
+}
+
+// parse reads a pipeline file; a template alone is none, and may be broken all the same.
+func (d *definitions) parse(f file, s *shelf) (p *workflows.Pipeline, isTemplate bool, diagnostics []spec.Diagnostic) {
+	if isTemplate = spec.IsTemplate(f.data); isTemplate {
+		diagnostics = spec.CheckTemplate(f.path, f.data)
+	} else {
+		p, diagnostics = spec.ParseWith(f.path, f.data, s.open)
+	}
+	for _, g := range diagnostics {
+		if g.Warning {
+			d.log.Warn("pipeline file", "problem", g.String())
+		}
+	}
+	return p, isTemplate, diagnostics
+}
+
 // reload brings what is in force in step with the files. What could not be
 // submitted is tried again at the next look.
 func (d *definitions) reload(ctx context.Context) error {
@@ -96,22 +160,23 @@ func (d *definitions) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.New()
-	for _, f := range all {
-		fmt.Fprintf(sum, "%s %d\n%s", f.path, len(f.data), f.data)
+	templates := &shelf{folder: d.config.Pipelines, opened: map[string]template{}}
+	for _, name := range d.templates {
+		_, _ = templates.open(filepath.Join(templates.folder, name)) // one that is gone is a change too
 	}
-	digest := string(sum.Sum(nil))
-	if digest == d.seen {
+	if digest(all, templates) == d.seen {
 		return nil
 	}
+	templates.opened = map[string]template{}
 	in, broken := map[string]string{}, map[string]bool{} // pipeline -> file; files with faults
 	var tell []func()                                    // after everything else is in force: chat may be slow
 	for _, f := range all {
-		p, diagnostics := spec.Parse(f.path, f.data)
-		for _, g := range diagnostics {
-			if g.Warning {
-				d.log.Warn("pipeline file", "problem", g.String())
+		p, isTemplate, diagnostics := d.parse(f, templates)
+		if isTemplate {
+			if slices.ContainsFunc(diagnostics, func(g spec.Diagnostic) bool { return !g.Warning }) {
+				tell = append(tell, func() { d.tell(ctx, f, diagnostics) })
 			}
+			continue
 		}
 		if p != nil && in[p.Name] != "" {
 			diagnostics = append(diagnostics, spec.Diagnostic{File: f.path, Line: 1, Col: 1, Message: fmt.Sprintf("the pipeline %s is defined in %s already", p.Name, in[p.Name]), Hint: "give one of them another name"})
@@ -132,7 +197,7 @@ func (d *definitions) reload(ctx context.Context) error {
 	if err := d.archive(ctx, in, broken); err != nil {
 		return err
 	}
-	d.seen = digest
+	d.seen, d.templates = digest(all, templates), templates.names()
 	for _, t := range tell {
 		t()
 	}
@@ -200,7 +265,7 @@ func (d *definitions) tell(ctx context.Context, f file, diagnostics []spec.Diagn
 		}
 	}
 	d.log.Error("a pipeline file is broken and changes nothing", "file", f.path, "problems", lines)
-	memo, digest := d.engine.Notebook("definitions"), sha256.Sum256(f.data)
+	memo, digest := d.engine.Notebook("definitions"), sha256.Sum256([]byte(strings.Join(append(lines, string(f.data)), "\n")))
 	if told, _, err := memo.Memo(ctx, f.path); err != nil || string(told) == string(digest[:]) {
 		return
 	}

@@ -1,0 +1,201 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// service is a template: what fifty services have in common.
+const service = `
+parameters: [{name: deploy}]
+stages:
+  - name: Source
+    actions: [{name: App, provider: Git, configuration: {Repository: "https://git.example/shop.git", BranchName: main}, outputArtifacts: [app]}]
+  - name: Deploy
+    actions: [{name: Ship, provider: Commands, commands: ["%s ${{parameters.deploy}}"], inputArtifacts: [app]}]
+`
+
+// place is a service with a pipelines folder, of which nothing but the engine runs.
+type place struct {
+	t      *testing.T
+	folder string
+	log    *log
+	*definitions
+}
+
+// log gathers what the service says.
+type log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func newPlace(t *testing.T, more string) *place {
+	t.Helper()
+	dir := t.TempDir()
+	p := &place{t: t, folder: filepath.Join(dir, "pipelines"), log: &log{}}
+	p.write("../rollcall.yaml", "admins: [ana@acme.example]\nlisten: 127.0.0.1:0\n"+more)
+	c, err := config.Load(filepath.Join(dir, "rollcall.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(c, slog.New(slog.NewTextHandler(p.log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.engine.Run(ctx) }()
+	<-a.engine.Ready()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := a.db.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Log("log of the service:\n" + p.log.String())
+		}
+	})
+	p.definitions = a.definitions()
+	return p
+}
+
+func (p *place) write(name, text string) {
+	p.t.Helper()
+	path := filepath.Join(p.folder, name)
+	if err := os.MkdirAll(p.folder, 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// look reads the files, and returns the pipelines in force with the command of their last action.
+func (p *place) look() map[string]string {
+	p.t.Helper()
+	if err := p.reload(p.t.Context()); err != nil {
+		p.t.Fatal(err)
+	}
+	views, err := p.engine.Pipelines(p.t.Context(), workflows.EnginePrincipal())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	in := map[string]string{}
+	for _, v := range views {
+		last := v.Definition.Stages[len(v.Definition.Stages)-1].Actions
+		in[v.Name] = strings.Join(last[len(last)-1].Commands, ";")
+	}
+	return in
+}
+
+func TestAChangedTemplateIsInForceInAllThatExtendIt(t *testing.T) {
+	p := newPlace(t, "")
+	p.write("base/service.yaml", fmt.Sprintf(service, "ship"))
+	p.write("service.yaml", fmt.Sprintf(service, "send"))
+	p.write("shop.yaml", "name: shop\nextends: base/service.yaml\nparameters: {deploy: shop}\n")
+	p.write("till.yaml", "name: till\nextends: base/service.yaml\nparameters: {deploy: till}\n")
+	p.write("bank.yaml", "name: bank\nextends: service.yaml\nparameters: {deploy: bank}\n")
+	if diff := cmp.Diff(map[string]string{"shop": "ship shop", "till": "ship till", "bank": "send bank"}, p.look()); diff != "" {
+		t.Fatalf("a template is no pipeline, and those that extend it are:\n%s", diff)
+	}
+	before := p.seen
+	if p.look(); p.seen != before {
+		t.Error("nothing has changed, and it was all read again")
+	}
+	p.write("base/service.yaml", fmt.Sprintf(service, "deploy"))
+	if diff := cmp.Diff(map[string]string{"shop": "deploy shop", "till": "deploy till", "bank": "send bank"}, p.look()); diff != "" {
+		t.Fatalf("after a change of the template:\n%s", diff)
+	}
+
+	p.write("base/service.yaml", "parameters: [{name: deploy}]\nstages: 7\n")
+	if diff := cmp.Diff(map[string]string{"shop": "deploy shop", "till": "deploy till", "bank": "send bank"}, p.look()); diff != "" {
+		t.Fatalf("a broken template changes nothing:\n%s", diff)
+	}
+	if n := strings.Count(p.log.String(), "is broken and changes nothing"); n != 2 {
+		t.Errorf("%d files are said to be broken, want both that extend it", n)
+	}
+	if err := os.Remove(filepath.Join(p.folder, "base/service.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	p.look()
+	if !strings.Contains(p.log.String(), "cannot be read") {
+		t.Error("nobody is told that the template has gone")
+	}
+	p.write("base/service.yaml", fmt.Sprintf(service, "ship"))
+	if got := p.look(); got["shop"] != "ship shop" {
+		t.Errorf("the template is back, and in force is %v", got)
+	}
+	if err := os.Remove(filepath.Join(p.folder, "till.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.look(); got["till"] != "" || len(got) != 2 {
+		t.Errorf("a file has vanished, and in force is %v", got)
+	}
+}
+
+func TestATemplateFromElsewhereIsNotRead(t *testing.T) {
+	p := newPlace(t, "")
+	p.write("../secret.yaml", fmt.Sprintf(service, "leak"))
+	p.write("shop.yaml", "name: shop\nextends: link.yaml\nparameters: {deploy: shop}\n")
+	if err := os.Symlink("../secret.yaml", filepath.Join(p.folder, "link.yaml")); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+	if got := p.look(); len(got) != 0 {
+		t.Errorf("in force is %v", got)
+	}
+}
+
+// What the configuration freezes is frozen in every pipeline that it names, and thawed when it is taken out.
+func TestFreezesReachThePipelines(t *testing.T) {
+	p := newPlace(t, `freeze: [{name: forever, from: 2020-01-01, to: 2100-01-01, on: ["shop/*"]}, {name: once, from: 2020-01-01, to: 2020-01-02}]`+"\n")
+	p.write("service.yaml", fmt.Sprintf(service, "ship"))
+	p.write("shop.yaml", "name: shop\nextends: service.yaml\nparameters: {deploy: shop}\n")
+	p.write("till.yaml", "name: till\nextends: service.yaml\nparameters: {deploy: till}\n")
+	p.look()
+	for name, want := range map[string]int{"shop": 1, "till": 0} {
+		for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+			v, err := p.engine.Pipeline(t.Context(), workflows.EnginePrincipal(), name, 0)
+			if err == nil && len(v.Freezes) == want {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s has the freezes %+v, %v", name, v.Freezes, err)
+			}
+		}
+	}
+	p.say()
+	if text := p.log.String(); !strings.Contains(text, "name=forever") || !strings.Contains(text, "the freeze once is over") {
+		t.Error("the freezes are not said at the start")
+	}
+}
