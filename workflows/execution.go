@@ -50,6 +50,7 @@ type Execution struct {
 	Number          int                          `json:"number"`
 	Pipeline        string                       `json:"pipeline"`
 	Version         int                          `json:"version"`
+	Mode            Mode                         `json:"executionMode,omitempty"` // of its version; empty: SUPERSEDED
 	Type            ExecutionType                `json:"type"`
 	Status          Status                       `json:"status"`
 	StatusReason    *Reason                      `json:"statusReason,omitempty"`

@@ -42,4 +42,3 @@ func known(said, r SourceRevision) SourceRevision {
 	}
 	return r
 }
-

@@ -54,8 +54,8 @@ type Success struct {
 type Left struct {
 	Execution string                     `json:"execution"`
 	Number    int                        `json:"number"`
-	Revisions []workflows.SourceRevision `json:"revisions"` // slim
-	By        string                     `json:"by"`        // name
+	Revisions []workflows.SourceRevision `json:"revisions,omitempty"` // slim
+	By        string                     `json:"by"`                  // name
 	Reason    string                     `json:"reason,omitempty"`
 	// Passed: something newer has succeeded here since, so that only the
 	// revisions themselves are suspicious, no longer all that came after.
@@ -64,9 +64,9 @@ type Left struct {
 
 // slim keeps of revisions what tells them apart.
 func slim(all []workflows.SourceRevision) []workflows.SourceRevision {
-	few := make([]workflows.SourceRevision, len(all))
-	for i, r := range all {
-		few[i] = workflows.SourceRevision{ActionName: r.ActionName, RevisionID: r.RevisionID, Branch: r.Branch, Repository: r.Repository}
+	var few []workflows.SourceRevision
+	for _, r := range all {
+		few = append(few, workflows.SourceRevision{ActionName: r.ActionName, RevisionID: r.RevisionID, Branch: r.Branch, Repository: r.Repository})
 	}
 	return few
 }

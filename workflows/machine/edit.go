@@ -61,7 +61,7 @@ func (d *decision) managed(by string) error {
 // content that worked: it may finish; and so may what runs in PARALLEL mode (engine.md 1.4).
 func (d *decision) cancelAll(what string) {
 	for _, e := range slices.Clone(d.s.Executions) {
-		if e.Type == workflows.TypeRollback || d.s.mode(e) == workflows.ModeParallel {
+		if e.Type == workflows.TypeRollback || mode(e) == workflows.ModeParallel {
 			continue
 		}
 		d.stopping(e, false, what, true)

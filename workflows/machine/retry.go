@@ -36,14 +36,14 @@ func (d *decision) takeUp(e *workflows.Execution, st *workflows.StageExecution, 
 	if err := d.sameStages(e, st); err != nil {
 		return err
 	}
+	p, carried, err := d.version(e.Version)
+	if err != nil {
+		return err
+	}
 	if d.s.execution(e.ID) == nil && e.Type != workflows.TypeRollback {
 		if err := d.room(); err != nil {
 			return err
 		}
-	}
-	p, carried, err := d.version(e.Version)
-	if err != nil {
-		return err
 	}
 	how.Execution = *clone(e)
 	ev := event.Event{Kind: event.ExecutionResumed, Execution: e.ID, Stage: st.Name, Resumed: how}
@@ -152,12 +152,12 @@ func (d *decision) stillLatest(e *workflows.Execution, stage string) error {
 		"%s has entered %s after %s", newer, stage, e.Ref())
 }
 
-// sameStages refuses to take up what an edit of the stages has made meaningless.
+// sameStages refuses to take up what an edit of the stages or the mode has made meaningless.
 func (d *decision) sameStages(e *workflows.Execution, st *workflows.StageExecution) error {
 	now := d.s.definition()
 	_, kept := now.Stage(st.Name)
-	if kept && (e.Type == workflows.TypeRollback || slices.EqualFunc(e.Stages, now.Stages,
-		func(had workflows.StageExecution, has workflows.Stage) bool { return had.Name == has.Name })) {
+	same := slices.EqualFunc(e.Stages, now.Stages, func(had workflows.StageExecution, has workflows.Stage) bool { return had.Name == has.Name })
+	if kept && (e.Type == workflows.TypeRollback || same && mode(e) == now.ExecutionMode) {
 		return nil
 	}
 	return refuse(workflows.CodeStageNotRetryable, "start a new execution",

@@ -29,11 +29,11 @@ func (d *decision) arrive(e *workflows.Execution, stage string) {
 
 // takesSlot settles who stays in the slot before a stage, and says whether it is this one.
 func (d *decision) takesSlot(e *workflows.Execution, stage string) bool {
-	if d.s.mode(e) != workflows.ModeSuperseded {
+	if mode(e) != workflows.ModeSuperseded {
 		return true
 	}
 	for _, other := range d.s.waiting(stage) {
-		if d.s.mode(other) != workflows.ModeSuperseded {
+		if mode(other) != workflows.ModeSuperseded {
 			continue
 		}
 		if other.Number > e.Number {
@@ -77,7 +77,7 @@ func (d *decision) obstacle(e *workflows.Execution, stage string) *workflows.Wai
 // behind says whether, in QUEUED mode, somebody came to the stage before the
 // execution and waits there still. One that was let in goes past.
 func (d *decision) behind(e *workflows.Execution, stage string) bool {
-	if d.s.mode(e) != workflows.ModeQueued || d.s.peek(stage).Door.Only == e.ID {
+	if mode(e) != workflows.ModeQueued || d.s.peek(stage).Door.Only == e.ID {
 		return false
 	}
 	line := d.s.waiting(stage)
@@ -89,13 +89,13 @@ func (d *decision) behind(e *workflows.Execution, stage string) bool {
 // an edit a stage that is new to somebody still inside a vanished one is not
 // free either: they may be the same place under another name.
 func (d *decision) free(e *workflows.Execution, stage string) bool {
-	shares := e != nil && e.Type == workflows.TypeStandard && d.s.mode(e) == workflows.ModeParallel
+	shares := e != nil && e.Type == workflows.TypeStandard && mode(e) == workflows.ModeParallel
 	if shares && d.s.peek(stage).Planned != nil {
 		return false
 	}
 	for _, other := range d.s.Executions {
 		st := inside(other)
-		if st == nil || shares && other.Type == workflows.TypeStandard && d.s.mode(other) == workflows.ModeParallel {
+		if st == nil || shares && other.Type == workflows.TypeStandard && mode(other) == workflows.ModeParallel {
 			continue
 		}
 		if st.Name == stage {
@@ -194,7 +194,7 @@ func group(st *workflows.StageExecution) (next int, failed bool) {
 
 func (d *decision) startGroup(e *workflows.Execution, st *workflows.StageExecution, runOrder int) {
 	for i := range st.Actions {
-		full := d.s.mode(e) == workflows.ModeParallel && len(open(st)) >= parallelActions
+		full := mode(e) == workflows.ModeParallel && len(open(st)) >= parallelActions
 		if a := &st.Actions[i]; a.RunOrder == runOrder && a.Status == workflows.StatusNotStarted && !full {
 			d.startAction(e, st, a)
 		}

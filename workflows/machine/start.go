@@ -70,7 +70,7 @@ func (d *decision) room() error {
 // begin lays out a new execution of these stages; nothing has happened yet.
 func (d *decision) begin(kind workflows.ExecutionType, version int, stages []workflows.Stage) workflows.Execution {
 	e := workflows.Execution{
-		ID: d.id(), Number: d.s.Count + 1, Pipeline: d.s.Name, Version: version,
+		ID: d.id(), Number: d.s.Count + 1, Pipeline: d.s.Name, Version: version, Mode: d.s.definition().ExecutionMode,
 		Type: kind, Status: workflows.StatusInProgress, StartedAt: d.in.At, UpdatedAt: d.in.At, Attempt: 1,
 		SourceRevisions: []workflows.SourceRevision{}, Variables: map[string]string{},
 		Stages: make([]workflows.StageExecution, len(stages)),

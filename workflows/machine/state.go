@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -198,10 +199,8 @@ func inside(e *workflows.Execution) *workflows.StageExecution {
 	return nil
 }
 
-// mode is how the execution meets others: the mode of its own version.
-func (s *State) mode(e *workflows.Execution) workflows.Mode {
-	return s.Definitions[e.Version].ExecutionMode
-}
+// mode is how the execution meets others.
+func mode(e *workflows.Execution) workflows.Mode { return cmp.Or(e.Mode, workflows.ModeSuperseded) }
 
 // eachOpen visits every action that is in progress, rules of conditions among them.
 func (s *State) eachOpen(visit func(*workflows.Execution, *workflows.StageExecution, *workflows.ActionExecution)) {

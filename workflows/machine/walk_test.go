@@ -39,6 +39,8 @@ func TestWalks(t *testing.T) {
 			"archive":  w.archiveIt,
 			"time":     w.time,
 			"note":     w.note,
+			"override": w.override,
+			"freeze":   w.freeze,
 		})
 	})
 }
@@ -52,7 +54,7 @@ type walk struct {
 }
 
 // pipelines are what a walk edits to and fro between: work that changes, policy
-// that changes, stages that change.
+// that changes, stages, conditions and modes that change.
 func pipelines() []*workflows.Pipeline {
 	var all []*workflows.Pipeline
 	for _, lines := range [][]string{
@@ -60,6 +62,12 @@ func pipelines() []*workflows.Pipeline {
 		{"Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod [onFailure=ROLLBACK hold=never]: SignOff{gate from=group:a,group:b required=1} > Deploy{minutes=30}", "Edge: Push"},
 		{"Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod [onFailure=ROLLBACK approval=require]: SignOff{gate required=2 atLeast=group:b/1} > Deploy{minutes=30} + Smoke", "Edge: SignOff{gate from=group:b} + Push"},
 		{"Src: App{out=app}", "Build: Make + Lint", "Production [hold=manual eligible=sameVersion]: Deploy{run=x_#{Src.CommitId}}", "Edge: Push"},
+		{"schedule: 0 */5 * * * Europe/Berlin", "Src: App{polls}", "Build [onFailure=RETRY]: Make{restartable} + Lint", "Prod [onFailure=ROLLBACK]: SignOff{gate from=group:a} > Deploy{minutes=30}",
+			"entry of Prod [FAIL]: Up{run=health} + Hours{provider=DeploymentWindow Cron=*_*_9-13_?_*_*}", "success of Prod [ROLLBACK]: Quiet{run=errors minutes=10}", "Edge: Push",
+			"entry of Edge [SKIP]: Wanted{provider=VariableCheck Variable=#{variables.edge} Operator=EQ Value=yes}", "variables: edge=yes", "failure of Edge [ROLLBACK]: Down{run=ping}"},
+		{"mode: QUEUED", "Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod [onFailure=RETRY/ALL_ACTIONS]: SignOff{gate from=group:b required=2} > Deploy{minutes=30}",
+			"success of Prod [FAIL]: Quiet{run=errors minutes=10}", "Edge: Push"},
+		{"mode: PARALLEL", "Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod: A + B + C + D + E + F", "Edge: SignOff{gate} > Push"},
 	} {
 		p, err := define(lines)
 		if err != nil {
@@ -197,7 +205,20 @@ func (w *walk) resolve(t *rapid.T) {
 }
 
 func (w *walk) edit(t *rapid.T) {
-	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Edit, ManagedBy: "api", Definitions: pipelines()[rapid.IntRange(0, 3).Draw(t, "definition")]})
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Edit, ManagedBy: "api", Definitions: pipelines()[rapid.IntRange(0, 6).Draw(t, "definition")]})
+}
+
+func (w *walk) override(t *rapid.T) {
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Override, Execution: w.any(t), Stage: rapid.SampledFrom([]string{"", "Prod", "Edge"}).Draw(t, "override in"),
+		Condition: rapid.SampledFrom([]string{"", "BEFORE_ENTRY", "ON_SUCCESS", "APPROVAL", "ON_FAILURE"}).Draw(t, "condition"), Reason: "night"})
+}
+
+func (w *walk) freeze(t *rapid.T) {
+	in := workflows.Intent{Verb: workflows.SetFreezes}
+	if rapid.Bool().Draw(t, "freezes") {
+		in.Freezes = []workflows.Freeze{{Name: "audit", From: w.at.Add(-time.Hour), To: w.at.Add(9 * time.Hour), On: []string{"*/Prod"}, MayPass: []string{"group:a"}}}
+	}
+	w.do(t, workflows.EnginePrincipal(), in)
 }
 
 func (w *walk) archiveIt(t *rapid.T) {
@@ -243,16 +264,23 @@ func (w *walk) check(t *rapid.T) {
 		case st != nil && e.WaitsFor != nil:
 			t.Fatalf("%s is in %s and waits before %s", e.Ref(), st.Name, e.WaitsFor.Stage)
 		case st == nil:
-			if other := waiting[e.WaitsFor.Stage]; other != "" {
+			if other := waiting[e.WaitsFor.Stage]; other != "" && mode(&e) == workflows.ModeSuperseded {
 				t.Fatalf("%s and %s both wait before %s", other, e.Ref(), e.WaitsFor.Stage)
 			}
-			waiting[e.WaitsFor.Stage] = e.Ref()
+			if mode(&e) == workflows.ModeSuperseded {
+				waiting[e.WaitsFor.Stage] = e.Ref()
+			}
+			w.checkWait(t, &e)
 			continue
 		}
-		if other := in[st.Name]; other != "" {
+		shares := mode(&e) == workflows.ModeParallel && e.Type == workflows.TypeStandard
+		if other, taken := in[st.Name]; taken && (!shares || other != "") {
 			t.Fatalf("%s and %s are both in %s", other, e.Ref(), st.Name)
 		}
 		in[st.Name] = e.Ref()
+		if shares {
+			in[st.Name] = ""
+		}
 		if w.s.Definitions[e.Version] == nil {
 			t.Fatalf("the definition of %s is gone", e.Ref())
 		}
@@ -265,15 +293,39 @@ func (w *walk) check(t *rapid.T) {
 	w.checkOffers(t)
 }
 
+// checkWait: what an execution is said to wait for is so.
+func (w *walk) checkWait(t *rapid.T, e *workflows.Execution) {
+	name := e.WaitsFor.Stage
+	door, frozen := w.s.peek(name).Door, w.s.frozen(name, w.s.At) != nil
+	taken := len(w.s.holders(name)) > 0 || w.s.waiting(name)[0].ID != e.ID || len(w.s.holdersOfVanished()) > 0
+	if ok := map[string]bool{workflows.WaitsForTransition: !door.Enabled && door.Only != e.ID, workflows.WaitsForFreeze: frozen, workflows.WaitsForStage: taken}[e.WaitsFor.For]; !ok {
+		t.Fatalf("%s waits before %s for %s, which is not so", e.Ref(), name, e.WaitsFor.For)
+	}
+}
+
+// holdersOfVanished are those inside stages that the definition in force no longer has.
+func (s *State) holdersOfVanished() []string {
+	var refs []string
+	for _, e := range s.Executions {
+		if st := inside(e); st != nil {
+			if _, kept := s.definition().Stage(st.Name); !kept {
+				refs = append(refs, e.Ref())
+			}
+		}
+	}
+	return refs
+}
+
 // checkInside: something is under way, so that the execution cannot be forgotten.
 func (w *walk) checkInside(t *rapid.T, e *workflows.Execution, st *workflows.StageExecution, tasks map[string]bool) {
 	underWay := false
-	for _, a := range st.Actions {
-		if a.Status != workflows.StatusInProgress {
-			continue
-		}
+	for _, a := range open(st) {
 		switch id := TaskID(e.ID, st.Name, a.Name, a.Attempt); {
 		case a.Needs == workflows.NeedsResolve:
+		case waits(a) && a.Needs == "":
+			if a.Deadline == nil {
+				t.Fatalf("%s of %s waits for ever", a.Name, e.Ref())
+			}
 		case a.Needs == workflows.NeedsApproval:
 			if a.Approval == nil || a.Approval.Closed != "" || a.Deadline == nil {
 				t.Fatalf("%s of %s waits at no gate", a.Name, e.Ref())
@@ -342,6 +394,8 @@ func (w *walk) accepted(t *rapid.T, o workflows.Offer, execution string) {
 		in.As = "failed"
 	case workflows.StopIt:
 		in.Abandon = true
+	case workflows.Override:
+		in.Reason = "night"
 	}
 	if err := w.dry(in); err != nil {
 		t.Fatalf("%+v is offered for %q and refused: %v", o, execution, err)
