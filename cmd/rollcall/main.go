@@ -32,6 +32,8 @@ type cli struct {
 	Validate validateCmd `cmd:"" group:"define" help:"Check pipeline files."`
 	Test     testCmd     `cmd:"" group:"define" help:"Play the tests of pipelines."`
 	Apply    applyCmd    `cmd:"" group:"define" help:"Put pipeline files in force."`
+	Diff     diffCmd     `cmd:"" group:"define" help:"Say how a pipeline file differs from what is in force."`
+	Schema   schemaCmd   `cmd:"" group:"define" help:"Print the JSON Schema of pipeline files."`
 	Export   exportCmd   `cmd:"" group:"define" help:"Print the pipelines that are in force as files."`
 
 	Start      startCmd      `cmd:"" group:"ask" help:"Start an execution."`

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/rehearsal"
+)
+
+type testCmd struct {
+	Paths   []string `arg:"" name:"dir" default:"." help:"Test files (NAME.test.yaml), or folders that hold some."`
+	Only    string   `name:"run" placeholder:"REGEX" help:"Only tests whose name matches."`
+	Verbose bool     `short:"v" help:"Print what happens in every test."`
+}
+
+// tally counts what became of tests.
+type tally struct{ passed, failed int }
+
+// Run plays the tests of all files; it fails when any test does, and when there is none.
+func (c *testCmd) Run(o *output) error {
+	only, err := regexp.Compile(c.Only)
+	if err != nil {
+		return fmt.Errorf("--run is no regular expression: %w", err)
+	}
+	files, err := testFiles(c.Paths)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	var all tally
+	for _, file := range files {
+		if err := c.file(o, file, only, &all); err != nil {
+			return err
+		}
+	}
+	if all.passed+all.failed == 0 {
+		return fmt.Errorf("there are no tests in %s; a test file is named like webshop.test.yaml", strings.Join(c.Paths, ", "))
+	}
+	fmt.Fprintf(o.out, "%d passed, %d failed, %d files, %s\n", all.passed, all.failed, len(files), milliseconds(time.Since(began)))
+	if all.failed > 0 {
+		return errTold
+	}
+	return nil
+}
+
+// file plays the tests of one file. A file with faults counts as one test that failed.
+func (c *testCmd) file(o *output, file string, only *regexp.Regexp, all *tally) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read a test file: %w", err)
+	}
+	read, faults := rehearsal.Read(filepath.ToSlash(file), data, func(name string) ([]byte, error) { return os.ReadFile(filepath.FromSlash(name)) })
+	if len(faults) > 0 {
+		all.failed++
+		fmt.Fprintf(o.out, "FAIL  %s\n", file)
+		for _, f := range faults {
+			fmt.Fprintf(o.out, "      %s\n", f)
+		}
+		return nil
+	}
+	for _, t := range read.Tests {
+		if !only.MatchString(t.Name) {
+			continue
+		}
+		began := time.Now()
+		result := t.Play()
+		took := milliseconds(time.Since(began))
+		word := "ok  "
+		if all.passed++; len(result.Faults) > 0 {
+			all.passed--
+			all.failed++
+			word = "FAIL"
+		}
+		fmt.Fprintf(o.out, "%s  %s: %s (%s)\n", word, file, t.Name, took)
+		for _, f := range result.Faults {
+			fmt.Fprintf(o.out, "      %s\n", f)
+		}
+		if c.Verbose || len(result.Faults) > 0 {
+			fmt.Fprintf(o.out, "      what happened:\n")
+			for _, line := range result.Trace {
+				fmt.Fprintf(o.out, "      %s\n", line)
+			}
+		}
+	}
+	return nil
+}
+
+// testFiles finds the test files in folders, in the order of their names.
+func testFiles(paths []string) ([]string, error) {
+	var files []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("look for tests: %w", err)
+		}
+		if !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		err = filepath.WalkDir(path, func(name string, e fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case e.IsDir() && name != path && strings.HasPrefix(e.Name(), "."):
+				return filepath.SkipDir
+			case !e.IsDir() && (strings.HasSuffix(name, ".test.yaml") || strings.HasSuffix(name, ".test.yml")):
+				files = append(files, name)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for tests: %w", err)
+		}
+	}
+	return files, nil
+}
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1000) }
