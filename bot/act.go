@@ -234,15 +234,12 @@ func open(e *workflows.Execution) int {
 // place is an action and its stage.
 type place struct{ stage, name string }
 
-// everyAction is every action of a stage, and the rules of its conditions
-// under the names that intents give them: "beforeEntry:window".
+// everyAction is every action of a stage, and the rules of its conditions:
+// "beforeEntry:window".
 func everyAction(s *workflows.StageExecution) []workflows.ActionExecution {
 	all := slices.Clone(s.Actions)
-	for _, c := range s.Conditions {
-		for _, r := range c.Rules {
-			r.Name = c.Kind + ":" + r.Name
-			all = append(all, r)
-		}
+	for i := range s.Conditions {
+		all = append(all, s.Conditions[i].Rules...)
 	}
 	return all
 }

@@ -316,8 +316,8 @@ func TestAWaitingReleaseStepsBackForARollback(t *testing.T) {
 		h.says(h.cho, "rollback webshop Production #1 checkout is down")
 		h.reads("rollcall_execution", "4", "rolled back Production to #1")
 		h.reads("rollcall_gate", "3", "Withdrawn", "stepped back")
-		card := h.reads("rollcall_execution", "3", "waiting before Production", "held: rolled back to webshop#1: checkout is down", "Enable Production only for #3")
-		only := slices.IndexFunc(card.Buttons(), func(b workspace.Button) bool { return strings.Contains(b.Text, "only for #3") })
+		card := h.reads("rollcall_execution", "3", "waiting before Production", "held: rolled back to webshop#1: checkout is down", "Let #3 into Production")
+		only := slices.IndexFunc(card.Buttons(), func(b workspace.Button) bool { return strings.Contains(b.Text, "Let #3 into") })
 		h.clicks(h.cho, card, card.Buttons()[only].ActionID)
 		h.reads("rollcall_execution", "3", "waiting for approval in Production")
 		// #1 and #2 were asked about once, #3 twice: it entered twice.

@@ -84,7 +84,7 @@ func (f *following) newsOf(ctx context.Context, mem *memory, frame event.Frame) 
 		return &news[len(news)-1]
 	}
 	for i, e := range frame.Events {
-		seq := map[string]any{"seq": frame.Seq, "event": string(e.Kind)}
+		seq := map[string]any{"seq": frame.Seq, "event": fmt.Sprintf("%s.%d", e.Kind, i)}
 		switch {
 		case e.Kind == event.PipelineDefined && e.Defined != nil && len(e.Defined.Weakened) > 0:
 			m, err := f.weakened(ctx, mem, frame.Pipeline, e)
@@ -97,16 +97,26 @@ func (f *following) newsOf(ctx context.Context, mem *memory, frame event.Frame) 
 			}
 		case e.Kind == event.PollingDisabled && f.pipeline.PollingDisabledAt != nil:
 			add(metaNotice, "polling", card.PollingOff(frame.Pipeline, f.command), seq)
+		case e.Kind == event.ScheduleFired && e.Schedule != nil && (e.Schedule.Missed || e.Reason != nil):
+			add(metaNotice, fmt.Sprintf("schedule.%d", i), missed(frame.Pipeline, e), seq)
 		case turnedAway(e):
-			seq["event"] = fmt.Sprintf("%s.%d", e.Kind, i)
 			add(metaNotice, fmt.Sprintf("refused.%d", i), card.NotStarted(frame.Pipeline, e.By, &e.Refused.Problem), seq)
 		}
 	}
-	for _, m := range missed(frame) {
-		add(metaNotice, "missed."+m.schedule, card.Missed(frame.Pipeline, m.schedule, m.times, m.reason),
-			map[string]any{"seq": frame.Seq, "event": string(event.ScheduleFired), "schedule": m.schedule})
-	}
 	return news, nil
+}
+
+// missed draws a schedule that started nothing. The time of one that was seen
+// too late stands in its reason; the event's only says up to when it was.
+func missed(pipeline string, e event.Event) card.Message {
+	at, reason := e.Schedule.Nominal, "rollcall was away"
+	if e.Schedule.Missed {
+		at = time.Time{}
+	}
+	if e.Reason != nil {
+		reason = e.Reason.Message
+	}
+	return card.Missed(pipeline, strings.TrimSpace(e.Schedule.Cron+" "+e.Schedule.Timezone), at, reason)
 }
 
 // weakened draws an edit for the owners before it and after it: whoever takes
@@ -128,34 +138,6 @@ func (f *following) weakened(ctx context.Context, mem *memory, pipeline string, 
 		}
 	}
 	return card.Weakened(card.Edit{Pipeline: pipeline, Version: e.Defined.Version, By: e.By, ManagedBy: e.Defined.ManagedBy, Weakened: e.Defined.Weakened, Owners: owners}), nil
-}
-
-// missing are the times of one schedule that started nothing.
-type missing struct {
-	schedule string
-	times    []time.Time
-	reason   string
-}
-
-// missed gathers the schedules of a frame whose time passed without a start,
-// one line for each schedule and not for each time.
-func missed(frame event.Frame) []missing {
-	var all []missing
-	for _, e := range frame.Events {
-		if e.Kind != event.ScheduleFired || e.Schedule == nil || !e.Schedule.Missed && e.Reason == nil {
-			continue
-		}
-		m := missing{schedule: strings.TrimSpace(e.Schedule.Cron + " " + e.Schedule.Timezone)}
-		i := slices.IndexFunc(all, func(n missing) bool { return n.schedule == m.schedule })
-		if i < 0 {
-			i, all = len(all), append(all, m)
-		}
-		all[i].times = append(all[i].times, e.Schedule.Nominal)
-		if e.Reason != nil {
-			all[i].reason = e.Reason.Message
-		}
-	}
-	return all
 }
 
 // tell posts one announcement, once in each of its channels, and forgets the

@@ -118,16 +118,16 @@ func parallel() (workflows.PipelineView, []workflows.Execution) {
 
 func checks() []drawing {
 	window := workflows.ConditionExecution{Kind: workflows.BeforeEntry, Result: "FAIL", Status: workflows.StatusInProgress, Rules: []workflows.ActionExecution{
-		rule("window", workflows.StatusInProgress, "opens Mon 09:00 Europe/Berlin"), rule("coverage", workflows.StatusSucceeded, "81 %")}}
+		rule("beforeEntry:window", workflows.StatusInProgress, "opens Mon 09:00 Europe/Berlin"), rule("beforeEntry:coverage", workflows.StatusSucceeded, "81 %")}}
 	missed := window
 	missed.Status = workflows.StatusFailed
-	missed.Rules = []workflows.ActionExecution{rule("window", workflows.StatusSucceeded, ""), rule("coverage", workflows.StatusFailed, "71 %, wanted are 80 %")}
+	missed.Rules = []workflows.ActionExecution{rule("beforeEntry:window", workflows.StatusSucceeded, ""), rule("beforeEntry:coverage", workflows.StatusFailed, "71 %, wanted are 80 %")}
 	errored := missed
 	errored.Kind, errored.Status = workflows.OnSuccess, workflows.StatusErrored
 	through := missed
 	through.Status, through.Override = workflows.StatusOverridden, pressed("")
 	past := missed
-	past.Result, past.Reason = "SKIP", &workflows.Reason{Code: "ConditionFailed", Message: "coverage: 71 %, wanted are 80 %"}
+	past.Result, past.Reason = "SKIP", &workflows.Reason{Code: "ConditionFailed", Message: "the entry condition of Production does not hold: coverage: 71 %, wanted are 80 %"}
 	skip := ended(workflows.StatusSucceeded, "", "")
 	skip.Stages[2] = stage("Production", workflows.StatusSkipped, action("Deploy", workflows.StatusNotStarted))
 	skip.Stages[2].Conditions = []workflows.ConditionExecution{past}
@@ -145,6 +145,8 @@ func checks() []drawing {
 	first := queue()
 	first.Stages[2].Inbound = []string{id43}
 	p, moving := parallel()
+	invoked := fresh()
+	invoked.Trigger = workflows.StartedBy{Type: workflows.TriggerStart, Detail: "shop#12 Release/Services", By: ana(), Execution: id42}
 	return append([]drawing{
 		message("gate-overridden", card.Gate(asking(forced(workflows.StatusInProgress), setAside()))),
 		message("gate-override-offered", card.Gate(asking(stuck(), signOff(yes(ana(), 10))))),
@@ -166,6 +168,7 @@ func checks() []drawing {
 		message("condition-failure", card.Failure(view(refused, shop()))),
 		message("stage-skipped", card.Execution(view(skip, shop()))),
 
+		message("execution-invoked", card.Execution(view(invoked, shop()))),
 		message("queue-third", card.Execution(view(line, queue()))),
 		message("queue-first", card.Execution(view(line, first))),
 		message("status-queue", card.Status(queue(), []workflows.Execution{line}, at(0), url)),
@@ -193,7 +196,6 @@ func warned() []drawing {
 	file := edit
 	file.By, file.ManagedBy, file.Owners, file.Weakened = workflows.EnginePrincipal(), "file:webshop.yaml", nil, edit.Weakened[:1]
 	full := &workflows.Problem{Code: workflows.CodeConcurrencyLimit, Message: "webshop has 50 executions on their way, which is as many as it may", Hint: "stop some of them, then start it by hand"}
-	times := []time.Time{at(0), at(60), at(120)}
 	return []drawing{
 		message("gate-warned", card.Gate(asking(e, gate))),
 		message("execution-warned", card.Execution(view(e, shop()))),
@@ -202,8 +204,8 @@ func warned() []drawing {
 		modal("form-approve-warned", card.ApproveForm(view(e, shop()), card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43})),
 		message("edit-weakened", card.Weakened(edit)),
 		message("edit-weakened-file", card.Weakened(file)),
-		message("missed", card.Missed("webshop", "0 6 * * 1-5 Europe/Berlin", times[:1], "")),
-		message("missed-often", card.Missed("webshop", "0 6 * * 1-5 Europe/Berlin", times, "webshop has 50 executions on their way")),
+		message("missed", card.Missed("webshop", "0 6 * * 1-5 Europe/Berlin", time.Time{}, "nobody was there at 2026-03-12T06:00:00Z to start it, and it is too late now")),
+		message("missed-refused", card.Missed("webshop", "0 6 * * 1-5 Europe/Berlin", at(0), full.Message)),
 		message("not-started", card.NotStarted("webshop", workflows.Principal{Name: "dee", Via: "github"}, full)),
 		message("polling-off", card.PollingOff("webshop", "/rollcall")),
 	}

@@ -1,6 +1,7 @@
 package card
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -56,11 +57,19 @@ func conditionLine(c *workflows.ConditionExecution) string {
 // ruleLine is a rule: its name, how it stands, and what it says.
 func ruleLine(r *workflows.ActionExecution) string {
 	st := ofAction(r)
-	text := st.icon + " " + esc(r.Name, 60) + " " + st.word
+	text := st.icon + " " + esc(ruleName(r), 60) + " " + st.word
 	if says := saying(r); says != "" {
 		text += ", " + esc(says, 150)
 	}
 	return text
+}
+
+// ruleName is a rule without its condition: "window" of "beforeEntry:window".
+func ruleName(r *workflows.ActionExecution) string {
+	if _, name, ok := strings.Cut(r.Name, ":"); ok {
+		return name
+	}
+	return r.Name
 }
 
 // saying is what an action last said of itself.
@@ -74,7 +83,7 @@ func saying(a *workflows.ActionExecution) string {
 func ruleNames(c *workflows.ConditionExecution) []string {
 	var names []string
 	for i := range c.Rules {
-		names = append(names, c.Rules[i].Name)
+		names = append(names, ruleName(&c.Rules[i]))
 	}
 	return names
 }
@@ -89,7 +98,7 @@ func unmet(c *workflows.ConditionExecution) string {
 		case workflows.StatusSucceeded, workflows.StatusNotStarted, workflows.StatusAbandoned, "":
 			continue
 		}
-		text := r.Name
+		text := ruleName(r)
 		if says := saying(r); says != "" {
 			text += ": " + says
 		}
@@ -104,11 +113,8 @@ func unmet(c *workflows.ConditionExecution) string {
 // skipped is why an execution went past a stage.
 func skipped(s *workflows.StageExecution) string {
 	c := s.Condition(workflows.BeforeEntry)
-	switch {
-	case c == nil:
+	if c == nil {
 		return ""
-	case c.Reason != nil && c.Reason.Message != "":
-		return c.Reason.Message
 	}
 	return unmet(c)
 }
@@ -123,15 +129,11 @@ func checking(s *workflows.StageExecution) bool {
 	return false
 }
 
-// every is every action of a stage, the rules of its conditions among them; a
-// rule is named as an intent names it, "beforeEntry:window".
+// every is every action of a stage, the rules of its conditions among them.
 func every(s *workflows.StageExecution) []workflows.ActionExecution {
-	all := append([]workflows.ActionExecution{}, s.Actions...)
-	for _, c := range s.Conditions {
-		for _, r := range c.Rules {
-			r.Name = c.Kind + ":" + r.Name
-			all = append(all, r)
-		}
+	all := slices.Clone(s.Actions)
+	for i := range s.Conditions {
+		all = append(all, s.Conditions[i].Rules...)
 	}
 	return all
 }

@@ -48,18 +48,14 @@ func mentioned(who []string) string {
 	return " · " + fit(strings.Join(who, " "), 1500)
 }
 
-// Missed tells the channel that scheduled starts were seen too late, or were
-// refused for a reason. There is at least one time.
-func Missed(pipeline, schedule string, times []time.Time, reason string) Message {
-	if reason == "" {
-		reason = "rollcall was away"
+// Missed tells the channel that its schedule started nothing, and why: at a
+// time, or (zero) at some time that was seen too late.
+func Missed(pipeline, schedule string, at time.Time, reason string) Message {
+	what := "missed its schedule"
+	if !at.IsZero() {
+		what = "was not started by its schedule at " + moment(at)
 	}
-	last := moment(times[len(times)-1])
-	what := "did not start at " + last
-	if len(times) > 1 {
-		what = fmt.Sprintf("did not start %d times, at last %s", len(times), last)
-	}
-	return notice("🕰️", pipeline, what+" ("+code(schedule, 120)+"): "+esc(reason, 500))
+	return notice("🕰️", pipeline, because(what+" ("+code(schedule, 120)+")", reason))
 }
 
 // NotStarted tells the channel that a change started nothing.

@@ -80,7 +80,10 @@ func startedBy(e *workflows.Execution) string {
 	switch t.Type {
 	case workflows.TriggerStart:
 		text = "started by " + by
-		if via := t.By.Via; via != "" && via != "slack" {
+		switch via := t.By.Via; {
+		case t.Execution != "":
+			text = "started by " + esc(t.Detail, 200) + ", which " + by + " began"
+		case via != "" && via != "slack":
 			text += " (" + esc(via, 20) + ")"
 		}
 	case workflows.TriggerWebhook:
@@ -226,7 +229,7 @@ func actionLine(a *workflows.ActionExecution) string {
 	switch {
 	case a.Needs == workflows.NeedsApproval && a.Approval != nil:
 		detail = quorum(a.Approval)
-	case a.Approval != nil && aside(a.Approval) != nil:
+	case a.Approval != nil && decided(a.Approval) != "":
 	case a.Error != nil && a.Status != workflows.StatusSucceeded:
 		detail = esc(a.Error.Message, 300)
 	case a.Summary != "":

@@ -229,7 +229,7 @@ func TestAnyExecutionIsWithinSlacksLimits(t *testing.T) {
 				message("log", card.Log(&v.Execution, a.Stage, a.Action, a.From)),
 				modal("reject", card.RejectForm(v, about)), modal("approve", card.ApproveForm(v, about)), modal("start", card.StartForm(v.Pipeline, about, v.Execution.Variables)),
 				modal("override", card.OverrideForm(v, about)), message("not started", card.NotStarted(about.Pipeline, v.Execution.Trigger.By, problem)),
-				message("missed", card.Missed(about.Pipeline, problem.Message, []time.Time{at(1), at(2)}, problem.Hint)), message("polling", card.PollingOff(about.Pipeline, "/rollcall")),
+				message("missed", card.Missed(about.Pipeline, problem.Message, at(1), problem.Hint)), message("polling", card.PollingOff(about.Pipeline, "/rollcall")),
 				message("weakened", card.Weakened(card.Edit{Pipeline: about.Pipeline, Version: 2, By: v.Execution.Trigger.By, ManagedBy: "file:" + problem.Hint, Owners: a.Ask, Weakened: weak})),
 				modal("rollback", card.RollbackForm(card.Return{About: about, Targets: anyTargets(t), Busy: problem.Message, Reason: problem.Hint})),
 			}

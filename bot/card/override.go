@@ -122,11 +122,15 @@ func lacking(e *workflows.Execution, stage, action string) (missing []string, co
 	return nil, "", ""
 }
 
-// overrideOffers are those of a stage and action; empty: of any.
+// overrideOffers are those for a stage and action; empty: for any. An offer for
+// a stage is one for its only gate.
 func overrideOffers(offers []workflows.Offer, stage, action string) []workflows.Offer {
 	var some []workflows.Offer
 	for _, o := range offersOf(offers, workflows.Override) {
 		if (stage == "" || o.Stage == stage) && (action == "" || o.Action == "" || o.Action == action) && len(some) < 3 {
+			if action != "" {
+				o.Action = action
+			}
 			some = append(some, o)
 		}
 	}

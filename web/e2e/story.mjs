@@ -116,7 +116,7 @@ async function tell(page, hand, looks) {
   await press(page.locator('.break').getByRole('button', { name: 'Push a careless fix' }))
   await says(page, 'Let it in')
   await seen('6-waits-at-the-door')
-  await press(button(page, 'webshop #', /only for/))
+  await press(button(page, 'webshop #', /^Let #\d+ into/))
   await confirm()
   await says(page, 'Approve on the card')
   await press(button(page, 'waits for approval', 'Approve'))

@@ -186,7 +186,7 @@ func (sc *scene) step() (Step, string) {
 	}
 	switch {
 	case moving != nil && moving.WaitsFor != nil && moving.WaitsFor.For == "transition":
-		return LetIn, fmt.Sprintf("Let it in: click Enable %s only for #%d on its card", moving.WaitsFor.Stage, moving.Number)
+		return LetIn, fmt.Sprintf("Let it in: click Let #%d into %s on its card", moving.Number, moving.WaitsFor.Stage)
 	case moving != nil:
 		return Watch, fmt.Sprintf("#%d is on its way", moving.Number)
 	case sc.suspicious():
@@ -294,7 +294,7 @@ func (sc *scene) ownStep() (Step, string) {
 	case len(sc.newest) == 0:
 		return Watch, "Begin: type /rollcall start " + sc.pipeline
 	case x != nil && x.WaitsFor != nil && x.WaitsFor.For == "transition":
-		return LetIn, fmt.Sprintf("Let it in: click Enable %s only for #%d on its card", x.WaitsFor.Stage, x.Number)
+		return LetIn, fmt.Sprintf("Let it in: click Let #%d into %s on its card", x.Number, x.WaitsFor.Stage)
 	case x != nil:
 		return Watch, fmt.Sprintf("#%d plays with simulated actions", x.Number)
 	}
