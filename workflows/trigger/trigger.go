@@ -5,7 +5,13 @@
 // every push to its branch (default change detection), unless DetectChanges or
 // PollForSourceChanges is false. An entry replaces that by filters: the push
 // and pullRequest entries are alternatives, the fields of one entry must all
-// match, and in a field an exclude wins over every include.
+// match, and in a field an exclude wins over every include. However many
+// entries match, an event starts the pipeline once. BranchName then only says
+// what a start by hand brings in.
+//
+// A pull request is judged by its base branch, and the run uses its head
+// commit. One that comes from a fork starts nothing: its code would run with
+// this service's rights.
 package trigger
 
 import (
@@ -26,8 +32,12 @@ type Event struct {
 	PullEvent  string   // OPEN|UPDATED|CLOSED; anything else starts nothing
 	Created    bool     // the branch is new
 	Deleted    bool     // the branch or tag is gone
-	Files      []string // changed files; nil: unknown
+	Fork       bool     // pull request: its head is in another repository
+	Files      []string // changed files; nil: unknown. Filters look at the first 100
 }
+
+// maxFiles is how many changed files a filter looks at, as CodePipeline does.
+const maxFiles = 100
 
 // Match says whether the event starts the pipeline, and which source action it
 // concerns: the first one that it starts. Why is half a sentence for either
@@ -57,6 +67,39 @@ func Match(p *workflows.Pipeline, e Event) (sourceAction string, ok bool, why st
 func Follows(p *workflows.Pipeline, e Event) bool {
 	return slices.ContainsFunc(sources(p), func(a *workflows.Action) bool { return reads(a, e) })
 }
+
+// NeedsFiles says whether the answer to an event depends on its changed files:
+// without them it starts nothing that some source action may want. The files of
+// a pull request have to be asked for, so it is worth knowing.
+func NeedsFiles(p *workflows.Pipeline, e Event) bool {
+	return slices.ContainsFunc(sources(p), func(a *workflows.Action) bool {
+		if !reads(a, e) {
+			return false
+		}
+		e.Files = nil
+		_, why := starts(p, a, e)
+		return strings.Contains(why, filesUnknown)
+	})
+}
+
+// Polls says whether a source action's repository is to be looked at again and
+// again. PollForSourceChanges decides; left out, it is true for S3, CodeCommit
+// and our own Git, and false where webhooks are the rule (GitHub and
+// connections). DetectChanges set to false turns it off for Git too.
+func Polls(a *workflows.Action) bool {
+	poll := a.Configuration["PollForSourceChanges"]
+	switch {
+	case !a.IsSource():
+		return false
+	case a.ActionType.Provider == "Git":
+		return !isFalse(poll) && !isFalse(a.Configuration["DetectChanges"])
+	case a.ActionType.Provider == "S3", a.ActionType.Provider == "CodeCommit":
+		return !isFalse(poll)
+	}
+	return strings.EqualFold(poll, "true")
+}
+
+func isFalse(value string) bool { return strings.EqualFold(value, "false") }
 
 func sources(p *workflows.Pipeline) (actions []*workflows.Action) {
 	if len(p.Stages) == 0 {
@@ -94,6 +137,9 @@ func starts(p *workflows.Pipeline, a *workflows.Action, e Event) (bool, string) 
 	if e.Deleted {
 		return false, what(e) + " was deleted"
 	}
+	if e.Fork {
+		return false, "it comes from a fork, whose code is not run here"
+	}
 	if e.Kind == "pull_request" && !slices.Contains([]string{"OPEN", "UPDATED", "CLOSED"}, e.PullEvent) {
 		return false, "only opening, updating and closing a pull request count"
 	}
@@ -107,7 +153,7 @@ func starts(p *workflows.Pipeline, a *workflows.Action, e Event) (bool, string) 
 		return follows(a, e) // an entry without filters: the branch itself
 	}
 	for _, key := range []string{"DetectChanges", "PollForSourceChanges"} {
-		if strings.EqualFold(a.Configuration[key], "false") {
+		if isFalse(a.Configuration[key]) {
 			return false, fmt.Sprintf("%s does not detect changes (%s is false)", a.Name, key)
 		}
 	}
@@ -176,6 +222,8 @@ func pulled(f workflows.GitFilter, e Event) (fault string) {
 	return branched(f, e)
 }
 
+const filesUnknown = "the changed files are not known"
+
 // branched judges branch and files. Without a list of files, which the first
 // push of a branch never has, a filter for files matches nothing.
 func branched(f workflows.GitFilter, e Event) (fault string) {
@@ -187,11 +235,13 @@ func branched(f workflows.GitFilter, e Event) (fault string) {
 	case e.Kind == "push" && e.Created:
 		return "the first push of a branch has no changed files to compare"
 	case e.Files == nil:
-		return "the changed files are not known"
-	case !f.FilePaths.Match(e.Files...):
-		return fmt.Sprintf("none of %s matches", count(len(e.Files), "changed file"))
+		return filesUnknown
+	case f.FilePaths.Match(e.Files[:min(len(e.Files), maxFiles)]...):
+		return ""
+	case len(e.Files) > maxFiles:
+		return fmt.Sprintf("none of the first %d of %d changed files matches", maxFiles, len(e.Files))
 	}
-	return ""
+	return fmt.Sprintf("none of %s matches", count(len(e.Files), "changed file"))
 }
 
 // what names the event: "push to main", "tag v1", "pull request to main".

@@ -2,6 +2,7 @@ package trigger_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -62,7 +63,9 @@ func with(e trigger.Event, change func(*trigger.Event)) trigger.Event {
 
 func created(e *trigger.Event) { e.Created, e.Files = true, nil }
 func deleted(e *trigger.Event) { e.Deleted = true }
+func forked(e *trigger.Event)  { e.Fork = true }
 
+// Cases that begin with a number are conformance scenarios of engine.md 22.
 func TestMatch(t *testing.T) {
 	mainAndSrc := pushes(workflows.GitFilter{Branches: includes("main"), FilePaths: includes("src/**")})
 	var many []string
@@ -95,7 +98,8 @@ func TestMatch(t *testing.T) {
 			push("main"), false, "the filter is for tags, this is branch main, branch main does not match"},
 		{"96 a new branch with a filter for files", pipeline(mainAndSrc), with(push("main"), created), false, "the first push of a branch has no changed files to compare"},
 		{"96 a new branch without", pipeline(pushes(workflows.GitFilter{Branches: includes("ma*")})), with(push("main"), created), true, "push to main"},
-		{"96 the 101st file counts here", pipeline(mainAndSrc), push("main", append(many, "src/a")...), true, "push to main"},
+		{"96 only the 101st file matches", pipeline(mainAndSrc), push("main", append(slices.Clone(many), "src/a")...), false, "none of the first 100 of 101 changed files matches"},
+		{"96 the 100th file matches", pipeline(mainAndSrc), push("main", append(slices.Clone(many[1:]), "src/a", "docs/0.md")...), true, "push to main"},
 		{"96 none of many", pipeline(mainAndSrc), push("main", many...), false, "none of 100 changed files matches"},
 		{"files that nobody knows", pipeline(mainAndSrc), push("main"), false, "the changed files are not known"},
 		{"only excluded files", pipeline(pushes(workflows.GitFilter{FilePaths: excludes("docs/**")})), push("main", "docs/a"), false, "none of 1 changed file matches"},
@@ -111,6 +115,10 @@ func TestMatch(t *testing.T) {
 		{"97 labeled is ignored", pipeline(pulls(workflows.GitFilter{})), pull("labeled", "main"), false, "only opening, updating and closing a pull request count"},
 		{"97 a merge is CLOSED", pipeline(pulls(workflows.GitFilter{Events: []string{"CLOSED"}})), pull("CLOSED", "main"), true, "pull request to main"},
 		{"97 not the event asked for", pipeline(pulls(workflows.GitFilter{Events: []string{"OPEN", "UPDATED"}})), pull("CLOSED", "main"), false, "the filter is for OPEN, UPDATED, this is CLOSED"},
+		{"97 a fork starts nothing", pipeline(pulls(workflows.GitFilter{})), with(pull("OPEN", "main"), forked), false, "it comes from a fork, whose code is not run here"},
+		{"97 push and pull request filters are alternatives", pipeline(workflows.GitConfiguration{SourceActionName: "App", Push: []workflows.GitFilter{{Tags: includes("v*")}}, PullRequest: []workflows.GitFilter{{}}}),
+			pull("CLOSED", "main"), true, "pull request to main"},
+		{"97 files of a pull request that nobody knows", pipeline(pulls(workflows.GitFilter{FilePaths: includes("src/*")})), pull("OPEN", "main"), false, "the changed files are not known"},
 		{"97 files of a pull request", pipeline(pulls(workflows.GitFilter{FilePaths: includes("src/*")})), pull("UPDATED", "main", "src/a"), true, "pull request to main"},
 		{"a push, and filters for pull requests only", pipeline(pulls(workflows.GitFilter{})), push("main"), false, "the trigger of App has no filter for push to main"},
 		{"a pull request, and filters for pushes only", pipeline(mainAndSrc), pull("OPEN", "main"), false, "the trigger of App has no filter for pull request to main"},
@@ -195,4 +203,94 @@ func TestSeveralSourceActions(t *testing.T) {
 	if trigger.Follows(&workflows.Pipeline{Name: "empty"}, push("main")) {
 		t.Error("a pipeline without stages follows something")
 	}
+}
+
+// 95: however many entries match, the pipeline is named once, with one source action.
+func TestSeveralEntriesStartOnce(t *testing.T) {
+	all := workflows.GitFilter{Branches: includes("**")}
+	p := pipeline(pushes(all, all), pushes(all))
+	if action, ok, why := trigger.Match(p, push("main")); action != "App" || !ok || why != "push to main" {
+		t.Errorf("got %s, %v, %q", action, ok, why)
+	}
+}
+
+// The files of a pull request cost a question, which is only asked where the answer matters.
+func TestNeedsFiles(t *testing.T) {
+	src := includes("src/**")
+	for _, c := range []struct {
+		about string
+		p     *workflows.Pipeline
+		e     trigger.Event
+		want  bool
+	}{
+		{"a filter for files", pipeline(pulls(workflows.GitFilter{FilePaths: src})), pull("OPEN", "main"), true},
+		{"the second filter wants them", pipeline(pulls(workflows.GitFilter{Branches: includes("x")}, workflows.GitFilter{FilePaths: src})), pull("OPEN", "main"), true},
+		{"a filter without files starts it anyway", pipeline(pulls(workflows.GitFilter{}, workflows.GitFilter{FilePaths: src})), pull("OPEN", "main"), false},
+		{"of another base branch", pipeline(pulls(workflows.GitFilter{Branches: includes("dev"), FilePaths: src})), pull("OPEN", "main"), false},
+		{"of another event", pipeline(pulls(workflows.GitFilter{Events: []string{"CLOSED"}, FilePaths: src})), pull("OPEN", "main"), false},
+		{"of another repository", pipeline(pulls(workflows.GitFilter{FilePaths: src})), with(pull("OPEN", "main"), func(e *trigger.Event) { e.Repository = "acme/docs" }), false},
+		{"from a fork", pipeline(pulls(workflows.GitFilter{FilePaths: src})), with(pull("OPEN", "main"), forked), false},
+		{"known already, and the filter does not match", pipeline(pulls(workflows.GitFilter{FilePaths: src})), pull("OPEN", "main", "README.md"), true},
+		{"no filters at all", pipeline(), pull("OPEN", "main"), false},
+	} {
+		if got := trigger.NeedsFiles(c.p, c.e); got != c.want {
+			t.Errorf("%s: got %v", c.about, got)
+		}
+	}
+}
+
+// 99, first half: PollForSourceChanges left out on S3 means polling.
+func TestPolls99(t *testing.T) {
+	for _, c := range []struct {
+		provider, key, value string
+		want                 bool
+	}{
+		{"S3", "", "", true},
+		{"S3", "PollForSourceChanges", "true", true},
+		{"S3", "PollForSourceChanges", "False", false},
+		{"CodeCommit", "", "", true},
+		{"CodeCommit", "PollForSourceChanges", "false", false},
+		{"Git", "", "", true},
+		{"Git", "PollForSourceChanges", "false", false},
+		{"Git", "DetectChanges", "false", false},
+		{"GitHub", "", "", false},
+		{"GitHub", "PollForSourceChanges", "True", true},
+		{"GitHub", "PollForSourceChanges", "false", false},
+		{"CodeStarSourceConnection", "", "", false},
+		{"CodeStarSourceConnection", "PollForSourceChanges", "true", true},
+		{"ECR", "", "", false},
+	} {
+		a := source("App", c.provider, "acme/webshop", "main")
+		if c.key != "" {
+			a.Configuration[c.key] = c.value
+		}
+		if got := trigger.Polls(&a); got != c.want {
+			t.Errorf("%s with %s %q: got %v", c.provider, c.key, c.value, got)
+		}
+	}
+	if trigger.Polls(&workflows.Action{ActionType: workflows.ActionType{Category: "Deploy", Provider: "S3"}}) {
+		t.Error("a deployment to S3 is polled")
+	}
+}
+
+func FuzzMatch(f *testing.F) {
+	f.Add("main", "refs", "src/a", "src/**", "m*", true)
+	f.Add("", "v1", "", "[!a-c]", "{a,b}", false)
+	f.Fuzz(func(t *testing.T, branch, tagged, file, include, exclude string, isPull bool) {
+		filter := workflows.GitFilter{Branches: includes(include), FilePaths: excludes(exclude)}
+		p := pipeline(workflows.GitConfiguration{SourceActionName: "App", Push: []workflows.GitFilter{filter}, PullRequest: []workflows.GitFilter{filter}})
+		e := push(branch, file)
+		if e.Tag = tagged; isPull {
+			e = pull("OPEN", branch, file)
+		}
+		action, ok, why := trigger.Match(p, e)
+		if ok != (action == "App") || why == "" {
+			t.Fatalf("got %q, %v, %q", action, ok, why)
+		}
+		if e.Fork = true; ok {
+			if _, ok, _ := trigger.Match(p, e); ok {
+				t.Fatal("a fork starts it")
+			}
+		}
+	})
 }

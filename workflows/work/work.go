@@ -118,12 +118,15 @@ type Workspace interface {
 
 // Change is news from a source: something that may start pipelines.
 type Change struct {
-	Provider   string              `json:"provider"`         // Git|GitHub
-	Event      string              `json:"event"`            // push|pull_request
-	Repository string              `json:"repository"`       // owner/name for GitHub, URL or path for Git
-	Branch     string              `json:"branch,omitempty"` // push: the branch; pull request: the base branch
+	Provider   string              `json:"provider"`             // Git|GitHub
+	Event      string              `json:"event"`                // push|pull_request
+	Repository string              `json:"repository"`           // owner/name for GitHub, URL or path for Git
+	Branch     string              `json:"branch,omitempty"`     // push: the branch; pull request: the base branch
+	HeadBranch string              `json:"headBranch,omitempty"` // pull request: where its commits are
+	Fork       bool                `json:"fork,omitempty"`       // pull request: HeadBranch is in another repository; starts nothing
 	Tag        string              `json:"tag,omitempty"`
-	Commit     string              `json:"commit"`
+	Commit     string              `json:"commit"`            // pull request: the head commit
+	Number     int                 `json:"number,omitempty"`  // of the pull request
 	Created    bool                `json:"created,omitempty"` // the branch is new
 	Deleted    bool                `json:"deleted,omitempty"`
 	PullEvent  string              `json:"pullEvent,omitempty"` // OPEN|UPDATED|CLOSED
