@@ -168,6 +168,18 @@ const (
 	WaitsForFreeze     = "freeze"     // a freeze covers the stage
 )
 
+// Note replaces the execution's note of that name, or adds it.
+func (e *Execution) Note(n Note) {
+	e.Notes = append([]Note(nil), e.Notes...)
+	for i := range e.Notes {
+		if e.Notes[i].Name == n.Name {
+			e.Notes[i] = n
+			return
+		}
+	}
+	e.Notes = append(e.Notes, n)
+}
+
 // Wait says where an inbound execution waits and for what.
 type Wait struct {
 	Stage  string    `json:"stage"`

@@ -147,3 +147,25 @@ func Approvers(g *workflows.Approval) []string {
 	}
 	return names
 }
+
+// Closed is what a late click on a gate needs to hear.
+type Closed struct {
+	Token  string    `json:"token"`
+	Ref    string    `json:"ref"`
+	Stage  string    `json:"stage"`
+	Action string    `json:"action"`
+	Closed string    `json:"closed"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+}
+
+// Refusal tells somebody who answers too late what became of the gate.
+func (g Closed) Refusal() *workflows.Problem {
+	switch g.Closed {
+	case "approved", "rejected", "overridden":
+		return workflows.Refuse(workflows.CodeApprovalCompleted, "see what followed with: status "+g.Ref, "%s of %s was %s by %s, %s", g.Action, g.Ref, g.Closed, g.By, words.Moment(g.At))
+	case "expired":
+		return workflows.Refuse(workflows.CodeInvalidApprovalToken, "retry "+g.Ref+" to ask again", "%s of %s expired, %s", g.Action, g.Ref, words.Moment(g.At))
+	}
+	return workflows.Refuse(workflows.CodeInvalidApprovalToken, "if it comes to this stage again, it asks again", "%s of %s was withdrawn, %s", g.Action, g.Ref, words.Moment(g.At))
+}

@@ -42,7 +42,7 @@ func (d *decision) act(kind event.Kind, e *workflows.Execution, st *workflows.St
 // startAction opens the action's next attempt. What can be known to fail
 // (a variable without a value, an artifact that is not there) fails before it starts.
 func (d *decision) startAction(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
-	if isGate(a) && e.Rollback != nil && e.Rollback.SkipApprovals {
+	if a.IsGate() && e.Rollback != nil && e.Rollback.SkipApprovals {
 		d.act(event.ActionSkipped, e, st, a, nil, nil)
 		return
 	}
@@ -54,13 +54,13 @@ func (d *decision) startAction(e *workflows.Execution, st *workflows.StageExecut
 		return
 	}
 	limit := task.Action.TimeLimit()
-	if isGate(a) {
+	if a.IsGate() {
 		limit = d.s.policyAction(e, st.Name, a.Name).TimeLimit()
 	}
 	ev := of(event.ActionStarted, e, st, &next)
 	ev.Start = &event.ActionStart{Task: task.ID, Deadline: d.in.At.Add(limit)}
 	d.emit(ev)
-	if isGate(a) {
+	if a.IsGate() {
 		d.openGate(e, st, a, task.Configuration)
 		return
 	}
@@ -178,7 +178,7 @@ func (d *decision) resolve(in *workflows.Intent) error {
 	if err != nil {
 		return err
 	}
-	st, a, err := pick(e, in, "in doubt", func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsResolve })
+	st, a, err := e.Pick(in, "in doubt", func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsResolve })
 	if err != nil {
 		return err
 	}
@@ -193,53 +193,12 @@ func (d *decision) resolve(in *workflows.Intent) error {
 		d.act(event.ActionFailed, e, st, a, &workflows.Reason{Code: reasonFailed, Message: words.Because(d.by.Name+" says it failed", in.Reason)}, &event.Outcome{})
 	case "again":
 		if e.Stop != nil {
-			return refuse(workflows.CodeConflict, "say succeeded or failed, or stop it with abandon", "%s is being stopped, so %s does not start again", e.Ref(), a.Name)
+			return workflows.Refuse(workflows.CodeConflict, "say succeeded or failed, or stop it with abandon", "%s is being stopped, so %s does not start again", e.Ref(), a.Name)
 		}
 		d.emit(ev)
 		d.startAction(e, st, a)
 	default:
-		return invalid("as", "say succeeded, failed or again, not %q", in.As)
+		return workflows.Invalid("as", "say succeeded, failed or again", "%q is not how a doubt ends", in.As)
 	}
 	return nil
-}
-
-// pick finds the action of an intent: the one it names, or the only candidate.
-func pick(e *workflows.Execution, in *workflows.Intent, what string, fits func(*workflows.ActionExecution) bool) (*workflows.StageExecution, *workflows.ActionExecution, error) {
-	if in.Stage != "" {
-		st, ok := e.Stage(in.Stage)
-		if !ok {
-			return nil, nil, refuse(workflows.CodeStageNotFound, "see its stages with: status "+e.Ref(), "%s has no stage %s", e.Ref(), in.Stage)
-		}
-		if _, ok := st.Action(in.Action); in.Action != "" && !ok {
-			return nil, nil, refuse(workflows.CodeActionNotFound, "see its actions with: status "+e.Ref(), "%s of %s has no action %s", in.Stage, e.Ref(), in.Action)
-		}
-	}
-	var stages []*workflows.StageExecution
-	var actions []*workflows.ActionExecution
-	var names []string
-	named := false
-	for i := range e.Stages {
-		st := &e.Stages[i]
-		for j := range st.Actions {
-			a := &st.Actions[j]
-			if in.Stage != "" && st.Name != in.Stage || in.Action != "" && a.Name != in.Action {
-				continue
-			}
-			named = true
-			if a.Status == workflows.StatusInProgress && fits(a) {
-				stages, actions, names = append(stages, st), append(actions, a), append(names, a.Name)
-			}
-		}
-	}
-	switch {
-	case !named:
-		return nil, nil, refuse(workflows.CodeActionNotFound, "see its actions with: status "+e.Ref(), "%s has no action %s", e.Ref(), in.Action)
-	case len(actions) == 0 && in.Action != "":
-		return nil, nil, refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "%s of %s is not %s", in.Action, e.Ref(), what)
-	case len(actions) == 0:
-		return nil, nil, refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "no action of %s is %s", e.Ref(), what)
-	case len(actions) > 1:
-		return nil, nil, invalid("action", "which one of %s: %s?", e.Ref(), words.List(names, "or"))
-	}
-	return stages[0], actions[0], nil
 }

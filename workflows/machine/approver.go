@@ -65,11 +65,11 @@ func (d *decision) notAnApprover(e *workflows.Execution, stage string, pol *work
 	name, machine := d.by.Machine()
 	switch {
 	case machine:
-		return refuse(workflows.CodeNotAnApprover, "a machine's answer counts only where `from` names token:"+name,
+		return workflows.Refuse(workflows.CodeNotAnApprover, "a machine's answer counts only where `from` names token:"+name,
 			"the token %s may not answer this gate of %s", name, e.Ref())
 	case len(pol.From) == 0:
-		return refuse(workflows.CodeAccessDenied, "this needs the right approve on "+e.Pipeline+"/"+stage,
+		return workflows.Refuse(workflows.CodeAccessDenied, "this needs the right approve on "+e.Pipeline+"/"+stage,
 			"you may not approve %s in %s", e.Ref(), stage)
 	}
-	return refuse(workflows.CodeNotAnApprover, "these can: "+who, "you are not among those who may answer this gate of %s", e.Ref())
+	return workflows.Refuse(workflows.CodeNotAnApprover, "these can: "+who, "you are not among those who may answer this gate of %s", e.Ref())
 }

@@ -16,7 +16,7 @@ func (s *State) evolveAction(e *workflows.Execution, st *workflows.StageExecutio
 	at := ev.At
 	switch ev.Kind {
 	case event.ActionStarted:
-		reset(a)
+		a.Reset()
 		deadline := ev.Start.Deadline
 		a.Status, a.Attempt, a.StartedAt, a.Deadline = workflows.StatusInProgress, ev.Attempt, &at, &deadline
 	case event.ActionSucceeded:
@@ -78,7 +78,7 @@ func (s *State) collect(e *workflows.Execution, st *workflows.StageExecution, a 
 
 // orphan keeps the cancel of an attempt that ends without the outside's answer.
 func (s *State) orphan(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
-	if waits(a) || a.Status != workflows.StatusInProgress {
+	if a.Waits() || a.Status != workflows.StatusInProgress {
 		return
 	}
 	task, _ := s.task(e, st, a)

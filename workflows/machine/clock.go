@@ -21,10 +21,10 @@ func (d *decision) elapse() error {
 		late := timed(a) && !a.Deadline.After(d.in.At)
 		switch {
 		case a.Status != workflows.StatusInProgress: // another one of its stage has just ended it
-		case isGate(a) && late:
+		case a.IsGate() && late:
 			d.closeGate(e, st, a, gateExpired, &workflows.Reason{Code: reasonExpired,
 				Message: "nobody decided within " + words.Span(a.Deadline.Sub(*a.StartedAt))})
-		case isGate(a):
+		case a.IsGate():
 			if due, _ := gate.Reminders(a.Approval, d.s.policy(e, st.Name, a.Name), d.in.At); due != "" {
 				ev := of(event.GateReminded, e, st, a)
 				ev.Text = due
@@ -32,11 +32,11 @@ func (d *decision) elapse() error {
 			}
 		case late && a.Cancelling:
 			d.cancelled(e, st, a, nil)
-		case late && waits(a):
+		case late && a.Waits():
 			d.act(event.ActionFailed, e, st, a, d.tooLong(a), &event.Outcome{})
 		case late:
 			d.act(event.ActionCancelling, e, st, a, d.tooLong(a), nil)
-		case waits(a):
+		case a.Waits():
 			task, _ := d.s.task(e, st, a)
 			d.consult(e, st, a, task.Configuration)
 		}
@@ -60,13 +60,13 @@ func (s *State) Due() (time.Time, bool) {
 		if timed(a) {
 			sooner(*a.Deadline)
 		}
-		if waits(a) && !isGate(a) {
+		if a.Waits() && !a.IsGate() {
 			task, _ := s.task(e, st, a)
 			if opens, ever, err := rule.Opens(task.Configuration, s.At); err == nil && ever {
 				sooner(opens)
 			}
 		}
-		if isGate(a) {
+		if a.IsGate() {
 			now, next := gate.Reminders(a.Approval, s.policy(e, st.Name, a.Name), s.At)
 			sooner(next)
 			if now != "" {

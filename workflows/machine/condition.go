@@ -10,66 +10,12 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
-// conditionOf returns the condition of a stage's definition; nil: it has none of that kind.
-func conditionOf(st *workflows.Stage, kind string) *workflows.Condition {
-	switch {
-	case kind == workflows.BeforeEntry:
-		return st.BeforeEntry
-	case kind == workflows.OnSuccess:
-		return st.OnSuccess
-	case st.OnFailure != nil:
-		return st.OnFailure.Condition
-	}
-	return nil
-}
-
-// ruleOf lays a rule out as the action that it is in every way: with attempts,
-// a time limit, a task. It only looks, so it may start again by itself.
-func ruleOf(c *workflows.Condition, kind, name string) *workflows.Action {
-	i := slices.IndexFunc(c.Rules, func(r workflows.Rule) bool { return r.Name == name })
-	r := c.Rules[i]
-	return &workflows.Action{Name: kind + ":" + r.Name, ActionType: r.RuleType, RunOrder: 1, Configuration: r.Configuration,
-		Commands: r.Commands, InputArtifacts: r.InputArtifacts, TimeoutMinutes: r.TimeoutMinutes, Restartable: true}
-}
-
-// beginCondition lays a condition out in the execution. Attempts of its rules
-// go on counting where it was evaluated before.
-func (s *State) beginCondition(e *workflows.Execution, st *workflows.StageExecution, kind string) {
-	def, _ := s.Definitions[e.Version].Stage(st.Name)
-	now := workflows.ConditionExecution{Kind: kind, Result: conditionOf(def, kind).Result, Status: workflows.StatusInProgress}
-	before := st.Condition(kind)
-	for _, r := range conditionOf(def, kind).Rules {
-		a := workflows.ActionExecution{Name: kind + ":" + r.Name, RunOrder: 1, Provider: r.RuleType.Provider, Status: workflows.StatusNotStarted}
-		if before != nil {
-			if i := slices.IndexFunc(before.Rules, func(o workflows.ActionExecution) bool { return o.Name == a.Name }); i >= 0 {
-				a.Attempt = before.Rules[i].Attempt
-			}
-		}
-		now.Rules = append(now.Rules, a)
-	}
-	if before != nil {
-		*before = now
-		return
-	}
-	st.Conditions = append(st.Conditions, now)
-}
-
-// forget makes the conditions of a stage be evaluated again. Without all, an
-// entry condition that let the execution in need not be.
-func forget(st *workflows.StageExecution, all bool) {
-	for i := range st.Conditions {
-		if c := &st.Conditions[i]; all || c.Kind != workflows.BeforeEntry || !passed(c) {
-			c.Status, c.Reason, c.Override = workflows.StatusNotStarted, nil, nil
-		}
-	}
-}
-
 // held evaluates a condition of the stage. It answers whether the condition has
 // an answer, and the condition as it stands; nil where there is none to ask. A
 // rollback asks none, so that a broken alarm cannot keep anybody from going back.
 func (d *decision) held(e *workflows.Execution, st *workflows.StageExecution, kind string) (c *workflows.ConditionExecution, answered bool) {
 	def, _ := d.s.Definitions[e.Version].Stage(st.Name)
-	if e.Type == workflows.TypeRollback || conditionOf(def, kind) == nil {
+	if e.Type == workflows.TypeRollback || def.Condition(kind) == nil {
 		return nil, true
 	}
 	if c = st.Condition(kind); c == nil || c.Status == workflows.StatusNotStarted {
@@ -96,11 +42,6 @@ func (d *decision) held(e *workflows.Execution, st *workflows.StageExecution, ki
 	}
 	d.condition(event.ConditionSucceeded, e, st, kind, nil)
 	return c, true
-}
-
-// passed says whether a condition, if there is one, lets the execution go on.
-func passed(c *workflows.ConditionExecution) bool {
-	return c == nil || c.Status == workflows.StatusSucceeded || c.Status == workflows.StatusOverridden
 }
 
 // broken is why a condition did not hold.
@@ -138,11 +79,17 @@ func (d *decision) quitConditions(e *workflows.Execution, st *workflows.StageExe
 
 // evolveCondition applies what happened to a condition as a whole.
 func (s *State) evolveCondition(e *workflows.Execution, st *workflows.StageExecution, ev event.Event) {
+	c := st.Condition(ev.Text)
 	if ev.Kind == event.ConditionStarted {
-		s.beginCondition(e, st, ev.Text)
+		def, _ := s.Definitions[e.Version].Stage(st.Name)
+		begun := def.Condition(ev.Text).Begin(ev.Text, c)
+		if c == nil {
+			st.Conditions = append(st.Conditions, begun)
+		} else {
+			*c = begun
+		}
 		return
 	}
-	c := st.Condition(ev.Text)
 	if c == nil {
 		return
 	}
@@ -199,21 +146,21 @@ func (d *decision) override(in *workflows.Intent) error {
 	}
 	stage := in.Stage
 	if stage == "" {
-		stage = furthest(e)
+		stage = e.Furthest()
 	}
 	st, ok := e.Stage(stage)
 	if !ok {
-		return refuse(workflows.CodeStageNotFound, "see its stages with: status "+e.Ref(), "%s has no stage %s", e.Ref(), in.Stage)
+		return workflows.Refuse(workflows.CodeStageNotFound, "see its stages with: status "+e.Ref(), "%s has no stage %s", e.Ref(), in.Stage)
 	}
 	if in.Reason == "" && !d.dry {
-		return invalid("reason", "say why %s is to go on without what it asks for", e.Ref())
+		return workflows.Invalid("reason", "say why it is to go on without what it asks for", "overriding what %s waits for needs a reason", e.Ref())
 	}
 	kind, ok := map[string]string{"": "", "BEFORE_ENTRY": workflows.BeforeEntry, "ON_SUCCESS": workflows.OnSuccess, "APPROVAL": "approval"}[in.Condition]
 	if !ok {
-		return invalid("condition", "%q cannot be overridden: say BEFORE_ENTRY, ON_SUCCESS or APPROVAL", in.Condition)
+		return workflows.Invalid("condition", "say BEFORE_ENTRY, ON_SUCCESS or APPROVAL", "%q is nothing that can be overridden", in.Condition)
 	}
 	if kind == "" || kind == "approval" {
-		gates := slices.DeleteFunc(open(st), func(a *workflows.ActionExecution) bool {
+		gates := slices.DeleteFunc(st.Open(), func(a *workflows.ActionExecution) bool {
 			return a.Needs != workflows.NeedsApproval || in.Action != "" && in.Action != a.Name
 		})
 		switch {
@@ -221,16 +168,16 @@ func (d *decision) override(in *workflows.Intent) error {
 			d.overrideGate(e, st, gates[0], in.Reason)
 			return nil
 		case len(gates) > 1:
-			return invalid("action", "which gate of %s in %s: %s?", e.Ref(), st.Name, words.List(openActions(st), "or"))
+			return workflows.Invalid("action", "name one of "+words.List(st.OpenActions(), "or"), "several gates of %s in %s are open", e.Ref(), st.Name)
 		}
 	}
 	for i := range st.Conditions {
 		c := &st.Conditions[i]
-		if (kind == "" || kind == c.Kind) && c.Kind != workflows.AfterFailed && !passed(c) && c.Status != workflows.StatusNotStarted && c.Status != workflows.StatusAbandoned {
+		if (kind == "" || kind == c.Kind) && c.Kind != workflows.AfterFailed && !c.Passed() && c.Status != workflows.StatusNotStarted && c.Status != workflows.StatusAbandoned {
 			return d.overrideCondition(e, st, c, in)
 		}
 	}
-	return refuse(workflows.CodeNotOverridable, "see what it waits for with: status "+e.Ref(), "nothing that %s waits for in %s can be overridden", e.Ref(), st.Name)
+	return workflows.Refuse(workflows.CodeNotOverridable, "see what it waits for with: status "+e.Ref(), "nothing that %s waits for in %s can be overridden", e.Ref(), st.Name)
 }
 
 func (d *decision) overridden(reason, without string) *workflows.Overridden {
@@ -241,16 +188,16 @@ func (d *decision) overridden(reason, without string) *workflows.Overridden {
 // that has failed because of it is taken up again, like a retry.
 func (d *decision) overrideCondition(e *workflows.Execution, st *workflows.StageExecution, c *workflows.ConditionExecution, in *workflows.Intent) error {
 	if c.Result == workflows.ResultSkip {
-		return refuse(workflows.CodeNotOverridable, "start a new execution when the condition holds", "the entry condition of %s skips the stage: that cannot be overridden", st.Name)
+		return workflows.Refuse(workflows.CodeNotOverridable, "start a new execution when the condition holds", "the entry condition of %s skips the stage: that cannot be overridden", st.Name)
 	}
 	ev := event.Event{Kind: event.ConditionOverridden, Execution: e.ID, Stage: st.Name, Text: c.Kind, Override: d.overridden(in.Reason, "")}
 	switch {
 	case c.Status == workflows.StatusInProgress && e.Stop != nil:
-		return refuse(workflows.CodeNotOverridable, "it ends by itself", "%s is being stopped", e.Ref())
+		return workflows.Refuse(workflows.CodeNotOverridable, "it ends by itself", "%s is being stopped", e.Ref())
 	case c.Status == workflows.StatusInProgress:
 		d.quit(e, st, c, words.Because("overridden by "+d.by.Name, in.Reason))
 	case e.Status != workflows.StatusFailed:
-		return refuse(workflows.CodeNotOverridable, "see how it stands with: status "+e.Ref(), "%s is %s", e.Ref(), e.Status)
+		return workflows.Refuse(workflows.CodeNotOverridable, "see how it stands with: status "+e.Ref(), "%s is %s", e.Ref(), e.Status)
 	default:
 		if err := d.takeUp(e, st, &event.Resumed{Override: c.Kind}); err != nil {
 			return err

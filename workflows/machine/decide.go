@@ -1,12 +1,7 @@
 package machine
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -82,7 +77,7 @@ func (d *decision) intent(in *workflows.Intent) error {
 		return d.edit(in)
 	}
 	if d.s.Version == 0 {
-		return refuse(workflows.CodePipelineNotFound, "see the names with: pipelines", "there is no pipeline %s", d.s.Name)
+		return workflows.Refuse(workflows.CodePipelineNotFound, "see the names with: pipelines", "there is no pipeline %s", d.s.Name)
 	}
 	switch in.Verb {
 	case workflows.Start:
@@ -110,7 +105,7 @@ func (d *decision) intent(in *workflows.Intent) error {
 	case workflows.SetFreezes:
 		return d.setFreezes(in)
 	}
-	return invalid("verb", "%q is not something that can be asked of a pipeline", in.Verb)
+	return workflows.Invalid("verb", "see what there is with: help", "%q is not something that can be asked of a pipeline", in.Verb)
 }
 
 // settle lets everything follow that follows by itself, until nothing more does.
@@ -163,36 +158,17 @@ func answers(v workflows.Verb, k event.Kind) bool {
 	}[v], k)
 }
 
-// id makes a new ID, a UUID of version 7: the time, and then what the seed and
-// a counter give. The same input gives the same IDs.
+// id makes a new ID; the same input gives the same ones.
 func (d *decision) id() string {
 	d.ids++
-	var from [24]byte
-	copy(from[:], d.in.Seed[:])
-	binary.BigEndian.PutUint64(from[16:], d.ids)
-	sum := sha256.Sum256(from[:])
-	var u [16]byte
-	copy(u[:], sum[:])
-	ms := uint64(d.in.At.UnixMilli())
-	for i := range 6 {
-		u[i] = byte(ms >> (40 - 8*i))
-	}
-	u[6] = u[6]&0x0f | 0x70
-	u[8] = u[8]&0x3f | 0x80
-	h := hex.EncodeToString(u[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-}
-
-// isID says whether a text has the form of an execution's ID.
-func isID(text string) bool {
-	return len(text) == 36 && strings.Count(text, "-") == 4 && strings.Trim(text, "0123456789abcdef-") == ""
+	return workflows.NewID(d.in.At, d.in.Seed, d.ids)
 }
 
 // find returns an execution of this pipeline, unfinished or archived. The
 // error is a *NeedFacts while an archived one has not been looked up.
 func (d *decision) find(field, id string) (*workflows.Execution, error) {
-	if !isID(id) {
-		return nil, invalid(field, "%q is not the ID of an execution", id)
+	if !workflows.IsID(id) {
+		return nil, workflows.Invalid(field, "see what there is with: executions "+d.s.Name, "%q is not the ID of an execution", id)
 	}
 	if e := d.s.execution(id); e != nil {
 		return e, nil
@@ -202,7 +178,7 @@ func (d *decision) find(field, id string) (*workflows.Execution, error) {
 		return nil, &NeedFacts{Executions: []string{id}}
 	}
 	if e == nil || e.Pipeline != d.s.Name {
-		return nil, refuse(workflows.CodeExecutionNotFound, "see what there is with: executions "+d.s.Name,
+		return nil, workflows.Refuse(workflows.CodeExecutionNotFound, "see what there is with: executions "+d.s.Name,
 			"there is no execution %s in %s", id, d.s.Name)
 	}
 	return e, nil
@@ -220,22 +196,13 @@ func (d *decision) version(v int) (p *workflows.Pipeline, carried bool, err erro
 	return nil, false, &NeedFacts{Versions: []int{v}}
 }
 
-// refuse is a refusal in words.
-func refuse(code, hint, format string, args ...any) *workflows.Problem {
-	return &workflows.Problem{Code: code, Hint: hint, Message: fmt.Sprintf(format, args...)}
-}
-
-func invalid(field, format string, args ...any) *workflows.Problem {
-	return &workflows.Problem{Code: workflows.CodeValidation, Field: field, Message: fmt.Sprintf(format, args...)}
-}
-
 // stageNamed returns the stage of the definition in force.
 func (d *decision) stageNamed(name string) (*workflows.Stage, error) {
 	if name == "" {
-		return nil, invalid("stage", "which stage of %s? it has %s", d.s.Name, words.List(stageNames(d.s.definition()), "and"))
+		return nil, workflows.Invalid("stage", "it has "+words.List(d.s.definition().StageNames(), "and"), "which stage of %s is meant?", d.s.Name)
 	}
 	if st, ok := d.s.definition().Stage(name); ok {
 		return st, nil
 	}
-	return nil, refuse(workflows.CodeStageNotFound, "it has "+words.List(stageNames(d.s.definition()), "and"), "%s has no stage %s", d.s.Name, name)
+	return nil, workflows.Refuse(workflows.CodeStageNotFound, "it has "+words.List(d.s.definition().StageNames(), "and"), "%s has no stage %s", d.s.Name, name)
 }

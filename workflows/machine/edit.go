@@ -15,15 +15,15 @@ func (d *decision) edit(in *workflows.Intent) error {
 	p := in.Definitions
 	switch {
 	case p == nil || len(p.Stages) == 0:
-		return invalid("definition", "there is no definition to put in force")
+		return workflows.Invalid("definition", "give a pipeline with at least two stages", "there is no definition to put in force")
 	case p.Name != d.s.Name:
-		return invalid("name", "the definition is of %s: the name of %s cannot be changed", p.Name, d.s.Name)
+		return workflows.Invalid("name", "define a pipeline of the new name, and archive this one", "the definition is of %s: the name of %s cannot be changed", p.Name, d.s.Name)
 	}
 	if err := d.managed(in.ManagedBy); err != nil {
 		return err
 	}
 	if in.IfCurrent != "" && in.IfCurrent != strconv.Itoa(d.s.Version) {
-		return refuse(workflows.CodeChanged, "look at what is in force now, and make your change on top of it",
+		return workflows.Refuse(workflows.CodeChanged, "look at what is in force now, and make your change on top of it",
 			"%s is at version %d by now, and you changed version %s", d.s.Name, d.s.Version, in.IfCurrent)
 	}
 	now, version := d.s.definition(), d.s.Version
@@ -35,7 +35,7 @@ func (d *decision) edit(in *workflows.Intent) error {
 	}
 	d.emit(event.Event{Kind: event.PipelineDefined, Defined: &event.Defined{Version: version, ManagedBy: in.ManagedBy, Definition: *p, Weakened: p.Weaker(now)}})
 	d.wake()
-	if now != nil && changed && shape(now) != shape(p) {
+	if now != nil && changed && now.Shape() != p.Shape() {
 		what := "the stages of " + d.s.Name + " were changed"
 		if now.ExecutionMode != p.ExecutionMode {
 			what = "the execution mode of " + d.s.Name + " was changed"
@@ -52,7 +52,7 @@ func (d *decision) managed(by string) error {
 	if !ok || d.s.Archived || strings.HasPrefix(by, "file:") {
 		return nil
 	}
-	return refuse(workflows.CodeManagedByFile, "edit that file; a change is in force within seconds", "%s is defined in %s", d.s.Name, file)
+	return workflows.Refuse(workflows.CodeManagedByFile, "edit that file; a change is in force within seconds", "%s is defined in %s", d.s.Name, file)
 }
 
 // cancelAll follows CodePipeline's rule for an edit of the stages or the mode:
@@ -65,12 +65,12 @@ func (d *decision) cancelAll(what string) {
 			continue
 		}
 		d.stopping(e, false, what, true)
-		st := inside(e)
+		st := e.Inside()
 		if st == nil {
 			d.end(e)
 			continue
 		}
-		for _, a := range open(st) {
+		for _, a := range st.Open() {
 			if a.Needs == workflows.NeedsApproval {
 				d.closeGate(e, st, a, gateWithdrawn, &workflows.Reason{Code: reasonCancelled, Message: stopText(e.Stop)})
 			}
@@ -113,9 +113,9 @@ func (d *decision) archive(in *workflows.Intent) error {
 func (d *decision) annotate(in *workflows.Intent) error {
 	switch {
 	case !d.by.IsEngine():
-		return refuse(workflows.CodeAccessDenied, "put it into a comment", "only rollcall itself notes things on executions")
+		return workflows.Refuse(workflows.CodeAccessDenied, "put it into a comment", "only rollcall itself notes things on executions")
 	case in.Note == nil || in.Note.Name == "":
-		return invalid("note", "a note needs a name")
+		return workflows.Invalid("note", "name it after what wrote it", "a note needs a name")
 	}
 	e, err := d.find("execution", in.Execution)
 	if err != nil {

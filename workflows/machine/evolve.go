@@ -136,20 +136,11 @@ func (s *State) resume(ev event.Event) {
 	e.UpdatedAt = ev.At
 	st, _ := e.Stage(ev.Stage)
 	if ev.Resumed.Override == "" {
-		again(st, ev.Resumed.All)
-		st.Retries = counted(st.Retries, false)
+		st.Again(ev.Resumed.All)
+		st.CountRetry(false)
 	}
 	s.insert(e)
 	s.setStage(e, st, workflows.StatusInProgress, ev.At)
-}
-
-// reset makes an action run again. Attempts go on counting; the last gate's
-// record stays to be read until a new one opens.
-func reset(a *workflows.ActionExecution) {
-	*a = workflows.ActionExecution{
-		Name: a.Name, RunOrder: a.RunOrder, Provider: a.Provider, Attempt: a.Attempt,
-		Status: workflows.StatusNotStarted, Approval: a.Approval,
-	}
 }
 
 func (s *State) note(ev event.Event) {
@@ -158,23 +149,15 @@ func (s *State) note(ev event.Event) {
 		e = clone(ev.Started)
 		defer func() { s.departed = append(s.departed, *e) }()
 	}
-	e.Notes, e.UpdatedAt = withNote(e.Notes, *ev.Note), ev.At
-}
-
-func withNote(notes []workflows.Note, n workflows.Note) []workflows.Note {
-	notes = slices.Clone(notes)
-	if i := slices.IndexFunc(notes, func(o workflows.Note) bool { return o.Name == n.Name }); i >= 0 {
-		notes[i] = n
-		return notes
-	}
-	return append(notes, n)
+	e.Note(*ev.Note)
+	e.UpdatedAt = ev.At
 }
 
 func (s *State) evolveExecution(e *workflows.Execution, ev event.Event) {
 	e.UpdatedAt = ev.At
 	st, ok := e.Stage(ev.Stage)
 	if !ok {
-		st = inside(e)
+		st = e.Inside()
 	}
 	switch ev.Kind {
 	case event.ExecutionWaiting:
@@ -200,8 +183,8 @@ func (s *State) evolveExecution(e *workflows.Execution, ev event.Event) {
 		s.enter(e, st, ev)
 	case event.StageResumed:
 		e.Attempt++
-		again(st, ev.Text == "ALL_ACTIONS")
-		st.Retries = counted(st.Retries, true)
+		st.Again(ev.Text == "ALL_ACTIONS")
+		st.CountRetry(true)
 		s.setStage(e, st, workflows.StatusInProgress, ev.At)
 	case event.StageSkipped:
 		s.setStage(e, st, workflows.StatusSkipped, ev.At)
@@ -239,7 +222,7 @@ func (s *State) enter(e *workflows.Execution, st *workflows.StageExecution, ev e
 	e.WaitsFor = nil
 	st.Attempt++
 	st.Digest = s.digest(e.Version, st.Name)
-	forget(st, true)
+	st.Forget(true)
 	if e.Rollback == nil {
 		s.stage(st.Name).Enter(e)
 	}
@@ -259,18 +242,18 @@ func (s *State) setStage(e *workflows.Execution, st *workflows.StageExecution, s
 
 func (s *State) endStage(e *workflows.Execution, st *workflows.StageExecution, status workflows.Status, at time.Time) {
 	s.setStage(e, st, status, at)
-	if worked(st) {
+	if st.Worked() {
 		s.stage(st.Name).Doubt()
 	}
 }
 
 // stepOut puts an execution that was inside a stage back before its door.
 func (s *State) stepOut(e *workflows.Execution, st *workflows.StageExecution, ev event.Event) {
-	if worked(st) {
+	if st.Worked() {
 		s.stage(st.Name).Doubt()
 	}
 	for i := range st.Actions {
-		reset(&st.Actions[i])
+		st.Actions[i].Reset()
 	}
 	s.setStage(e, st, workflows.StatusNotStarted, ev.At)
 	e.WaitsFor = ev.Wait

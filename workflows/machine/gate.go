@@ -86,8 +86,8 @@ func (s *State) evolveGate(e *workflows.Execution, st *workflows.StageExecution,
 		if g.Closed != gateApproved && g.Closed != gateOverridden {
 			g.Missing = []string{}
 		}
-		closed := closedGate{Token: g.Token, Ref: e.Ref(), Stage: st.Name, Action: a.Name, Closed: ev.Text, By: ev.By.Name, At: ev.At}
-		s.Gates = append([]closedGate{closed}, s.Gates[:min(len(s.Gates), gatesKept-1)]...)
+		closed := gate.Closed{Token: g.Token, Ref: e.Ref(), Stage: st.Name, Action: a.Name, Closed: ev.Text, By: ev.By.Name, At: ev.At}
+		s.Gates = append([]gate.Closed{closed}, s.Gates[:min(len(s.Gates), gatesKept-1)]...)
 	}
 }
 
@@ -116,7 +116,7 @@ func (d *decision) vote(in *workflows.Intent) error {
 	pol := d.s.policy(e, st.Name, a.Name)
 	if i := slices.IndexFunc(a.Approval.Votes, func(v workflows.Vote) bool { return v.By.Key() == d.by.Key() }); i >= 0 && !d.dry {
 		v := a.Approval.Votes[i]
-		return refuse(workflows.CodeConflict, "an answer cannot be changed; still missing: "+words.List(a.Approval.Missing, "and"),
+		return workflows.Refuse(workflows.CodeConflict, "an answer cannot be changed; still missing: "+words.List(a.Approval.Missing, "and"),
 			"you have answered this gate of %s already: %s, %s", e.Ref(), v.Answer, words.Moment(v.At))
 	}
 	standing, err := d.standing(e, st.Name, pol, []workflows.Principal{d.by})
@@ -133,11 +133,11 @@ func (d *decision) vote(in *workflows.Intent) error {
 	}
 	if why := gate.Involvement(e, d.by, mine.in); why != "" && answer == answerApprove && !pol.RequesterMayApprove && !d.dry {
 		others := slices.DeleteFunc(slices.Clone(gate.Asked(pol)), func(who string) bool { return strings.EqualFold(who, d.by.Email) })
-		return refuse(workflows.CodeSelfApproval, strings.TrimSuffix("ask somebody else: "+strings.Join(others, ", "), ": "),
+		return workflows.Refuse(workflows.CodeSelfApproval, strings.TrimSuffix("ask somebody else: "+strings.Join(others, ", "), ": "),
 			"you cannot approve %s yourself: you %s", e.Ref(), why)
 	}
 	if pol.Comment == "required" && strings.TrimSpace(in.Reason) == "" && !d.dry {
-		return invalid("comment", "%s asks for a comment with every answer", a.Name)
+		return workflows.Invalid("comment", "say in a few words why", "%s asks for a comment with every answer", a.Name)
 	}
 	ev := of(event.GateVoted, e, st, a)
 	ev.Vote = &workflows.Vote{By: d.by, Answer: answer, Comment: in.Reason, At: d.in.At, Via: d.by.Via, In: mine.expressions(pol)}
@@ -212,7 +212,7 @@ func (d *decision) gate(in *workflows.Intent) (e *workflows.Execution, st *workf
 		if e, err = d.find("execution", in.Execution); err != nil {
 			return nil, nil, nil, err
 		}
-		st, a, err = pick(e, in, "waiting for an approval", func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsApproval })
+		st, a, err = e.Pick(in, "waiting for an approval", func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsApproval })
 		var problem *workflows.Problem
 		if errors.As(err, &problem) && problem.Code == workflows.CodeConflict {
 			if answered := lastGate(e, in); answered != nil {
@@ -221,10 +221,10 @@ func (d *decision) gate(in *workflows.Intent) (e *workflows.Execution, st *workf
 		}
 		return e, st, a, err
 	}
-	err = refuse(workflows.CodeInvalidApprovalToken, "see what waits with: status "+d.s.Name, "no gate of %s has this token", d.s.Name)
+	err = workflows.Refuse(workflows.CodeInvalidApprovalToken, "see what waits with: status "+d.s.Name, "no gate of %s has this token", d.s.Name)
 	for _, g := range d.s.Gates {
 		if g.Token == in.Gate {
-			err = g.refusal()
+			err = g.Refusal()
 		}
 	}
 	d.s.eachOpen(func(oe *workflows.Execution, ost *workflows.StageExecution, oa *workflows.ActionExecution) {
@@ -239,21 +239,11 @@ func (d *decision) gate(in *workflows.Intent) (e *workflows.Execution, st *workf
 func mismatch(in *workflows.Intent, e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) error {
 	switch {
 	case in.Execution != "" && in.Execution != e.ID:
-		return refuse(workflows.CodeInvalidApprovalToken, "answer from the newest message of that execution", "this token is of %s, not of the execution that was named", e.Ref())
+		return workflows.Refuse(workflows.CodeInvalidApprovalToken, "answer from the newest message of that execution", "this token is of %s, not of the execution that was named", e.Ref())
 	case in.Stage != "" && in.Stage != st.Name, in.Action != "" && in.Action != a.Name:
-		return refuse(workflows.CodeActionNotFound, "leave the names out, or name that one", "this token is of %s in %s, not of the action that was named", a.Name, st.Name)
+		return workflows.Refuse(workflows.CodeActionNotFound, "leave the names out, or name that one", "this token is of %s in %s, not of the action that was named", a.Name, st.Name)
 	}
 	return nil
-}
-
-func (g closedGate) refusal() *workflows.Problem {
-	switch g.Closed {
-	case gateApproved, gateRejected, gateOverridden:
-		return refuse(workflows.CodeApprovalCompleted, "see what followed with: status "+g.Ref, "%s of %s was %s by %s, %s", g.Action, g.Ref, g.Closed, g.By, words.Moment(g.At))
-	case gateExpired:
-		return refuse(workflows.CodeInvalidApprovalToken, "retry "+g.Ref+" to ask again", "%s of %s expired, %s", g.Action, g.Ref, words.Moment(g.At))
-	}
-	return refuse(workflows.CodeInvalidApprovalToken, "if it comes to this stage again, it asks again", "%s of %s was withdrawn, %s", g.Action, g.Ref, words.Moment(g.At))
 }
 
 // lastGate tells somebody who answers by execution, too late, what became of its gate.
@@ -265,14 +255,14 @@ func lastGate(e *workflows.Execution, in *workflows.Intent) error {
 			if a.Approval == nil || a.Approval.Closed == "" || in.Action != "" && in.Action != a.Name || in.Stage != "" && in.Stage != st.Name {
 				continue
 			}
-			g := closedGate{Ref: e.Ref(), Action: a.Name, Closed: a.Approval.Closed, At: e.UpdatedAt}
+			g := gate.Closed{Ref: e.Ref(), Action: a.Name, Closed: a.Approval.Closed, At: e.UpdatedAt}
 			if a.EndedAt != nil {
 				g.At = *a.EndedAt
 			}
 			if n := len(a.Approval.Votes); n > 0 {
 				g.By = a.Approval.Votes[n-1].By.Name
 			}
-			return g.refusal()
+			return g.Refusal()
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ func (s *State) Offers(execution string, facts Facts) []workflows.Offer {
 			offers = append(offers, workflows.Offer{Verb: in.Verb, Stage: in.Stage, Action: in.Action})
 		}
 	}
-	if st := inside(e); st != nil {
+	if st := e.Inside(); st != nil {
 		for _, a := range st.Actions {
 			switch a.Needs {
 			case workflows.NeedsApproval:
@@ -43,7 +43,7 @@ func (s *State) Offers(execution string, facts Facts) []workflows.Offer {
 			}
 		}
 	}
-	stage := furthest(e)
+	stage := e.Furthest()
 	if stage != "" {
 		offer(workflows.Intent{Verb: workflows.Override, Execution: e.ID, Stage: stage})
 		offer(workflows.Intent{Verb: workflows.Retry, Execution: e.ID, Stage: stage})
@@ -58,16 +58,6 @@ func (s *State) Offers(execution string, facts Facts) []workflows.Offer {
 	}
 	offer(workflows.Intent{Verb: workflows.StopIt, Execution: e.ID, Abandon: e.Stop != nil})
 	return offers
-}
-
-// furthest is the last stage that the execution has entered; empty: none.
-func furthest(e *workflows.Execution) string {
-	for i := len(e.Stages) - 1; i >= 0; i-- {
-		if e.Stages[i].Status != workflows.StatusNotStarted {
-			return e.Stages[i].Name
-		}
-	}
-	return ""
 }
 
 // rollbackOffer offers to take a stage back to what was last good there.
@@ -104,7 +94,7 @@ func (s *State) letInOffer(stage string) []workflows.Offer {
 // stageOffers are what could be done with a stage as such.
 func (s *State) stageOffers(stage string) []workflows.Offer {
 	offers := []workflows.Offer{}
-	if isSource(s.definition(), stage) && s.would(workflows.Intent{Verb: workflows.Start}, Facts{}) {
+	if s.definition().IsSource(stage) && s.would(workflows.Intent{Verb: workflows.Start}, Facts{}) {
 		offers = append(offers, workflows.Offer{Verb: workflows.Start})
 	}
 	verb := workflows.Disable

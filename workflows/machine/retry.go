@@ -63,40 +63,14 @@ func (d *decision) retryAutomatically(e *workflows.Execution, st *workflows.Stag
 	return true
 }
 
-// again makes what failed in a stage run once more, or all of it.
-func again(st *workflows.StageExecution, all bool) {
-	for i := range st.Actions {
-		a := &st.Actions[i]
-		if a.Status != workflows.StatusInProgress && (all || a.Status == workflows.StatusFailed || a.Status == workflows.StatusAbandoned) {
-			reset(a)
-		}
-	}
-	forget(st, all)
-	st.Attempt++
-}
-
-// counted is the record of a stage's retries after one more.
-func counted(r *workflows.Retries, automatic bool) *workflows.Retries {
-	now := workflows.Retries{}
-	if r != nil {
-		now = *r
-	}
-	if automatic {
-		now.Automatic, now.Latest = now.Automatic+1, "AutomatedStageRetry"
-	} else {
-		now.Manual, now.Latest = now.Manual+1, "ManualStageRetry"
-	}
-	return &now
-}
-
 // retryable finds the stage to take up again, or says why there is none.
 func (d *decision) retryable(e *workflows.Execution, in *workflows.Intent) (*workflows.StageExecution, error) {
 	no := func(hint, format string, args ...any) (*workflows.StageExecution, error) {
-		return nil, refuse(workflows.CodeStageNotRetryable, hint, format, args...)
+		return nil, workflows.Refuse(workflows.CodeStageNotRetryable, hint, format, args...)
 	}
 	if in.Stage != "" {
 		if _, ok := e.Stage(in.Stage); !ok {
-			return nil, refuse(workflows.CodeStageNotFound, "see its stages with: status "+e.Ref(), "%s has no stage %s", e.Ref(), in.Stage)
+			return nil, workflows.Refuse(workflows.CodeStageNotFound, "see its stages with: status "+e.Ref(), "%s has no stage %s", e.Ref(), in.Stage)
 		}
 	}
 	switch e.Status {
@@ -119,7 +93,7 @@ func (d *decision) retryable(e *workflows.Execution, in *workflows.Intent) (*wor
 	case e.Stop != nil && !e.Status.Final():
 		return no("wait until it has stopped", "%s is being stopped", e.Ref())
 	}
-	busy, failed := len(open(st)), 0
+	busy, failed := len(st.Open()), 0
 	for _, a := range st.Actions {
 		if a.Status == workflows.StatusFailed || a.Status == workflows.StatusAbandoned {
 			failed++
@@ -148,7 +122,7 @@ func (d *decision) stillLatest(e *workflows.Execution, stage string) error {
 	if latest != nil {
 		newer = (&workflows.Execution{Pipeline: d.s.Name, Number: latest.Number}).Ref()
 	}
-	return refuse(workflows.CodeNotLatest, "start a new execution with its revision, or roll back to one that worked",
+	return workflows.Refuse(workflows.CodeNotLatest, "start a new execution with its revision, or roll back to one that worked",
 		"%s has entered %s after %s", newer, stage, e.Ref())
 }
 
@@ -160,6 +134,6 @@ func (d *decision) sameStages(e *workflows.Execution, st *workflows.StageExecuti
 	if kept && (e.Type == workflows.TypeRollback || same && mode(e) == now.ExecutionMode) {
 		return nil
 	}
-	return refuse(workflows.CodeStageNotRetryable, "start a new execution",
+	return workflows.Refuse(workflows.CodeStageNotRetryable, "start a new execution",
 		"the stages of %s were changed after %s had started", d.s.Name, e.Ref())
 }

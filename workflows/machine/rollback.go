@@ -43,19 +43,19 @@ func (d *decision) rollback(in *workflows.Intent) error {
 	}
 	o := &order{definition: cmp.Or(in.Definition, asWas), reason: in.Reason, trigger: workflows.StartedBy{Type: workflows.TriggerRollback, Detail: d.by.Name, By: d.by}}
 	if o.definition != asWas && o.definition != asIs {
-		return invalid("definition", "say asWas or asIs, not %q", in.Definition)
+		return workflows.Invalid("definition", "say asWas (as it ran then) or asIs (as the pipeline is now)", "%q is not how a stage can run", in.Definition)
 	}
 	if !slices.Contains([]string{"", whileStop, whileWait}, in.WhileRunning) {
-		return invalid("whileRunning", "say stop or wait, not %q", in.WhileRunning)
+		return workflows.Invalid("whileRunning", "say stop or wait", "%q is not what can be done with what runs", in.WhileRunning)
 	}
 	if err := d.aim(o, in); err != nil {
 		return err
 	}
-	if busy := slices.DeleteFunc(d.s.holders(in.Stage), func(x *workflows.Execution) bool { return onlyWaits(inside(x)) }); len(busy) > 0 {
+	if busy := slices.DeleteFunc(d.s.holders(in.Stage), func(x *workflows.Execution) bool { return x.Inside().OnlyWaits() }); len(busy) > 0 {
 		return d.whileRunning(in, o, busy)
 	}
 	for _, x := range d.s.holders(in.Stage) {
-		d.giveWay(x, inside(x))
+		d.giveWay(x, x.Inside())
 	}
 	return d.launch(o)
 }
@@ -67,7 +67,7 @@ func (d *decision) aim(o *order, in *workflows.Intent) error {
 		return err
 	}
 	if in.Target == "" {
-		problem := invalid("target", "to which execution should %s/%s go back?", d.s.Name, in.Stage)
+		problem := workflows.Invalid("target", "see what can be chosen with: targets "+d.s.Name+" "+in.Stage, "to which execution should %s/%s go back?", d.s.Name, in.Stage)
 		if good := d.s.lastGood(in.Stage); good != nil {
 			problem.Hint = "the last good one is " + d.s.ref(good.Number)
 		}
@@ -92,13 +92,13 @@ func (s *State) ref(number int) string {
 func (d *decision) eligible(o *order) error {
 	stage, target := o.stage.Name, o.target
 	no := func(hint, format string, args ...any) error {
-		return refuse(workflows.CodeUnableToRollback, hint, format, args...)
+		return workflows.Refuse(workflows.CodeUnableToRollback, hint, format, args...)
 	}
 	switch {
-	case isSource(d.s.definition(), stage):
+	case d.s.definition().IsSource(stage):
 		return no("start a new execution with an older revision instead", "%s is the source stage of %s: it cannot be rolled back", stage, d.s.Name)
 	case o.stage.Rollback.Eligible == "sameVersion" && target.Version != d.s.Version:
-		return refuse(workflows.CodeExecutionOutdated, "the stage's setting rollback.eligible allows only executions of the version in force",
+		return workflows.Refuse(workflows.CodeExecutionOutdated, "the stage's setting rollback.eligible allows only executions of the version in force",
 			"%s ran under version %d of %s, and %d is in force", target.Ref(), target.Version, d.s.Name, d.s.Version)
 	case target.Type == workflows.TypeRollback:
 		return no("roll back to "+d.s.ref(target.Rollback.TargetNumber)+", which it carried", "%s is itself a rollback", target.Ref())
@@ -126,13 +126,7 @@ func (d *decision) unchanged(in *workflows.Intent) error {
 	if now == in.IfCurrent {
 		return nil
 	}
-	return refuse(workflows.CodeChanged, "look again, and choose again", "%s has changed meanwhile: it runs %s now", in.Stage, name)
-}
-
-// onlyWaits says whether everything that is open in a stage waits for people
-// or for time, so that nothing is cut off by leaving.
-func onlyWaits(st *workflows.StageExecution) bool {
-	return !slices.ContainsFunc(open(st), func(a *workflows.ActionExecution) bool { return !waits(a) })
+	return workflows.Refuse(workflows.CodeChanged, "look again, and choose again", "%s has changed meanwhile: it runs %s now", in.Stage, name)
 }
 
 // giveWay takes an execution out of the stage that only waits at a gate there.
@@ -149,7 +143,7 @@ func (d *decision) giveWay(x *workflows.Execution, st *workflows.StageExecution)
 		return
 	}
 	d.quitConditions(x, st, st.Name+" is being rolled back")
-	for _, a := range open(st) {
+	for _, a := range st.Open() {
 		if a.Needs == workflows.NeedsApproval {
 			ev := of(event.GateClosed, x, st, a)
 			ev.Text = gateWithdrawn
@@ -167,16 +161,16 @@ func (d *decision) giveWay(x *workflows.Execution, st *workflows.StageExecution)
 // planned for the moment the stage is free.
 func (d *decision) whileRunning(in *workflows.Intent, o *order, busy []*workflows.Execution) error {
 	if in.WhileRunning == "" {
-		st := inside(busy[0])
-		return refuse(workflows.CodeUnableToRollback, "stop it and roll back, or roll back when it ends",
-			"%s runs in %s: %s", busy[0].Ref(), st.Name, words.List(openActions(st), "and"))
+		st := busy[0].Inside()
+		return workflows.Refuse(workflows.CodeUnableToRollback, "stop it and roll back, or roll back when it ends",
+			"%s runs in %s: %s", busy[0].Ref(), st.Name, words.List(st.OpenActions(), "and"))
 	}
 	d.emit(event.Event{Kind: event.ReturnPlanned, Stage: in.Stage, Planned: &workflows.PlannedReturn{
 		Stage: in.Stage, Target: o.target.ID, Definition: o.definition, Reason: in.Reason, By: d.by, At: d.in.At,
 	}})
 	if in.WhileRunning == whileStop {
 		for _, x := range d.s.holders(in.Stage) {
-			d.cutShort(x, inside(x), "to go back to "+o.target.Ref())
+			d.cutShort(x, x.Inside(), "to go back to "+o.target.Ref())
 		}
 	}
 	return nil
@@ -188,12 +182,12 @@ func (d *decision) cutShort(x *workflows.Execution, st *workflows.StageExecution
 		d.stopping(x, false, reason, false)
 	}
 	why := &workflows.Reason{Code: reasonStopped, Message: stopText(x.Stop)}
-	for _, a := range open(st) {
+	for _, a := range st.Open() {
 		switch {
 		case a.Cancelling:
-		case isGate(a):
+		case a.IsGate():
 			d.closeGate(x, st, a, gateWithdrawn, why)
-		case a.Needs == workflows.NeedsResolve, waits(a):
+		case a.Needs == workflows.NeedsResolve, a.Waits():
 			d.act(event.ActionAbandoned, x, st, a, why, nil)
 		default:
 			d.act(event.ActionCancelling, x, st, a, why, nil)
@@ -210,16 +204,6 @@ func (s *State) lastGood(stage string) *ledger.Success {
 		}
 	}
 	return st.LastGood(version)
-}
-
-func openActions(st *workflows.StageExecution) []string {
-	var names []string
-	for _, a := range st.Actions {
-		if a.Status == workflows.StatusInProgress {
-			names = append(names, a.Name)
-		}
-	}
-	return names
 }
 
 // returns begins the planned rollbacks whose stage has become free.
@@ -310,7 +294,7 @@ func (d *decision) launch(o *order) error {
 	}
 	runs, ok := p.Stage(o.stage.Name)
 	if !ok {
-		return refuse(workflows.CodeUnableToRollback, "choose another target", "version %d of %s has no stage %s", version, d.s.Name, o.stage.Name)
+		return workflows.Refuse(workflows.CodeUnableToRollback, "choose another target", "version %d of %s has no stage %s", version, d.s.Name, o.stage.Name)
 	}
 	t := o.target
 	e := d.begin(workflows.TypeRollback, version, []workflows.Stage{*runs})

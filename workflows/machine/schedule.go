@@ -18,40 +18,21 @@ const (
 	idlePolling = 30 * 24 * time.Hour
 )
 
-// timing is a schedule, parsed. One that means nothing never fires; the reader of files refuses it.
-type timing struct {
-	cron  clock.Cron
-	zone  *time.Location
-	valid bool
-	after time.Time // next and ever answer for this moment
-	next  time.Time
-	ever  bool
-}
-
 // scheduleKey names a schedule: an edit that keeps it keeps what it has fired.
 func scheduleKey(sched *workflows.Schedule) string { return sched.Timezone + " " + sched.Cron }
 
-// next is the first moment after the one last dealt with at which a schedule wants a start.
+// next is the first moment after another at which a schedule wants a start.
+// One that means nothing never fires; the reader of files refuses it.
 func (s *State) next(sched *workflows.Schedule, after time.Time) (time.Time, bool) {
-	key := scheduleKey(sched)
-	t := s.timings[key]
+	t := s.timings[scheduleKey(sched)]
 	if t == nil {
-		t = &timing{}
-		cron, err := clock.ParseCron(sched.Cron)
-		zone, zoneErr := clock.Zone(sched.Timezone)
-		t.cron, t.zone, t.valid = cron, zone, errors.Join(err, zoneErr) == nil
+		t = clock.NewTiming(sched.Cron, sched.Timezone)
 		if s.timings == nil {
-			s.timings = map[string]*timing{}
+			s.timings = map[string]*clock.Timing{}
 		}
-		s.timings[key] = t
+		s.timings[scheduleKey(sched)] = t
 	}
-	if !t.after.Equal(after) || after.IsZero() {
-		t.after, t.ever = after, false
-		if t.valid {
-			t.next, t.ever = t.cron.Next(after, t.zone)
-		}
-	}
-	return t.next, t.ever
+	return t.Next(after)
 }
 
 // schedules lists those of the definition in force; an archived pipeline has none.

@@ -94,7 +94,7 @@ func (d *decision) free(e *workflows.Execution, stage string) bool {
 		return false
 	}
 	for _, other := range d.s.Executions {
-		st := inside(other)
+		st := other.Inside()
 		if st == nil || shares && other.Type == workflows.TypeStandard && mode(other) == workflows.ModeParallel {
 			continue
 		}
@@ -132,35 +132,35 @@ func (d *decision) doors() {
 // advance takes an execution that is inside a stage one step on: its entry
 // condition is asked, the next group of actions starts, or the stage ends.
 func (d *decision) advance(e *workflows.Execution) error {
-	st := inside(e)
+	st := e.Inside()
 	if st == nil {
 		return nil
 	}
 	if e.Stop != nil {
 		d.quitConditions(e, st, stopText(e.Stop))
-		if len(open(st)) == 0 {
+		if len(st.Open()) == 0 {
 			d.halt(e, st)
 		}
 		return nil // what runs may finish; nothing new starts
 	}
-	next, failed := group(st)
+	next, failed := st.Next()
 	if next != 0 && !failed {
 		entry, answered := d.held(e, st, workflows.BeforeEntry)
 		switch {
 		case !answered:
 			return nil
-		case !passed(entry) && entry.Result == workflows.ResultSkip:
+		case !entry.Passed() && entry.Result == workflows.ResultSkip:
 			d.emit(event.Event{Kind: event.StageSkipped, Execution: e.ID, Stage: st.Name, Reason: entry.Reason})
 			d.moveOn(e, st)
 			return nil
-		case !passed(entry):
+		case !entry.Passed():
 			return d.fail(e, st, entry.Reason, "")
 		}
 		d.startGroup(e, st, next)
 		return nil
 	}
 	switch {
-	case failed && len(openActions(st)) > 0:
+	case failed && len(st.OpenActions()) > 0:
 		return nil // its siblings may finish
 	case failed:
 		return d.failed(e, st)
@@ -168,7 +168,7 @@ func (d *decision) advance(e *workflows.Execution) error {
 	after, answered := d.held(e, st, workflows.OnSuccess)
 	switch {
 	case !answered:
-	case passed(after):
+	case after.Passed():
 		d.succeed(e, st)
 	default:
 		return d.fail(e, st, after.Reason, after.Result)
@@ -176,25 +176,9 @@ func (d *decision) advance(e *workflows.Execution) error {
 	return nil
 }
 
-// group is the lowest run order that is not done; 0: all is done. failed says whether an action has failed.
-func group(st *workflows.StageExecution) (next int, failed bool) {
-	for _, a := range st.Actions {
-		switch a.Status {
-		case workflows.StatusSucceeded, workflows.StatusSkipped:
-			continue
-		case workflows.StatusFailed, workflows.StatusAbandoned:
-			failed = true
-		}
-		if next == 0 || a.RunOrder < next {
-			next = a.RunOrder
-		}
-	}
-	return next, failed
-}
-
 func (d *decision) startGroup(e *workflows.Execution, st *workflows.StageExecution, runOrder int) {
 	for i := range st.Actions {
-		full := mode(e) == workflows.ModeParallel && len(open(st)) >= parallelActions
+		full := mode(e) == workflows.ModeParallel && len(st.Open()) >= parallelActions
 		if a := &st.Actions[i]; a.RunOrder == runOrder && a.Status == workflows.StatusNotStarted && !full {
 			d.startAction(e, st, a)
 		}
@@ -222,7 +206,7 @@ func (d *decision) moveOn(e *workflows.Execution, st *workflows.StageExecution) 
 // failed deals with a stage of which an action has failed and nothing runs any
 // more. What people decided or let pass is no failure: nothing follows from it.
 func (d *decision) failed(e *workflows.Execution, st *workflows.StageExecution) error {
-	reason, follows := failure(st), ""
+	reason, follows := st.Failure(), ""
 	def, _ := d.s.Definitions[e.Version].Stage(st.Name)
 	if def.OnFailure == nil || reason.Code == reasonNotApproved || reason.Code == reasonExpired {
 		return d.fail(e, st, reason, "")
@@ -233,7 +217,7 @@ func (d *decision) failed(e *workflows.Execution, st *workflows.StageExecution) 
 		return nil
 	case c == nil && def.OnFailure.Condition == nil:
 		follows = def.OnFailure.Result
-	case c != nil && passed(c):
+	case c != nil && c.Passed():
 		follows = c.Result
 	}
 	return d.fail(e, st, reason, follows)
@@ -248,37 +232,10 @@ func (d *decision) fail(e *workflows.Execution, st *workflows.StageExecution, re
 		return nil
 	}
 	d.emit(event.Event{Kind: event.ExecutionFailed, Execution: e.ID, Reason: reason})
-	if follows != workflows.ResultRollback || !worked(st) {
+	if follows != workflows.ResultRollback || !st.Worked() {
 		return nil
 	}
 	return d.rollbackAutomatically(e, st.Name)
-}
-
-// failure is why a stage failed: the first action that did, work before approvals.
-func failure(st *workflows.StageExecution) *workflows.Reason {
-	var first *workflows.ActionExecution
-	for i := range st.Actions {
-		a := &st.Actions[i]
-		if a.Error == nil || a.Status != workflows.StatusFailed && a.Status != workflows.StatusAbandoned {
-			continue
-		}
-		if first == nil || isGate(first) && !isGate(a) {
-			first = a
-		}
-	}
-	if first == nil {
-		return &workflows.Reason{Code: reasonFailed, Message: st.Name + " failed"}
-	}
-	if isGate(first) {
-		return first.Error
-	}
-	code := first.Error.Code
-	switch code {
-	case reasonTimedOut, reasonConfiguration, reasonArtifactMissing:
-	default:
-		code = reasonFailed // the action's own error keeps what its runner called it
-	}
-	return &workflows.Reason{Code: code, Message: first.Name + " in " + st.Name + ": " + first.Error.Message}
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clock"
+	"github.com/rollcall-bot/rollcall/workflows/gate"
 	"github.com/rollcall-bot/rollcall/workflows/ledger"
-	"github.com/rollcall-bot/rollcall/workflows/rule"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -36,15 +37,15 @@ type State struct {
 	Orphans     []work.Task                 `json:"orphans,omitempty"` // cancels that nobody has confirmed yet
 	Answers     map[string]answer           `json:"answers"`           // by client request token
 	Swept       time.Time                   `json:"swept"`             // when Answers was last rid of old ones
-	Gates       []closedGate                `json:"gates,omitempty"`   // the newest closed ones, so that a late click hears what happened
+	Gates       []gate.Closed               `json:"gates,omitempty"`   // the newest closed ones, so that a late click hears what happened
 	Freezes     []workflows.Freeze          `json:"freezes,omitempty"`
 	Fired       map[string]time.Time        `json:"fired,omitempty"`    // by schedule: the newest nominal time that was dealt with
 	Busy        time.Time                   `json:"busy,omitzero"`      // when the last execution started, or polling was last asked for
 	Unpolled    *time.Time                  `json:"unpolled,omitempty"` // since when branches are no longer looked at
 
 	departed []workflows.Execution
-	digests  map[string]string  // by version and stage; only a memory of what was computed
-	timings  map[string]*timing // by schedule; likewise
+	digests  map[string]string        // by version and stage; only a memory of what was computed
+	timings  map[string]*clock.Timing // by schedule; likewise
 }
 
 // stage is what the pipeline knows of a stage beyond its definition.
@@ -63,17 +64,6 @@ type answer struct {
 	Stage     string    `json:"stage,omitempty"`
 }
 
-// closedGate is what a late click on a gate needs to hear.
-type closedGate struct {
-	Token  string    `json:"token"`
-	Ref    string    `json:"ref"`
-	Stage  string    `json:"stage"`
-	Action string    `json:"action"`
-	Closed string    `json:"closed"`
-	By     string    `json:"by"`
-	At     time.Time `json:"at"`
-}
-
 const (
 	answersKept = 24 * time.Hour
 	gatesKept   = 50
@@ -88,7 +78,7 @@ func New(pipeline string) *State {
 		Executions:  []*workflows.Execution{},
 		Answers:     map[string]answer{},
 		digests:     map[string]string{},
-		timings:     map[string]*timing{},
+		timings:     map[string]*clock.Timing{},
 	}
 }
 
@@ -103,7 +93,7 @@ func (s *State) scratch() *State {
 		s.digests = map[string]string{}
 	}
 	if s.timings == nil {
-		s.timings = map[string]*timing{}
+		s.timings = map[string]*clock.Timing{}
 	}
 	c := *s
 	c.departed, c.Fired = nil, maps.Clone(s.Fired)
@@ -189,47 +179,20 @@ func (s *State) digest(version int, stage string) string {
 	return d
 }
 
-// inside returns the stage that the execution is in, nil while it waits at a door or has ended.
-func inside(e *workflows.Execution) *workflows.StageExecution {
-	for i := range e.Stages {
-		if st := e.Stages[i].Status; st == workflows.StatusInProgress || st == workflows.StatusStopping {
-			return &e.Stages[i]
-		}
-	}
-	return nil
-}
-
 // mode is how the execution meets others.
 func mode(e *workflows.Execution) workflows.Mode { return cmp.Or(e.Mode, workflows.ModeSuperseded) }
 
 // eachOpen visits every action that is in progress, rules of conditions among them.
 func (s *State) eachOpen(visit func(*workflows.Execution, *workflows.StageExecution, *workflows.ActionExecution)) {
 	for _, e := range s.Executions {
-		st := inside(e)
+		st := e.Inside()
 		if st == nil {
 			continue
 		}
-		for _, a := range open(st) {
+		for _, a := range st.Open() {
 			visit(e, st, a)
 		}
 	}
-}
-
-// open lists what is in progress in a stage: actions, then rules of conditions.
-func open(st *workflows.StageExecution) []*workflows.ActionExecution {
-	var all []*workflows.ActionExecution
-	add := func(in []workflows.ActionExecution) {
-		for i := range in {
-			if in[i].Status == workflows.StatusInProgress {
-				all = append(all, &in[i])
-			}
-		}
-	}
-	add(st.Actions)
-	for i := range st.Conditions {
-		add(st.Conditions[i].Rules)
-	}
-	return all
 }
 
 // timed says whether an open action has a deadline that counts; what is in doubt waits for a person.
@@ -242,7 +205,7 @@ func timed(a *workflows.ActionExecution) bool {
 func (s *State) holders(stage string) []*workflows.Execution {
 	var in []*workflows.Execution
 	for _, e := range s.Executions {
-		if st := inside(e); st != nil && st.Name == stage {
+		if st := e.Inside(); st != nil && st.Name == stage {
 			in = append(in, e)
 		}
 	}
@@ -268,7 +231,7 @@ func (s *State) waiting(stage string) []*workflows.Execution {
 func (s *State) actionOf(e *workflows.Execution, stage, action string) *workflows.Action {
 	st, _ := s.Definitions[e.Version].Stage(stage)
 	if kind, name, isRule := strings.Cut(action, ":"); isRule {
-		return ruleOf(conditionOf(st, kind), kind, name)
+		return st.Condition(kind).Action(kind, name)
 	}
 	a, _ := st.Action(action)
 	return a
@@ -284,46 +247,13 @@ func (s *State) attempt(task string) (*workflows.Execution, *workflows.StageExec
 	if e == nil {
 		return nil, nil, nil
 	}
-	st := inside(e)
+	st := e.Inside()
 	if st == nil || st.Name != part[1] {
 		return nil, nil, nil
 	}
 	a, ok := st.Action(part[2])
-	if !ok || a.Status != workflows.StatusInProgress || waits(a) || strconv.Itoa(a.Attempt) != part[3] {
+	if !ok || a.Status != workflows.StatusInProgress || a.Waits() || strconv.Itoa(a.Attempt) != part[3] {
 		return nil, nil, nil
 	}
 	return e, st, a
-}
-
-// isGate says whether the action waits for people. The provider is what tells
-// it, as for Action.IsApproval.
-func isGate(a *workflows.ActionExecution) bool { return a.Provider == "Manual" }
-
-// waits says whether nothing outside works for an open action: it waits for people, or for a window of time.
-func waits(a *workflows.ActionExecution) bool {
-	return isGate(a) || a.Provider == rule.DeploymentWindow
-}
-
-// worked says whether an action of the stage has had an effect outside: one
-// that is not an approval was started.
-func worked(st *workflows.StageExecution) bool {
-	return slices.ContainsFunc(st.Actions, func(a workflows.ActionExecution) bool { return !isGate(&a) && a.StartedAt != nil })
-}
-
-// shape is the part of a definition whose change ends what runs: the ordered names of the stages, and the mode.
-func shape(p *workflows.Pipeline) string {
-	return string(p.ExecutionMode) + ":" + strings.Join(stageNames(p), "/")
-}
-
-func stageNames(p *workflows.Pipeline) []string {
-	names := make([]string, len(p.Stages))
-	for i, st := range p.Stages {
-		names[i] = st.Name
-	}
-	return names
-}
-
-// isSource says whether the stage is the pipeline's first one, whose actions fetch revisions.
-func isSource(p *workflows.Pipeline, stage string) bool {
-	return len(p.Stages) > 0 && p.Stages[0].Name == stage
 }

@@ -15,15 +15,15 @@ func (d *decision) stop(in *workflows.Intent) error {
 	}
 	switch {
 	case e.Status.Final():
-		return refuse(workflows.CodeNotStoppable, "start a new execution, or roll back what it left", "%s has ended already: it is %s", e.Ref(), e.Status)
+		return workflows.Refuse(workflows.CodeNotStoppable, "start a new execution, or roll back what it left", "%s has ended already: it is %s", e.Ref(), e.Status)
 	case e.Stop != nil && e.Stop.Abandon:
-		return refuse(workflows.CodeDuplicatedStop, "what could not be cancelled outside is named on it", "%s is being stopped and abandoned already, by %s", e.Ref(), e.Stop.By.Name)
+		return workflows.Refuse(workflows.CodeDuplicatedStop, "what could not be cancelled outside is named on it", "%s is being stopped and abandoned already, by %s", e.Ref(), e.Stop.By.Name)
 	case e.Stop != nil && !in.Abandon:
-		return refuse(workflows.CodeDuplicatedStop, "what runs may finish; to end it at once, stop it with abandon",
+		return workflows.Refuse(workflows.CodeDuplicatedStop, "what runs may finish; to end it at once, stop it with abandon",
 			"%s is being stopped already, by %s", e.Ref(), e.Stop.By.Name)
 	}
 	d.stopping(e, in.Abandon, in.Reason, e.Stop != nil && e.Stop.Cancel)
-	st := inside(e)
+	st := e.Inside()
 	if st == nil {
 		d.end(e)
 		return nil
@@ -50,8 +50,8 @@ func stopText(s *workflows.Stop) string {
 
 // abandon ends every open action of a stage without waiting for the outside.
 func (d *decision) abandon(e *workflows.Execution, st *workflows.StageExecution, why *workflows.Reason) {
-	for _, a := range open(st) {
-		if isGate(a) {
+	for _, a := range st.Open() {
+		if a.IsGate() {
 			d.closeGate(e, st, a, gateWithdrawn, why)
 		} else {
 			d.act(event.ActionAbandoned, e, st, a, why, nil)

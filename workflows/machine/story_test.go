@@ -426,7 +426,7 @@ func (s *story) bring(ref, stage string, through bool) error {
 		if through && st.Status == workflows.StatusSucceeded || !through && there {
 			return nil
 		}
-		in := inside(&e)
+		in := e.Inside()
 		if in == nil {
 			return fmt.Errorf("%s does not get to %s: it is %s", ref, stage, e.Status)
 		}

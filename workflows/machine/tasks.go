@@ -15,7 +15,7 @@ import (
 func (s *State) Tasks() []work.Task {
 	var tasks []work.Task
 	s.eachOpen(func(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
-		if a.Needs == "" && !waits(a) {
+		if a.Needs == "" && !a.Waits() {
 			task, _ := s.task(e, st, a)
 			tasks = append(tasks, task)
 		}
@@ -62,7 +62,7 @@ func (s *State) task(e *workflows.Execution, st *workflows.StageExecution, a *wo
 
 // fill resolves the variables of a task.
 func fill(t *work.Task, e *workflows.Execution) (err error) {
-	value := func(r vars.Ref) (string, bool) { return lookUp(e, r) }
+	value := func(r vars.Ref) (string, bool) { return e.Value(r.Namespace, r.Key) }
 	if t.Configuration, err = vars.Fill(t.Action.Configuration, value); err != nil {
 		return err
 	}
@@ -83,17 +83,4 @@ func fill(t *work.Task, e *workflows.Execution) (err error) {
 	})
 	t.Commands, err = vars.FillCommands(t.Action.Commands, t.Environment, value)
 	return err
-}
-
-// lookUp gives the value of a variable as an execution knows it.
-func lookUp(e *workflows.Execution, r vars.Ref) (string, bool) {
-	switch r.Namespace {
-	case "codepipeline":
-		return e.ID, r.Key == "PipelineExecutionId"
-	case "variables":
-		v, ok := e.Variables[r.Key]
-		return v, ok
-	}
-	v, ok := e.Outputs[r.Namespace][r.Key]
-	return v, ok
 }

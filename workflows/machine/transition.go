@@ -52,13 +52,13 @@ func (d *decision) thawed(stage string) error {
 		}
 		hint = "these may let it pass: " + strings.Join(f.MayPass, ", ") + "; rolling back is possible all the same"
 	}
-	return refuse(workflows.CodeStageDisabled, hint, "%s is frozen (%s) until %s", stage, f.Name, words.Moment(f.To))
+	return workflows.Refuse(workflows.CodeStageDisabled, hint, "%s is frozen (%s) until %s", stage, f.Name, words.Moment(f.To))
 }
 
 // setFreezes takes over what the service's configuration says of this pipeline.
 func (d *decision) setFreezes(in *workflows.Intent) error {
 	if !d.by.IsEngine() {
-		return refuse(workflows.CodeAccessDenied, "write it into the configuration of the service", "freezes are set by the configuration only")
+		return workflows.Refuse(workflows.CodeAccessDenied, "write it into the configuration of the service", "freezes are set by the configuration only")
 	}
 	if !reflect.DeepEqual(d.s.Freezes, in.Freezes) {
 		d.emit(event.Event{Kind: event.FreezesSet, Freezes: in.Freezes})
@@ -71,8 +71,8 @@ func (d *decision) door(in *workflows.Intent) (string, error) {
 	if _, err := d.stageNamed(in.Stage); err != nil {
 		return "", err
 	}
-	if isSource(d.s.definition(), in.Stage) && (in.Execution == "" || d.s.frozen(in.Stage, d.in.At) == nil) {
-		return "", invalid("stage", "%s is the first stage of %s: no transition leads into it", in.Stage, d.s.Name)
+	if d.s.definition().IsSource(in.Stage) && (in.Execution == "" || d.s.frozen(in.Stage, d.in.At) == nil) {
+		return "", workflows.Invalid("stage", "archive the pipeline to keep it from starting", "%s is the first stage of %s: no transition leads into it", in.Stage, d.s.Name)
 	}
 	return in.Stage, nil
 }
@@ -141,9 +141,9 @@ func (d *decision) letIn(id, stage string, door workflows.Transition) error {
 	st, ok := e.Stage(stage)
 	switch {
 	case e.Status.Final():
-		return refuse(workflows.CodeConflict, "start a new execution", "%s has ended: it is %s", e.Ref(), e.Status)
+		return workflows.Refuse(workflows.CodeConflict, "start a new execution", "%s has ended: it is %s", e.Ref(), e.Status)
 	case !ok || e.Type == workflows.TypeRollback || st.Status != workflows.StatusNotStarted:
-		return refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "%s does not come to the door of %s any more", e.Ref(), stage)
+		return workflows.Refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "%s does not come to the door of %s any more", e.Ref(), stage)
 	}
 	frozen := d.s.frozen(stage, d.in.At) != nil
 	if err := d.thawed(stage); err != nil {

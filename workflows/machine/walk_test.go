@@ -255,7 +255,7 @@ func (w *walk) check(t *rapid.T) {
 		}
 	}
 	for _, e := range w.s.Unfinished() {
-		st := inside(&e)
+		st := e.Inside()
 		switch {
 		case e.Status.Final():
 			t.Fatalf("%s has ended and is still here", e.Ref())
@@ -307,7 +307,7 @@ func (w *walk) checkWait(t *rapid.T, e *workflows.Execution) {
 func (s *State) holdersOfVanished() []string {
 	var refs []string
 	for _, e := range s.Executions {
-		if st := inside(e); st != nil {
+		if st := e.Inside(); st != nil {
 			if _, kept := s.definition().Stage(st.Name); !kept {
 				refs = append(refs, e.Ref())
 			}
@@ -319,10 +319,10 @@ func (s *State) holdersOfVanished() []string {
 // checkInside: something is under way, so that the execution cannot be forgotten.
 func (w *walk) checkInside(t *rapid.T, e *workflows.Execution, st *workflows.StageExecution, tasks map[string]bool) {
 	underWay := false
-	for _, a := range open(st) {
+	for _, a := range st.Open() {
 		switch id := TaskID(e.ID, st.Name, a.Name, a.Attempt); {
 		case a.Needs == workflows.NeedsResolve:
-		case waits(a) && a.Needs == "":
+		case a.Waits() && a.Needs == "":
 			if a.Deadline == nil {
 				t.Fatalf("%s of %s waits for ever", a.Name, e.Ref())
 			}

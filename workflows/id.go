@@ -1,0 +1,33 @@
+package workflows
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+	"time"
+)
+
+// NewID makes an ID, a UUID of version 7: the time, and then what the seed and a
+// counter give. The same input gives the same ID.
+func NewID(at time.Time, seed [16]byte, count uint64) string {
+	var from [24]byte
+	copy(from[:], seed[:])
+	binary.BigEndian.PutUint64(from[16:], count)
+	sum := sha256.Sum256(from[:])
+	var u [16]byte
+	copy(u[:], sum[:])
+	ms := uint64(at.UnixMilli())
+	for i := range 6 {
+		u[i] = byte(ms >> (40 - 8*i))
+	}
+	u[6] = u[6]&0x0f | 0x70
+	u[8] = u[8]&0x3f | 0x80
+	h := hex.EncodeToString(u[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// IsID says whether a text has the form of an execution's ID.
+func IsID(text string) bool {
+	return len(text) == 36 && strings.Count(text, "-") == 4 && strings.Trim(text, "0123456789abcdef-") == ""
+}
