@@ -42,6 +42,9 @@ func (e *Execution) Value(namespace, key string) (string, bool) {
 // IsGate says whether the action waits for people. The provider is what tells it, as for [Action.IsApproval].
 func (a *ActionExecution) IsGate() bool { return a.Provider == "Manual" }
 
+// IsRule says whether the action is a rule of a condition: it is named KIND:NAME.
+func (a *ActionExecution) IsRule() bool { return strings.Contains(a.Name, ":") }
+
 // Waits says whether nothing outside works for the action while it is open: it
 // waits for people, or for a window of time.
 func (a *ActionExecution) Waits() bool { return a.IsGate() || a.Provider == "DeploymentWindow" }

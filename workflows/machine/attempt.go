@@ -40,7 +40,9 @@ func (s *State) evolveAction(e *workflows.Execution, st *workflows.StageExecutio
 		a.Cancelling, a.Error, a.Deadline = true, ev.Reason, &deadline
 	case event.ActionInDoubt:
 		a.Needs, a.Error = workflows.NeedsResolve, ev.Reason
-		s.stage(st.Name).Doubt()
+		if !a.IsRule() { // a rule only looks
+			s.stage(st.Name).Doubt()
+		}
 	case event.ActionResolved:
 		a.Needs, a.Error = "", nil
 	default:

@@ -199,6 +199,9 @@ func (d *decision) overrideCondition(e *workflows.Execution, st *workflows.Stage
 	case e.Status != workflows.StatusFailed:
 		return workflows.Refuse(workflows.CodeNotOverridable, "see how it stands with: status "+e.Ref(), "%s is %s", e.Ref(), e.Status)
 	default:
+		if err := d.thawed(st.Name); err != nil {
+			return err
+		}
 		if err := d.takeUp(e, st, &event.Resumed{Override: c.Kind}); err != nil {
 			return err
 		}

@@ -74,14 +74,14 @@ func (d *decision) obstacle(e *workflows.Execution, stage string) *workflows.Wai
 	return w
 }
 
-// behind says whether, in QUEUED mode, somebody came to the stage before the
-// execution and waits there still. One that was let in goes past.
+// behind says whether, in QUEUED mode, somebody who started earlier waits
+// before the stage too. One that was let in goes past.
 func (d *decision) behind(e *workflows.Execution, stage string) bool {
 	if mode(e) != workflows.ModeQueued || d.s.peek(stage).Door.Only == e.ID {
 		return false
 	}
 	line := d.s.waiting(stage)
-	return len(line) > 0 && line[0].ID != e.ID
+	return len(line) > 0 && line[0].Number < e.Number
 }
 
 // free says whether an execution may be inside a stage beside those who are:

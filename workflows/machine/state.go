@@ -212,8 +212,9 @@ func (s *State) holders(stage string) []*workflows.Execution {
 	return in
 }
 
-// waiting returns the executions at a stage's door in the order of their
-// arrival: the line, of which SUPERSEDED mode has one place.
+// waiting returns the executions at a stage's door in the order in which they
+// started, so that in QUEUED mode one that was retried or had to step back does
+// not come after what is newer. SUPERSEDED mode has one place in this line.
 func (s *State) waiting(stage string) []*workflows.Execution {
 	var at []*workflows.Execution
 	for _, e := range s.Executions {
@@ -221,7 +222,6 @@ func (s *State) waiting(stage string) []*workflows.Execution {
 			at = append(at, e)
 		}
 	}
-	slices.SortStableFunc(at, func(a, b *workflows.Execution) int { return a.WaitsFor.Since.Compare(b.WaitsFor.Since) })
 	return at
 }
 
