@@ -365,7 +365,7 @@ func (c *checker) approval(p *workflows.ApprovalPolicy, at func(...any) []any) {
 		if text == "" {
 			continue
 		}
-		if err != nil || !strings.HasSuffix(text, "%") || n < 1 || n > 99 {
+		if err != nil || text != strconv.Itoa(n)+"%" || n < 1 || n > 99 {
 			c.fault("remindAt cannot be "+quoted(text), "write a part of the time limit, from 1% to 99%", at("approval", "remindAt", k)...)
 		} else if told[n] {
 			c.fault(text+" is given twice", "remove one of them", at("approval", "remindAt", k)...)

@@ -101,6 +101,9 @@ func (c *checker) schedule(i int, s workflows.Schedule) {
 }
 
 func (c *checker) filters(filters []workflows.GitFilter, check func(workflows.GitFilter, []any), path ...any) {
+	if given := c.root.find(path...); len(filters) == 0 && given != nil && given.kind == list {
+		c.fault("no filter is given", "remove the key, or give it branches: […]", path...)
+	}
 	if len(filters) > 3 {
 		c.fault(fmt.Sprintf("there are %d filters", len(filters)), "at most 3 of a kind are allowed", path...)
 	}

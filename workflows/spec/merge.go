@@ -23,14 +23,8 @@ type substitution struct {
 // tree copies a template's tree with every reference replaced.
 func (s *substitution) tree(n *node, depth int) *node {
 	out := &node{pos: n.pos, kind: n.kind, text: n.text, plain: n.plain}
-	if b := s.budget; b != nil {
-		if b.nodes++; b.nodes > maxNodes || b.text > mostText {
-			if !b.spent {
-				s.add(n.pos, "the templates hold too much once their parameters are filled in", "a pipeline is much smaller than that")
-			}
-			b.spent = true
-			return out
-		}
+	if s.spend(n, 1, 0) {
+		return out
 	}
 	switch n.kind {
 	case scalar:
@@ -51,6 +45,21 @@ func (s *substitution) tree(n *node, depth int) *node {
 		}
 	}
 	return out
+}
+
+// spend says, and reports once, that there is more than a pipeline can need.
+func (s *substitution) spend(n *node, nodes, text int) bool {
+	b := s.budget
+	if b == nil {
+		return false
+	}
+	b.nodes, b.text = b.nodes+nodes, b.text+text
+	over := b.nodes > maxNodes || b.text > mostText
+	if over && !b.spent {
+		s.add(n.pos, "the templates hold too much once their parameters are filled in", "a pipeline is much smaller than that")
+		b.spent = true
+	}
+	return over
 }
 
 const opens = "${{"
@@ -91,7 +100,7 @@ func (s *substitution) scalar(n *node) *node {
 			s.add(n.pos, "the parameter "+name+" is a list here", "a list can only be a value of its own: ${{parameters."+name+"}}")
 			return n
 		default:
-			if s.budget.text += len(value.text); s.budget.text > mostText {
+			if s.spend(n, 0, len(value.text)) {
 				return n
 			}
 			filled.WriteString(value.text)
@@ -102,8 +111,7 @@ func (s *substitution) scalar(n *node) *node {
 
 // copied is a value of its own: what is read is rewritten in place.
 func (s *substitution) copied(v *node) *node {
-	s.budget.nodes += 1 + len(v.items)
-	s.budget.text += len(v.text)
+	s.spend(v, 1, len(v.text))
 	out := &node{pos: v.pos, kind: v.kind, text: v.text, plain: v.plain}
 	for _, i := range v.items {
 		out.items = append(out.items, s.copied(i))

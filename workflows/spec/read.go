@@ -270,7 +270,13 @@ func (o object) version() string {
 
 func (r reader) actionType(n *node) workflows.ActionType {
 	o := r.object(n, "actionType")
-	t := workflows.ActionType{Category: o.text("category"), Owner: o.text("owner"), Provider: o.must("provider"), Version: o.version()}
+	t := workflows.ActionType{Provider: o.must("provider"), Version: o.version()}
+	if o.has("category") {
+		t.Category = o.must("category")
+	}
+	if o.has("owner") {
+		t.Owner = o.must("owner")
+	}
 	if row, ok := lookup(t.Provider, t.Category, t.Owner); ok {
 		t.Category, t.Owner = row.category, row.owner
 	}

@@ -39,7 +39,7 @@ const (
 // form is something that a key may hold.
 type form struct {
 	sort      string
-	low, high int      // length, value, or number of entries
+	low, high int      // length, value, or number of entries; high 0: no limit
 	limited   bool     // by low and high
 	words     []string // of a choice; of a part and of a text with a format its name
 	pattern   string   // of a text with a format
@@ -168,15 +168,21 @@ func inWords(forms []form) string {
 
 func (f form) inWords() string {
 	span := fmt.Sprintf("%d to %d", f.low, f.high)
-	if f.low == f.high {
+	switch {
+	case f.high == 0 && f.low > 0:
+		span = fmt.Sprintf("%d or more", f.low)
+	case f.low == f.high:
 		span = strconv.Itoa(f.low)
 	}
 	switch f.sort {
 	case text:
 		if f.words != nil {
+			if f.high == 0 {
+				return f.words[1]
+			}
 			return fmt.Sprintf("%s (%s characters)", f.words[1], span)
 		}
-		if f.limited {
+		if f.limited && f.high > 0 {
 			return "text of " + span + " characters"
 		}
 		return "text"

@@ -66,7 +66,11 @@ func compare(t *testing.T, file, got string) {
 }
 
 // roundTrip checks that the canonical form means the same definition, and is its own canonical form.
-func roundTrip(t *testing.T, p *workflows.Pipeline) {
+func roundTrip(t interface {
+	Helper()
+	Errorf(string, ...any)
+	Fatalf(string, ...any)
+}, p *workflows.Pipeline) {
 	t.Helper()
 	text := spec.Print(p)
 	again, faults := spec.Parse("printed.yaml", text)
@@ -77,10 +81,14 @@ func roundTrip(t *testing.T, p *workflows.Pipeline) {
 		t.Errorf("what was printed means something else (-was +is):\n%s\n%s", diff, text)
 	}
 	if p.Digest() != again.Digest() {
-		t.Error("what was printed has another digest")
+		t.Errorf("what was printed has another digest")
 	}
 	if diff := cmp.Diff(string(text), string(spec.Print(again))); diff != "" {
 		t.Errorf("printing is not stable:\n%s", diff)
+	}
+	again, faults = spec.Parse("printed.json", spec.PrintJSON(p))
+	if diff := cmp.Diff(p, again); diff != "" {
+		t.Errorf("what the API shows as the definition means something else (-was +is): %v\n%s", faults, diff)
 	}
 }
 

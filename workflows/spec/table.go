@@ -7,7 +7,7 @@ package spec
 // and what it means. What a key may hold is one of several forms:
 //
 //	name          a word with rules of its own, see formats
-//	text 0-200    any text, of so many characters
+//	text 0-200    any text, of so many characters; 1- is at least one
 //	number 1-999  a whole number
 //	flag          true or false
 //	A/B           one of these words
@@ -89,8 +89,8 @@ includes | [glob] 0-8 | everything | One must match.
 excludes | [glob] 0-8 | | None may match: an exclude wins.
 
 = schedule | the schedule | Starts the pipeline by the clock, whether or not anything changed.
-cron! | text 1-255 | | Five fields (minute hour day month weekday), EventBridge's six (with a year), or rate(N minutes), rate(N hours), rate(N days).
-timezone | text 1-64 | UTC | Such as Europe/Berlin. A time that the change of clocks skips does not fire; one that comes twice fires once.
+cron! | text 1- | | Five fields (minute hour day month weekday), EventBridge's six (with a year), or rate(N minutes), rate(N hours), rate(N days).
+timezone | text 1- | UTC | Such as Europe/Berlin. A time that the change of clocks skips does not fire; one that comes twice fires once.
 
 = stage | the stage | One step; at most one execution is inside it, except in PARALLEL mode.
 name! | name | | Unique in the pipeline.
@@ -101,7 +101,7 @@ onSuccess | {successCondition} or {successConditions} | | Checked after all acti
 onFailure | {onFailure} | nothing | What follows when the stage has failed.
 rollback | {rollback} | | How rollbacks of this stage behave.
 announce | success/never | success where environment is set, otherwise never | Whether a success is told to everybody.
-blockers | [any] | | CodePipeline's, reserved: must be empty.
+blockers | [any] 0-0 | | CodePipeline's, reserved: must be empty.
 
 = entryCondition | the condition | Engages when a rule fails.
 result! | FAIL/SKIP | | Fail the stage, or pass it by; SKIP goes with VariableCheck and LambdaInvoke rules only.
@@ -122,7 +122,7 @@ result | ROLLBACK/RETRY | nothing | Return to what the stage ran before, or try 
 retryMode | FAILED_ACTIONS/ALL_ACTIONS | FAILED_ACTIONS | With RETRY: what runs again.
 condition | {failureCondition} | | Decides whether its own result follows.
 retryConfiguration | {retry} | | CodePipeline's form of retryMode.
-conditions | [{failureCondition}] 1-1 | | CodePipeline's form of condition.
+conditions | [{failureCondition}] 0-1 | | CodePipeline's form of condition.
 
 = failureCondition | the condition | Engages when all rules succeed. RETRY cannot have one.
 result! | ROLLBACK/ | | Return to what the stage ran before.
@@ -162,7 +162,7 @@ namespace | namespace | none: its outputs cannot be used | Name by which later a
 inputArtifacts | [artifact or {input}] | | What it works on: outputs of actions that have certainly ended.
 outputArtifacts | [artifact or {output}] | | What it leaves behind, under names that are unique in the pipeline.
 commands | text or [text] | | Commands: lines for sh -e, all in one shell.
-outputVariables | [variable] | | Commands: exported variables that become outputs.
+outputVariables | [output] | | Commands: exported variables that become outputs.
 environmentVariables | <text> or [{environmentVariable}] | | Commands: what the lines find in their environment. Variables are filled in.
 timeoutInMinutes | number 1-86400 | the provider's | How long it may take; of approvals at least 5. Only for providers that run here.
 approval | {approval} | anybody with the right approve, once | Manual: who may answer.
@@ -180,7 +180,7 @@ files | [text] | the whole folder | Globs below the action's folder, such as dis
 
 = actionType | actionTypeId | CodePipeline's form of an action's provider.
 category | Source/Build/Test/Deploy/Approval/Invoke/Compute | the provider's | 
-owner | text 1-35 | the provider's | AWS, ThirdParty, Custom or Rollcall.
+owner | text 1- | the provider's | AWS, ThirdParty, Custom or Rollcall.
 provider! | provider | | As above.
 version | version | "1" | 
 
@@ -192,8 +192,8 @@ type | PLAINTEXT/ | PLAINTEXT | The other types of CodePipeline are refused: let
 = approval | approval | Who may answer a gate, and how many must. One rejection ends it.
 from | [who] | whoever may approve here | Who may answer.
 ask | [who] | from | Who is mentioned.
-required | number 1-1000 | 1 | How many different people must approve.
-atLeast | <number 1-1000> | | How many of them must be of a group: {"group:security": 1}.
+required | number 1- | 1 | How many different people must approve.
+atLeast | <number 1-> | | How many of them must be of a group: {"group:security": 1}.
 requesterMayApprove | flag | false | Whether those may who started the execution, or wrote, pushed or merged what is in it.
 comment | optional/required | optional | Whether approving needs a comment.
 remindAt | [percent] | | When to remind, in parts of the time limit: 50%.
@@ -217,13 +217,14 @@ namespace  1-100 ^[A-Za-z0-9@_-]+$            letters, digits and @ - _
 variable   1-128 ^[A-Za-z0-9@_-]+$            letters, digits and @ - _
 provider   1-35  ^[A-Za-z0-9_-]+$             letters, digits and _ -
 version    1-9   ^[A-Za-z0-9_-]+$             letters, digits and _ -
-identifier 1-255 ^[A-Za-z_][A-Za-z0-9_]*$     letters, digits and _, not beginning with a digit
-project    1-100 ^[A-Z0-9_]+$                 capital letters, digits and _
-region     4-30  ^[a-z0-9-]+$                 such as eu-west-1
-word       1-255 ^[^\s]+$                     one word
-duration   1-30  ^[0-9.]+(h|m|s)              such as 168h
-channel    1-81  ^(#[^\s#<>,]+|[CGD][A-Z0-9]{5,})$ "#name" or an ID
-percent    2-3   ^[1-9][0-9]?%$               such as 50%
+output     1-    ^[A-Za-z0-9@_-]+$             letters, digits and @ - _
+identifier 1-    ^[A-Za-z_][A-Za-z0-9_]*$     letters, digits and _, not beginning with a digit
+project    1-    ^[A-Z0-9_]+$                 capital letters, digits and _
+region     4-30  ^[a-z0-9-]+$                 a Region such as eu-west-1
+word       1-    ^[^\s]+$                     one word
+duration   1-    [0-9](h|m|s)                 a time such as 168h
+channel    1-    ^(#[^\s#<>,]+|[CGD][A-Z0-9]{5,})$ "#name" or an ID
+percent    2-3   ^[1-9][0-9]?%$               a part such as 50%
 glob       1-255 .                            a glob, see patterns
-who        1-320 .                            an e-mail address, group:NAME, slack-group:S…, github-team:ORG/TEAM, token:NAME or everyone
+who        1-    .                            an e-mail address, group:NAME, slack-group:S…, github-team:ORG/TEAM, token:NAME or everyone
 `
