@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 
 var (
 	cho = workflows.Principal{ID: "slack:U4", Name: "Cho", Email: "cho@acme.example", Via: "slack"}
+	dan = workflows.Principal{ID: "slack:U5", Name: "Dan", Email: "dan@acme.example", Via: "slack"}
 	ci  = workflows.Principal{ID: "token:ci", Name: "ci", Via: "api"}
 )
 
@@ -240,6 +242,66 @@ func TestAGateThatNamesNobodyNeedsTheRight(t *testing.T) {
 		synctest.Wait()
 		w.status(id, workflows.StatusSucceeded)
 	})
+}
+
+// people is a Directory that knows them by their e-mail addresses too.
+type people map[string][]string // group -> addresses
+
+func (p people) Member(_ context.Context, who workflows.Principal, group string) (bool, error) {
+	return slices.Contains(p[group], who.Email), nil
+}
+
+// A deputy counts as the one they stand in for, or as themself: as one person,
+// and not for somebody who has answered in person.
+func TestADeputyIsOnePersonAtAGate(t *testing.T) {
+	gate := func(policy string) string {
+		return strings.Replace(shop, "{from: [ana@acme.example]}", policy, 1)
+	}
+	for about, c := range map[string]struct {
+		gate    string
+		answers []workflows.Principal
+		refused string // of the last one
+		missing string // what the gate still lacks; empty: it is through
+	}{
+		"for the absent one":                       {gate: "{from: [ben@acme.example]}", answers: []workflows.Principal{cho}},
+		"for the member of a group":                {gate: `{from: ["group:security"]}`, answers: []workflows.Principal{cho}},
+		"for the member of an outside group":       {gate: `{from: ["slack-group:S7"]}`, answers: []workflows.Principal{cho}},
+		"not for somebody else's absent one":       {gate: "{from: [ben@acme.example]}", answers: []workflows.Principal{ana}, refused: workflows.CodeNotAnApprover, missing: "1 more approval"},
+		"counts for the group's share":             {gate: `{from: [ana@acme.example, "group:security"], required: 2, atLeast: {"group:security": 1}}`, answers: []workflows.Principal{ana, cho}},
+		"is one person, not two":                   {gate: `{from: [cho@acme.example, ben@acme.example], required: 2}`, answers: []workflows.Principal{cho, cho}, refused: workflows.CodeConflict, missing: "1 more approval"},
+		"is in one person's group, not both":       {gate: `{from: ["group:dev", "group:security"], required: 1, atLeast: {"group:dev": 1, "group:security": 1}}`, answers: []workflows.Principal{cho}, missing: "1 of group:security"},
+		"but not beside the one they stand in for": {gate: `{from: [ben@acme.example, ana@acme.example], required: 2}`, answers: []workflows.Principal{cho, ben}, missing: "1 more approval"},
+		"nor after them":                           {gate: `{from: [ben@acme.example, ana@acme.example], required: 2}`, answers: []workflows.Principal{ben, cho}, refused: workflows.CodeNotAnApprover, missing: "1 more approval"},
+		"nor for what they have started themself":  {gate: "{from: [eve@acme.example]}", answers: []workflows.Principal{dan}, refused: workflows.CodeSelfApproval, missing: "1 more approval"},
+	} {
+		t.Run(about, func(t *testing.T) {
+			tell(t, func(w *world) {
+				w.options.Directory = people{"slack-group:S7": {ben.Email}}
+				w.options.Policy = &access.Policy{
+					Rules:    []access.Rule{{Allow: []workflows.Verb{workflows.View, workflows.Start}, To: []string{"everyone"}}},
+					Groups:   map[string][]string{"security": {ben.Email}, "dev": {cho.Email}},
+					Deputies: map[string]string{ben.Email: cho.Email, eve.Email: dan.Email},
+				}
+				w.boot()
+				w.define(gate(c.gate))
+				id := w.submit(dan, workflows.Intent{Verb: workflows.Start, Pipeline: "webshop"}).Execution.ID
+				synctest.Wait()
+				for i, who := range c.answers {
+					in := workflows.Intent{Verb: workflows.Approve, Execution: id}
+					if i == len(c.answers)-1 && c.refused != "" {
+						w.refused(who, in, c.refused)
+					} else {
+						w.submit(who, in)
+					}
+				}
+				synctest.Wait()
+				a, _ := w.execution(id).Stages[2].Action("SignOff")
+				if missing := strings.Join(a.Approval.Missing, ", "); missing != c.missing || (a.Approval.Closed == "approved") != (c.missing == "") {
+					t.Errorf("the gate is %q and lacks %q, want %q; it has %+v", a.Approval.Closed, missing, c.missing, a.Approval.Votes)
+				}
+			})
+		})
+	}
 }
 
 func TestGroupsAreLookedUpOnlyWhenTheyMatter(t *testing.T) {

@@ -1,6 +1,9 @@
 package runtime
 
 import (
+	"cmp"
+	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,8 +54,17 @@ func (r *receipts) matches(d delivery) (starts []kickoff, ignored []string) {
 func eventOf(c work.Change) trigger.Event {
 	return trigger.Event{
 		Provider: c.Provider, Kind: c.Event, Repository: c.Repository, Branch: c.Branch, Tag: c.Tag,
-		PullEvent: c.PullEvent, Created: c.Created, Deleted: c.Deleted, Files: c.Files,
+		PullEvent: c.PullEvent, Created: c.Created, Deleted: c.Deleted, Fork: c.Fork, Files: c.Files,
 	}
+}
+
+// NeedsFiles says whether it depends on the changed files what a change
+// starts: whoever knows the change may then ask for them before Receive.
+func (e *Engine) NeedsFiles(ctx context.Context, c work.Change) (bool, error) {
+	if err := e.wait(ctx); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(e.catalog.all(), func(p *workflows.Pipeline) bool { return trigger.NeedsFiles(p, eventOf(c)) }), nil
 }
 
 // startBy is the intent by which a change starts a pipeline, its commit pinned.
@@ -65,7 +77,7 @@ func startBy(pipeline string, a *workflows.Action, c work.Change, kind, token st
 	}
 	r := workflows.SourceRevision{
 		ActionName: a.Name, RevisionID: c.Commit, RevisionSummary: c.Summary, RevisionURL: c.URL,
-		Branch: c.Branch, Repository: c.Repository, Author: c.Author, Authors: c.Authors,
+		Branch: cmp.Or(c.HeadBranch, c.Branch), Repository: c.Repository, Author: c.Author, Authors: c.Authors,
 	}
 	r.AnyBranch = c.Event != "push" || c.Branch != a.Configuration["BranchName"]
 	return workflows.Intent{

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/spec"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -132,6 +133,44 @@ func TestOldVersionsCanBeRead(t *testing.T) {
 		}
 		_, err := w.Pipeline(w.t.Context(), ana, "web", 3)
 		w.problem(err, workflows.CodeVersionNotFound)
+	})
+}
+
+func TestVersionsSayWhoPutThemInForce(t *testing.T) {
+	tell(t, func(w *world) {
+		w.boot()
+		gate := strings.Replace(shop, "{from: [ana@acme.example]}", "{from: [ana@acme.example, ben@acme.example], required: 2}", 1)
+		w.define(gate)
+		pass(time.Hour)
+		p, _ := spec.Parse("test.yaml", []byte(shop))
+		w.submit(ben, workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", Definitions: p})
+		pass(time.Hour)
+		w.submit(workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", Definitions: p, ManagedBy: "file:/etc/shop.yaml"})
+		check := func(about string) {
+			t.Helper()
+			all, err := w.Versions(w.t.Context(), ana, "webshop")
+			if err != nil || len(all) != 2 {
+				t.Fatalf("%s: got %+v, %v", about, all, err)
+			}
+			now, first := all[0], all[1]
+			if now.Version != 2 || now.By.ID != ben.ID || now.ManagedBy != "file" || now.File != "/etc/shop.yaml" || now.Digest != p.Digest() || len(now.Weakened) != 1 {
+				t.Errorf("%s: the version in force is %+v", about, now)
+			}
+			if first.Version != 1 || !first.By.IsEngine() || first.ManagedBy != "api" || first.Digest == now.Digest || now.At.Sub(first.At) != time.Hour || len(first.Weakened) != 0 {
+				t.Errorf("%s: the first version is %+v", about, first)
+			}
+		}
+		check("as noted")
+		for key := range w.disk.memos {
+			if strings.Contains(key, "version/webshop/00000001/") {
+				delete(w.disk.memos, key)
+			}
+		}
+		check("from before there were notes")
+		_, err := w.Versions(w.t.Context(), ana, "webshp")
+		w.problem(err, workflows.CodePipelineNotFound)
+		_, err = w.Versions(w.t.Context(), eve, "webshop")
+		w.problem(err, workflows.CodePipelineNotFound)
 	})
 }
 

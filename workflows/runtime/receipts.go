@@ -156,15 +156,11 @@ func (r *receipts) receive(ctx context.Context, d delivery) (work.Receipt, bool,
 	if known && prior.Done {
 		return prior, false, nil
 	}
-	if known { // an earlier try got half-way
-		done, err := r.carryOut(ctx, d)
-		return done, false, err
-	}
 	if first, repeated, err := r.repeated(ctx, d); err != nil || repeated {
 		return first, false, err
 	}
-	done, err := r.carryOut(ctx, d)
-	return done, true, err
+	done, err := r.carryOut(ctx, d) // of a known one: it was only accepted, or an earlier try got half-way
+	return done, !known, err
 }
 
 // repeated answers a push that was acted on a moment ago under another key.
@@ -178,7 +174,7 @@ func (r *receipts) repeated(ctx context.Context, d delivery) (work.Receipt, bool
 		return d.Receipt, false, r.e.unreadable(err, "the pushes of the last minutes")
 	}
 	var note pushNote
-	if !ok || json.Unmarshal(value, &note) != nil || r.e.o.Now().Sub(note.At) >= samePush {
+	if !ok || json.Unmarshal(value, &note) != nil || note.Key == d.Receipt.Key || r.e.o.Now().Sub(note.At) >= samePush {
 		return d.Receipt, false, nil
 	}
 	first, known, err := r.e.o.Inbox.Receipt(ctx, note.Key)

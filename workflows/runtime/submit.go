@@ -232,7 +232,7 @@ func (e *Engine) place(ctx context.Context, j *judge, in *workflows.Intent, on *
 		}
 		if on.Stage == "" && in.Execution != "" {
 			if x, ok := s.Execution(in.Execution); ok {
-				on.Stage = present(x)
+				on.Stage = where(in, x)
 			}
 		}
 		return nil
@@ -243,10 +243,21 @@ func (e *Engine) place(ctx context.Context, j *judge, in *workflows.Intent, on *
 	if err == nil && on.Stage == "" && in.Execution != "" {
 		var row workflows.Execution
 		if row, _, err = e.o.History.Execution(ctx, in.Execution); err == nil {
-			on.Stage = present(row)
+			on.Stage = where(in, row)
 		}
 	}
+	if in.Verb == workflows.Override {
+		in.Stage = on.Stage // the right is judged for no other stage than is decided about
+	}
 	return free, err
+}
+
+// where is the stage of an execution that an intent is about, when it names none.
+func where(in *workflows.Intent, x workflows.Execution) string {
+	if in.Verb == workflows.Override {
+		return x.Furthest()
+	}
+	return present(x)
 }
 
 // mayPass says whether somebody may let one execution into a stage because the
