@@ -153,7 +153,7 @@ type rejectCmd struct {
 	service
 	Execution string `arg:"" help:"webshop#42, an ID, or the end of one."`
 	Action    string `arg:"" optional:"" help:"The approval action, when several are open."`
-	Comment   string `short:"m" required:"" help:"Why."`
+	Comment   string `short:"m" required:"" help:"Why." placeholder:"WHY"`
 }
 
 // Run rejects.
@@ -230,7 +230,7 @@ type overrideCmd struct {
 	Stage     string `arg:"" help:"The stage."`
 	Action    string `help:"The approval action, when several are open." placeholder:"ACTION"`
 	Condition string `help:"BEFORE_ENTRY, ON_SUCCESS or APPROVAL; default what stands in the way." placeholder:"CHECK" enum:",BEFORE_ENTRY,ON_SUCCESS,APPROVAL" default:""`
-	Reason    string `short:"m" required:"" help:"Why. Everybody will read it."`
+	Reason    string `short:"m" required:"" help:"Why. Everybody will read it." placeholder:"WHY"`
 }
 
 // Run sets a gate or a condition aside.

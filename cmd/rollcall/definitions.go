@@ -15,39 +15,67 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/spec"
 )
 
-// definition is a pipeline file as it was read.
+// definition is a pipeline file as it was read. A template, which is not a
+// pipeline by itself, has none.
 type definition struct {
 	file     string
 	pipeline *workflows.Pipeline
 }
 
-// readDefinitions reads pipeline files and prints every problem of every one
-// to w. It answers errTold when one of them cannot be used.
+// readDefinitions reads pipeline files, with the templates that they extend,
+// and prints every problem of every one to w. It answers errTold when one of
+// them cannot be used.
 func readDefinitions(w io.Writer, files ...string) ([]definition, error) {
 	var all []definition
 	failed := false
 	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			var why *os.PathError
-			if errors.As(err, &why) {
-				err = why.Err
-			}
-			fmt.Fprintf(w, "%s:1:1: cannot be read: %s\n", file, err)
-			failed = true
-			continue
-		}
-		p, diagnostics := spec.Parse(file, data)
+		p, diagnostics := readDefinition(file)
 		for _, d := range diagnostics {
 			fmt.Fprintln(w, d)
+			failed = failed || !d.Warning
 		}
-		failed = failed || p == nil
 		all = append(all, definition{file, p})
 	}
 	if failed {
 		return nil, errTold
 	}
 	return all, nil
+}
+
+func readDefinition(file string) (*workflows.Pipeline, []spec.Diagnostic) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		var why *os.PathError
+		if errors.As(err, &why) {
+			err = why.Err
+		}
+		return nil, []spec.Diagnostic{{File: file, Line: 1, Col: 1, Message: "cannot be read: " + err.Error()}}
+	}
+	if spec.IsTemplate(data) {
+		return nil, spec.CheckTemplate(file, data)
+	}
+	return spec.ParseWith(filepath.ToSlash(file), data, func(path string) ([]byte, error) { return readBeside(file, path) })
+}
+
+// readBeside reads a template, which lies in the file's folder or below: a link
+// does not lead out of it, so that checking what somebody proposes shows nothing else.
+func readBeside(file, path string) ([]byte, error) {
+	folder := filepath.Dir(file)
+	name, err := filepath.Rel(folder, filepath.FromSlash(path))
+	if err != nil {
+		return nil, fmt.Errorf("find it from %s: %w", folder, err)
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says which folder
+	}
+	defer root.Close()
+	data, err := root.ReadFile(name)
+	var why *os.PathError
+	if errors.As(err, &why) {
+		err = why.Err
+	}
+	return data, err
 }
 
 type validateCmd struct {
@@ -75,6 +103,7 @@ func (c *applyCmd) Run(ctx context.Context, o *output) error {
 		fmt.Fprintln(o.err, "rollcall: nothing was sent")
 		return err
 	}
+	all = slices.DeleteFunc(all, func(d definition) bool { return d.pipeline == nil }) // templates are sent with what extends them
 	of := map[string]string{}
 	for _, d := range all {
 		if other, twice := of[d.pipeline.Name]; twice {
@@ -145,6 +174,76 @@ func about(what string, err error) error {
 	return &told
 }
 
+type schemaCmd struct{}
+
+// Run prints the JSON Schema of pipeline files.
+func (schemaCmd) Run(o *output) error {
+	_, err := o.out.Write(spec.Schema())
+	if err != nil {
+		return fmt.Errorf("print the schema: %w", err)
+	}
+	return nil
+}
+
+type diffCmd struct {
+	service
+	File     string `arg:"" help:"A pipeline file."`
+	ExitCode bool   `help:"Exit with 1 when there is a difference."`
+}
+
+// Run prints how a file differs from what is in force.
+func (c *diffCmd) Run(ctx context.Context, o *output) error {
+	all, err := readDefinitions(o.err, c.File)
+	if err != nil {
+		return err
+	}
+	p := all[0].pipeline
+	if p == nil {
+		return &workflows.Problem{Message: c.File + " is a template", Hint: "name a file that extends it"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	now, err := c.client().Pipeline(ctx, p.Name)
+	var refused *workflows.Problem
+	if errors.As(err, &refused) && refused.Code == workflows.CodePipelineNotFound {
+		now, err = workflows.PipelineView{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	changes := spec.Diff(now.Definition, p)
+	if c.JSON {
+		if changes == nil {
+			changes = []spec.Change{}
+		}
+		err = printJSON(o.out, map[string]any{"pipeline": p.Name, "version": now.Version, "changes": changes})
+	} else {
+		printChanges(o.out, p.Name, now, changes)
+	}
+	if err == nil && c.ExitCode && len(changes) > 0 {
+		return errTold
+	}
+	return err
+}
+
+func printChanges(w io.Writer, name string, now workflows.PipelineView, changes []spec.Change) {
+	switch {
+	case now.Definition == nil:
+		fmt.Fprintf(w, "%s is new\n", name)
+		return
+	case len(changes) == 0:
+		fmt.Fprintf(w, "%s is as in force, version %d\n", name, now.Version)
+	default:
+		fmt.Fprintf(w, "%s differs from what is in force, version %d:\n", name, now.Version)
+	}
+	if now.Archived {
+		fmt.Fprintf(w, "  it is archived; apply takes it up again\n")
+	}
+	for _, c := range changes {
+		fmt.Fprintf(w, "  %s\n", c)
+	}
+}
+
 type exportCmd struct {
 	service
 	Pipelines []string `arg:"" optional:"" name:"pipeline" help:"The pipelines; default all."`
@@ -171,11 +270,7 @@ func (c *exportCmd) Run(ctx context.Context, o *output) error {
 		if i > 0 {
 			fmt.Fprintln(o.out, "---")
 		}
-		text, err := c.print(p)
-		if err != nil {
-			return err
-		}
-		if _, err := o.out.Write(text); err != nil {
+		if _, err := o.out.Write(c.print(p)); err != nil {
 			return fmt.Errorf("print %s: %w", p.Name, err)
 		}
 	}
@@ -209,12 +304,12 @@ func (c *exportCmd) inForce(ctx context.Context) ([]*workflows.Pipeline, error) 
 	return all, nil
 }
 
-// print is a definition as a pipeline file: YAML, or JSON in CodePipeline's wrapper.
-func (c *exportCmd) print(p *workflows.Pipeline) ([]byte, error) {
-	if !c.JSON {
-		return spec.Print(p), nil
+// print is a definition as a pipeline file.
+func (c *exportCmd) print(p *workflows.Pipeline) []byte {
+	if c.JSON {
+		return spec.PrintJSON(p)
 	}
-	return jsonText(map[string]any{"pipeline": p})
+	return spec.Print(p)
 }
 
 // write never replaces a file that says something else: it may hold comments, or a template.
@@ -228,10 +323,6 @@ func (c *exportCmd) write(o *output, all []*workflows.Pipeline) error {
 	}
 	for _, p := range all {
 		path := filepath.Join(c.Dir, filepath.Base(p.Name+extension))
-		text, err := c.print(p)
-		if err != nil {
-			return err
-		}
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // pipeline files are no secret
 		if errors.Is(err, os.ErrExist) {
 			return &workflows.Problem{Message: path + " is there already; it was left as it is", Hint: "name another --dir, or take the file away"}
@@ -239,7 +330,7 @@ func (c *exportCmd) write(o *output, all []*workflows.Pipeline) error {
 		if err != nil {
 			return fmt.Errorf("write a pipeline file: %w", err)
 		}
-		_, err = f.Write(text)
+		_, err = f.Write(c.print(p))
 		if err := errors.Join(err, f.Close()); err != nil {
 			return fmt.Errorf("write %s: %w", path, err)
 		}

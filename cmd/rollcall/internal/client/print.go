@@ -60,7 +60,7 @@ func (p Printer) Pipeline(v workflows.PipelineView) {
 	}
 	for _, f := range v.Freezes {
 		if p.Now.Before(f.From) && workflows.Touches(f.On, v.Name) {
-			fmt.Fprintf(p.W, "to come: frozen from %s until %s (%s)\n", day(f.From), day(f.To), f.Name)
+			fmt.Fprintf(p.W, "to come: frozen from %s until %s (%s)\n", day(f.From), lastDay(f.To), f.Name)
 		}
 	}
 	rows := [][]string{{"STAGE", "LATEST", "STATUS", "RUNS", "DOOR"}}
@@ -85,7 +85,7 @@ func (p Printer) door(v *workflows.PipelineView, s *workflows.StageView) string 
 	var shut []string
 	for i := range v.Freezes {
 		if f := &v.Freezes[i]; f.At(p.Now, v.Name, s.Name) {
-			shut = append(shut, "frozen: "+f.Name+" until "+day(f.To))
+			shut = append(shut, "frozen: "+f.Name+" until "+lastDay(f.To))
 		}
 	}
 	t := s.Transition

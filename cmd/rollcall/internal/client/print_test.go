@@ -19,7 +19,7 @@ var (
 	berlin = time.FixedZone("CET", 3600)
 	ana    = workflows.Principal{ID: "slack:UANA", Name: "ana", Email: "ana@acme.example", Via: "slack"}
 	cho    = workflows.Principal{ID: "slack:UCHO", Name: "cho", Email: "cho@acme.example", Via: "slack"}
-	freeze = workflows.Freeze{Name: "year-end", From: time.Date(2026, 12, 20, 0, 0, 0, 0, berlin), To: time.Date(2027, 1, 4, 0, 0, 0, 0, berlin), On: []string{"*/Production"}}
+	freeze = workflows.Freeze{Name: "year-end", From: time.Date(2026, 12, 20, 0, 0, 0, 0, berlin), To: time.Date(2027, 1, 5, 0, 0, 0, 0, berlin), On: []string{"*/Production"}}
 )
 
 func ago(d time.Duration) time.Time { return now.Add(-d) }
@@ -79,7 +79,7 @@ func queued() workflows.PipelineView {
 	at := ago(40 * 24 * time.Hour)
 	disabled := workflows.Transition{Enabled: false, Cause: "rollback", Reason: "the cart was empty", By: &ana, Only: execution(44).ID}
 	return workflows.PipelineView{Name: "webshop", Version: 7, ManagedBy: "file", ExecutionMode: workflows.ModeQueued, PollingDisabledAt: &at,
-		Freezes: []workflows.Freeze{freeze, {Name: "easter", From: time.Date(2027, 3, 25, 18, 0, 0, 0, berlin), To: time.Date(2027, 3, 30, 0, 0, 0, 0, berlin), On: []string{"webshop"}}},
+		Freezes: []workflows.Freeze{freeze, {Name: "easter", From: time.Date(2027, 3, 25, 18, 0, 0, 0, berlin), To: time.Date(2027, 3, 29, 12, 0, 0, 0, berlin), On: []string{"webshop"}}},
 		Stages: []workflows.StageView{
 			{Name: "Source", Status: workflows.StatusSucceeded, LatestExecution: &workflows.LatestIn{Number: 45}, Transition: workflows.Transition{Enabled: true}},
 			{Name: "Staging", Status: workflows.StatusSucceeded, LatestExecution: &workflows.LatestIn{Number: 44}, Transition: disabled, Inbound: []string{execution(45).ID}},

@@ -19,7 +19,11 @@ func (p Printer) waiting(w *workflows.Wait) string {
 	case workflows.WaitsForFreeze:
 		what = "frozen: " + w.Freeze + p.until(w.Freeze)
 	}
-	return fmt.Sprintf("waits at the door of %s since %s: %s", w.Stage, p.ago(w.Since), what)
+	long := ""
+	if d, ok := strings.CutSuffix(p.ago(w.Since), " ago"); ok {
+		long = " (" + d + ")"
+	}
+	return fmt.Sprintf("waits at the door of %s%s: %s", w.Stage, long, what)
 }
 
 // careful says that people rolled back from what is in it; nothing without a warning.
@@ -34,7 +38,7 @@ func careful(warning string) string {
 func (p Printer) until(freeze string) string {
 	for _, f := range p.Freezes {
 		if f.Name == freeze && f.To.After(p.Now) {
-			return " until " + day(f.To)
+			return " until " + lastDay(f.To)
 		}
 	}
 	return ""
@@ -46,6 +50,15 @@ func day(t time.Time) string {
 		return t.Format("2 Jan 2006")
 	}
 	return t.Format("2 Jan 2006 15:04 MST")
+}
+
+// lastDay is the end of a freeze as its configuration has it: when it is over
+// at midnight, the day before is the last one.
+func lastDay(to time.Time) string {
+	if to.Hour() == 0 && to.Minute() == 0 {
+		to = to.AddDate(0, 0, -1)
+	}
+	return day(to)
 }
 
 // ref is how people name an execution of which only the ID is at hand.
