@@ -473,3 +473,42 @@ func TestWhatHasJustLeftTheStateIsFound(t *testing.T) {
 		}
 	})
 }
+
+// TestRunFoldersAreRemovedAfterACrash ends the process when an outcome is
+// durable and its run folder not yet removed.
+func TestRunFoldersAreRemovedAfterACrash(t *testing.T) {
+	tell(t, func(w *world) {
+		w.boot()
+		w.define(named("web"))
+		release := w.holdUp()
+		id := w.begin("web")
+		task := id + "/Deploy/Ship/1"
+		release()
+		w.plug.fail(func(int) string { w.plug.kill(); return "after" })
+		pass(time.Minute)
+		w.crash()
+		if n := w.desk.released[task]; n != 0 {
+			t.Fatalf("the folder was removed %d times before it was known that the outcome is durable", n)
+		}
+		w.boot()
+		synctest.Wait()
+		w.status(id, workflows.StatusSucceeded)
+		if w.desk.released[task] == 0 {
+			t.Error("the run folder of an action that has ended stays for ever")
+		}
+		w.outside.acts(func() {
+			w.outside.answer = func(t work.Task) (work.Outcome, error) { return work.Outcome{State: work.Running, Handle: "h"}, nil }
+			w.outside.poll = w.outside.answer
+			w.outside.cancel = w.outside.answer
+		})
+		id = w.begin("web")
+		w.submit(ana, workflows.Intent{Verb: workflows.StopIt, Execution: id, Abandon: true})
+		pass(2 * time.Minute) // nobody confirms the cancel: the action ends without
+		w.reboot()
+		synctest.Wait()
+		w.status(id, workflows.StatusStopped)
+		if n := w.desk.released[id+"/Source/App/1"]; n != 0 {
+			t.Error("the run folder was removed of work whose cancel nobody has confirmed")
+		}
+	})
+}

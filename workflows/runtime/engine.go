@@ -229,6 +229,7 @@ func (e *Engine) begin(ctx context.Context) error {
 	}
 	e.background.Go(func() { e.receipts.run(ctx) })
 	e.sources.begin(ctx)
+	e.crew.do(func() { e.sweepRuns(ctx) })
 	return nil
 }
 
