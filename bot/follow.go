@@ -36,24 +36,50 @@ func (b *Bot) Name() string { return "slack" }
 // again. What Slack refuses for good is logged once, noted and accepted; it is
 // tried again with the next event.
 func (b *Bot) Follow(ctx context.Context, batch event.Batch) error {
-	p, err := b.engine.Pipeline(ctx, workflows.EnginePrincipal(), batch.Pipeline, 0)
-	if err != nil && !notFound(err) {
-		return fmt.Errorf("follow %s: %w", batch.Pipeline, err)
-	}
-	if err != nil {
-		p = workflows.PipelineView{Name: batch.Pipeline}
-	}
-	f := &following{Bot: b, batch: batch, pipeline: p, channel: b.channel}
-	if p.Definition != nil && p.Definition.Channel != "" {
-		f.channel = p.Definition.Channel
+	f := &following{Bot: b, batch: batch}
+	if err := f.refresh(ctx); err != nil {
+		return err
 	}
 	ids, err := f.concerned(ctx)
+	var all []workflows.Execution
 	for _, id := range ids {
-		if one := f.execution(ctx, id); one != nil {
+		e, one := b.engine.Execution(ctx, workflows.EnginePrincipal(), id)
+		switch {
+		case one == nil:
+			all = append(all, e)
+		case !notFound(one):
 			err = errors.Join(err, fmt.Errorf("execution %s in chat: %w", id, one))
 		}
 	}
+	// The pipeline is never older than what is said of its executions: what is
+	// told once must not call uncertain what is certain by now.
+	if len(all) > 0 {
+		if again := f.refresh(ctx); again != nil {
+			return errors.Join(err, again)
+		}
+	}
+	for _, e := range all {
+		if one := f.execution(ctx, e); one != nil {
+			err = errors.Join(err, fmt.Errorf("execution %s in chat: %w", e.ID, one))
+		}
+	}
 	return errors.Join(err, f.pipelineNews(ctx))
+}
+
+// refresh reads the pipeline as it stands now.
+func (f *following) refresh(ctx context.Context) error {
+	p, err := f.engine.Pipeline(ctx, workflows.EnginePrincipal(), f.batch.Pipeline, 0)
+	if err != nil && !notFound(err) {
+		return fmt.Errorf("follow %s: %w", f.batch.Pipeline, err)
+	}
+	if err != nil {
+		p = workflows.PipelineView{Name: f.batch.Pipeline}
+	}
+	f.pipeline, f.channel = p, f.Bot.channel
+	if p.Definition != nil && p.Definition.Channel != "" {
+		f.channel = p.Definition.Channel
+	}
+	return nil
 }
 
 // following is one batch being followed.
@@ -115,16 +141,9 @@ func (f *following) widens(e event.Event) bool {
 }
 
 // execution brings all messages of one execution in step.
-func (f *following) execution(ctx context.Context, id string) error {
-	mem, known, err := f.recall(ctx, id)
-	if err != nil || !known && (f.channel == "" || !slices.Contains(f.batch.Executions(), id)) {
-		return err
-	}
-	e, err := f.engine.Execution(ctx, workflows.EnginePrincipal(), id)
-	if notFound(err) || err == nil && !known && !f.begins(&e) {
-		return nil
-	}
-	if err != nil {
+func (f *following) execution(ctx context.Context, e workflows.Execution) error {
+	mem, known, err := f.recall(ctx, e.ID)
+	if err != nil || !known && (f.channel == "" || !slices.Contains(f.batch.Executions(), e.ID) || !f.begins(&e)) {
 		return err
 	}
 	if e.Rollback != nil {

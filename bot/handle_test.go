@@ -123,6 +123,9 @@ func TestWhatPeopleDoBecomesOneIntent(t *testing.T) {
 		{"disable", said("disable webshop production audit"), workflows.Intent{Verb: workflows.Disable, Pipeline: "webshop", Stage: "Production", Reason: "audit"}},
 		{"enable only", said("enable webshop Production only " + e1), workflows.Intent{Verb: workflows.Enable, Pipeline: "webshop", Stage: "Production", Execution: e1}},
 		{"override", said("override " + e1 + " Production the alarm is false"), workflows.Intent{Verb: workflows.Override, Pipeline: "webshop", Execution: e1, Stage: "Production", Reason: "the alarm is false"}},
+		{"override, in any case", said("override " + e1 + " production the alarm is false"), workflows.Intent{Verb: workflows.Override, Pipeline: "webshop", Execution: e1, Stage: "Production", Reason: "the alarm is false"}},
+		{"override form", submission("override", card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: e1, Gate: "gate-1", As: "APPROVAL"}, map[string]string{"reason": " the shop is down "}),
+			workflows.Intent{Verb: workflows.Override, Pipeline: "webshop", Execution: e1, Stage: "Production", Action: "SignOff", Gate: "gate-1", Condition: "APPROVAL", Reason: "the shop is down"}},
 		{"rollback in words", said("rollback webshop Production " + e1 + " slow"), workflows.Intent{Verb: workflows.RollBack, Pipeline: "webshop", Stage: "Production", Target: e1, Reason: "slow"}},
 	}
 	for _, tt := range tests {
@@ -159,6 +162,7 @@ func TestWhatActsLater(t *testing.T) {
 		{"reject in words without a reason", said("reject " + e1), "reject", ""},
 		{"rollback", click("rollback", about), "rollback", ""},
 		{"rollback in words, no target", said("rollback webshop Production"), "rollback", ""},
+		{"override", click("override", about), "override", ""},
 		{"a button of another version", click("dance", about), "", "another version"},
 		{"a value that is not ours", bot.Request{By: person(), Interaction: &slack.InteractionCallback{Type: slack.InteractionTypeBlockActions,
 			ActionCallback: slack.ActionCallbacks{BlockActions: []*slack.BlockAction{{ActionID: "approve", Value: "x"}}}}}, "", "cannot be read"},
@@ -193,6 +197,7 @@ func TestFormsAreCheckedAtOnce(t *testing.T) {
 	}{
 		{"reject without a reason", submission("reject", about, map[string]string{"reason": " \n"}), "reason"},
 		{"approve without the comment", submission("approve", about, map[string]string{"comment": ""}), "comment"},
+		{"override without a reason", submission("override", about, map[string]string{"reason": " "}), "reason"},
 		{"rollback without a target", submission("rollback", about, map[string]string{"target": "", "reason": "x"}), "target"},
 		{"rollback without a stage", submission("rollback", card.Subject{}, map[string]string{"rollback.place": ""}), "rollback.place"},
 		{"rollback while the targets of another stage are shown", submission("rollback", about, map[string]string{"rollback.place": "webshop/Staging", "target": "e42"}), "rollback.place"},
@@ -265,6 +270,25 @@ func TestARefusalNamesWhoCould(t *testing.T) {
 	if len(e.heard) != 1 || !strings.Contains(e.heard[0], "right stop") || !strings.Contains(e.heard[0], "Who may: everyone, ana@acme.example") {
 		t.Errorf("the person hears %v", e.heard)
 	}
+}
+
+// Nobody writes a reason for what they may not do.
+func TestOverrideAsksOnlyThoseWhoMay(t *testing.T) {
+	c, e := &strict{newClerk()}, &ear{}
+	about := card.Subject{Pipeline: "webshop", Stage: "Production", Execution: e1}
+	if err := bot.New(bot.Options{Engine: c, Chat: e}).Handle(t.Context(), click("override", about)); err != nil {
+		t.Fatal(err)
+	}
+	if len(e.forms) != 0 || len(e.heard) != 1 || !strings.Contains(e.heard[0], "does not have the right override") || !strings.Contains(e.heard[0], "Who may: cho@acme.example") {
+		t.Errorf("forms %v, hears %v", e.forms, e.heard)
+	}
+}
+
+// strict is an engine that lets nobody do anything.
+type strict struct{ *clerk }
+
+func (s *strict) Verdict(_ context.Context, by workflows.Principal, v workflows.Verb, _, _ string) (bool, string, []string, error) {
+	return false, by.Name + " does not have the right " + string(v), []string{"cho@acme.example"}, nil
 }
 
 func TestRejectingWhatIsDecidedOpensNoForm(t *testing.T) {

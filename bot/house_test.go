@@ -55,8 +55,14 @@ type house struct {
 	fails                   *failing
 }
 
-// tell runs a conversation.
+// tell runs a conversation. Its clock begins at 2000-01-01.
 func tell(t *testing.T, file string, story func(t *testing.T, h *house)) {
+	t.Helper()
+	tellFrozen(t, file, nil, story)
+}
+
+// tellFrozen is tell with freezes in the service's configuration.
+func tellFrozen(t *testing.T, file string, freezes []workflows.Freeze, story func(t *testing.T, h *house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		h := &house{t: t, fails: &failing{}}
@@ -73,7 +79,7 @@ func tell(t *testing.T, file string, story func(t *testing.T, h *house)) {
 		log := &logged{}
 		client := slackside.New(slackside.Options{APIURL: "http://slack.test/api/", BotToken: "xoxb-local", SigningSecret: "local-signing-secret",
 			Transport: workspace.Direct(h.Workspace), Log: slog.New(slog.NewTextHandler(log, nil))})
-		h.engine = newEngine(t, h.fails, client, log)
+		h.engine = newEngine(t, h.fails, client, freezes, log)
 		b := bot.New(bot.Options{Engine: h.engine, Chat: client, Memos: h.engine.Notebook("slack"), Channel: "#webshop", PublicURL: "https://rollcall.acme.example",
 			Open: []string{"access.allowAll is on"}, Groups: map[string][]string{"team": {"cho@acme.example"}}, Log: slog.New(slog.NewTextHandler(log, nil))})
 		h.engine.AddFollower(b)
@@ -105,7 +111,7 @@ func tell(t *testing.T, file string, story func(t *testing.T, h *house)) {
 	})
 }
 
-func newEngine(t *testing.T, f *failing, directory runtime.Directory, log io.Writer) *runtime.Engine {
+func newEngine(t *testing.T, f *failing, directory runtime.Directory, freezes []workflows.Freeze, log io.Writer) *runtime.Engine {
 	t.Helper()
 	dir := t.TempDir()
 	db, err := store.Open(filepath.Join(dir, "rollcall.db"), store.Options{})
@@ -117,7 +123,7 @@ func newEngine(t *testing.T, f *failing, directory runtime.Directory, log io.Wri
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := runtime.New(runtime.Options{Store: db, History: db, Inbox: db, Memos: db, Blobs: blobs, Directory: directory, Log: slog.New(slog.NewTextHandler(log, nil)),
+	e, err := runtime.New(runtime.Options{Store: db, History: db, Inbox: db, Memos: db, Blobs: blobs, Directory: directory, Freezes: freezes, Log: slog.New(slog.NewTextHandler(log, nil)),
 		Runners: map[string]runtime.Runner{"Git": f, "Commands": f},
 		Policy: &access.Policy{Admins: []string{"ana@acme.example"}, Groups: map[string][]string{"team": {"cho@acme.example"}}, Rules: []access.Rule{
 			{Allow: []workflows.Verb{workflows.View, workflows.Start}, To: []string{"everyone"}},

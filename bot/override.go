@@ -32,7 +32,7 @@ func setAside(in workflows.Intent, e *workflows.Execution) string {
 		return text + "."
 	}
 	for i := range s.Actions {
-		if g := s.Actions[i].Approval; g != nil && g.Override != nil && g.Override.Without != "" {
+		if g := s.Actions[i].Approval; g != nil && g.Override != nil && g.Override.Reason == in.Reason && g.Override.Without != "" {
 			return text + " without " + g.Override.Without + "."
 		}
 	}
