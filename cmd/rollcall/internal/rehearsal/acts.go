@@ -162,7 +162,7 @@ func (w *world) change(n *node, kind string) (work.Change, workflows.Action, err
 	c := work.Change{
 		Provider: "GitHub", Event: kind, Repository: n.str("repository"), Branch: n.str("branch") + n.str("into"), Tag: n.str("tag"),
 		Commit: n.str("commit"), Created: n.str("created") == "true", Deleted: n.str("deleted") == "true", PullEvent: n.str("event"),
-		Files: n.get("files").texts(), Summary: n.str("message"), Author: w.author(n.str("author")), At: w.at,
+		Fork: n.str("fork") == "true", Files: n.get("files").texts(), Summary: n.str("message"), Author: w.author(n.str("author")), At: w.at,
 	}
 	if a.ActionType.Provider == "Git" {
 		c.Provider = "Git"
@@ -197,13 +197,14 @@ func (w *world) changed(n *node, kind string) error {
 	}
 	r := workflows.SourceRevision{
 		ActionName: a.Name, RevisionID: c.Commit, RevisionSummary: c.Summary, Branch: c.Branch, Repository: c.Repository, Author: c.Author, Authors: c.Authors,
+		AnyBranch: kind != "push" || c.Branch != a.Configuration["BranchName"],
 	}
 	if kind == "push" && c.Branch == a.Configuration["BranchName"] && !c.Deleted {
 		w.heads[a.Name] = r
 	}
 	name, starts, why := trigger.Match(w.s.View().Definition, trigger.Event{
 		Provider: c.Provider, Kind: c.Event, Repository: c.Repository, Branch: c.Branch, Tag: c.Tag, PullEvent: c.PullEvent,
-		Created: c.Created, Deleted: c.Deleted, Files: c.Files,
+		Created: c.Created, Deleted: c.Deleted, Fork: c.Fork, Files: c.Files,
 	})
 	if !starts {
 		w.ignored = why

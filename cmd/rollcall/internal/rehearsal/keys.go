@@ -232,7 +232,8 @@ func changes() []act {
 			field{"branch", text("a branch"), "the source action's if not given"}, field{"tag", text("a tag"), "instead of a branch"},
 			field{"created", flag(), "the branch is new"}, field{"deleted", flag(), "the branch is gone"}), (*world).push},
 		{"pullRequest", "event", "a pull request is opened, updated or closed", revisionKeys(
-			field{"event!", oneOf("OPEN", "UPDATED", "CLOSED"), "what happened to it"}, field{"into", text("a branch"), "the branch it is for; the source action's if not given"}), (*world).pullRequest},
+			field{"event!", oneOf("OPEN", "UPDATED", "CLOSED"), "what happened to it"}, field{"into", text("a branch"), "the branch it is for; the source action's if not given"},
+			field{"fork", flag(), "it comes from another repository"}), (*world).pullRequest},
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Result is what became of a test. Faults are the expectations of the first
 // step in which one did not hold; none: it passed. Trace is what happened, in
-// lines for people; each step's begins with its place.
+// lines for people; what follows from a step is indented below it.
 type Result struct {
 	Faults []Fault
 	Trace  []string
@@ -74,7 +74,7 @@ func (t Test) freezes(f *faults) []workflows.Freeze {
 
 // step plays one step and checks what must follow.
 func (w *world) step(step *node, f *faults) {
-	w.trace = append(w.trace, fmt.Sprintf("- %s:%d: %s", w.file.Path, step.line, headline(step)))
+	w.trace = append(w.trace, fmt.Sprintf("- line %d: %s", step.line, headline(step)))
 	w.pretend(step.get("outcomes"))
 	before := len(w.events)
 	w.ignored = ""

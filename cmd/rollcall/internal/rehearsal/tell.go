@@ -82,10 +82,11 @@ func spaced(kind string) string {
 }
 
 func weaker(gates []workflows.Weakened) string {
-	if len(gates) == 0 {
-		return ""
+	text := ""
+	for _, g := range gates {
+		text += fmt.Sprintf("; %s/%s asks for less: %s, before %s", g.Stage, g.Action, g.New, g.Old)
 	}
-	return fmt.Sprintf("; it asks for less than before in %d places", len(gates))
+	return text
 }
 
 func (w *world) tellStart(e event.Event, ref string) string {
@@ -95,7 +96,7 @@ func (w *world) tellStart(e event.Event, ref string) string {
 	}
 	line := fmt.Sprintf("%s starts (%s by %s)", ref, x.Trigger.Type, x.Trigger.By.Name)
 	for _, r := range x.SourceRevisions {
-		line += fmt.Sprintf(", %s %s %s", r.ActionName, r.Branch, r.RevisionID)
+		line += ", " + strings.Join(strings.Fields(r.ActionName+" "+r.Branch+" "+r.RevisionID), " ")
 	}
 	for _, name := range sortedKeys(x.Variables) {
 		line += fmt.Sprintf(", %s=%s", name, x.Variables[name])
