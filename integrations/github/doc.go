@@ -2,7 +2,9 @@
 //
 // Inbound, [Webhook] takes signed deliveries and turns pushes and pull requests
 // into [work.Change] values, which the engine records with their receipt
-// before GitHub is answered. The people that a delivery names are good for
+// before GitHub is answered. The files that a pull request changes are not in
+// its delivery: where a filter needs them, the delivery is only accepted, and
+// [Webhook.Run] asks GitHub and finishes it. The people that a delivery names are good for
 // excluding somebody from approving their own work, never for giving rights.
 //
 // Outbound, [Statuses] is a mirror: it follows executions and keeps one commit

@@ -187,23 +187,21 @@ func parsePull(payload []byte) (news, error) {
 		return news{ignored: fmt.Sprintf("pull request %d: %s starts nothing", p.Number, clip(printable(p.Action), 64))}, nil
 	}
 	pr := p.PullRequest
-	if pr.Head.Repo == nil || !strings.EqualFold(pr.Head.Repo.FullName, p.Repository.FullName) {
-		return news{ignored: fmt.Sprintf("pull request %d comes from a fork: its commands would run with this service's rights", p.Number)}, nil
-	}
 	if !isSHA(pr.Head.SHA) || pr.Base.Ref == "" {
 		return news{}, errors.New("the pull request names no commit or no base branch")
 	}
 	return news{change: work.Change{
 		Provider: "GitHub", Event: "pull_request", PullEvent: kind, Repository: p.Repository.FullName,
-		Branch: pr.Base.Ref, Commit: pr.Head.SHA, Summary: firstLine(pr.Title), URL: pr.HTMLURL,
+		Number: p.Number, Branch: pr.Base.Ref, HeadBranch: pr.Head.Ref, Commit: pr.Head.SHA, Summary: firstLine(pr.Title), URL: pr.HTMLURL,
+		Fork:   pr.Head.Repo == nil || !strings.EqualFold(pr.Head.Repo.FullName, p.Repository.FullName),
 		Author: &workflows.Author{Login: pr.User.Login}, By: principal(p.Sender.Login, ""), At: instant(pr.UpdatedAt),
 	}}, nil
 }
 
-// pullEvent translates GitHub's action into CodePipeline's event.
+// pullEvent translates GitHub's action into CodePipeline's event. Merging closes, too.
 func pullEvent(action string) (string, bool) {
 	switch action {
-	case "opened", "reopened", "ready_for_review":
+	case "opened", "reopened":
 		return "OPEN", true
 	case "synchronize":
 		return "UPDATED", true

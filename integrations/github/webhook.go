@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-github/v60/github"
+
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/work"
@@ -21,6 +23,7 @@ import (
 const WebhookPath = "/github/webhook"
 
 const (
+	source    = "github" // of receipts
 	bodyLimit = 5 << 20
 	// GitHub gives up after 10 s and never repeats by itself; one second is left for the answer.
 	answerWithin = 9 * time.Second
@@ -32,6 +35,12 @@ type Engine interface {
 	// triggers. fresh is false for a delivery seen before; the receipt that
 	// comes back then holds the first one's Result.
 	Receive(ctx context.Context, r work.Receipt, changes []work.Change) (prior work.Receipt, fresh bool, err error)
+	// NeedsFiles says whether it depends on the changed files what a change starts.
+	NeedsFiles(ctx context.Context, c work.Change) (bool, error)
+	// Accept makes a receipt durable that Receive, under the same key, finishes later.
+	Accept(ctx context.Context, r work.Receipt) (prior work.Receipt, fresh bool, err error)
+	// Pending are the receipts of a source that were accepted and not finished, oldest first.
+	Pending(ctx context.Context, source string) ([]work.Receipt, error)
 }
 
 // WebhookOptions is what a Webhook needs.
@@ -41,8 +50,15 @@ type WebhookOptions struct {
 	// People maps a GitHub login to an e-mail address, so that somebody who
 	// pushed cannot approve the push in chat either.
 	People map[string]string
-	Log    *slog.Logger     // nil: slog.Default()
-	Now    func() time.Time // nil: time.Now
+	// The API is asked for the changed files of pull requests, which their
+	// deliveries do not name. Without Token and App they stay unknown.
+	APIURL    string // empty: DefaultAPI
+	Token     string // or App
+	App       *App
+	Transport http.RoundTripper // nil: http.DefaultTransport; wrapped in wire.Transport
+
+	Log *slog.Logger     // nil: slog.Default()
+	Now func() time.Time // nil: time.Now
 }
 
 // Webhook takes GitHub's deliveries.
@@ -50,18 +66,27 @@ type Webhook struct {
 	secret []byte
 	engine Engine
 	people people
+	client *github.Client // nil: the API may not be asked
+	wake   chan struct{}  // a pull request was accepted
 	log    *slog.Logger
 	now    func() time.Time
 }
 
-// NewWebhook refuses an empty secret: without one, anybody could start pipelines.
+// NewWebhook refuses an empty secret: without one, anybody could start
+// pipelines. [Webhook.Run] must run beside it.
 func NewWebhook(o WebhookOptions) (*Webhook, error) {
 	if o.Secret == "" {
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "github.webhookSecret",
 			Message: "github.webhookSecret is empty, so deliveries cannot be told from forgeries",
 			Hint:    "set the same secret here and in the webhook's settings on GitHub"}
 	}
-	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, people: newPeople(o.People), log: o.Log, now: o.Now}
+	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, people: newPeople(o.People), wake: make(chan struct{}, 1), log: o.Log, now: o.Now}
+	if o.Token != "" || o.App != nil {
+		var err error
+		if h.client, err = newClient(o.APIURL, o.Token, o.App, o.Transport); err != nil {
+			return nil, err
+		}
+	}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -122,7 +147,7 @@ func (h *Webhook) deliver(w http.ResponseWriter, r *http.Request) {
 func (h *Webhook) receive(w http.ResponseWriter, r *http.Request, id string, n news) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
-	receipt, fresh, err := h.engine.Receive(ctx, work.Receipt{Key: "github/" + id, Source: "github", At: h.now().UTC()}, []work.Change{n.change})
+	receipt, fresh, err := h.record(ctx, work.Receipt{Key: source + "/" + id, Source: source, At: h.now().UTC()}, n.change)
 	if err != nil {
 		code, detail := workflows.CodeUnavailable, "the delivery could not be recorded; deliver it again"
 		var p *workflows.Problem
@@ -149,6 +174,26 @@ func (h *Webhook) receive(w http.ResponseWriter, r *http.Request, id string, n n
 		result.Duplicate, status = true, http.StatusOK
 	}
 	wire.Answer(w, status, result)
+}
+
+// record makes the delivery durable, with what it starts. A pull request whose
+// files must be asked for is only accepted, and finished by Run.
+func (h *Webhook) record(ctx context.Context, r work.Receipt, c work.Change) (work.Receipt, bool, error) {
+	later, err := h.later(ctx, c)
+	if err != nil {
+		return r, false, err
+	}
+	if !later {
+		return h.engine.Receive(ctx, r, []work.Change{c})
+	}
+	if r.Payload, err = json.Marshal(c); err != nil {
+		return r, false, fmt.Errorf("writing the change down: %w", err)
+	}
+	prior, fresh, err := h.engine.Accept(ctx, r)
+	if err == nil && fresh {
+		h.rouse()
+	}
+	return prior, fresh, err
 }
 
 func (h *Webhook) refuse(w http.ResponseWriter, r *http.Request, status int, code, detail string, cause error) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,25 +29,57 @@ const (
 
 // engine keeps receipts like the real one: the first delivery starts, a repeat gets the first result.
 type engine struct {
+	mu       sync.Mutex
 	receipts map[string]work.Receipt
 	changes  []work.Change
+	files    bool // pipelines look at the files of pull requests
 	err      error
 }
 
 func (e *engine) Receive(_ context.Context, r work.Receipt, changes []work.Change) (work.Receipt, bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.err != nil {
 		return work.Receipt{}, false, e.err
 	}
-	if prior, ok := e.receipts[r.Key]; ok {
+	prior, known := e.receipts[r.Key]
+	if known && prior.Done {
 		return prior, false, nil
 	}
 	r.Done, r.Result = true, []byte(`{"started":["id-1"],"ignored":["docs: branch main does not match"]}`)
+	e.keep(r)
+	e.changes = append(e.changes, changes...)
+	return r, !known, nil
+}
+
+func (e *engine) keep(r work.Receipt) {
 	if e.receipts == nil {
 		e.receipts = map[string]work.Receipt{}
 	}
 	e.receipts[r.Key] = r
-	e.changes = append(e.changes, changes...)
+}
+
+func (e *engine) NeedsFiles(context.Context, work.Change) (bool, error) { return e.files, nil }
+
+func (e *engine) Accept(_ context.Context, r work.Receipt) (work.Receipt, bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if prior, ok := e.receipts[r.Key]; ok || e.err != nil {
+		return prior, false, e.err
+	}
+	e.keep(r)
 	return r, true, nil
+}
+
+func (e *engine) Pending(_ context.Context, source string) (open []work.Receipt, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.receipts {
+		if !r.Done && r.Source == source {
+			open = append(open, r)
+		}
+	}
+	return open, e.err
 }
 
 // listen returns a webhook's address, what it recorded, and its log.
@@ -214,9 +247,11 @@ func TestParse(t *testing.T) {
 			"head":{"ref":"cart","sha":"` + sha + `","repo":` + head + `},"base":{"ref":"main","sha":"` + sha + `"}}}`
 	}
 	const own = `{"full_name":"acme/webshop"}`
-	opened := work.Change{Provider: "GitHub", Event: "pull_request", PullEvent: "OPEN", Repository: "acme/webshop", Branch: "main", Commit: sha,
+	opened := work.Change{Provider: "GitHub", Event: "pull_request", PullEvent: "OPEN", Repository: "acme/webshop", Number: 7, Branch: "main", HeadBranch: "cart", Commit: sha,
 		Summary: "Cart", URL: "https://github.com/acme/webshop/pull/7", Author: &workflows.Author{Login: "ana-dev"},
 		By: workflows.Principal{ID: "github:cho", Name: "cho", Via: "github"}}
+	forked := opened
+	forked.Fork = true
 	updated, ended := opened, opened
 	updated.PullEvent, ended.PullEvent = "UPDATED", "CLOSED"
 	tag := work.Change{Provider: "GitHub", Event: "push", Repository: "acme/webshop", Tag: "v1", Commit: sha, Summary: "Release",
@@ -245,8 +280,9 @@ func TestParse(t *testing.T) {
 		{"synchronize", "pull_request", pull("synchronize", own), updated, ""},
 		{"closed", "pull_request", pull("closed", own), ended, ""},
 		{"labeled", "pull_request", pull("labeled", own), work.Change{}, "labeled starts nothing"},
-		{"from a fork", "pull_request", pull("opened", `{"full_name":"mallory/webshop"}`), work.Change{}, "comes from a fork"},
-		{"from a fork that is gone", "pull_request", pull("opened", "null"), work.Change{}, "comes from a fork"},
+		{"from a fork", "pull_request", pull("opened", `{"full_name":"mallory/webshop"}`), forked, ""},
+		{"from a fork that is gone", "pull_request", pull("opened", "null"), forked, ""},
+		{"no draft any more", "pull_request", pull("ready_for_review", own), work.Change{}, "ready_for_review starts nothing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := parse(c.event, []byte(c.payload))

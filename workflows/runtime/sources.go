@@ -158,18 +158,9 @@ func (s *sources) renew() {
 	}
 }
 
-// polls says whether a source action wants polling, and there is somebody who
-// looks: ours unless it is turned off, GitHub's only when it is asked for,
-// because its webhooks are faster.
+// polls says whether a source action wants polling, and there is somebody who looks.
 func (s *sources) polls(a workflows.Action) bool {
-	if s.e.o.Sources[a.ActionType.Provider] == nil {
-		return false
-	}
-	poll := strings.ToLower(a.Configuration["PollForSourceChanges"])
-	if a.ActionType.Provider == "Git" {
-		return poll != "false" && !strings.EqualFold(a.Configuration["DetectChanges"], "false")
-	}
-	return poll == "true"
+	return s.e.o.Sources[a.ActionType.Provider] != nil && trigger.Polls(&a)
 }
 
 func branchKey(a workflows.Action) string {

@@ -1,6 +1,6 @@
-// Package githubfake is a small GitHub: it delivers signed pushes to a webhook
-// and takes commit statuses over the real protocol, checking what GitHub
-// checks. Tests and the demo run against it; [Server.Faults] makes it fail.
+// Package githubfake is a small GitHub: it delivers signed pushes and pull
+// requests to a webhook, lists what a pull request changes, and takes commit
+// statuses over the real protocol, checking what GitHub checks. Tests and the demo run against it; [Server.Faults] makes it fail.
 package githubfake
 
 import (
@@ -62,15 +62,17 @@ type Server struct {
 	options    Options
 	statuses   []Status
 	deliveries []Delivery
+	pulls      map[string]Pull // owner/name#number, as last delivered
 	calls      int
 }
 
 // New makes a GitHub without statuses.
 func New(o Options) *Server {
-	s := &Server{options: o}
+	s := &Server{options: o, pulls: map[string]Pull{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /repos/{owner}/{name}/statuses/{sha}", s.createStatus)
 	mux.HandleFunc("GET /repos/{owner}/{name}/commits/{sha}/statuses", s.listStatuses)
+	mux.HandleFunc("GET /repos/{owner}/{name}/pulls/{number}/files", s.listFiles)
 	mux.HandleFunc("POST /app/installations/{id}/access_tokens", s.installationToken)
 	s.handler = s.Faults.Wrap(mux)
 	return s

@@ -104,6 +104,10 @@ func (a *App) connectGitHub() error {
 	if g == nil {
 		return nil
 	}
+	var installation *github.App
+	if g.App != nil {
+		installation = &github.App{ID: g.App.ID, InstallationID: g.App.InstallationID, PrivateKey: []byte(g.App.PrivateKey.Reveal())}
+	}
 	if g.WebhookSecret.Set() {
 		people := map[string]string{}
 		for _, p := range a.config.People {
@@ -111,21 +115,20 @@ func (a *App) connectGitHub() error {
 				people[p.GitHub] = p.Email
 			}
 		}
-		hook, err := github.NewWebhook(github.WebhookOptions{Secret: g.WebhookSecret.Reveal(), Engine: a.engine, People: people, Log: a.log})
+		hook, err := github.NewWebhook(github.WebhookOptions{Secret: g.WebhookSecret.Reveal(), Engine: a.engine, People: people,
+			APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, Log: a.log})
 		if err != nil {
 			return err
 		}
 		a.mux.Handle("/github/", hook.Handler())
+		a.background = append(a.background, hook.Run)
 		a.on = append(a.on, "GitHub webhooks")
 	}
 	if !g.Token.Set() && g.App == nil {
 		return nil
 	}
-	o := github.StatusOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), PublicURL: a.config.PublicURL, Reader: a.engine, Notes: a.engine.Notebook("github-status"), Log: a.log}
-	if g.App != nil {
-		o.App = &github.App{ID: g.App.ID, InstallationID: g.App.InstallationID, PrivateKey: []byte(g.App.PrivateKey.Reveal())}
-	}
-	statuses, err := github.NewStatuses(o)
+	statuses, err := github.NewStatuses(github.StatusOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, PublicURL: a.config.PublicURL,
+		Reader: a.engine, Notes: a.engine.Notebook("github-status"), Log: a.log})
 	if err != nil {
 		return err
 	}
