@@ -104,6 +104,7 @@ func TestAnEntryConditionIsOverridden(t *testing.T) {
 		gate := h.reads("rollcall_gate", "1", "0 of 2")
 		h.reads("rollcall_execution", "1", "entry condition overridden by ana: a half is what we want")
 		h.clicks(h.ana, gate, "approve")
+		h.reads("rollcall_gate", "1", "1 of 2")
 		h.clicks(h.cho, gate, "approve")
 		h.reads("rollcall_announcement", "1", "entry condition overridden by ana: a half is what we want")
 		h.reads("rollcall_execution", "1", "#1 · succeeded", "approved by ana and cho", "entry condition overridden by ana")
