@@ -1,6 +1,9 @@
 // Package web is rollcall over HTTP: the JSON API under /api/v1, the live feed
 // and the health probes.
 //
+// A definition is put in force by a PUT of its declaration, a pipeline file as
+// it stands; what a declaration looks like is told to the package by [Declare].
+//
 // Every request is made by somebody: a bearer token names a machine. What a
 // request asks for becomes one workflows.Intent and goes through the same door
 // as a click in chat; the package holds no rule of its own. Refusals are

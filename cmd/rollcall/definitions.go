@@ -251,11 +251,16 @@ type exportCmd struct {
 	Dir       string   `help:"Write a file for each pipeline into this folder." placeholder:"DIR"`
 }
 
+// Validate refuses what cannot be meant, before anything is asked for.
+func (c *exportCmd) Validate() error {
+	if c.Version < 0 || c.Version > 0 && len(c.Pipelines) != 1 {
+		return errors.New("--version: name one pipeline and one of its versions")
+	}
+	return nil
+}
+
 // Run prints what is in force as pipeline files.
 func (c *exportCmd) Run(ctx context.Context, o *output) error {
-	if c.Version > 0 && len(c.Pipelines) != 1 {
-		return &workflows.Problem{Message: "--version goes with one pipeline", Hint: "name the pipeline whose version is wanted"}
-	}
 	all, err := c.inForce(ctx)
 	if err != nil {
 		return err

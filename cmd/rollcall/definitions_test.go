@@ -3,10 +3,13 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/spec"
 )
 
 // declared is a pipeline that waits for nobody and runs nothing here.
@@ -166,5 +169,36 @@ func TestAnOverrideFillsWhatIsMissingAndStaysInTheRecord(t *testing.T) {
 	}
 	if status, answer := w.post(override, map[string]any{"stage": "Production", "reason": "again"}); status != http.StatusConflict || answer["code"] != "ConditionNotOverridable" {
 		t.Errorf("a second time: %d %v", status, answer)
+	}
+}
+
+// What apply sends, and export writes, says what the file says.
+func TestWhatIsSentIsWhatTheFileSays(t *testing.T) {
+	files, err := filepath.Glob("../../examples/*/*.yaml")
+	if samples := os.Getenv("ROLLCALL_SAMPLES"); samples != "" && err == nil {
+		var more []string
+		more, err = filepath.Glob(filepath.Join(samples, "codepipeline", "*.json"))
+		files = append(files, more...)
+	} else {
+		t.Log("ROLLCALL_SAMPLES is not set: only the examples are read")
+	}
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	read := 0
+	for _, file := range files {
+		p, _ := readDefinition(file)
+		if p == nil {
+			continue // a template, a test of pipelines, or the faulty sample
+		}
+		read++
+		for kind, text := range map[string][]byte{"YAML": spec.Print(p), "JSON": spec.PrintJSON(p)} {
+			if again, found := spec.Parse(kind, text); again == nil || again.Digest() != p.Digest() {
+				t.Errorf("%s as %s says something else: %v\n%s", file, kind, found, text)
+			}
+		}
+	}
+	if read < 3 {
+		t.Errorf("only %d of %d files were read", read, len(files))
 	}
 }

@@ -49,7 +49,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: until REGEXP COMMAND…")
 	}
 	patiently(ts, neg, args[1]+" never printed "+args[0], func() bool {
-		return ts.Exec(args[1], args[2:]...) == nil && regexp.MustCompile("(?m)" + args[0]).MatchString(ts.ReadFile("stdout"))
+		return ts.Exec(args[1], args[2:]...) == nil && regexp.MustCompile("(?m)"+args[0]).MatchString(ts.ReadFile("stdout"))
 	})
 }
 
