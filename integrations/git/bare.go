@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -76,14 +75,6 @@ func (c *bare) git(ctx context.Context, verb string, args ...string) (string, er
 	return c.s.git(ctx, c.p, call{args: append([]string{verb}, args...), env: []string{"GIT_DIR=" + c.dir}, lock: c.lock})
 }
 
-// fetch brings the branch up to date.
-func (c *bare) fetch(ctx context.Context) error {
-	if err := c.fetchBranch(ctx); err != nil {
-		return c.p.explain("fetch", err)
-	}
-	return nil
-}
-
 // close gives the copy back. After an error that says that the copy is
 // damaged, by a crash or a disk, it goes away, and the next try makes a new one.
 func (c *bare) close(err error) {
@@ -94,45 +85,6 @@ func (c *bare) close(err error) {
 		}
 	}
 	c.lock.Close()
-}
-
-func (c *bare) fetchBranch(ctx context.Context) error {
-	if _, err := os.Stat(filepath.Join(c.dir, "HEAD")); err != nil {
-		if err := os.RemoveAll(c.dir); err != nil {
-			return fmt.Errorf("make a copy of %s: %w", c.p.repository, err)
-		}
-		if _, err := c.git(ctx, "init", "--quiet", "--bare", "--template="); err != nil {
-			return err
-		}
-	}
-	_, err := c.s.git(ctx, c.p, call{
-		args: []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--", c.p.url, "+refs/heads/" + c.p.branch + ":" + c.ref},
-		env:  []string{"GIT_DIR=" + c.dir}, lock: c.lock, remote: true,
-	})
-	return err
-}
-
-// revision is the pinned commit, which must be reachable from the branch, or
-// the branch's head.
-func (c *bare) revision(ctx context.Context, pinned string) (string, error) {
-	if pinned == "" {
-		out, err := c.git(ctx, "rev-parse", "--verify", "--quiet", c.ref+"^{commit}")
-		return strings.TrimSpace(out), err
-	}
-	_, err := c.git(ctx, "merge-base", "--is-ancestor", pinned, c.ref)
-	if err == nil {
-		return pinned, nil
-	}
-	f, ok := errors.AsType[*failure](err)
-	// 1: known, but elsewhere. Unknown here: not on the branch either.
-	if !ok || f.status != 1 && !strings.Contains(f.text, "ot a valid ") {
-		return "", err
-	}
-	return "", &workflows.Problem{
-		Code:    workflows.CodeConflict,
-		Message: fmt.Sprintf("commit %s is not on branch %q of %s", pinned, c.p.branch, c.p.repository),
-		Hint:    "only what can be reached from the configured branch is released",
-	}
 }
 
 // checkOut writes the commit's tree into dir, which is made anew.

@@ -53,7 +53,8 @@ func (c commit) sourceRevision(action string, p place) *workflows.SourceRevision
 	}
 }
 
-// outputs are the variables of CodePipeline's Git sources.
+// outputs are the variables of CodePipeline's Git sources. BranchName is the
+// branch that the commit came from; empty where a tag or a bare ID named it.
 func (c commit) outputs(p place) map[string]string {
 	return map[string]string{
 		"AuthorDate": c.authored, "BranchName": p.branch, "CommitId": c.sha, "CommitMessage": c.message,

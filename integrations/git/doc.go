@@ -4,8 +4,9 @@
 // A place is a repository and a branch, as an action's configuration names
 // them. Each repository has a copy, a bare one in the cache folder under a
 // lock, into which the branch is fetched; a revision is a commit that can be
-// reached from the branch; its tree becomes the output artifact, without .git,
-// with mode bits and symbolic links.
+// reached from the branch, unless a trigger or somebody with the right named
+// one of elsewhere; its tree becomes the output artifact, without .git, with
+// mode bits and symbolic links.
 //
 // What comes from outside (URLs, branch names, commits, the repositories) is
 // not trusted: only https and ssh are spoken, nothing can become an option of

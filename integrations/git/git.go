@@ -65,7 +65,9 @@ func (s *Source) Check() error {
 }
 
 // Start fetches the branch, checks that the pinned commit (none: the head) is
-// on it, and packs its tree. It ends the action at once, one way or the other.
+// on it, and packs its tree. A revision with AnyBranch may be anywhere in the
+// repository: a trigger named it, or somebody who may start any. It ends the
+// action at once, one way or the other.
 func (s *Source) Start(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
 	if !t.Deadline.IsZero() {
 		var cancel context.CancelFunc
@@ -83,8 +85,11 @@ func (s *Source) Start(ctx context.Context, t work.Task, w work.Workspace) (work
 
 // reasonCode tells a configuration that cannot work from a revision that is not there.
 func reasonCode(p *workflows.Problem) string {
-	if p.Code == workflows.CodeValidation {
+	switch p.Code {
+	case workflows.CodeValidation:
 		return "ConfigurationInvalid"
+	case reasonUnavailable:
+		return reasonUnavailable
 	}
 	return "ActionFailed"
 }
@@ -94,34 +99,24 @@ func (s *Source) fetch(ctx context.Context, t work.Task, w work.Workspace) (o wo
 	if err != nil {
 		return work.Outcome{}, err
 	}
-	pinned := ""
-	if t.Revision != nil {
-		pinned = t.Revision.RevisionID
-	}
-	if pinned != "" && !isCommit(pinned) {
-		return work.Outcome{}, invalid("revision %q is no commit ID (give the 40 characters that git log shows)", pinned)
-	}
 	log, err := w.Log()
 	if err != nil {
 		return work.Outcome{}, fmt.Errorf("open the log: %w", err)
 	}
 	defer log.Close()
-	fmt.Fprintf(log, "fetching branch %s of %s\n", p.branch, p.url)
+	fmt.Fprintf(log, "fetching %s\n", p.wanted(t.Revision))
 
 	c, err := s.open(ctx, p)
 	if err != nil {
 		return work.Outcome{}, err
 	}
 	defer func() { c.close(err) }()
-	if err := c.fetch(ctx); err != nil {
-		fmt.Fprintln(log, err)
-		return work.Outcome{}, err
-	}
-	sha, err := c.revision(ctx, pinned)
+	sha, branch, err := c.find(ctx, t.Revision)
 	if err != nil {
 		fmt.Fprintln(log, err)
 		return work.Outcome{}, err
 	}
+	p.branch = branch
 	commit, err := c.commit(ctx, sha)
 	if err != nil {
 		return work.Outcome{}, err

@@ -78,7 +78,11 @@ func TestPinnedCommits(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.fails != "" {
-				if o.State != work.Failed || !strings.Contains(o.Error.Message, c.fails) {
+				code := reasonUnavailable
+				if strings.Contains(c.fails, "no commit ID") {
+					code = "ConfigurationInvalid"
+				}
+				if o.State != work.Failed || o.Error.Code != code || !strings.Contains(o.Error.Message, c.fails) {
 					t.Errorf("outcome %+v %+v", o, o.Error)
 				}
 			} else if o.State != work.Succeeded || d.packed["file"] != c.file {

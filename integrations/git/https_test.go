@@ -26,6 +26,7 @@ type hub struct {
 	*httptest.Server
 	status atomic.Int32
 	asked  atomic.Int32 // requests with the token
+	old    atomic.Bool  // speaks the first protocol only, which gives no commit away by its ID
 }
 
 func newHub(t *testing.T, root string) *hub {
@@ -48,6 +49,9 @@ func newHub(t *testing.T, root string) *hub {
 		default:
 			h.asked.Add(1)
 			r.Header.Del("Authorization")
+			if h.old.Load() {
+				r.Header.Del("Git-Protocol")
+			}
 			program.ServeHTTP(w, r)
 		}
 	}))

@@ -152,6 +152,17 @@ func (p place) commitURL(sha string) string {
 	return p.page + "/commit/" + sha
 }
 
+// wanted says what is about to be fetched.
+func (p place) wanted(r *workflows.SourceRevision) string {
+	if r == nil || r.RevisionID == "" {
+		return fmt.Sprintf("branch %s of %s", p.branch, p.url)
+	}
+	if r.AnyBranch && r.Branch != p.branch {
+		return fmt.Sprintf("commit %s of %s, from any branch", r.RevisionID, p.url)
+	}
+	return fmt.Sprintf("commit %s on branch %s of %s", r.RevisionID, p.branch, p.url)
+}
+
 func (p place) noBranch() *workflows.Problem {
 	return &workflows.Problem{Code: workflows.CodeConflict, Message: fmt.Sprintf("%s has no branch %q", p.repository, p.branch)}
 }

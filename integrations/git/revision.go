@@ -1,0 +1,115 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// reasonUnavailable is the code of an action whose revision is not to be had.
+const reasonUnavailable = "RevisionUnavailable"
+
+// find fetches what a revision names and returns its commit, and the branch
+// that it is known to be of; empty: nobody knows. None, or one without
+// AnyBranch, must be on the configured branch.
+func (c *bare) find(ctx context.Context, r *workflows.SourceRevision) (sha, branch string, err error) {
+	if r == nil || r.RevisionID == "" {
+		if err := c.fetchBranch(ctx); err != nil {
+			return "", "", err
+		}
+		out, err := c.git(ctx, "rev-parse", "--verify", "--quiet", c.ref+"^{commit}")
+		return strings.TrimSpace(out), c.p.branch, err
+	}
+	sha = r.RevisionID
+	if !isCommit(sha) {
+		return "", "", invalid("revision %q is no commit ID (give the 40 characters that git log shows)", sha)
+	}
+	if r.AnyBranch && r.Branch != "" && r.Branch != c.p.branch {
+		return sha, r.Branch, c.fetchCommit(ctx, sha)
+	}
+	err = c.fetchBranch(ctx)
+	if err == nil {
+		err = c.onBranch(ctx, sha)
+	}
+	if _, final := errors.AsType[*workflows.Problem](err); final && r.AnyBranch {
+		return sha, r.Branch, c.fetchCommit(ctx, sha)
+	}
+	return sha, c.p.branch, err
+}
+
+// fetchBranch brings the branch up to date.
+func (c *bare) fetchBranch(ctx context.Context) error {
+	return c.p.explain("fetch", c.fetch(ctx, "+refs/heads/"+c.p.branch+":"+c.ref))
+}
+
+// onBranch refuses a commit that cannot be reached from the branch.
+func (c *bare) onBranch(ctx context.Context, sha string) error {
+	_, err := c.git(ctx, "merge-base", "--is-ancestor", sha, c.ref)
+	f, ok := errors.AsType[*failure](err)
+	// 1: known, but elsewhere. Unknown here: not on the branch either.
+	if !ok || f.status != 1 && !strings.Contains(f.text, "ot a valid ") {
+		return err
+	}
+	return &workflows.Problem{
+		Code:    reasonUnavailable,
+		Message: fmt.Sprintf("commit %s is not on branch %q of %s", sha, c.p.branch, c.p.repository),
+		Hint:    "only what can be reached from the configured branch is released; another one needs the right start-any-revision",
+	}
+}
+
+// hidden is what a server says that does not give a commit away by its ID, or has none.
+var hidden = regexp.MustCompile(`(?i)not our ref|unadvertised object|couldn't find remote ref|no such remote ref`)
+
+// fetchCommit fetches one commit, whatever branch it is on: by its ID where the
+// server allows that, otherwise with everything that has a name. A pull request
+// on GitHub keeps its commits when its branch is gone.
+func (c *bare) fetchCommit(ctx context.Context, sha string) error {
+	attempts := [][]string{{sha}, {"+refs/heads/*:refs/rollcall/heads/*", "+refs/tags/*:refs/rollcall/tags/*"}}
+	if c.p.provider == GitHub {
+		attempts = append(attempts, []string{"+refs/pull/*/head:refs/rollcall/pull/*"})
+	}
+	for _, refs := range attempts {
+		err := c.fetch(ctx, refs...)
+		if f, ok := errors.AsType[*failure](err); err != nil && !(ok && f.cause == nil && hidden.MatchString(f.text)) {
+			return c.p.explain("fetch", err)
+		}
+		if out, err := c.git(ctx, "rev-parse", "--verify", "--quiet", sha+"^{commit}"); err == nil && strings.TrimSpace(out) == sha {
+			return nil
+		} else if ctx.Err() != nil {
+			return err
+		}
+	}
+	return &workflows.Problem{
+		Code:    reasonUnavailable,
+		Message: fmt.Sprintf("%s has no commit %s", c.p.repository, sha),
+		Hint:    "it may have been removed by a forced push; check the ID, or start without naming a revision",
+	}
+}
+
+// fetch fetches refs into the copy, which is made if there is none. Names that
+// are gone there and in the way here (a beside a/b) are dropped.
+func (c *bare) fetch(ctx context.Context, refs ...string) error {
+	if _, err := os.Stat(filepath.Join(c.dir, "HEAD")); err != nil {
+		if err := os.RemoveAll(c.dir); err != nil {
+			return fmt.Errorf("make a copy of %s: %w", c.p.repository, err)
+		}
+		if _, err := c.git(ctx, "init", "--quiet", "--bare", "--template="); err != nil {
+			return err
+		}
+	}
+	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}
+	if len(refs) > 1 || strings.Contains(refs[0], "*") {
+		args = append(args, "--prune")
+	}
+	_, err := c.s.git(ctx, c.p, call{
+		args: append(append(args, "--", c.p.url), refs...),
+		env:  []string{"GIT_DIR=" + c.dir}, lock: c.lock, remote: true,
+	})
+	return err
+}
