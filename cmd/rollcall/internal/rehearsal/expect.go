@@ -77,7 +77,10 @@ func (v *view) same(n *node, what, is string) {
 // contains is for texts of which a part is enough.
 func (v *view) contains(n *node, what, is string) {
 	if !strings.Contains(is, n.text) {
-		v.differs(n, what, quoted(n.text), quoted(is))
+		if is != "" {
+			is = quoted(is)
+		}
+		v.differs(n, what, quoted(n.text), is)
 	}
 }
 
@@ -113,7 +116,7 @@ func ofExecution() []expectation {
 		{field{"execution", execution(), "which one the rest is about; the newest if not given (automatic rollbacks not counted)"}, func(*view, *node) {}},
 		{field{"status", status(), "its status"}, func(v *view, n *node) { v.same(n, "", string(v.x.Status)) }},
 		{field{"reason", text("text"), "a part of why, or its code"}, func(v *view, n *node) { v.contains(n, "", strings.TrimPrefix(because(v.x.StatusReason), ": ")) }},
-		{field{"trigger", text("text"), "what started it: `Webhook`, `Schedule`, `AutomatedRollback` …"}, func(v *view, n *node) { v.same(n, "", v.x.Trigger.Type) }},
+		{field{"trigger", text("text"), "what started it: `StartPipelineExecution`, `Webhook`, `Schedule`, `ManualRollback`, `AutomatedRollback`"}, func(v *view, n *node) { v.same(n, "", v.x.Trigger.Type) }},
 		{field{"stages", perStage(status()), "the status of stages"}, func(v *view, n *node) {
 			for _, e := range n.entries {
 				is := workflows.StatusNotStarted
@@ -125,7 +128,7 @@ func ofExecution() []expectation {
 		}},
 		{field{"waits", either(text("a stage, or `nothing`"), section("waits", []field{
 			{"before!", stage(), "where"}, {"for", oneOf(workflows.WaitsForStage, workflows.WaitsForTransition, workflows.WaitsForFreeze), "why"},
-			{"freeze", text("text"), "which"}, {"warning", text("text"), "a part of it"}})), "where it waits; {before, for, freeze, warning}"}, (*view).waits},
+			{"freeze", text("text"), "which"}, {"warning", text("text"), "a part of it"}})), "where it waits, and why"}, (*view).waits},
 		{field{"variables", tableOf(text("name"), text("value")), "its pipeline variables"}, func(v *view, n *node) {
 			for _, e := range n.entries {
 				v.same(e.value, e.key.text, v.x.Variables[e.key.text])

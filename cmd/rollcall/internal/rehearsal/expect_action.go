@@ -50,8 +50,8 @@ func ofActions() []expectation {
 				v.contains(e.value, e.key.text, strings.TrimPrefix(because(v.action(e.key.text).Error), ": "))
 			}
 		}},
-		{field{"inDoubt", listOf(either(text("`nothing`"), action())), "the actions that wait for a person's word on what became of them"}, (*view).doubts},
-		{field{"gates", tableOf(gate, either(oneOf(gateStates()...), section("the gate", gateKeys()))), "gates: " + strings.Join(gateStates(), ", ") + "; or " + keysOf(gateKeys())}, (*view).gates},
+		{field{"inDoubt", listOf(actionOrNone()), "the actions that wait for a person's word on what became of them"}, (*view).doubts},
+		{field{"gates", tableOf(gate, either(oneOf(gateStates()...), section("the gate", gateKeys()))), "gates: their state, or more of them; the keys are below"}, (*view).gates},
 		{field{"conditions", tableOf(condition, status()), "the status of conditions, as `Stage/beforeEntry`"}, func(v *view, n *node) {
 			for _, e := range n.entries {
 				stage, kind, _ := strings.Cut(e.key.text, "/")
@@ -162,14 +162,6 @@ func gateKeys() []field {
 		{"warning", text("text"), "a part of it"},
 		{"without", text("text"), "what was missing when it was overridden"},
 	}
-}
-
-func keysOf(fields []field) string {
-	var names []string
-	for _, f := range fields {
-		names = append(names, f.key)
-	}
-	return "{" + strings.Join(names, ", ") + "}"
 }
 
 func (v *view) gates(n *node) {

@@ -26,7 +26,7 @@ func ofPipeline() []expectation {
 				v.number(e.value, e.key.text, is)
 			})
 		}},
-		{field{"certain", perStage(flag()), "whether that is certain: not after a failed deployment"}, func(v *view, n *node) {
+		{field{"certain", perStage(yesNo()), "whether that is certain: not after a failed deployment"}, func(v *view, n *node) {
 			v.eachStage(n, func(st *workflows.StageView, e entry) {
 				v.same(e.value, e.key.text, strconv.FormatBool(st.Running != nil && st.Running.Certain))
 			})
@@ -47,7 +47,7 @@ func ofPipeline() []expectation {
 			})
 		}},
 		{field{"targets", perStage(listOf(executionOrNone())), "what stages could be rolled back to, newest first"}, (*view).targets},
-		{field{"whoMay", tableOf(value("VERB [STAGE[/ACTION]]", permission), listOf(either(text("a person, `everyone`, `nobody`"), person()))), "exactly these of `people` may do that now: `approve`, `rollback Production`, …"}, (*view).whoMay},
+		{field{"whoMay", tableOf(value("VERB [STAGE[/ACTION]]", permission), listOf(someone())), "exactly these of `people` may do that now: `approve`, `rollback Production`, …"}, (*view).whoMay},
 		{field{"happened", listOf(text("text")), "parts of lines of what happened so far (see `-v`), in this order"}, (*view).happened},
 		{field{"didNotHappen", listOf(text("text")), "parts of lines that are not there"}, func(v *view, n *node) {
 			for _, item := range items(n) {
@@ -170,7 +170,7 @@ func (v *view) whoMay(n *node) {
 				nots = append(nots, fmt.Sprintf("%s: %s", name, refusalText(err)))
 			}
 		}
-		want := without(e.value.texts(), "nobody")
+		want := without(e.value.texts(), nobody)
 		for i := range want {
 			want[i] = v.name(v.who(want[i]))
 		}
@@ -179,7 +179,7 @@ func (v *view) whoMay(n *node) {
 		}
 		slices.Sort(want)
 		if !slices.Equal(want, may) {
-			v.differs(e.value, quoted(e.key.text), "["+strings.Join(want, ", ")+"]", "["+strings.Join(may, ", ")+"] ("+strings.Join(nots, "; ")+")")
+			v.differs(e.value, quoted(e.key.text), "["+strings.Join(want, ", ")+"]", "["+strings.Join(may, ", ")+"]"+and(strings.Join(nots, "; ")))
 		}
 	}
 }

@@ -17,12 +17,12 @@ func fileKeys() []field {
 		{"pipeline!", text("a file"), "the pipeline file, relative to this one"},
 		{"people", tableOf(text("name"), text("mail address")), "who acts in the tests, by a short name"},
 		{"groups", tableOf(text("group"), listOf(who())), "who is in the groups that the pipeline names; `slack-group:…` and `github-team:…` too"},
-		{"access", section("access", accessKeys()), "who may do what, as in `rollcall.yaml`; without it, everybody in `people` may everything"},
+		{"access", named("the section below", section("access", accessKeys())), "who may do what, as in `rollcall.yaml`; without it, everybody in `people` may everything"},
 		{"freeze", freezes(), "when nothing may enter, as in `rollcall.yaml`"},
 		{"timezone", timezone(), "of the moments in this file; UTC if not given"},
 		{"now", moment(), "when the tests begin; Monday 2 March 2026, 9:00, if not given"},
 		{"outcomes", outcomes(), "what actions do in all tests; what is not named succeeds at once"},
-		{"tests!", listOf(section("the test", testKeys())), "the tests"},
+		{"tests!", listOf(named("a test", section("the test", testKeys()))), "the tests"},
 	}
 }
 
@@ -36,12 +36,12 @@ func accessKeys() []field {
 		})), "each allows something"},
 		{"deputies", tableOf(who(), who()), "who stands in for whom"},
 		{"tokens", tableOf(text("name"), listOf(text("a verb"))), "what API tokens may"},
-		{"allowAll", flag(), "everybody may everything"},
+		{"allowAll", yesNo(), "everybody may everything"},
 	}
 }
 
 func freezes() shape {
-	s := listOf(section("the freeze", []field{
+	return listOf(section("the freeze", []field{
 		{"name!", text("text"), "what people read"},
 		{"from!", moment(), "its first moment"},
 		{"to!", moment(), "the first moment that is free again"},
@@ -49,8 +49,6 @@ func freezes() shape {
 		{"on!", listOf(text("a pattern")), "`PIPELINE` or `PIPELINE/STAGE`, may hold *"},
 		{"mayPass", listOf(who()), "who may let one execution through"},
 	}))
-	s.says = "a list of {name, from, to, timezone, on, mayPass}"
-	return s
 }
 
 func testKeys() []field {
@@ -117,6 +115,9 @@ func checkStep(c *checker, n *node) {
 	}
 }
 
+// named is a shape by another name, for the reference.
+func named(says string, s shape) shape { return shape{says, s.check} }
+
 // lengthen writes `approve: ana` out as `approve: {by: ana}`.
 func lengthen(v *node, a act) {
 	switch {
@@ -147,9 +148,7 @@ func outcomes() shape {
 		}
 		return "there is no action " + quoted(text), meant(text, c.names.actions)
 	})
-	s := tableOf(key, listOf(one))
-	s.says = "{Stage/Action: an outcome, or a list of them}"
-	return s
+	return tableOf(key, listOf(named("an outcome", one)))
 }
 
 // What an action can do outside, in one word.
@@ -212,10 +211,10 @@ func acts() []act {
 		{"reject", "by", "somebody rejects at a gate", []field{by(), of(), gateKey(), why()}, intent(workflows.Reject)},
 		{"override", "by", "somebody with that right sets a gate or a condition aside", []field{by(), of(), {"stage", stage(), "where"}, gateKey(),
 			{"condition", oneOf("BEFORE_ENTRY", "ON_SUCCESS", "APPROVAL"), "which check; what stands in the way if not given"}, why()}, intent(workflows.Override)},
-		{"stop", "by", "somebody stops an execution", []field{by(), of(), {"abandon", flag(), "without waiting for what runs"}, why()}, intent(workflows.StopIt)},
-		{"retry", "by", "somebody has a failed stage run again", []field{by(), of(), {"stage", stage(), "which; the one that failed if not given"}, {"all", flag(), "all of its actions, not only the failed ones"}}, intent(workflows.Retry)},
+		{"stop", "by", "somebody stops an execution", []field{by(), of(), {"abandon", yesNo(), "without waiting for what runs"}, why()}, intent(workflows.StopIt)},
+		{"retry", "by", "somebody has a failed stage run again", []field{by(), of(), {"stage", stage(), "which; the one that failed if not given"}, {"all", yesNo(), "all of its actions, not only the failed ones"}}, intent(workflows.Retry)},
 		{"rollback", "by", "somebody returns a stage to an earlier execution", []field{by(), {"stage!", stage(), "which"}, {"to", execution(), "the target; the last good one if not given"},
-			{"asIs", flag(), "by today's definition, not the target's"}, {"whileRunning", oneOf("stop", "wait"), "what becomes of an execution inside"}, why()}, (*world).rollback},
+			{"asIs", yesNo(), "by today's definition, not the target's"}, {"whileRunning", oneOf("stop", "wait"), "what becomes of an execution inside"}, why()}, (*world).rollback},
 		{"disable", "by", "somebody closes the door into a stage", []field{by(), {"stage!", stage(), "which"}, why()}, intent(workflows.Disable)},
 		{"enable", "by", "somebody opens it", []field{by(), {"stage!", stage(), "which"}, {"only", execution(), "only for this one"}, why()}, intent(workflows.Enable)},
 		{"resolve", "by", "somebody says what became of an action in doubt", []field{by(), of(), {"action", action(), "which; the only one if not given"}, {"as!", oneOf("succeeded", "failed", "again"), "what they say"}, why()}, intent(workflows.Resolve)},
@@ -230,10 +229,10 @@ func changes() []act {
 	return []act{
 		{"push", "branch", "somebody pushes; the pipeline's triggers decide", revisionKeys(
 			field{"branch", text("a branch"), "the source action's if not given"}, field{"tag", text("a tag"), "instead of a branch"},
-			field{"created", flag(), "the branch is new"}, field{"deleted", flag(), "the branch is gone"}), (*world).push},
+			field{"created", yesNo(), "the branch is new"}, field{"deleted", yesNo(), "the branch is gone"}), (*world).push},
 		{"pullRequest", "event", "a pull request is opened, updated or closed", revisionKeys(
 			field{"event!", oneOf("OPEN", "UPDATED", "CLOSED"), "what happened to it"}, field{"into", text("a branch"), "the branch it is for; the source action's if not given"},
-			field{"fork", flag(), "it comes from another repository"}), (*world).pullRequest},
+			field{"fork", yesNo(), "it comes from another repository"}), (*world).pullRequest},
 	}
 }
 
@@ -278,5 +277,6 @@ func Reference() string {
 	b.WriteString("| `{fail: TEXT}`, `{inDoubt: TEXT}` | the same, with a message |\n| `{outputs: {NAME: VALUE}, takes: 20m}` | it succeeds, with these outputs, after that time; `takes` goes with `fail` too |\n")
 	b.WriteString("| `{commit: TEXT}` | a source action finds this commit |\n| `[fail, succeed]` | the first attempt, the second; the last one stands for all that follow |\n")
 	table("`expect`", expectKeys())
+	table("A gate in `expect`", gateKeys())
 	return b.String()
 }

@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -25,7 +26,7 @@ func readDirectory(root *node, f *faults) directory {
 		if kind, _, ok := workflows.SplitWho(d.mails[name]); !ok || kind != workflows.WhoMail {
 			f.add(root.get("people").get(name), quoted(d.mails[name])+" is not a mail address", "such as ana@acme.example")
 		}
-		if strings.ContainsAny(name, ":@/# ") || name == workflows.WhoEveryone || name == "nobody" {
+		if strings.ContainsAny(name, ":@/# ") || name == workflows.WhoEveryone || name == nobody {
 			f.add(root.get("people").get(name), quoted(name)+" cannot be a short name", "use a word such as ana")
 		}
 	}
@@ -69,16 +70,20 @@ func readDirectory(root *node, f *faults) directory {
 
 // find leads the path of a fault in rollcall.yaml to its place in a test file.
 func find(root *node, path []string) *node {
-	if len(path) > 1 && path[0] == "access" && path[1] != "groups" {
-		path = path[1:]
-		root = root.get("access")
-	} else if len(path) > 0 && path[0] == "admins" {
-		root = root.get("access")
-	}
 	at := root
+	switch {
+	case len(path) > 1 && path[1] == "groups":
+	case len(path) > 0 && path[0] == "admins":
+		at = root.get("access")
+	case len(path) > 0:
+		at, path = root.get("access"), path[1:]
+	}
+	if at == nil {
+		return root
+	}
 	for _, step := range path {
 		next := at.get(step)
-		if i := slices.Index([]string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, step); at.kind == list && i >= 0 && i < len(at.items) {
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(at.items) {
 			next = at.items[i]
 		}
 		if next != nil {

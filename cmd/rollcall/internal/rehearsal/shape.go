@@ -107,7 +107,7 @@ func oneOf(words ...string) shape {
 	})
 }
 
-func flag() shape { return oneOf("true", "false") }
+func yesNo() shape { return oneOf("true", "false") }
 
 func number(least int) shape {
 	return value("a number", func(_ *checker, text string) (string, string) {
@@ -228,9 +228,29 @@ func action() shape {
 	return known("Stage/Action", "action", func(n names) []string { return n.actions })
 }
 
+// actionOrNone is an action, or the word `nothing`.
+func actionOrNone() shape {
+	return shape{"Stage/Action", func(c *checker, n *node) {
+		if n.kind != scalar || n.text != nothing {
+			action().check(c, n)
+		}
+	}}
+}
+
+// someone is a person of the file, or a word for all or none of them.
+func someone() shape {
+	return shape{"a person, `everyone` or `nobody`", func(c *checker, n *node) {
+		if n.kind != scalar || n.text != workflows.WhoEveryone && n.text != nobody {
+			person().check(c, n)
+		}
+	}}
+}
+
+const nobody = "nobody"
+
 // listOf is a list of a shape; a single value stands for a list of one.
 func listOf(of shape) shape {
-	return shape{"a list of " + of.says, func(c *checker, n *node) {
+	return shape{"[" + of.says + "]", func(c *checker, n *node) {
 		if n.kind != list {
 			of.check(c, n)
 			return
@@ -278,7 +298,7 @@ func section(what string, fields []field) shape {
 		order = append(order, name)
 		keys[name] = f.holds
 	}
-	return shape{what, func(c *checker, n *node) {
+	return shape{"{" + strings.Join(order, ", ") + "}", func(c *checker, n *node) {
 		if n.kind != mapping {
 			c.add(n, what+" must hold keys and values", "such as {"+order[0]+": …}")
 			return
