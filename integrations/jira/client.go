@@ -182,18 +182,46 @@ func (c *client) find(ctx context.Context, jql string) (string, error) {
 
 // open says whether the issue is there and not done.
 func (c *client) open(ctx context.Context, key string) (bool, error) {
+	s, err := c.standing(ctx, key)
+	return s.there && !s.done, err
+}
+
+// standing is how an issue stands.
+type standing struct {
+	there, done bool
+	since       time.Time // done: when it was closed, as far as Jira says; zero: unknown
+}
+
+// standing asks for an issue. Cloud says when the status last changed its
+// category, servers when the issue was resolved; where neither is said, the
+// last change of anything is the latest that it can have been.
+func (c *client) standing(ctx context.Context, key string) (standing, error) {
 	var issue struct {
 		Fields struct {
-			Status status `json:"status"`
+			Status   status `json:"status"`
+			Category string `json:"statuscategorychangedate"`
+			Resolved string `json:"resolutiondate"`
+			Updated  string `json:"updated"`
 		} `json:"fields"`
 	}
-	err := c.call(ctx, http.MethodGet, "rest/api/2/issue/"+key+"?fields=status", nil, &issue)
+	err := c.call(ctx, http.MethodGet, "rest/api/2/issue/"+key+"?fields=status,statuscategorychangedate,resolutiondate,updated", nil, &issue)
 	switch answered(err) {
 	case 0:
 	case http.StatusNotFound, http.StatusGone:
-		return false, nil
+		return standing{}, nil
 	}
-	return !issue.Fields.Status.done(), err
+	if err != nil {
+		return standing{there: true}, err
+	}
+	s := standing{there: true, done: issue.Fields.Status.done()}
+	for _, said := range []string{issue.Fields.Category, issue.Fields.Resolved, issue.Fields.Updated} {
+		for _, form := range []string{"2006-01-02T15:04:05.000-0700", time.RFC3339} {
+			if at, err := time.Parse(form, said); err == nil && s.since.IsZero() {
+				s.since = at
+			}
+		}
+	}
+	return s, nil
 }
 
 // status is an issue's status. Its name is translated; its category's key is not.
@@ -230,22 +258,34 @@ func (c *client) commented(ctx context.Context, key, text string) (bool, error) 
 	return false, nil
 }
 
-// move takes the issue to a status, named by it or by the transition. The
-// names of the transitions there are come back when none fits.
-func (c *client) move(ctx context.Context, key, to string) (offered []string, ok bool, err error) {
+// transition is a way that an issue can take from where it is.
+type transition struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	To   status `json:"to"`
+}
+
+// leadsTo fits a transition by its name or its status's.
+func leadsTo(name string) func(transition) bool {
+	return func(t transition) bool { return strings.EqualFold(t.Name, name) || strings.EqualFold(t.To.Name, name) }
+}
+
+// reopens fits a transition to what is still to do. Names are translated, and
+// teams choose them; the category's key is the same everywhere.
+func reopens(t transition) bool { return t.To.Category.Key == "new" }
+
+// move makes the issue take the first transition that fits. The names of those
+// that there are come back when none does.
+func (c *client) move(ctx context.Context, key string, fits func(transition) bool) (offered []string, ok bool, err error) {
 	var list struct {
-		Transitions []struct {
-			ID   string `json:"id"`
-			Name string `json:"name"`
-			To   status `json:"to"`
-		} `json:"transitions"`
+		Transitions []transition `json:"transitions"`
 	}
 	path := "rest/api/2/issue/" + key + "/transitions"
 	if err := c.call(ctx, http.MethodGet, path, nil, &list); err != nil {
 		return nil, false, err
 	}
 	for _, t := range list.Transitions {
-		if strings.EqualFold(t.Name, to) || strings.EqualFold(t.To.Name, to) {
+		if fits(t) {
 			return nil, true, c.call(ctx, http.MethodPost, path, map[string]any{"transition": map[string]string{"id": t.ID}}, nil)
 		}
 		offered = append(offered, t.Name)

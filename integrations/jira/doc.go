@@ -3,9 +3,11 @@
 //
 // [Tickets] is a journal follower: every event once, in order. A *failure* is
 // an execution that failed by an action, in a stage that has an environment or
-// that the definition lists; what people did not approve is none. Failures of
-// the same action in the same stage belong to one *ticket* as long as it is
-// open: the first opens it, later ones add a comment, a success says so.
+// that the definition lists; what people did not approve, and what an entry
+// condition kept out, is none. Failures of the same action in the same stage
+// belong to one *ticket* as long as it is open: the first opens it, later ones
+// add a comment, a success says so. One that was closed less than
+// ticket.reopenWithin ago is opened again; after that there is a successor.
 //
 // Our own memos decide which ticket that is, never a search alone. A create
 // cannot be repeated safely, so a marker with a label that only this ticket

@@ -2,6 +2,8 @@ package jira
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -23,9 +25,17 @@ type job struct {
 	action    string
 	attempt   int
 	reason    workflows.Reason
+	others    []defect             // what failed beside the action
 	next      *workflows.Execution // the automatic rollback that followed
 
 	e *workflows.Execution // as it stands now
+}
+
+// defect is an action that failed.
+type defect struct {
+	action  string
+	attempt int
+	reason  workflows.Reason
 }
 
 // jobs lists what the batch means for tickets, in order.
@@ -41,7 +51,10 @@ func jobs(b event.Batch) []*job {
 				if e.Reason != nil && !isFailure(e.Reason.Code) {
 					continue
 				}
-				j := failureOf(events, e)
+				j, nothingRan := failureOf(events, e)
+				if nothingRan {
+					continue
+				}
 				j.id = fmt.Sprintf("%s/%s/%d", failed, e.Execution, f.Seq)
 				failures[e.Execution] = j
 				list = append(list, j)
@@ -67,14 +80,18 @@ func isFailure(code string) bool {
 	return true
 }
 
-// failureOf looks back from an execution's end for the action that failed, in
-// its last stay in a stage. Several may have failed; the first one names the failure.
-func failureOf(events []event.Event, end event.Event) *job {
-	j := &job{kind: failed, execution: end.Execution, stage: end.Stage, action: end.Action, attempt: end.Attempt}
+// failureOf looks back from an execution's end for what failed in its last stay
+// in a stage: since it entered, or was taken up again, by people or by itself.
+// Several actions may have failed; the first one names the failure. nothingRan
+// says that it was an entry condition that kept the execution out.
+func failureOf(events []event.Event, end event.Event) (j *job, nothingRan bool) {
+	j = &job{kind: failed, execution: end.Execution, stage: end.Stage, action: end.Action, attempt: end.Attempt}
 	if end.Reason != nil {
 		j.reason = *end.Reason
 	}
-	for i := len(events) - 1; i >= 0; i-- {
+	var found []defect // newest first
+	keptOut, broken := false, false
+	for i := len(events) - 1; i >= 0 && !begins(events[i], end.Execution); i-- {
 		e := events[i]
 		if e.Execution != end.Execution {
 			continue
@@ -82,19 +99,46 @@ func failureOf(events []event.Event, end event.Event) *job {
 		switch e.Kind {
 		case event.StageFailed:
 			j.stage = e.Stage
+			broken = e.Reason != nil && e.Reason.Code == reasonCondition
+		case event.ConditionFailed:
+			keptOut = keptOut || e.Text == workflows.BeforeEntry
 		case event.ActionFailed, event.ActionAbandoned:
-			if e.Reason != nil && !isFailure(e.Reason.Code) {
+			if e.Reason != nil && !isFailure(e.Reason.Code) || asked(e.Action) {
 				continue
 			}
-			j.stage, j.action, j.attempt = e.Stage, e.Action, e.Attempt
+			j.stage = e.Stage
+			found = append(found, defect{action: e.Action, attempt: e.Attempt, reason: j.reason})
 			if e.Reason != nil {
-				j.reason = *e.Reason
+				found[len(found)-1].reason = *e.Reason
 			}
-		case event.StageEntered, event.ExecutionResumed, event.ExecutionStarted:
-			return j
 		}
 	}
-	return j
+	slices.Reverse(found)
+	if len(found) > 0 {
+		j.action, j.attempt, j.reason, j.others = found[0].action, found[0].attempt, found[0].reason, found[1:]
+	}
+	return j, broken && keptOut && len(found) == 0
+}
+
+const reasonCondition = "ConditionFailed"
+
+// begins says whether with this event an execution's last stay in a stage began.
+func begins(e event.Event, execution string) bool {
+	if e.Execution != execution {
+		return false
+	}
+	switch e.Kind {
+	case event.StageEntered, event.StageResumed, event.ExecutionResumed, event.ExecutionStarted:
+		return true
+	}
+	return false
+}
+
+// asked says whether an action is a rule that was asked before the stage's
+// actions ran, or after they had failed: its failing is an answer, no defect.
+func asked(action string) bool {
+	kind, _, rule := strings.Cut(action, ":")
+	return rule && kind != workflows.OnSuccess
 }
 
 // locate fills in from the execution what the events of this batch did not
@@ -106,7 +150,11 @@ func (j *job) locate() bool {
 			continue
 		}
 		j.stage = st.Name
-		for _, a := range st.Actions {
+		actions := st.Actions
+		if c := st.Condition(workflows.OnSuccess); c != nil {
+			actions = append(slices.Clone(actions), c.Rules...)
+		}
+		for _, a := range actions {
 			if a.Approval != nil || j.action != "" && a.Name != j.action || j.action == "" && a.Status != workflows.StatusFailed {
 				continue
 			}
@@ -119,7 +167,20 @@ func (j *job) locate() bool {
 			}
 			break
 		}
+		j.beside(actions)
 		break
 	}
 	return j.stage != ""
+}
+
+// beside adds what failed together with the action, when an earlier batch held
+// the events of it.
+func (j *job) beside(actions []workflows.ActionExecution) {
+	for _, a := range actions {
+		known := a.Name == j.action || slices.ContainsFunc(j.others, func(f defect) bool { return f.action == a.Name })
+		if known || a.Approval != nil || a.Status != workflows.StatusFailed || a.Error == nil || !isFailure(a.Error.Code) {
+			continue
+		}
+		j.others = append(j.others, defect{action: a.Name, attempt: a.Attempt, reason: *a.Error})
+	}
 }

@@ -36,6 +36,7 @@ type ticket struct {
 	Number    int       `json:"number,omitempty"`    // of the newest execution that failed
 	Recovered bool      `json:"recovered,omitempty"` // a later execution succeeded, and the ticket was told
 	Doing     string    `json:"doing,omitempty"`     // the job whose write to Jira may have happened
+	Reopening string    `json:"reopening,omitempty"` // the job for which the ticket is, or was, opened again
 	Done      []done    `json:"done,omitempty"`      // newest last
 
 	key string

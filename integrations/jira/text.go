@@ -43,8 +43,15 @@ func (t *Tickets) draft(ctx context.Context, r *ticket, j *job, p *workflows.Pip
 
 // headline is the summary: "webshop #45: Deploy failed in Production".
 func headline(j *job) string {
-	what := or(j.action, "the stage")
-	return fmt.Sprintf("%s #%d: %s failed in %s", j.e.Pipeline, j.e.Number, what, j.stage)
+	return fmt.Sprintf("%s #%d: %s failed in %s", j.e.Pipeline, j.e.Number, or(called(j.action), "the stage"), j.stage)
+}
+
+// called is how people call an action: a condition's rule by what it is.
+func called(action string) string {
+	if _, rule, ok := strings.Cut(action, ":"); ok {
+		return "success condition " + rule
+	}
+	return action
 }
 
 // facts writes what is known of the failure, a line each.
@@ -58,9 +65,10 @@ func (t *Tickets) facts(b *strings.Builder, r *ticket, j *job, p *workflows.Pipe
 	}
 	line("Stage", stage)
 	if j.action != "" {
-		line("Action", fmt.Sprintf("%s, attempt %d", wiki(j.action), max(j.attempt, 1)))
+		line("Action", fmt.Sprintf("%s, attempt %d", wiki(called(j.action)), max(j.attempt, 1)))
 	}
-	line("Error", cause(j))
+	line("Error", cause(j.reason))
+	circumstances(line, j)
 	for _, s := range j.e.SourceRevisions {
 		line("Revision", revision(s))
 	}
@@ -76,6 +84,42 @@ func (t *Tickets) facts(b *strings.Builder, r *ticket, j *job, p *workflows.Pipe
 	if r.Previous != "" {
 		line("Earlier ticket", r.Previous)
 	}
+}
+
+// circumstances are what else somebody must know of a failure: what failed
+// beside it, that it was tried again already, and which checks were set aside.
+func circumstances(line func(name, text string), j *job) {
+	for i, f := range j.others {
+		if i == 10 {
+			line("Failed as well", fmt.Sprintf("%d more", len(j.others)-i))
+			break
+		}
+		line("Failed as well", wiki(called(f.action))+": "+cause(f.reason))
+	}
+	if st, ok := j.e.Stage(j.stage); ok && st.Retries != nil && st.Retries.Latest == "AutomatedStageRetry" {
+		line("Automatic retry", "it was tried again by itself, and failed again")
+	}
+	for _, s := range j.e.Stages {
+		for _, a := range s.Actions {
+			if a.Approval != nil && a.Approval.Override != nil {
+				line("Gate", wiki(a.Name)+" in "+wiki(s.Name)+" was "+overridden(a.Approval.Override))
+			}
+		}
+		for _, c := range s.Conditions {
+			if c.Override != nil {
+				line("Condition", map[string]string{workflows.BeforeEntry: "entry", workflows.OnSuccess: "success"}[c.Kind]+" condition of "+wiki(s.Name)+" was "+overridden(c.Override))
+			}
+		}
+	}
+}
+
+// overridden says who set a check aside, without what, and why.
+func overridden(o *workflows.Overridden) string {
+	text := "overridden by " + wiki(oneLine(or(o.By.Name, or(o.By.Email, o.By.ID))))
+	if o.Without != "" {
+		text += " without " + wiki(oneLine(o.Without))
+	}
+	return text + ": " + clip(wiki(oneLine(o.Reason)), 1000)
 }
 
 // tail writes the last lines of the action's log, at most room characters.
@@ -105,13 +149,18 @@ func (t *Tickets) tail(ctx context.Context, b *strings.Builder, j *job, lines, r
 // again is the comment for one more failure. Its first line names the failure, so that it is recognised.
 func again(t *Tickets, r *ticket, j *job) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s failed in %s again: %s, attempt %d (%s).\n", wiki(or(j.action, "The stage")), wiki(j.stage), t.ref(j.e), max(j.attempt, 1), shortID(j.id))
-	fmt.Fprintf(&b, "*Error:* %s\n", cause(j))
+	fmt.Fprintf(&b, "%s failed in %s again: %s, attempt %d (%s).\n", wiki(or(called(j.action), "The stage")), wiki(j.stage), t.ref(j.e), max(j.attempt, 1), shortID(j.id))
+	line := func(name, text string) { fmt.Fprintf(&b, "*%s:* %s\n", name, text) }
+	line("Error", cause(j.reason))
+	circumstances(line, j)
 	for _, s := range j.e.SourceRevisions {
-		fmt.Fprintf(&b, "*Revision:* %s\n", revision(s))
+		line("Revision", revision(s))
 	}
 	if n := next(t, j); n != "" {
-		fmt.Fprintf(&b, "*What happened next:* %s\n", n)
+		line("What happened next", n)
+	}
+	if r.Reopening == j.id {
+		b.WriteString("The ticket was closed, and is open again because of this.\n")
 	}
 	if r.Recovered {
 		b.WriteString("It had succeeded in between.\n")
@@ -151,8 +200,8 @@ func (t *Tickets) ref(e *workflows.Execution) string {
 	return fmt.Sprintf("[%s|%s/executions/%s]", wiki(e.Ref()), t.PublicURL, e.ID)
 }
 
-func cause(j *job) string {
-	return clip(wiki(oneLine(or(j.reason.Message, or(j.reason.Code, "unknown")))), 2000)
+func cause(r workflows.Reason) string {
+	return clip(wiki(oneLine(or(r.Message, or(r.Code, "unknown")))), 2000)
 }
 
 func revision(s workflows.SourceRevision) string {

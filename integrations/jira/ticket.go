@@ -89,6 +89,11 @@ func (t *Tickets) report(ctx context.Context, r *ticket, j *job, p *workflows.Pi
 			return t.add(ctx, r, j)
 		}
 	}
+	if r.State == closed {
+		if again, err := t.reopen(ctx, r, j, p); err != nil || again {
+			return err
+		}
+	}
 	if r.State != creating {
 		t.forget(ctx, r.Issue)
 		sum := sha256.Sum256([]byte(r.key + " " + j.id))
@@ -303,7 +308,7 @@ func (t *Tickets) close(ctx context.Context, r *ticket, j *job) error {
 		return &internal{fmt.Errorf("reading pipeline %s: %w", j.e.Pipeline, err)}
 	}
 	to := view.Definition.Ticket.CloseOnSuccess
-	offered, ok, err := t.jira.move(ctx, r.Issue, to)
+	offered, ok, err := t.jira.move(ctx, r.Issue, leadsTo(to))
 	switch {
 	case err != nil && passing(err):
 		return err

@@ -45,6 +45,7 @@ type Issue struct {
 	Status      string   // "To Do", "In Progress", "Done"
 	Comments    []string // oldest first
 	Created     time.Time
+	Closed      time.Time // zero while it is not done
 
 	id int
 }
@@ -346,14 +347,23 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request) (Issue, bool) {
 
 func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	if i, ok := s.issue(w, r); ok {
-		wire.Answer(w, http.StatusOK, i.json())
+		wire.Answer(w, http.StatusOK, i.json(s.options.OnPremise))
 	}
 }
 
-// json is the issue as the API and webhooks show it.
-func (i *Issue) json() map[string]any {
+// json is the issue as the API and webhooks show it. Cloud and servers say in
+// different fields when it was closed.
+func (i *Issue) json(onPremise bool) map[string]any {
+	field := "statuscategorychangedate"
+	if onPremise {
+		field = "resolutiondate"
+	}
+	var closed any
+	if !i.Closed.IsZero() {
+		closed = i.Closed.Format("2006-01-02T15:04:05.000-0700")
+	}
 	return map[string]any{"id": fmt.Sprint(i.id), "key": i.Key, "fields": map[string]any{
-		"summary": i.Summary, "description": i.Description, "labels": i.Labels, "project": map[string]string{"key": i.Project},
+		field: closed, "summary": i.Summary, "description": i.Description, "labels": i.Labels, "project": map[string]string{"key": i.Project},
 		"issuetype": map[string]string{"name": i.Type}, "status": statusJSON(i.Status),
 	}}
 }
@@ -443,7 +453,10 @@ func (s *Server) transition(w http.ResponseWriter, r *http.Request) {
 func (s *Server) set(key, status string) {
 	s.mu.Lock()
 	if i := s.find(key); i != nil {
-		i.Status = status
+		i.Status, i.Closed = status, time.Time{}
+		if status == "Done" {
+			i.Closed = s.options.Now()
+		}
 	}
 	s.mu.Unlock()
 	s.changes.Notify()
@@ -479,7 +492,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 			hit = strings.Contains(i.Description, m[2])
 		}
 		if hit && s.options.Now().Sub(i.Created) >= s.options.SearchLag {
-			found = append(found, i.json())
+			found = append(found, i.json(s.options.OnPremise))
 		}
 	}
 	wire.Answer(w, http.StatusOK, map[string]any{"issues": found, "isLast": true})

@@ -33,6 +33,7 @@ type savedIssue struct {
 	Status      string    `json:"status"`
 	Comments    []string  `json:"comments"`
 	Created     time.Time `json:"created"`
+	Closed      time.Time `json:"closed,omitzero"`
 }
 
 // Snapshot is the fake as JSON, for Restore.
@@ -43,7 +44,7 @@ func (s *Server) Snapshot() ([]byte, error) {
 		i := o.clone()
 		saved.Issues = append(saved.Issues, savedIssue{
 			ID: i.id, Key: i.Key, Project: i.Project, Type: i.Type, Summary: i.Summary, Description: i.Description,
-			Labels: i.Labels, Status: i.Status, Comments: i.Comments, Created: i.Created.UTC(),
+			Labels: i.Labels, Status: i.Status, Comments: i.Comments, Created: i.Created.UTC(), Closed: i.Closed.UTC(),
 		})
 	}
 	s.mu.Unlock()
@@ -70,7 +71,7 @@ func (s *Server) Restore(data []byte) error {
 	for _, i := range saved.Issues {
 		issues = append(issues, &Issue{
 			id: i.ID, Key: i.Key, Project: i.Project, Type: i.Type, Summary: i.Summary, Description: i.Description,
-			Labels: i.Labels, Status: i.Status, Comments: i.Comments, Created: i.Created,
+			Labels: i.Labels, Status: i.Status, Comments: i.Comments, Created: i.Created, Closed: i.Closed,
 		})
 	}
 	s.mu.Lock()

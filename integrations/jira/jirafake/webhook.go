@@ -34,7 +34,7 @@ func (s *Server) Move(ctx context.Context, key, status string) (Delivery, error)
 	from, to := statusJSON(before.Status), statusJSON(status)
 	return s.deliver(ctx, map[string]any{
 		"webhookEvent": "jira:issue_updated", "issue_event_type_name": "issue_generic", "timestamp": s.options.Now().UnixMilli(),
-		"user": map[string]any{"accountId": "somebody"}, "issue": i.json(),
+		"user": map[string]any{"accountId": "somebody"}, "issue": i.json(s.options.OnPremise),
 		"changelog": map[string]any{"id": "1", "items": []any{map[string]any{
 			"field": "status", "fieldtype": "jira", "fieldId": "status",
 			"from": from["id"], "fromString": before.Status, "to": to["id"], "toString": status,

@@ -1,0 +1,75 @@
+package jira
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// reopen opens a ticket again that was closed less than ticket.reopenWithin
+// ago, and adds the failure to it. It answers false where a successor is wanted:
+// the ticket was closed earlier, is gone, or Jira offers no way back.
+//
+// What is to happen is durable before it does. Whether the ticket is closed, and
+// since when, Jira is asked itself: deliveries may be late or lost.
+func (t *Tickets) reopen(ctx context.Context, r *ticket, j *job, p *workflows.Pipeline) (bool, error) {
+	within := reopenWithin(p)
+	if within <= 0 || r.Issue == "" {
+		return false, nil
+	}
+	now, err := t.jira.standing(ctx, r.Issue)
+	if err != nil && passing(err) {
+		return false, err
+	}
+	if err != nil || !now.there || now.done && t.Now().Sub(now.since) >= within {
+		return false, nil
+	}
+	if now.done {
+		r.Reopening = j.id
+		if err := t.save(ctx, r); err != nil {
+			return false, err
+		}
+		offered, ok, err := t.jira.move(ctx, r.Issue, reopens)
+		if err != nil && passing(err) {
+			return false, err
+		}
+		if err != nil || !ok {
+			t.Log.Warn("a closed ticket cannot be opened again, so the failure gets a new one", "ticket", r.Issue, "offered", offered, "error", err)
+			r.Reopening = ""
+			return false, nil
+		}
+	}
+	if err := t.heardOpen(ctx, r.Issue); err != nil {
+		return false, err
+	}
+	r.State = opened
+	return true, t.add(ctx, r, j)
+}
+
+// reopenWithin is for how long a closed ticket can be opened again; zero: never.
+func reopenWithin(p *workflows.Pipeline) time.Duration {
+	if p.Ticket == nil {
+		return 0
+	}
+	d, err := time.ParseDuration(p.Ticket.ReopenWithin)
+	if err != nil {
+		return 0
+	}
+	return d
+}
+
+// heardOpen notes that the ticket is open now; a delivery about its closing
+// that is still on its way is older.
+func (t *Tickets) heardOpen(ctx context.Context, issue string) error {
+	raw, err := json.Marshal(heard{At: t.Now().UnixMilli()})
+	if err == nil {
+		err = t.Notes.Note(ctx, closedKey(issue), raw)
+	}
+	if err != nil {
+		return &internal{fmt.Errorf("noting that %s is open again: %w", issue, err)}
+	}
+	return nil
+}
