@@ -149,6 +149,9 @@ type Resumed struct {
 type ActionStart struct {
 	Task     string    `json:"task"` // work.Task.ID
 	Deadline time.Time `json:"deadline"`
+	// Configuration is the action's as it was resolved; absent when it needed no
+	// resolving. The raw text is in the definition of the execution's version.
+	Configuration map[string]string `json:"configuration,omitempty"`
 }
 
 // Outcome is what became known of an attempt, as far as it is visible.

@@ -3,6 +3,7 @@ package machine
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -59,6 +60,9 @@ func (d *decision) startAction(e *workflows.Execution, st *workflows.StageExecut
 	}
 	ev := of(event.ActionStarted, e, st, &next)
 	ev.Start = &event.ActionStart{Task: task.ID, Deadline: d.in.At.Add(limit)}
+	if !maps.Equal(task.Configuration, task.Action.Configuration) {
+		ev.Start.Configuration = task.Configuration // for the record
+	}
 	d.emit(ev)
 	if a.IsGate() {
 		d.openGate(e, st, a, task.Configuration)

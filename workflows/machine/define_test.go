@@ -14,7 +14,8 @@ import (
 //
 // Actions joined by + run in parallel, those after > later. The actions of the
 // first stage are sources, which are not polled unless they say {polls}. A line "variables: a=1 b" declares variables, "mode:
-// QUEUED" the execution mode, "schedule: 0 6 * * * Europe/Berlin" a schedule. A condition
+// QUEUED" the execution mode, "schedule: 0 6 * * * Europe/Berlin" a schedule,
+// "trigger: push branches=main" a filter (see filter). A condition
 // follows its stage, rules joined by +, _ standing for blanks in their values:
 //
 //	entry of Prod [SKIP]: Wanted{provider=VariableCheck Variable=#{variables.go} Operator=EQ Value=yes}
@@ -38,6 +39,11 @@ func define(lines []string) (*workflows.Pipeline, error) {
 			continue
 		case head == "schedule":
 			p.Triggers = append(p.Triggers, workflows.Trigger{Schedule: &workflows.Schedule{Cron: strings.Join(words[1:len(words)-1], " "), Timezone: words[len(words)-1]}})
+			continue
+		case head == "trigger":
+			if err := filter(p, words[1:]); err != nil {
+				return nil, err
+			}
 			continue
 		case len(words) > 2 && words[1] == "of":
 			if err := condition(p, words, line); err != nil {

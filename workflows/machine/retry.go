@@ -40,9 +40,12 @@ func (d *decision) takeUp(e *workflows.Execution, st *workflows.StageExecution, 
 	if err != nil {
 		return err
 	}
-	if d.s.execution(e.ID) == nil && e.Type != workflows.TypeRollback {
-		if err := d.room(); err != nil {
+	if now := d.s.execution(e.ID); now == nil || now.Inside() == nil {
+		if err := d.room(e.Type); err != nil {
 			return err
+		}
+		if !d.free(e, st.Name) {
+			return workflows.Refuse(workflows.CodeStageNotRetryable, "wait until it is free", "%s is not free for %s", st.Name, e.Ref())
 		}
 	}
 	how.Execution = *clone(e)

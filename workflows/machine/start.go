@@ -18,7 +18,7 @@ func (d *decision) startable(in *workflows.Intent) error {
 	if err := d.live(); err != nil {
 		return err
 	}
-	if err := d.room(); err != nil {
+	if err := d.room(workflows.TypeStandard); err != nil {
 		return err
 	}
 	_, err := d.s.definition().Values(in.Variables, d.dry)
@@ -53,9 +53,9 @@ func (d *decision) start(in *workflows.Intent) error {
 
 // room refuses one more execution where a pipeline in QUEUED or PARALLEL mode
 // has as many as it may (engine.md 4). A rollback always has room.
-func (d *decision) room() error {
+func (d *decision) room(kind workflows.ExecutionType) error {
 	const most = 50
-	if p := d.s.definition(); p.ExecutionMode == workflows.ModeSuperseded || len(d.s.Executions) < most {
+	if p := d.s.definition(); p.ExecutionMode == workflows.ModeSuperseded || kind == workflows.TypeRollback || len(d.s.Executions) < most {
 		return nil
 	}
 	return workflows.Refuse(workflows.CodeConcurrencyLimit, "wait until some have ended, or stop what is no longer wanted",

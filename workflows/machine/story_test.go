@@ -178,6 +178,14 @@ func (s *story) do(w, args []string) ([]string, error) {
 	switch {
 	case w[1] == "pipeline":
 		return nil, s.edit(person("ana"), "api", args)
+	case len(w) > 4 && w[1] == "pushes" && w[3] == "to": // dee pushes c1 to main with README.md
+		return s.change(w[0], "push", w[2], w[3:])
+	case len(w) > 8 && w[3] == "pull": // dee has a pull request c1 from dev into main OPEN
+		return s.change(w[0], "pull", w[5], w[6:])
+	case w[1] == "belongs": // #70 belongs to shop
+		s.ids[number(w[0][1:])] = s.id(w[0])
+		s.archive[s.id(w[0])] = &workflows.Execution{ID: s.id(w[0]), Number: number(w[0][1:]), Pipeline: w[3]}
+		return nil, nil
 	case rest.has("unseen"):
 		d, err := time.ParseDuration(w[0])
 		s.at = s.at.Add(d)
@@ -286,9 +294,9 @@ func (s *story) intent(verb string, o options) (workflows.Intent, error) {
 	case "retries":
 		in.Verb, in.All = workflows.Retry, o.has("all")
 	case "approves":
-		in.Verb, in.Action = workflows.Approve, o.set["action"]
+		in.Verb, in.Stage, in.Action = workflows.Approve, o.set["stage"], o.set["action"]
 	case "rejects":
-		in.Verb, in.Action = workflows.Reject, o.set["action"]
+		in.Verb, in.Stage, in.Action = workflows.Reject, o.set["stage"], o.set["action"]
 	case "rolls": // Prod back to #1
 		in.Verb, in.Stage, in.Target, in.Execution = workflows.RollBack, o.rest[0], in.Execution, ""
 		in.WhileRunning, in.Definition = o.set["while"], o.set["definition"]
@@ -392,8 +400,12 @@ func (s *story) outcome(action, ref string, w []string) error {
 		case "revision":
 			out.Revision = &workflows.SourceRevision{RevisionID: v, Author: &workflows.Author{Login: o.set["login"], Email: person(o.set["author"]).Email}}
 		case "author", "login":
-		case "artifact":
-			out.Artifacts = append(out.Artifacts, workflows.Artifact{Name: v, Digest: strings.Repeat("a", 8) + ref[1:]})
+		case "artifact": // NAME, or NAME/DIGEST
+			name, digest, given := strings.Cut(v, "/")
+			if !given {
+				digest = strings.Repeat("a", 8) + ref[1:]
+			}
+			out.Artifacts = append(out.Artifacts, workflows.Artifact{Name: name, Digest: digest})
 		default:
 			if out.Outputs == nil {
 				out.Outputs = map[string]string{}

@@ -16,7 +16,11 @@ func (s *story) tell(e event.Event) string {
 	ref := s.ref(e.Execution)
 	switch e.Kind {
 	case event.PipelineDefined:
-		return fmt.Sprintf("version %d is in force", e.Defined.Version)
+		text := fmt.Sprintf("version %d is in force", e.Defined.Version)
+		for _, w := range e.Defined.Weakened {
+			text += fmt.Sprintf("; %s in %s asks for less: %s, no longer %s", w.Action, w.Stage, w.New, w.Old)
+		}
+		return text
 	case event.PipelineArchived:
 		return "the pipeline is archived"
 	case event.ExecutionStarted:
@@ -193,6 +197,15 @@ func (s *story) look(w []string) ([]string, error) {
 	case w[0] == "the" && w[1] == "gate": // the gate of #1
 		e, _ := s.execution(s.id(w[3]))
 		return s.showGate(e), nil
+	case w[0] == "the" && w[1] == "history": // the history of #1: each attempt of its actions
+		return s.showHistory(s.id(w[3])), nil
+	case w[0] == "the" && w[1] == "retries": // the retries of Build of #1
+		return s.showRetries(w[3], s.id(w[5])), nil
+	case w[0] == "the" && w[1] == "polling":
+		if at := s.s.View().PollingDisabledAt; at != nil {
+			return []string{"off since " + at.Format("2 Jan 15:04")}, nil
+		}
+		return []string{"on"}, nil
 	case w[0] == "the" && w[1] == "environment": // the environment of Deploy of #1
 		return s.showEnvironment(w[3], s.id(w[5])), nil
 	case w[0] == "the" && w[1] == "targets": // the targets of Prod
@@ -329,6 +342,42 @@ func (s *story) showTasks() []string {
 		return []string{"nothing to do"}
 	}
 	return out
+}
+
+// showHistory reads the log: what each attempt was given, and how it ended.
+func (s *story) showHistory(execution string) (out []string) {
+	for _, e := range s.log {
+		if e.Execution != execution || e.Action == "" {
+			continue
+		}
+		line := fmt.Sprintf("%s attempt %d: %s", e.Action, e.Attempt, e.Kind)
+		if e.Start != nil {
+			x, _ := s.execution(execution)
+			st, _ := s.versions[x.Version].Stage(e.Stage)
+			if a, ok := st.Action(e.Action); ok {
+				for _, k := range sortedKeys(e.Start.Configuration) {
+					line += fmt.Sprintf(", %s: %s is %s", k, a.Configuration[k], e.Start.Configuration[k])
+				}
+			}
+		}
+		if e.Outcome != nil {
+			for _, f := range e.Outcome.Artifacts {
+				line += ", leaves " + f.Name + " " + f.Digest
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func (s *story) showRetries(stage, execution string) []string {
+	e, _ := s.execution(execution)
+	st, _ := e.Stage(stage)
+	r := st.Retries
+	if r == nil {
+		return []string{"none"}
+	}
+	return []string{fmt.Sprintf("by itself %d, by people %d, the latest %s; attempt %d of the stage, as it is since %s", r.Automatic, r.Manual, r.Latest, st.Attempt, st.Since.Format("15:04"))}
 }
 
 func (s *story) showEnvironment(action, execution string) []string {
