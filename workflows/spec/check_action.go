@@ -349,7 +349,7 @@ func (c *checker) approval(p *workflows.ApprovalPolicy, at func(...any) []any) {
 	}
 	for k, who := range p.Ask {
 		c.who(who, at("approval", "ask", k)...)
-		if kind, _, _ := workflows.SplitWho(who); kind == workflows.WhoToken {
+		if kind, _, _ := workflows.SplitWho(who); kind == workflows.WhoToken && !slices.Equal(p.Ask, p.From) { // from is the default of ask
 			c.fault("a token cannot be asked", "name people or groups", at("approval", "ask", k)...)
 		}
 	}

@@ -118,9 +118,9 @@ func tree(file string, data []byte, d *diagnostics) *node {
 		}
 		return nil
 	}
-	if json.Valid(data) { // YAML refuses tabs in places where JSON allows them
+	if json.Valid(data) { // YAML refuses tabs in places where JSON allows them, and takes more characters for line breaks
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
-		data = pairs(data)
+		data = []byte(unprintable().Replace(string(pairs(data))))
 	}
 	doc := document(file, data, d)
 	if doc == nil {
@@ -132,6 +132,11 @@ func tree(file string, data []byte, d *diagnostics) *node {
 		return nil
 	}
 	return root
+}
+
+// unprintable escapes what YAML does not take as it is inside quotes.
+func unprintable() *strings.Replacer {
+	return strings.NewReplacer("\u0085", `\u0085`, "\u2028", `\u2028`, "\u2029", `\u2029`, "\uFEFF", `\uFEFF`, "\x7f", `\u007F`)
 }
 
 // pairs writes JSON's surrogate pairs out as the characters they stand for: YAML has no such escapes.

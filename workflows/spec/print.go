@@ -131,7 +131,7 @@ func quote(text string) string {
 	if err := e.Encode(text); err != nil {
 		panic("spec: a string always marshals: " + err.Error())
 	}
-	return strings.NewReplacer("\u0085", `\u0085`, "\uFEFF", `\uFEFF`, "\x7f", `\u007F`).Replace(strings.TrimSuffix(out.String(), "\n"))
+	return unprintable().Replace(strings.TrimSuffix(out.String(), "\n"))
 }
 
 func (w *printer) triggers(triggers []workflows.Trigger) {

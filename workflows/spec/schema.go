@@ -83,7 +83,7 @@ func (w schemaWriter) object(s *shape) map[string]any {
 // fallback is a default that can be written as a value; others are words.
 func (k key) fallback() (value any, ok bool) {
 	switch f := k.forms[0]; f.sort {
-	case number, flag:
+	case number, truth:
 		return value, json.Unmarshal([]byte(k.otherwise), &value) == nil
 	case choice:
 		for _, word := range f.words {
@@ -129,7 +129,7 @@ func (w schemaWriter) form(f form) map[string]any {
 	case number:
 		out["type"] = "integer"
 		limit("minimum", "maximum")
-	case flag:
+	case truth:
 		out["type"] = "boolean"
 	case choice:
 		out["enum"] = f.words

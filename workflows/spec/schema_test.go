@@ -208,7 +208,7 @@ func (m *mutator) value(f form, old any, alone bool, set func(any), at string) {
 		if f.high > 0 {
 			try("too large", f.high+1)
 		}
-	case f.sort == flag:
+	case f.sort == truth:
 		try("a word", "maybe")
 	case f.sort == part && isObject:
 		m.object(object, m.shapes[f.words[0]], at)

@@ -29,7 +29,7 @@ const (
 	anything = "any"
 	text     = "text"
 	number   = "number"
-	flag     = "flag"
+	truth    = "flag"
 	choice   = "choice"
 	part     = "part"
 	many     = "list"
@@ -104,7 +104,7 @@ func readForms(column string, known map[string]form) (forms []form) {
 
 func readForm(column string, known map[string]form) form {
 	body, limits := column, ""
-	if i := strings.LastIndexByte(column, ' '); i >= 0 && column[i+1] >= '0' && column[i+1] <= '9' {
+	if i := strings.LastIndexByte(column, ' '); i >= 0 && strings.Trim(column[i+1:], "0123456789-") == "" {
 		body, limits = column[:i], column[i+1:]
 	}
 	f := form{sort: body, limited: limits != ""}
@@ -173,6 +173,8 @@ func (f form) inWords() string {
 		span = fmt.Sprintf("%d or more", f.low)
 	case f.low == f.high:
 		span = strconv.Itoa(f.low)
+	case f.low == 0:
+		span = fmt.Sprintf("up to %d", f.high)
 	}
 	switch f.sort {
 	case text:
@@ -188,19 +190,19 @@ func (f form) inWords() string {
 		return "text"
 	case number:
 		return "a whole number, " + span
-	case flag:
+	case truth:
 		return "true or false"
 	case choice:
 		return strings.Join(f.words, ", ")
 	case part:
-		return f.words[0]
+		return "keys of " + f.words[0]
 	case many:
 		if f.limited {
-			return "a list of " + span + ": " + inWords(f.of)
+			return "a list (" + span + "): " + inWords(f.of)
 		}
 		return "a list: " + inWords(f.of)
 	case free:
-		return "keys with values: " + inWords(f.of)
+		return "free keys, each with " + inWords(f.of)
 	}
 	return "anything"
 }

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write what the tests get as what they e
 // TestGolden parses every file of testdata and compares all of its faults,
 // and for an accepted file its canonical form, with FILE.expected.
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.*")
+	files, err := filepath.Glob("testdata/*.[jy]*")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}

@@ -55,7 +55,7 @@ closeOnSuccess | text | it stays open | Status that the ticket is moved to when 
 reopenWithin | duration | | A ticket closed no longer ago than this is reopened rather than repeated.
 logTail | number 0-200 | 10 | How many of the last lines of the log are in the ticket.
 
-= variable | the variable | A value that is fixed when an execution starts. Every key of it may be shown: no secrets.
+= variable | the variable | A value that is fixed when an execution starts. Everybody who may look can see it: no secrets.
 name! | variable | | It is used as #{variables.NAME}, not in source actions.
 defaultValue | text 1-1000 | a start must give one | The value when a start gives none.
 description | text 0-200 | | Shown where a start is asked for.
@@ -157,7 +157,7 @@ approval | skipRecent/skip/require | skipRecent | Whether approvals are asked ag
 name! | name | | Unique in its stage.
 provider | provider | | What carries it out, see below.
 runOrder | number 1-999 | 1 | Actions with the same number run together, the next number when all of them have succeeded.
-configuration | <text 1-1000> | | As the provider needs it, see below. Variables are filled in when the action starts.
+configuration | <text 1-1000 or <text>> | | As the provider needs it, see below. Variables are filled in when the action starts. Only outputVariables of Wait may hold keys of its own.
 namespace | namespace | none: its outputs cannot be used | Name by which later actions use the outputs: #{namespace.KEY}. Unique, not that of an artifact, not codepipeline or variables.
 inputArtifacts | [artifact or {input}] | | What it works on: outputs of actions that have certainly ended.
 outputArtifacts | [artifact or {output}] | | What it leaves behind, under names that are unique in the pipeline.
