@@ -222,6 +222,9 @@ func (e *Engine) begin(ctx context.Context) error {
 			return fmt.Errorf("read how far the follower %s has come: %w", f.name, err)
 		}
 	}
+	if err := e.sweepRuns(ctx); err != nil {
+		return fmt.Errorf("look for what the last run has left: %w", err)
+	}
 	e.freezes.begin(ctx)
 	e.takeUp(heads)
 	for _, f := range e.followers {
@@ -229,7 +232,6 @@ func (e *Engine) begin(ctx context.Context) error {
 	}
 	e.background.Go(func() { e.receipts.run(ctx) })
 	e.sources.begin(ctx)
-	e.crew.do(func() { e.sweepRuns(ctx) })
 	return nil
 }
 

@@ -100,6 +100,24 @@ func TestFreezesAreSetDespiteAFaultyDisk(t *testing.T) {
 	}
 }
 
+func TestFreezesAreSetOnceThePipelineCanBeDecidedAbout(t *testing.T) {
+	tell(t, func(w *world) {
+		dry := &dice{}
+		w.options.Rand = dry
+		w.boot()
+		w.define(named("web"))
+		w.options.Freezes = []workflows.Freeze{yearEnd(-time.Hour, 24*time.Hour)}
+		dry.empty.Store(true)
+		w.reboot()
+		pass(10 * time.Second)
+		dry.empty.Store(false)
+		pass(time.Minute)
+		if n := w.frozen("web"); n != 1 {
+			t.Errorf("web has %d freezes", n)
+		}
+	})
+}
+
 // Who is named in mayPass may let one execution in, without the right enable,
 // as who is named at a gate may answer it; but not past a door that is shut besides.
 func TestWhoMayPassAFreezeNeedsNoRightBesides(t *testing.T) {

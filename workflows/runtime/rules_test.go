@@ -101,6 +101,7 @@ func TestOverrideNeedsTheRightOnTheStage(t *testing.T) {
 			Rules: []access.Rule{
 				{Allow: []workflows.Verb{workflows.View, workflows.Start}, To: []string{ana.Email, ben.Email, cho.Email}},
 				{Allow: []workflows.Verb{workflows.Override}, To: []string{cho.Email}, On: []string{"*/Source"}},
+				{Allow: []workflows.Verb{workflows.Disable, workflows.Enable, workflows.StopIt}, To: []string{ana.Email}},
 				{Allow: []workflows.Verb{workflows.Override}, To: []string{ana.Email}, On: []string{"web/Deploy", "webshop/Production"}},
 			},
 		}
@@ -118,6 +119,14 @@ func TestOverrideNeedsTheRightOnTheStage(t *testing.T) {
 		w.submit(ana, workflows.Intent{Verb: workflows.Override, Execution: "web#1", Reason: "the check is wrong"})
 		synctest.Wait()
 		w.status(id, workflows.StatusSucceeded)
+
+		w.submit(ana, workflows.Intent{Verb: workflows.Disable, Pipeline: "webshop", Stage: "Production"})
+		early := w.begin("webshop") // it has left Build and waits at the door of Production, where Ana has the right
+		if p := w.refused(ana, workflows.Intent{Verb: workflows.Override, Execution: early, Reason: "now"}, workflows.CodeAccessDenied); !strings.Contains(p.Message, "webshop/Build") {
+			t.Errorf("the refusal is %+v: what could be overridden is in Build", p)
+		}
+		w.submit(ana, workflows.Intent{Verb: workflows.Enable, Pipeline: "webshop", Stage: "Production"})
+		w.submit(ana, workflows.Intent{Verb: workflows.StopIt, Execution: early, Abandon: true})
 
 		gate := w.begin("webshop")
 		in := workflows.Intent{Verb: workflows.Override, Execution: gate, Stage: "Production", Condition: "APPROVAL", Reason: "the shop is down"}
