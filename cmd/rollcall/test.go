@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/rehearsal"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 type testCmd struct {
@@ -38,10 +39,13 @@ func (c *testCmd) Run(o *output) error {
 			return err
 		}
 	}
-	if all.passed+all.failed == 0 {
+	if all.passed+all.failed == 0 && len(files) > 0 {
+		return fmt.Errorf("no test in %s matches %s", strings.Join(c.Paths, ", "), c.Only)
+	}
+	if len(files) == 0 {
 		return fmt.Errorf("there are no tests in %s; a test file is named like webshop.test.yaml", strings.Join(c.Paths, ", "))
 	}
-	fmt.Fprintf(o.out, "%d passed, %d failed, %d files, %s\n", all.passed, all.failed, len(files), milliseconds(time.Since(began)))
+	fmt.Fprintf(o.out, "%d passed, %d failed, %s, %s\n", all.passed, all.failed, words.Count(len(files), "file"), milliseconds(time.Since(began)))
 	if all.failed > 0 {
 		return errTold
 	}

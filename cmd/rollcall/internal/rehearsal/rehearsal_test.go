@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rollcall-bot/rollcall/workflows/spec"
 )
 
 // files returns the test files below folders.
@@ -62,5 +64,45 @@ func TestExamples(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestExamplesAreWhole: every pipeline of the examples is right, without so much
+// as a warning, and has a test that it passes.
+func TestExamplesAreWhole(t *testing.T) {
+	tested := map[string]bool{}
+	for _, name := range files(t, examples) {
+		tested[read(t, name).main] = true
+	}
+	n := 0
+	err := filepath.WalkDir(examples, func(name string, e os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".yaml" || strings.HasSuffix(name, ".test.yaml") {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if spec.IsTemplate(data) {
+			for _, d := range spec.CheckTemplate(name, data) {
+				t.Error(d)
+			}
+			return nil
+		}
+		if !strings.Contains("\n"+string(data), "\nname: ") {
+			return nil // a configuration, or another tool's
+		}
+		n++
+		_, diagnostics := spec.ParseWith(filepath.ToSlash(name), data, os.ReadFile)
+		for _, d := range diagnostics {
+			t.Error(d)
+		}
+		if !tested[filepath.ToSlash(name)] {
+			t.Errorf("%s has no test", name)
+		}
+		return nil
+	})
+	if err != nil || n < 8 {
+		t.Errorf("%d pipelines, %v", n, err)
 	}
 }
