@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -65,8 +66,9 @@ func (t Test) freezes(f *faults) []workflows.Freeze {
 		in := zone(n, f, t.file.zone)
 		from, _ := momentIn(n.str("from"), in)
 		to, _ := momentIn(n.str("to"), in)
-		if on := n.get("on").texts(); workflows.Touches(on, t.file.pipeline.Name) {
-			all = append(all, workflows.Freeze{Name: n.str("name"), From: from, To: to, On: on, MayPass: t.file.people.whos(n.get("mayPass"))})
+		one := workflows.Freeze{Name: n.str("name"), From: from, To: to, On: n.get("on").texts(), MayPass: t.file.people.whos(n.get("mayPass"))}
+		if slices.ContainsFunc(t.file.pipeline.Stages, func(st workflows.Stage) bool { return one.At(from, t.file.pipeline.Name, st.Name) }) {
+			all = append(all, one)
 		}
 	}
 	return all
