@@ -144,7 +144,7 @@ func (c *checker) globs(patterns []string, path []any) {
 		where := slices.Concat(path, []any{i})
 		if len([]rune(pattern)) > 255 {
 			c.fault("a pattern has at most 255 characters", "shorten it", where...)
-		} else if err := workflows.CheckPattern(pattern); err != nil {
+		} else if err := (&workflows.Patterns{Includes: []string{pattern}}).Check(); err != nil {
 			c.fault(fmt.Sprintf("the pattern %s cannot be read: %s", quoted(pattern), err), "* ? [abc] {a,b} and ** have a meaning; \\ takes it away", where...)
 		}
 	}

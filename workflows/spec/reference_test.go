@@ -237,7 +237,7 @@ func fromTo(low, high int) string {
 
 func configurationOf(r row) string {
 	if r.anyKey {
-		return "CodePipeline's, not checked"
+		return "any, not checked"
 	}
 	var each []string
 	for _, key := range r.keys {
