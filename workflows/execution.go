@@ -9,7 +9,10 @@ import (
 // Status is the status of an execution, a stage or an action, in CodePipeline's words (engine.md 2.2).
 type Status string
 
-// Statuses. Which level uses which is engine.md 2.2; NotStarted is ours, for
+// ExecutionType tells a run through the pipeline from a rollback of one stage.
+type ExecutionType string
+
+// Statuses, and the types of executions. Which level uses which is engine.md 2.2; NotStarted is ours, for
 // what an execution still has to do.
 const (
 	StatusNotStarted Status = "NotStarted" // stage, action
@@ -24,6 +27,9 @@ const (
 	StatusSkipped    Status = "Skipped"    // stage; approval inside a rollback
 	StatusErrored    Status = "Errored"    // condition: a rule could not be evaluated; counts as failed
 	StatusOverridden Status = "Overridden" // condition: somebody with that right set it aside
+
+	TypeStandard ExecutionType = "STANDARD"
+	TypeRollback ExecutionType = "ROLLBACK"
 )
 
 // Final says whether an execution of this status has ended. Failed and Stopped ones may be taken up again by a retry.
@@ -34,15 +40,6 @@ func (s Status) Final() bool {
 	}
 	return false
 }
-
-// ExecutionType tells a run through the pipeline from a rollback of one stage.
-type ExecutionType string
-
-// The execution types of CodePipeline.
-const (
-	TypeStandard ExecutionType = "STANDARD"
-	TypeRollback ExecutionType = "ROLLBACK"
-)
 
 // Execution is one run of a pipeline, whole: as the API shows it and as the store keeps it.
 type Execution struct {
@@ -93,7 +90,9 @@ type Reason struct {
 	Message string `json:"message"`
 }
 
-// Trigger types (StartedBy.Type), CodePipeline's where one exists.
+// Trigger types (StartedBy.Type), CodePipeline's where one exists; what an
+// inbound execution waits for (Wait.For); what an action needs from a person
+// (ActionExecution.Needs).
 const (
 	TriggerStart     = "StartPipelineExecution" // a person or a token
 	TriggerPoll      = "PollForSourceChanges"
@@ -101,6 +100,13 @@ const (
 	TriggerSchedule  = "Schedule"
 	TriggerRollback  = "ManualRollback"
 	TriggerAutomated = "AutomatedRollback"
+
+	WaitsForStage      = "stage"      // somebody is inside, or waits in front of it
+	WaitsForTransition = "transition" // the transition is disabled
+	WaitsForFreeze     = "freeze"     // a freeze covers the stage
+
+	NeedsApproval = "approval" // its gate is open
+	NeedsResolve  = "resolve"  // in doubt: nobody can know whether it ran; say succeeded, failed or again
 )
 
 // StartedBy says what began an execution. By is who asked: for a push the
@@ -160,13 +166,6 @@ type Note struct {
 	Text  string `json:"text"`  // "OPS-12", "Jira is away, trying again", what Jira wants
 	URL   string `json:"url,omitempty"`
 }
-
-// What an inbound execution waits for (Wait.For).
-const (
-	WaitsForStage      = "stage"      // somebody is inside, or waits in front of it
-	WaitsForTransition = "transition" // the transition is disabled
-	WaitsForFreeze     = "freeze"     // a freeze covers the stage
-)
 
 // Note replaces the execution's note of that name, or adds it.
 func (e *Execution) Note(n Note) {
@@ -257,13 +256,6 @@ type Retries struct {
 	Latest    string `json:"latestRetryTrigger"` // AutomatedStageRetry|ManualStageRetry
 }
 
-// Kinds of conditions.
-const (
-	BeforeEntry = "beforeEntry"
-	OnSuccess   = "onSuccess"
-	AfterFailed = "onFailure"
-)
-
 // ConditionExecution is a condition of a stage as it was evaluated. Its rules
 // are named "beforeEntry:NAME" and so on, and are in every way like actions.
 type ConditionExecution struct {
@@ -274,12 +266,6 @@ type ConditionExecution struct {
 	Override *Overridden       `json:"override,omitempty"`
 	Rules    []ActionExecution `json:"rules"`
 }
-
-// What an action needs from a person (ActionExecution.Needs).
-const (
-	NeedsApproval = "approval" // its gate is open
-	NeedsResolve  = "resolve"  // in doubt: nobody can know whether it ran; say succeeded, failed or again
-)
 
 // ActionExecution is the latest attempt of an action in an execution.
 type ActionExecution struct {

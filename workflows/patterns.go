@@ -3,13 +3,14 @@ package workflows
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // Match says whether one of the names is matched by some include (or there are
 // none) and by no exclude; each name is judged alone. Nil matches everything,
-// a pattern that [CheckPattern] refuses nothing.
+// a pattern that Check refuses nothing.
 //
 // A pattern is CodePipeline's glob: * and ? stay within one part of the name,
 // ** goes across parts and "**/" may be empty, [abc] and [!a-c] are one
@@ -31,10 +32,14 @@ func (p *Patterns) Match(names ...string) bool {
 	return false
 }
 
-// CheckPattern says what is wrong with a pattern of [Patterns].
-func CheckPattern(pattern string) error {
-	_, err := glob(pattern)
-	return err
+// Check says what is wrong with the first pattern that cannot be read.
+func (p *Patterns) Check() error {
+	for _, pattern := range slices.Concat(p.Includes, p.Excludes) {
+		if _, err := glob(pattern); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // globs compiles several patterns to one expression; nil when there are none.

@@ -57,7 +57,7 @@ func TestPatterns(t *testing.T) {
 		{"a*", "a\nb", true},
 		{"", "", true},
 	} {
-		if err := workflows.CheckPattern(c.pattern); err != nil {
+		if err := (&workflows.Patterns{Includes: []string{c.pattern}}).Check(); err != nil {
 			t.Errorf("%q: %v", c.pattern, err)
 		}
 		if got := (&workflows.Patterns{Includes: []string{c.pattern}}).Match(c.name); got != c.want {
@@ -65,7 +65,7 @@ func TestPatterns(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"[", "[]", "[!]", "a[b", "{a", "{a,{b,c}}", `a\`, "[z-a]", "\xff", "[\xff]"} {
-		if workflows.CheckPattern(bad) == nil {
+		if (&workflows.Patterns{Includes: []string{bad}}).Check() == nil {
 			t.Errorf("%q passed", bad)
 		}
 	}
@@ -105,7 +105,7 @@ func FuzzPattern(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		includes := (&workflows.Patterns{Includes: []string{pattern}}).Match(name)
 		excludes := !(&workflows.Patterns{Excludes: []string{pattern}}).Match(name)
-		if err := workflows.CheckPattern(pattern); err != nil {
+		if err := (&workflows.Patterns{Includes: []string{pattern}}).Check(); err != nil {
 			if includes || !excludes {
 				t.Errorf("%q is refused (%v) and still lets %q pass", pattern, err, name)
 			}

@@ -5,11 +5,21 @@ import "time"
 // Mode is a pipeline's execution mode: how executions meet at a stage that is taken.
 type Mode string
 
-// The execution modes of CodePipeline V2 (engine.md 4).
+// The execution modes of CodePipeline V2 (engine.md 4); the results of a
+// condition and what may follow a failure; the kinds of conditions (engine.md 9).
 const (
 	ModeSuperseded Mode = "SUPERSEDED" // one slot before each stage, the newest arrival keeps it
 	ModeQueued     Mode = "QUEUED"     // a line before each stage, first in first out
 	ModeParallel   Mode = "PARALLEL"   // no stage locks
+
+	ResultRollback = "ROLLBACK"
+	ResultFail     = "FAIL"
+	ResultRetry    = "RETRY"
+	ResultSkip     = "SKIP"
+
+	BeforeEntry = "beforeEntry"
+	OnSuccess   = "onSuccess"
+	AfterFailed = "onFailure"
 )
 
 // Pipeline is a definition: one version of what runs, who may and who hears.
@@ -65,14 +75,6 @@ type OnFailure struct {
 	RetryMode string     `json:"retryMode,omitempty"` // FAILED_ACTIONS|ALL_ACTIONS, with RETRY
 	Condition *Condition `json:"condition,omitempty"`
 }
-
-// Results of a condition, and what may follow a failure (engine.md 9).
-const (
-	ResultRollback = "ROLLBACK"
-	ResultFail     = "FAIL"
-	ResultRetry    = "RETRY"
-	ResultSkip     = "SKIP"
-)
 
 // Condition is a check around a stage: one to five rules, evaluated together, and what follows from them.
 type Condition struct {
@@ -211,11 +213,11 @@ type Freeze struct {
 	Name    string    `json:"name"`
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`                // the first moment that is free again
-	On      []string  `json:"on"`                // "pipeline", "pipeline/stage", with globs: see [Covers]
+	On      Scope     `json:"on"`                // "pipeline", "pipeline/stage", with globs
 	MayPass []string  `json:"mayPass,omitempty"` // who-expressions: who may let one execution through
 }
 
 // At says whether the freeze keeps executions out of a stage at a time.
 func (f *Freeze) At(at time.Time, pipeline, stage string) bool {
-	return !at.Before(f.From) && at.Before(f.To) && Covers(f.On, pipeline, stage)
+	return !at.Before(f.From) && at.Before(f.To) && f.On.Covers(pipeline, stage)
 }

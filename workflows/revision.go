@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
-// WithRevision returns the revisions with r in the place of its action's. What
-// the trigger said of the same one (logins, the authors of further commits,
-// which git does not know) is kept.
-func WithRevision(revisions []SourceRevision, r SourceRevision) []SourceRevision {
+// Bring records a revision in the place of its action's. What the trigger said of
+// the same one (logins, the authors of further commits, which git does not know)
+// is kept. The list is replaced, not written.
+func (e *Execution) Bring(r SourceRevision) { e.SourceRevisions = withRevision(e.SourceRevisions, r) }
+
+func withRevision(revisions []SourceRevision, r SourceRevision) []SourceRevision {
 	revisions = slices.Clone(revisions)
 	if i := slices.IndexFunc(revisions, func(o SourceRevision) bool { return o.ActionName == r.ActionName }); i >= 0 {
 		revisions[i] = known(revisions[i], r)

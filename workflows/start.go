@@ -64,7 +64,7 @@ func (p *Pipeline) Pinned(in *Intent) ([]SourceRevision, error) {
 	revisions := []SourceRevision{}
 	for _, r := range in.Change {
 		if a, ok := p.Stages[0].Action(r.ActionName); ok && a.IsSource() {
-			revisions = WithRevision(revisions, r)
+			revisions = withRevision(revisions, r)
 		}
 	}
 	for _, o := range in.Revisions {
@@ -79,7 +79,7 @@ func (p *Pipeline) Pinned(in *Intent) ([]SourceRevision, error) {
 		if o.RevisionType != "COMMIT_ID" {
 			r.Type = o.RevisionType
 		}
-		revisions = WithRevision(revisions, r)
+		revisions = withRevision(revisions, r)
 	}
 	return revisions, nil
 }

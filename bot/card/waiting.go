@@ -46,7 +46,7 @@ func (v *View) frozen(stage, freeze string) string {
 		text += " (" + esc(freeze, 60) + ")"
 	}
 	for i := range v.Pipeline.Freezes {
-		if f := &v.Pipeline.Freezes[i]; f.Name == freeze && workflows.Covers(f.On, v.Pipeline.Name, stage) {
+		if f := &v.Pipeline.Freezes[i]; f.Name == freeze && f.On.Covers(v.Pipeline.Name, stage) {
 			return text + until(f)
 		}
 	}
@@ -120,7 +120,7 @@ func notices(p *workflows.PipelineView, now time.Time) []string {
 func covered(f *workflows.Freeze, p *workflows.PipelineView) string {
 	var names []string
 	for i := range p.Stages {
-		if workflows.Covers(f.On, p.Name, p.Stages[i].Name) {
+		if f.On.Covers(p.Name, p.Stages[i].Name) {
 			names = append(names, esc(p.Stages[i].Name, 60))
 		}
 	}

@@ -63,9 +63,9 @@ func (p *Policy) judge(pr workflows.Principal, right workflows.Verb, on Resource
 // Whoever may do anything in a pipeline or in one of its stages may look at it.
 func (r Rule) gives(right workflows.Verb, on Resource) bool {
 	if right == workflows.View {
-		return len(r.Allow) > 0 && workflows.Touches(r.On, on.Pipeline)
+		return len(r.Allow) > 0 && workflows.Scope(r.On).Touches(on.Pipeline)
 	}
-	return slices.Contains(r.Allow, right) && workflows.Covers(r.On, on.Pipeline, on.Stage)
+	return slices.Contains(r.Allow, right) && workflows.Scope(r.On).Covers(on.Pipeline, on.Stage)
 }
 
 func (r Rule) where() string {

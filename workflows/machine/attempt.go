@@ -74,7 +74,7 @@ func (s *State) collect(e *workflows.Execution, st *workflows.StageExecution, a 
 	if o.Revision != nil {
 		r := *o.Revision
 		r.ActionName = a.Name
-		e.SourceRevisions = workflows.WithRevision(e.SourceRevisions, r)
+		e.Bring(r)
 	}
 }
 

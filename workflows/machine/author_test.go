@@ -14,7 +14,8 @@ func TestEveryAuthorOfAPushIsInvolved(t *testing.T) {
 		Author:  &workflows.Author{Email: "ana@acme.example", Login: "ana-dev"},
 		Authors: []workflows.Author{{Email: "ben@home.example", Login: "ben-dev"}}}
 	fetched := workflows.SourceRevision{ActionName: "App", RevisionID: "1a2b3c4d5e", Author: &workflows.Author{Name: "Ana", Email: "ana@laptop.example"}}
-	e := &workflows.Execution{SourceRevisions: workflows.WithRevision([]workflows.SourceRevision{said}, fetched)}
+	e := &workflows.Execution{SourceRevisions: []workflows.SourceRevision{said}}
+	e.Bring(fetched)
 	for _, c := range []struct {
 		who  workflows.Principal
 		in   map[string]bool
@@ -33,7 +34,9 @@ func TestEveryAuthorOfAPushIsInvolved(t *testing.T) {
 		t.Errorf("the address of the commit is lost: %+v", r)
 	}
 	// A different revision says nothing about this one.
-	if r := workflows.WithRevision([]workflows.SourceRevision{said}, workflows.SourceRevision{ActionName: "App", RevisionID: "ffff"})[0]; r.Author != nil || r.Authors != nil {
+	e = &workflows.Execution{SourceRevisions: []workflows.SourceRevision{said}}
+	e.Bring(workflows.SourceRevision{ActionName: "App", RevisionID: "ffff"})
+	if r := e.SourceRevisions[0]; r.Author != nil || r.Authors != nil {
 		t.Errorf("authors of another revision: %+v", r)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/identity"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
@@ -161,13 +162,13 @@ func answers(v workflows.Verb, k event.Kind) bool {
 // id makes a new ID; the same input gives the same ones.
 func (d *decision) id() string {
 	d.ids++
-	return workflows.NewID(d.in.At, d.in.Seed, d.ids)
+	return identity.New(d.in.At, d.in.Seed, d.ids)
 }
 
 // find returns an execution of this pipeline, unfinished or archived. The
 // error is a *NeedFacts while an archived one has not been looked up.
 func (d *decision) find(field, id string) (*workflows.Execution, error) {
-	if !workflows.IsID(id) {
+	if !identity.Valid(id) {
 		return nil, workflows.Invalid(field, "see what there is with: executions "+d.s.Name, "%q is not the ID of an execution", id)
 	}
 	if e := d.s.execution(id); e != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/identity"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -47,7 +48,7 @@ func TestSameInputSameEvents(t *testing.T) {
 	in.Seed[0]++
 	third, _ := s.s.Decide(in)
 	id, other := first[0].Execution, third[0].Execution
-	if id == other || !workflows.IsID(id) || id[14] != '7' || !strings.ContainsRune("89ab", rune(id[19])) {
+	if id == other || !identity.Valid(id) || id[14] != '7' || !strings.ContainsRune("89ab", rune(id[19])) {
 		t.Errorf("%s and %s should be two UUIDs of version 7", id, other)
 	}
 	if id[:13] != other[:13] {

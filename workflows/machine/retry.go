@@ -36,10 +36,6 @@ func (d *decision) takeUp(e *workflows.Execution, st *workflows.StageExecution, 
 	if err := d.sameStages(e, st); err != nil {
 		return err
 	}
-	p, carried, err := d.version(e.Version)
-	if err != nil {
-		return err
-	}
 	if now := d.s.execution(e.ID); now == nil || now.Inside() == nil {
 		if err := d.room(e.Type); err != nil {
 			return err
@@ -47,6 +43,10 @@ func (d *decision) takeUp(e *workflows.Execution, st *workflows.StageExecution, 
 		if !d.free(e, st.Name) {
 			return workflows.Refuse(workflows.CodeStageNotRetryable, "wait until it is free", "%s is not free for %s", st.Name, e.Ref())
 		}
+	}
+	p, carried, err := d.version(e.Version)
+	if err != nil {
+		return err
 	}
 	how.Execution = *clone(e)
 	ev := event.Event{Kind: event.ExecutionResumed, Execution: e.ID, Stage: st.Name, Resumed: how}

@@ -100,7 +100,7 @@ func (f *freezes) set(pipeline string, wanted []workflows.Freeze) error {
 
 // wanted are the freezes of the configuration that name a pipeline and are not over.
 func (f *freezes) wanted(pipeline string, now time.Time) []workflows.Freeze {
-	return slices.DeleteFunc(ahead(f.e.o.Freezes, now), func(one workflows.Freeze) bool { return !workflows.Touches(one.On, pipeline) })
+	return slices.DeleteFunc(ahead(f.e.o.Freezes, now), func(one workflows.Freeze) bool { return !one.On.Touches(pipeline) })
 }
 
 // ahead are the freezes that are not over, by their beginning.

@@ -59,7 +59,7 @@ func (p Printer) Pipeline(v workflows.PipelineView) {
 		fmt.Fprintf(p.W, "since %s branches are no longer looked at: nothing had started for 30 days\n", day(*at))
 	}
 	for _, f := range v.Freezes {
-		if p.Now.Before(f.From) && workflows.Touches(f.On, v.Name) {
+		if p.Now.Before(f.From) && f.On.Touches(v.Name) {
 			fmt.Fprintf(p.W, "to come: frozen from %s until %s (%s)\n", day(f.From), lastDay(f.To), f.Name)
 		}
 	}

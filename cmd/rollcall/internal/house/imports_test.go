@@ -58,7 +58,7 @@ func within(path, folder string) bool { return path == folder || strings.HasPref
 func mayImport(path string) []string {
 	nouns := []string{"workflows", "workflows/event", "workflows/work"}
 	switch {
-	case path == "workflows", path == "workflows/clock", path == "workflows/words":
+	case path == "workflows", path == "workflows/clock", path == "workflows/words", path == "workflows/identity":
 		return nil
 	case path == "workflows/ledger", path == "workflows/gate":
 		return []string{"workflows", "workflows/words"}
@@ -71,7 +71,7 @@ func mayImport(path string) []string {
 	case path == "workflows/spec":
 		return []string{"workflows", "workflows/vars", "workflows/clock"}
 	case path == "workflows/machine":
-		return []string{"workflows", "workflows/vars", "workflows/clock", "workflows/words", "workflows/ledger", "workflows/gate", "workflows/rule", "workflows/event", "workflows/work"}
+		return []string{"workflows", "workflows/vars", "workflows/clock", "workflows/words", "workflows/identity", "workflows/ledger", "workflows/gate", "workflows/rule", "workflows/event", "workflows/work"}
 	case path == "workflows/runtime":
 		return []string{"workflows/..."}
 	case within(path, "store"):
@@ -110,7 +110,7 @@ func TestNothingPointsUp(t *testing.T) {
 }
 
 // pure packages decide; they cannot look at the world.
-var pure = []string{"workflows", "workflows/clock", "workflows/words", "workflows/ledger", "workflows/gate", "workflows/rule", "workflows/vars", "workflows/trigger", "workflows/access", "workflows/event", "workflows/work", "workflows/spec",
+var pure = []string{"workflows", "workflows/clock", "workflows/words", "workflows/identity", "workflows/ledger", "workflows/gate", "workflows/rule", "workflows/vars", "workflows/trigger", "workflows/access", "workflows/event", "workflows/work", "workflows/spec",
 	"workflows/machine", "bot/command", "bot/card"}
 
 func TestPurePackagesCannotLookAtTheWorld(t *testing.T) {

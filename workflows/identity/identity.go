@@ -1,4 +1,6 @@
-package workflows
+// Package identity makes and knows the IDs of executions: UUIDs of version 7, so
+// that they sort by time. Pure: what is random comes from outside.
+package identity
 
 import (
 	"crypto/sha256"
@@ -8,9 +10,9 @@ import (
 	"time"
 )
 
-// NewID makes an ID, a UUID of version 7: the time, and then what the seed and a
+// New makes an ID: the time, and then what the seed and a
 // counter give. The same input gives the same ID.
-func NewID(at time.Time, seed [16]byte, count uint64) string {
+func New(at time.Time, seed [16]byte, count uint64) string {
 	var from [24]byte
 	copy(from[:], seed[:])
 	binary.BigEndian.PutUint64(from[16:], count)
@@ -27,7 +29,7 @@ func NewID(at time.Time, seed [16]byte, count uint64) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// IsID says whether a text has the form of an execution's ID.
-func IsID(text string) bool {
+// Valid says whether a text has the form of an execution's ID.
+func Valid(text string) bool {
 	return len(text) == 36 && strings.Count(text, "-") == 4 && strings.Trim(text, "0123456789abcdef-") == ""
 }

@@ -6,19 +6,22 @@ import (
 	"strings"
 )
 
-// Covers says whether patterns such as "webshop", "web*" or "*/Production"
-// name a stage of a pipeline. One without a slash names the whole pipeline; no
-// pattern at all names everything. A pattern for stages never names a pipeline
-// as such (an empty stage). Bad patterns name nothing.
-func Covers(patterns []string, pipeline, stage string) bool {
+// Scope is a list of patterns such as "webshop", "web*" or "*/Production". One
+// without a slash names the whole pipeline; no pattern at all names everything.
+// Bad patterns name nothing.
+type Scope []string
+
+// Covers says whether the scope names a stage of a pipeline. A pattern for
+// stages never names a pipeline as such (an empty stage).
+func (patterns Scope) Covers(pipeline, stage string) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(pattern string) bool {
 		p, s, staged := strings.Cut(pattern, "/")
 		return fits(p, pipeline) && (!staged || stage != "" && fits(s, stage))
 	})
 }
 
-// Touches says whether the patterns name the pipeline or any stage of it.
-func Touches(patterns []string, pipeline string) bool {
+// Touches says whether the scope names the pipeline or any stage of it.
+func (patterns Scope) Touches(pipeline string) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(pattern string) bool {
 		p, _, _ := strings.Cut(pattern, "/")
 		return fits(p, pipeline)
