@@ -93,9 +93,10 @@ func TestServersThatHideCommits(t *testing.T) {
 	first := r.commit("file", "1", "one")
 	r.git("checkout", "-q", "-b", "dev")
 	dev := r.commit("file", "2", "two")
+	r.commit("file", "2b", "a head, which is no secret") // nor are the other ones
 	r.git("checkout", "-q", "--detach", first)
 	pulled := r.commit("file", "3", "three")
-	r.git("update-ref", "refs/pull/7/head", pulled)
+	r.git("update-ref", "refs/pull/7/head", r.commit("file", "3b", "a head"))
 	r.git("checkout", "-q", "--detach", first)
 	nameless := r.commit("file", "4", "four")
 	r.git("checkout", "-q", "main")
@@ -123,7 +124,7 @@ func TestServersThatHideCommits(t *testing.T) {
 	r.git("branch", "-m", "dev", "other")
 	r.git("branch", "dev/below", first) // in the way of what the copy calls dev
 	later := r.git("commit-tree", "-p", dev, "-m", "five", dev+"^{tree}")
-	r.git("update-ref", "refs/heads/other", later)
+	r.git("update-ref", "refs/heads/other", r.git("commit-tree", "-p", later, "-m", "a head", dev+"^{tree}"))
 	if o := start(later); o.State != work.Succeeded {
 		t.Errorf("outcome %+v %+v", o, o.Error)
 	}
