@@ -490,3 +490,34 @@ func TestAnAnnouncementIsNeverEdited(t *testing.T) {
 		t.Errorf("announcements: %v", told)
 	}
 }
+
+// settling is an engine that moves on while it is read: the pipeline that was
+// read first knows nothing yet of the success that the execution shows.
+type settling struct {
+	snapshot
+	read bool
+}
+
+func (s *settling) Execution(ctx context.Context, by workflows.Principal, ref string) (workflows.Execution, error) {
+	s.read = true
+	return s.snapshot.Execution(ctx, by, ref)
+}
+
+func (s *settling) Pipeline(context.Context, workflows.Principal, string, int) (workflows.PipelineView, error) {
+	p := webshop()
+	p.Stages[0].LatestExecution = &workflows.LatestIn{Execution: e1, Number: 1, Status: workflows.StatusInProgress}
+	p.Stages[0].Running = &workflows.Running{Execution: "e0", Number: 7, Certain: s.read}
+	return p, nil
+}
+
+// What is announced is said once, so it must not be older than what it announces.
+func TestAnAnnouncementIsNotOlderThanItsNews(t *testing.T) {
+	s := &settling{snapshot: snapshot{executions: map[string]workflows.Execution{e1: steps()[3].execution}}}
+	o := newOutside()
+	if err := bot.New(bot.Options{Engine: s, Chat: o, Memos: o}).Follow(t.Context(), batch(happened(event.ExecutionStarted), happened(event.StageSucceeded))); err != nil {
+		t.Fatal(err)
+	}
+	if told := o.of("rollcall_announcement"); len(told) != 1 || strings.Contains(told[0], "uncertain") {
+		t.Errorf("announcements: %v", told)
+	}
+}

@@ -79,6 +79,8 @@ func TestParseRefusesWithWhatWouldHaveWorked(t *testing.T) {
 		{"aprove webshop#42", "no command “aprove”", "did you mean approve?"},
 		{"deploy webshop", "no command “deploy”", "did you mean start?"},
 		{"roll back webshop", "no command “roll”", "did you mean rollback?"},
+		{"bypass webshop#42", "no command “bypass”", "did you mean override?"},
+		{"override webshop#42", "a stage is missing", "usage: override E STAGE reason"},
 		{"xyzzy", "no command “xyzzy”", "help lists what there is"},
 		{"start", "a pipeline is missing", "usage: start P [VAR=VALUE]"},
 		{"start webshop canary", "“canary” is not NAME=VALUE", "usage: start P"},

@@ -199,6 +199,11 @@ func TestATicketIsOpenedAgain(t *testing.T) {
 			if i := h.only(); len(i.Comments) != 2 || strings.Contains(i.Comments[1], "open again") || h.note(47).Text != "OPS-1" {
 				t.Errorf("issue %+v, note %+v", i, h.note(47))
 			}
+			h.succeed(h.start(49))
+			h.settle()
+			if i := h.only(); len(i.Comments) != 3 || !strings.Contains(i.Comments[2], "webshop#49") {
+				t.Errorf("the success is not told: %q", i.Comments)
+			}
 		})
 	}
 }
