@@ -15,6 +15,12 @@ func (e *Execution) Inside() *StageExecution {
 	return nil
 }
 
+// Works says whether something runs of the execution that leaving its stage would cut off.
+func (e *Execution) Works() bool {
+	st := e.Inside()
+	return st != nil && !st.OnlyWaits()
+}
+
 // Furthest is the last stage that the execution has entered; empty: none.
 func (e *Execution) Furthest() string {
 	for i := len(e.Stages) - 1; i >= 0; i-- {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Refuse makes a refusal in words: a code, what to do now, and what happened to what.
@@ -17,6 +18,22 @@ func Refuse(code, hint, format string, args ...any) *Problem {
 func Invalid(field, hint, format string, args ...any) *Problem {
 	return &Problem{Code: CodeValidation, Field: field, Hint: hint, Message: fmt.Sprintf(format, args...)}
 }
+
+// Fits refuses words that are longer than a record should keep: comments as
+// with CodePipeline (engine.md 1.3), reasons more generously. The error is a *Problem.
+func (in *Intent) Fits() error {
+	most, field := 3000, "reason"
+	if in.Verb.Right() == Approve {
+		most, field = 512, "comment"
+	}
+	if n := utf8.RuneCountInString(in.Reason); n > most {
+		return Invalid(field, "shorten it; a link can lead to more", "the %s has %d characters, more than the %d that are possible", field, n, most)
+	}
+	return nil
+}
+
+// longestValue is how many characters the value of a pipeline variable may have (engine.md 1.3).
+const longestValue = 1000
 
 // Values checks what was given for a start against the variables that the
 // pipeline declares, and fills in the defaults. With lenient, a missing value is no
@@ -37,6 +54,9 @@ func (p *Pipeline) Values(given map[string]string, lenient bool) (map[string]str
 			continue
 		case !ok:
 			return nil, Invalid(v.Name, "give one as "+v.Name+"=VALUE", "%s cannot start without a value for the variable %s", p.Name, v.Name)
+		}
+		if n := utf8.RuneCountInString(value); n > longestValue {
+			return nil, Invalid(v.Name, "shorten it, or hand over where it is kept", "the variable %s has %d characters, more than the %d that are possible", v.Name, n, longestValue)
 		}
 		if v.Pattern != "" {
 			whole, err := regexp.Compile("^(?:" + v.Pattern + ")$")

@@ -148,6 +148,21 @@ func Approvers(g *workflows.Approval) []string {
 	return names
 }
 
+// Mismatch refuses an answer whose token is of the gate of this action, and
+// whose names are not; nil: they fit, or there are none.
+func Mismatch(in *workflows.Intent, e *workflows.Execution, stage, action string) error {
+	const hint = "leave the names out, or name that one"
+	switch {
+	case in.Execution != "" && in.Execution != e.ID:
+		return workflows.Refuse(workflows.CodeInvalidApprovalToken, "answer from the newest message of that execution", "this token is of %s, not of the execution that was named", e.Ref())
+	case in.Stage != "" && in.Stage != stage:
+		return workflows.Refuse(workflows.CodeStageNotFound, hint, "this token is of %s in %s, not in the stage that was named", action, stage)
+	case in.Action != "" && in.Action != action:
+		return workflows.Refuse(workflows.CodeActionNotFound, hint, "this token is of %s in %s, not of the action that was named", action, stage)
+	}
+	return nil
+}
+
 // Closed is what a late click on a gate needs to hear.
 type Closed struct {
 	Token  string    `json:"token"`

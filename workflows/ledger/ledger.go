@@ -13,6 +13,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -32,7 +33,10 @@ type Stage struct {
 	Runs      *workflows.Running `json:"runs,omitempty"`
 	Successes []*Success         `json:"successes,omitempty"` // newest first, by first success
 	Left      []Left             `json:"left,omitempty"`      // newest first
-	// Brought are the revisions of the execution that entered last, slim.
+	// Touched is the execution of which an action was the last to start here, and
+	// Brought are its revisions, slim. Without Touched, in earlier records, they
+	// are those of the execution that entered last.
+	Touched *workflows.LatestIn        `json:"touched,omitempty"`
 	Brought []workflows.SourceRevision `json:"brought,omitempty"`
 }
 
@@ -119,14 +123,17 @@ func (st *Stage) closeSpan(at time.Time) {
 	})
 }
 
-// Enter notes what the execution that enters the stage brings.
-func (st *Stage) Enter(e *workflows.Execution) { st.Brought = slim(e.SourceRevisions) }
+// Touch notes what the execution brings whose action starts to work in the stage.
+func (st *Stage) Touch(e *workflows.Execution) {
+	st.Touched = &workflows.LatestIn{Execution: e.ID, Number: e.Number, Type: e.Type}
+	st.Brought = slim(e.SourceRevisions)
+}
 
 // Leave marks that people go away from what is in the stage, by a rollback.
-// What they leave is what runs there, or, when that is uncertain, what entered
-// last and did not succeed; latest is that one, nil when it is not known.
-func (st *Stage) Leave(back *workflows.Execution, latest *workflows.LatestIn) {
-	r := back.Rollback
+// What they leave is what runs there, or, when that is uncertain, what was at
+// work there last and did not succeed; entered is who entered last, nil when that is not known.
+func (st *Stage) Leave(back *workflows.Execution, entered *workflows.LatestIn) {
+	r, latest := back.Rollback, cmp.Or(st.Touched, entered)
 	if r.LeftExecution != r.Target {
 		st.rewrite(r.LeftExecution, func(s *Success) { s.LeftBy = back.ID })
 	}

@@ -19,6 +19,9 @@ func (s *State) evolveAction(e *workflows.Execution, st *workflows.StageExecutio
 		a.Reset()
 		deadline := ev.Start.Deadline
 		a.Status, a.Attempt, a.StartedAt, a.Deadline = workflows.StatusInProgress, ev.Attempt, &at, &deadline
+		if !a.IsGate() && !a.IsRule() {
+			s.stage(st.Name).Touch(e)
+		}
 	case event.ActionSucceeded:
 		endAction(a, workflows.StatusSucceeded, at, nil, ev.Outcome)
 		s.collect(e, st, a, ev.Outcome)

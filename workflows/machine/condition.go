@@ -164,7 +164,7 @@ func (d *decision) override(in *workflows.Intent) error {
 			return a.Needs != workflows.NeedsApproval || in.Action != "" && in.Action != a.Name
 		})
 		switch {
-		case len(gates) == 1 && !e.Status.Final():
+		case len(gates) == 1 && e.Stop == nil:
 			d.overrideGate(e, st, gates[0], in.Reason)
 			return nil
 		case len(gates) > 1:
@@ -199,9 +199,6 @@ func (d *decision) overrideCondition(e *workflows.Execution, st *workflows.Stage
 	case e.Status != workflows.StatusFailed:
 		return workflows.Refuse(workflows.CodeNotOverridable, "see how it stands with: status "+e.Ref(), "%s is %s", e.Ref(), e.Status)
 	default:
-		if err := d.thawed(st.Name); err != nil {
-			return err
-		}
 		if err := d.takeUp(e, st, &event.Resumed{Override: c.Kind}); err != nil {
 			return err
 		}

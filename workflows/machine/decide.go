@@ -80,6 +80,9 @@ func (d *decision) intent(in *workflows.Intent) error {
 	if d.s.Version == 0 {
 		return workflows.Refuse(workflows.CodePipelineNotFound, "see the names with: pipelines", "there is no pipeline %s", d.s.Name)
 	}
+	if err := in.Fits(); err != nil {
+		return err
+	}
 	switch in.Verb {
 	case workflows.Start:
 		return d.start(in)

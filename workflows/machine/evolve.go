@@ -223,9 +223,6 @@ func (s *State) enter(e *workflows.Execution, st *workflows.StageExecution, ev e
 	st.Attempt++
 	st.Digest = s.digest(e.Version, st.Name)
 	st.Forget(true)
-	if e.Rollback == nil {
-		s.stage(st.Name).Enter(e)
-	}
 	s.stage(st.Name).Latest = &workflows.LatestIn{Execution: e.ID, Number: e.Number, Type: e.Type}
 	s.setStage(e, st, workflows.StatusInProgress, ev.At)
 }

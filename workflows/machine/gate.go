@@ -229,21 +229,10 @@ func (d *decision) gate(in *workflows.Intent) (e *workflows.Execution, st *workf
 	}
 	d.s.eachOpen(func(oe *workflows.Execution, ost *workflows.StageExecution, oa *workflows.ActionExecution) {
 		if oa.Needs == workflows.NeedsApproval && oa.Approval.Token == in.Gate {
-			e, st, a, err = oe, ost, oa, mismatch(in, oe, ost, oa)
+			e, st, a, err = oe, ost, oa, gate.Mismatch(in, oe, ost.Name, oa.Name)
 		}
 	})
 	return e, st, a, err
-}
-
-// mismatch refuses an answer whose token and names are of different gates.
-func mismatch(in *workflows.Intent, e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) error {
-	switch {
-	case in.Execution != "" && in.Execution != e.ID:
-		return workflows.Refuse(workflows.CodeInvalidApprovalToken, "answer from the newest message of that execution", "this token is of %s, not of the execution that was named", e.Ref())
-	case in.Stage != "" && in.Stage != st.Name, in.Action != "" && in.Action != a.Name:
-		return workflows.Refuse(workflows.CodeActionNotFound, "leave the names out, or name that one", "this token is of %s in %s, not of the action that was named", a.Name, st.Name)
-	}
-	return nil
 }
 
 // lastGate tells somebody who answers by execution, too late, what became of its gate.

@@ -11,9 +11,6 @@ import (
 // retry takes an execution up again in the stage where it failed or was
 // stopped, with its own revisions, variables and artifacts.
 func (d *decision) retry(in *workflows.Intent) error {
-	if err := d.live(); err != nil {
-		return err
-	}
 	e, err := d.find("execution", in.Execution)
 	if err != nil {
 		return err
@@ -22,14 +19,17 @@ func (d *decision) retry(in *workflows.Intent) error {
 	if err != nil {
 		return err
 	}
-	if err := d.thawed(st.Name); err != nil {
-		return err
-	}
 	return d.takeUp(e, st, &event.Resumed{All: in.All})
 }
 
-// takeUp brings an execution back into the stage where it ended.
+// takeUp brings an execution back into the stage where it ended. A freeze lets rollbacks pass.
 func (d *decision) takeUp(e *workflows.Execution, st *workflows.StageExecution, how *event.Resumed) error {
+	if err := d.live(); err != nil {
+		return err
+	}
+	if err := d.thawed(st.Name); err != nil && e.Type != workflows.TypeRollback {
+		return err
+	}
 	if err := d.stillLatest(e, st.Name); err != nil {
 		return err
 	}

@@ -51,10 +51,16 @@ func (d *decision) rollback(in *workflows.Intent) error {
 	if err := d.aim(o, in); err != nil {
 		return err
 	}
-	if busy := slices.DeleteFunc(d.s.holders(in.Stage), func(x *workflows.Execution) bool { return x.Inside().OnlyWaits() }); len(busy) > 0 {
-		return d.whileRunning(in, o, busy)
+	held := d.s.holders(in.Stage)
+	if i := slices.IndexFunc(held, (*workflows.Execution).Works); i >= 0 {
+		return d.whileRunning(in, o, held[i])
 	}
-	for _, x := range d.s.holders(in.Stage) {
+	return d.replace(o, held)
+}
+
+// replace begins a rollback; those who only wait in its stage give way.
+func (d *decision) replace(o *order, held []*workflows.Execution) error {
+	for _, x := range held {
 		d.giveWay(x, x.Inside())
 	}
 	return d.launch(o)
@@ -159,11 +165,11 @@ func (d *decision) giveWay(x *workflows.Execution, st *workflows.StageExecution)
 
 // whileRunning is for a rollback of a stage whose actions run: refused, or
 // planned for the moment the stage is free.
-func (d *decision) whileRunning(in *workflows.Intent, o *order, busy []*workflows.Execution) error {
+func (d *decision) whileRunning(in *workflows.Intent, o *order, busy *workflows.Execution) error {
 	if in.WhileRunning == "" {
-		st := busy[0].Inside()
+		st := busy.Inside()
 		return workflows.Refuse(workflows.CodeUnableToRollback, "stop it and roll back, or roll back when it ends",
-			"%s runs in %s: %s", busy[0].Ref(), st.Name, words.List(st.OpenActions(), "and"))
+			"%s runs in %s: %s", busy.Ref(), st.Name, cmp.Or(words.List(st.OpenActions(), "and"), "a condition is being asked"))
 	}
 	d.emit(event.Event{Kind: event.ReturnPlanned, Stage: in.Stage, Planned: &workflows.PlannedReturn{
 		Stage: in.Stage, Target: o.target.ID, Definition: o.definition, Reason: in.Reason, By: d.by, At: d.in.At,
@@ -215,7 +221,8 @@ func (d *decision) returns() error {
 	for i := range stages {
 		name := stages[i].Name
 		plan := d.s.peek(name).Planned
-		if plan == nil || !d.free(nil, name) {
+		held := d.s.holders(name)
+		if plan == nil || slices.ContainsFunc(held, (*workflows.Execution).Works) || len(held) == 0 && !d.free(nil, name) {
 			continue
 		}
 		var err error
@@ -226,7 +233,7 @@ func (d *decision) returns() error {
 			err = d.eligible(o)
 		}
 		if err == nil {
-			err = d.launch(o)
+			err = d.replace(o, held)
 		}
 		var problem *workflows.Problem
 		if errors.As(err, &problem) {

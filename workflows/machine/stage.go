@@ -187,7 +187,8 @@ func (d *decision) startGroup(e *workflows.Execution, st *workflows.StageExecuti
 
 func (d *decision) succeed(e *workflows.Execution, st *workflows.StageExecution) {
 	d.emit(event.Event{Kind: event.StageSucceeded, Execution: e.ID, Stage: st.Name})
-	if door := d.s.peek(st.Name).Door; !door.Enabled && door.Cause == causeRollback && door.Only == e.ID {
+	older := func(o *workflows.Execution) bool { return o.Number < e.Number } // was passed, and must not come in after it unasked
+	if door := d.s.peek(st.Name).Door; !door.Enabled && door.Cause == causeRollback && door.Only == e.ID && !slices.ContainsFunc(d.s.waiting(st.Name), older) {
 		d.unlock(st.Name, e.Ref()+" succeeded")
 	}
 	d.moveOn(e, st)

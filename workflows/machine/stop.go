@@ -16,8 +16,6 @@ func (d *decision) stop(in *workflows.Intent) error {
 	switch {
 	case e.Status.Final():
 		return workflows.Refuse(workflows.CodeNotStoppable, "start a new execution, or roll back what it left", "%s has ended already: it is %s", e.Ref(), e.Status)
-	case e.Stop != nil && e.Stop.Abandon:
-		return workflows.Refuse(workflows.CodeDuplicatedStop, "what could not be cancelled outside is named on it", "%s is being stopped and abandoned already, by %s", e.Ref(), e.Stop.By.Name)
 	case e.Stop != nil && !in.Abandon:
 		return workflows.Refuse(workflows.CodeDuplicatedStop, "what runs may finish; to end it at once, stop it with abandon",
 			"%s is being stopped already, by %s", e.Ref(), e.Stop.By.Name)
