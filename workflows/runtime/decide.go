@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -20,6 +22,7 @@ type ask struct {
 	outcome  *work.Outcome
 	tick     bool
 	facts    machine.Facts
+	asOf     uint64 // facts.Executions are rows at least as new as this frame
 
 	refusal *workflows.Problem                        // already refused: only to be recorded
 	ride    func(got answer) ([]work.Receipt, []Memo) // rows for the same commit; may be nil
@@ -61,10 +64,13 @@ func (l *loop) decide(a *ask) {
 func (l *loop) decideIn(u *unit, a *ask) {
 	in := machine.Input{At: later(u.at, l.e.o.Now()), By: a.by, Seed: l.e.seed(), Intent: a.intent, Outcome: a.outcome, Facts: a.facts}
 	var got answer
-	if a.refusal == nil {
-		got.events, got.err = u.state.Decide(in)
-	} else {
+	switch {
+	case a.refusal != nil:
 		got.err = a.refusal
+	case u.outdated(a):
+		got.err = &machine.NeedFacts{} // the same ones again
+	default:
+		got.events, got.err = u.state.Decide(in)
 	}
 	var need *machine.NeedFacts
 	if errors.As(got.err, &need) {
@@ -78,6 +84,30 @@ func (l *loop) decideIn(u *unit, a *ask) {
 	l.take(u, a, got)
 	if a.tick && len(got.events) == 0 {
 		l.armAfterNothing(u, in)
+	}
+}
+
+// outdated says whether a row that an ask brings along may have changed since
+// it was read: two decisions about an execution that has ended would else both
+// rest on the same row, and the later one undo the earlier.
+func (u *unit) outdated(a *ask) bool {
+	for id := range a.facts.Executions {
+		if a.asOf < u.leftFrom || a.asOf < u.left[id] {
+			return true
+		}
+	}
+	return false
+}
+
+// changed notes rows that the next frame changes.
+func (u *unit) changed(departed []workflows.Execution) {
+	const most = 256
+	if len(u.left) > most {
+		clear(u.left)
+		u.leftFrom = u.seq + 1
+	}
+	for i := range departed {
+		u.left[departed[i].ID] = u.seq + 1
 	}
 }
 
@@ -137,6 +167,7 @@ func (l *loop) take(u *unit, a *ask, got answer) {
 		u.state.Evolve(ev)
 	}
 	departed := u.state.Departed()
+	u.changed(departed)
 	if a.intent != nil && got.err == nil {
 		got.result = u.state.Result(*a.intent, got.events)
 		whole(got.result.Execution, departed)
@@ -250,6 +281,8 @@ func (e *Engine) pursue(ctx context.Context, a ask, need *machine.NeedFacts) ans
 	var people []workflows.Principal // everybody whom the decision is about
 	for range rounds {
 		people = everybody(people, need.People)
+		need.Executions = append(need.Executions, slices.Collect(maps.Keys(a.facts.Executions))...) // all of them as of one time
+		a.asOf, _ = e.known.seq(a.pipeline)
 		facts, err := e.lookUp(ctx, a.pipeline, a.facts, need, people)
 		if err != nil {
 			return answer{err: err}

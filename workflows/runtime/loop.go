@@ -42,8 +42,10 @@ type unit struct {
 	due      time.Time // of the last checkpoint sealed: never later than what is due in truth
 	at       time.Time // of the last decision: time never goes back
 	used     time.Time
-	busy     bool // has tasks
-	inflight int  // drafts sealed and not yet settled
+	busy     bool              // has tasks
+	inflight int               // drafts sealed and not yet settled
+	left     map[string]uint64 // archived executions: the frame by which their row was last changed, of those after leftFrom
+	leftFrom uint64
 	draft    *draft
 
 	broken  bool   // a decision panicked: to be read anew once nothing is in flight
@@ -95,6 +97,12 @@ func (l *loop) run() {
 			continue
 		}
 		select {
+		case turn <- l: // a writer that is free comes first, so that a long queue does not keep it waiting
+			l.e.writer.parcels <- l.seal()
+			continue
+		default:
+		}
+		select {
 		case <-l.box.signal:
 		case turn <- l:
 			l.e.writer.parcels <- l.seal()
@@ -134,6 +142,7 @@ func (l *loop) load(u *unit) error {
 		u.seq = f.Seq
 		u.since += len(f.Events)
 	}
+	u.left, u.leftFrom = map[string]uint64{}, u.seq
 	tasks := u.state.Tasks()
 	u.busy = len(tasks) > 0
 	if u.busy {

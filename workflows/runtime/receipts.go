@@ -187,7 +187,8 @@ func (r *receipts) repeated(ctx context.Context, d delivery) (work.Receipt, bool
 	}
 	result.Ignored = append(result.Ignored, fmt.Sprintf("%s: the same push came a moment ago as %s", c.Repository, note.Key))
 	done := finished(d.Receipt, result)
-	return done, true, r.e.persist(ctx, []work.Receipt{done}, nil)
+	over := Memo{Owner: owner, Key: deliveryPrefix + d.Receipt.Key} // should an earlier try have got half-way
+	return done, true, r.e.persist(ctx, []work.Receipt{done}, []Memo{over})
 }
 
 // pushKey names a push by what it says. Not one of those: an empty change list.

@@ -75,26 +75,34 @@ func newWriter(e *Engine) *writer {
 func (w *writer) run() {
 	defer close(w.ended)
 	for {
-		var batch []*parcel
-		select {
-		case <-w.turn:
-			batch = append(batch, <-w.parcels)
-		case p := <-w.loose:
-			batch = append(batch, p)
-		case <-w.closing:
-			w.last()
-			return
+		batch := w.gather(nil)
+		if len(batch) == 0 {
+			select {
+			case <-w.turn:
+				batch = append(batch, <-w.parcels)
+			case p := <-w.loose:
+				batch = append(batch, p)
+			case <-w.closing:
+				w.last()
+				return
+			}
+			batch = w.gather(batch)
 		}
-		w.commit(w.gather(batch), false)
+		w.commit(batch, false)
 	}
 }
 
-// gather takes what else is ready now.
+// gather takes what is ready now, what loops have first: the order does not
+// depend on luck, so that a simulation can tell the same story twice.
 func (w *writer) gather(batch []*parcel) []*parcel {
 	for {
 		select {
 		case <-w.turn:
 			batch = append(batch, <-w.parcels)
+			continue
+		default:
+		}
+		select {
 		case p := <-w.loose:
 			batch = append(batch, p)
 		default:
