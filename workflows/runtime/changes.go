@@ -38,7 +38,7 @@ func (r *receipts) matches(d delivery) (starts []kickoff, ignored []string) {
 			started[p.Name] = true
 			a, _ := p.Stages[0].Action(action)
 			starts = append(starts, kickoff{
-				pipeline: p.Name, at: d.Receipt.At, polled: r.e.sources.polled(p.Name, a, c),
+				pipeline: p.Name, at: d.Receipt.At, polled: r.e.sources.polled(p, a, c),
 				intent: startBy(p.Name, a, c, workflows.TriggerWebhook, d.Receipt.Key+"/"+p.Name),
 			})
 		}

@@ -17,13 +17,13 @@ const freezesAtOnce = 64
 // configuration: at the start, before anything else is decided, and whenever a
 // pipeline is defined. What it compares is durable on both sides.
 type freezes struct {
-	e   *Engine
-	ctx context.Context
+	e *Engine
 
 	mu       sync.Mutex
 	restless bool // a comparison is in the heap
 
-	one      sync.Mutex // held while comparing
+	one      sync.Mutex // held while comparing; guards the rest
+	ctx      context.Context
 	failures int
 }
 
@@ -31,7 +31,9 @@ func newFreezes(e *Engine) *freezes { return &freezes{e: e, ctx: context.Backgro
 
 // begin compares, and goes on until ctx ends.
 func (f *freezes) begin(ctx context.Context) {
+	f.one.Lock()
 	f.ctx = ctx
+	f.one.Unlock()
 	f.e.catalog.watch(f.changed)
 	f.renew()
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,10 +44,11 @@ type watch struct {
 	failures int
 }
 
-// reader is a source action that follows the branch.
+// reader is a pipeline that follows the branch.
 type reader struct {
 	pipeline *workflows.Pipeline
-	action   string
+	action   *workflows.Action // the first that does
+	branch   string            // branchKey
 }
 
 // headNote is what a pipeline has last seen of a branch.
@@ -65,12 +67,32 @@ type polled struct {
 	commit string
 }
 
-// polled says whether a change is one that a look at the branch would find too; nil: it is not.
-func (s *sources) polled(pipeline string, a *workflows.Action, c work.Change) *polled {
-	if c.Event != "push" || c.Tag != "" || c.Branch != a.Configuration["BranchName"] || !s.polls(*a) {
+// polled says whether a change, which the action reads, is one that a look at
+// the branch would find too; nil: it is not.
+func (s *sources) polled(p *workflows.Pipeline, a *workflows.Action, c work.Change) *polled {
+	if c.Event != "push" || c.Tag != "" || c.Branch != a.Configuration["BranchName"] {
 		return nil
 	}
-	return &polled{key: headPrefix + pipeline + "/" + a.Name, branch: branchKey(*a), commit: c.Commit}
+	for _, r := range s.readers(p) {
+		if r.branch == branchKey(*a) {
+			return &polled{key: r.key(), branch: r.branch, commit: c.Commit}
+		}
+	}
+	return nil
+}
+
+// readers are the branches of a pipeline that want to be looked at, each once,
+// with the first action that follows it.
+func (s *sources) readers(p *workflows.Pipeline) (all []reader) {
+	for _, st := range p.Stages {
+		for i, a := range st.Actions {
+			branch := branchKey(a)
+			if s.polls(a) && !slices.ContainsFunc(all, func(r reader) bool { return r.branch == branch }) {
+				all = append(all, reader{pipeline: p, action: &st.Actions[i], branch: branch})
+			}
+		}
+	}
+	return all
 }
 
 // riding adds to what rides with a start that the commit is no news any more.
@@ -127,17 +149,11 @@ func (s *sources) renew() {
 		if on, _ := s.e.catalog.polls(p.Name); !on {
 			continue
 		}
-		for _, st := range p.Stages {
-			for _, a := range st.Actions {
-				if !s.polls(a) {
-					continue
-				}
-				key := branchKey(a)
-				if wanted[key] == nil {
-					wanted[key] = &watch{key: key, action: a}
-				}
-				wanted[key].readers = append(wanted[key].readers, reader{pipeline: p, action: a.Name})
+		for _, r := range s.readers(p) {
+			if wanted[r.branch] == nil {
+				wanted[r.branch] = &watch{key: r.branch, action: *r.action}
 			}
+			wanted[r.branch].readers = append(wanted[r.branch].readers, r)
 		}
 	}
 	old := s.watched
@@ -232,46 +248,41 @@ func (s *sources) compare(w *watch) (err error) {
 		return errors.New("the branch has no commit")
 	}
 	for i, r := range w.readers {
-		if err := s.tell(w, r, before[i], head); err != nil {
+		if err := s.tell(r, before[i], head); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r reader) key() string { return headPrefix + r.pipeline.Name + "/" + r.action }
+func (r reader) key() string { return headPrefix + r.pipeline.Name + "/" + r.action.Name }
 
 // tell starts a pipeline when the head is new to it. The first look only
 // records: loading a definition never starts anything, and neither does looking
 // again after a long time. before is what was known when the look began: if a
 // webhook has brought something since then, the head may be older than that.
-func (s *sources) tell(w *watch, r reader, before []byte, head work.Change) error {
-	a, ok := r.pipeline.Stages[0].Action(r.action)
-	p := &polled{key: r.key(), branch: w.key, commit: head.Commit}
+func (s *sources) tell(r reader, before []byte, head work.Change) error {
+	p := &polled{key: r.key(), branch: r.branch, commit: head.Commit}
 	release, err := s.e.receipts.hold(s.ctx, p.key)
 	if err != nil {
 		return err
 	}
 	defer release()
 	seen, now, err := s.seen(s.ctx, p.key)
-	if err != nil || !bytes.Equal(now, before) || !ok || seen.Branch == w.key && seen.Commit == head.Commit {
+	if err != nil || !bytes.Equal(now, before) || seen.Branch == r.branch && seen.Commit == head.Commit {
 		return err
 	}
 	at := s.e.o.Now()
 	_, since := s.e.catalog.polls(r.pipeline.Name)
-	if seen.Branch != w.key || seen.At.Before(since) || !starts(r, head) {
+	name, wanted, _ := trigger.Match(r.pipeline, eventOf(head))
+	if seen.Branch != r.branch || seen.At.Before(since) || !wanted {
 		_, memos := p.riding(nil, "", at)(answer{})
 		return s.e.persist(s.ctx, nil, memos)
 	}
+	a, _ := r.pipeline.Stages[0].Action(name)
 	token := strings.Join([]string{"poll", head.Repository, head.Branch, head.Commit, r.pipeline.Name, strconv.FormatInt(at.UnixNano(), 36)}, "/")
 	got := s.e.receipts.kickPolled(s.ctx, kickoff{
 		pipeline: r.pipeline.Name, at: at, polled: p, intent: startBy(r.pipeline.Name, a, head, workflows.TriggerPoll, token),
 	}, nil)
 	return undecided(got.err)
-}
-
-// starts says whether the pipeline's triggers want this change of this action.
-func starts(r reader, head work.Change) bool {
-	_, ok, _ := trigger.Match(r.pipeline, eventOf(head))
-	return ok
 }

@@ -129,6 +129,26 @@ func TestOneLookServesAllWhoFollow(t *testing.T) {
 	})
 }
 
+// Two actions that read the same branch are one reader: a push starts their pipeline once.
+func TestAPipelineThatReadsABranchTwiceStartsOnce(t *testing.T) {
+	tell(t, func(w *world) {
+		git := &remote{head: "c1"}
+		w.options.Sources = map[string]runtime.Source{"Git": git}
+		w.boot()
+		again := `, {name: Docs, provider: Git, configuration: {Repository: "https://git.example/shop.git", BranchName: main}, outputArtifacts: [docs]}]`
+		w.define(strings.Replace(named("web"), `outputArtifacts: [app]}]`, `outputArtifacts: [app]}`+again, 1))
+		pass(time.Minute)
+		git.push("c2")
+		pass(time.Minute)
+		git.push("c3")
+		w.receive("github/1", push("c3"))
+		pass(time.Minute)
+		if n := w.disk.count(event.ExecutionStarted); n != 2 {
+			t.Errorf("%d executions for two pushes", n)
+		}
+	})
+}
+
 func TestPollingIsTurnedOffByTheAction(t *testing.T) {
 	tell(t, func(w *world) {
 		git := &remote{head: "c1"}
