@@ -177,6 +177,11 @@ func (d *decision) find(field, id string) (*workflows.Execution, error) {
 	if e := d.s.execution(id); e != nil {
 		return e, nil
 	}
+	for i := len(d.s.departed) - 1; i >= 0; i-- { // it has ended in this very decision: no row knows that yet
+		if d.s.departed[i].ID == id {
+			return clone(&d.s.departed[i]), nil
+		}
+	}
 	e, ok := d.in.Facts.Executions[id]
 	if !ok {
 		return nil, &NeedFacts{Executions: []string{id}}
