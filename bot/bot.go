@@ -7,7 +7,9 @@
 //
 // [Bot.Follow] is the other direction, a mirror of what was committed: one
 // *card* per execution, edited in place; a *gate message* in its thread when
-// people are asked; an *announcement* or a failure, once. What it posted it
+// people are asked; an *announcement* or a failure, once. *News* of a pipeline as
+// such (a gate that asks for less, a start that did not come) are taken from the
+// events and told once as well. What it posted it
 // notes in a durable memo, with a marker before each create, so a crash in
 // between is looked up and not repeated.
 //

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -96,27 +94,14 @@ func (f *following) newsOf(ctx context.Context, mem *memory, frame event.Frame) 
 				n.also = was.Channel
 			}
 		case e.Kind == event.PollingDisabled && f.pipeline.PollingDisabledAt != nil:
-			add(metaNotice, "polling", card.PollingOff(frame.Pipeline, f.command), seq)
+			add(metaNotice, "polling", card.Notice(frame.Pipeline, e, f.command), seq)
 		case e.Kind == event.ScheduleFired && e.Schedule != nil && (e.Schedule.Missed || e.Reason != nil):
-			add(metaNotice, fmt.Sprintf("schedule.%d", i), missed(frame.Pipeline, e), seq)
+			add(metaNotice, fmt.Sprintf("schedule.%d", i), card.Notice(frame.Pipeline, e, f.command), seq)
 		case turnedAway(e):
-			add(metaNotice, fmt.Sprintf("refused.%d", i), card.NotStarted(frame.Pipeline, e.By, &e.Refused.Problem), seq)
+			add(metaNotice, fmt.Sprintf("refused.%d", i), card.Notice(frame.Pipeline, e, f.command), seq)
 		}
 	}
 	return news, nil
-}
-
-// missed draws a schedule that started nothing. The time of one that was seen
-// too late stands in its reason; the event's only says up to when it was.
-func missed(pipeline string, e event.Event) card.Message {
-	at, reason := e.Schedule.Nominal, "rollcall was away"
-	if e.Schedule.Missed {
-		at = time.Time{}
-	}
-	if e.Reason != nil {
-		reason = e.Reason.Message
-	}
-	return card.Missed(pipeline, strings.TrimSpace(e.Schedule.Cron+" "+e.Schedule.Timezone), at, reason)
 }
 
 // weakened draws an edit for the owners before it and after it: whoever takes
@@ -137,7 +122,7 @@ func (f *following) weakened(ctx context.Context, mem *memory, pipeline string, 
 			return card.Message{}, err
 		}
 	}
-	return card.Weakened(card.Edit{Pipeline: pipeline, Version: e.Defined.Version, By: e.By, ManagedBy: e.Defined.ManagedBy, Weakened: e.Defined.Weakened, Owners: owners}), nil
+	return card.Weakened(pipeline, e, owners), nil
 }
 
 // tell posts one announcement, once in each of its channels, and forgets the

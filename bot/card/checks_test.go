@@ -3,10 +3,10 @@ package card_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
 const (
@@ -190,25 +190,29 @@ func warned() []drawing {
 	e := waiting()
 	e.Stages[2].Actions[0] = gate
 	open := []workflows.OpenApproval{{Pipeline: "webshop", Execution: id43, Number: 43, Stage: "Production", Action: "SignOff", Approval: *gate.Approval, SourceRevisions: []workflows.SourceRevision{revision()}}}
-	edit := card.Edit{Pipeline: "webshop", Version: 8, By: ana(), ManagedBy: "api", Owners: []string{"<@U1>", "<!subteam^S1>"}, Weakened: []workflows.Weakened{
+	edit := event.Event{Kind: event.PipelineDefined, By: ana(), Defined: &event.Defined{Version: 8, ManagedBy: "api", Weakened: []workflows.Weakened{
 		{Stage: "Production", Action: "SignOff", Old: "2 of group:release-managers, at least 1 of group:security, with a comment", New: "1 of group:release-managers"},
-		{Stage: "Staging", Action: "Look", Old: "1 of ana@acme.example", New: "removed"}}}
-	file := edit
-	file.By, file.ManagedBy, file.Owners, file.Weakened = workflows.EnginePrincipal(), "file:webshop.yaml", nil, edit.Weakened[:1]
-	full := &workflows.Problem{Code: workflows.CodeConcurrencyLimit, Message: "webshop has 50 executions on their way, which is as many as it may", Hint: "stop some of them, then start it by hand"}
+		{Stage: "Staging", Action: "Look", Old: "1 of ana@acme.example", New: "removed"}}}}
+	file := event.Event{Kind: event.PipelineDefined, By: workflows.EnginePrincipal(), Defined: &event.Defined{Version: 8, ManagedBy: "file:webshop.yaml", Weakened: edit.Defined.Weakened[:1]}}
+	full := workflows.Problem{Code: workflows.CodeConcurrencyLimit, Message: "webshop has 50 executions on their way, which is as many as it may", Hint: "stop some of them, then start it by hand"}
 	return []drawing{
 		message("gate-warned", card.Gate(asking(e, gate))),
 		message("execution-warned", card.Execution(view(e, shop()))),
 		message("reminder-warned", card.Reminder(asking(e, gate))),
 		message("overview-warned", card.Overview(open, nil, at(0), "")),
 		modal("form-approve-warned", card.ApproveForm(view(e, shop()), card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43})),
-		message("edit-weakened", card.Weakened(edit)),
-		message("edit-weakened-file", card.Weakened(file)),
-		message("missed", card.Missed("webshop", "0 6 * * 1-5 Europe/Berlin", time.Time{}, "nobody was there at 2026-03-12T06:00:00Z to start it, and it is too late now")),
-		message("missed-refused", card.Missed("webshop", "0 6 * * 1-5 Europe/Berlin", at(0), full.Message)),
-		message("not-started", card.NotStarted("webshop", workflows.Principal{Name: "dee", Via: "github"}, full)),
-		message("polling-off", card.PollingOff("webshop", "/rollcall")),
+		message("edit-weakened", card.Weakened("webshop", edit, []string{"<@U1>", "<!subteam^S1>"})),
+		message("edit-weakened-file", card.Weakened("webshop", file, nil)),
+		message("missed", card.Notice("webshop", fired(true, "nobody was there at 2026-03-12T06:00:00Z to start it, and it is too late now"), "")),
+		message("missed-refused", card.Notice("webshop", fired(false, full.Message), "")),
+		message("not-started", card.Notice("webshop", event.Event{Kind: event.IntentRefused, By: workflows.Principal{Name: "dee", Via: "github"}, Refused: &event.Refused{Problem: full}}, "")),
+		message("polling-off", card.Notice("webshop", event.Event{Kind: event.PollingDisabled}, "/rollcall")),
 	}
+}
+
+func fired(missed bool, why string) event.Event {
+	return event.Event{Kind: event.ScheduleFired, Reason: &workflows.Reason{Message: why},
+		Schedule: &event.Scheduled{Cron: "0 6 * * 1-5", Timezone: "Europe/Berlin", Nominal: at(0), Missed: missed}}
 }
 
 // What somebody's right opened is never called approved, wherever it is told,

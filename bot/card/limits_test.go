@@ -13,6 +13,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
 // token is everything that Slack reads as more than text. All that may stand
@@ -228,9 +229,9 @@ func TestAnyExecutionIsWithinSlacksLimits(t *testing.T) {
 				message("refusal", card.Refusal(problem, a.Ask)), message("done", card.Done(problem.Message, &v.Execution, url)),
 				message("log", card.Log(&v.Execution, a.Stage, a.Action, a.From)),
 				modal("reject", card.RejectForm(v, about)), modal("approve", card.ApproveForm(v, about)), modal("start", card.StartForm(v.Pipeline, about, v.Execution.Variables)),
-				modal("override", card.OverrideForm(v, about)), message("not started", card.NotStarted(about.Pipeline, v.Execution.Trigger.By, problem)),
-				message("missed", card.Missed(about.Pipeline, problem.Message, at(1), problem.Hint)), message("polling", card.PollingOff(about.Pipeline, "/rollcall")),
-				message("weakened", card.Weakened(card.Edit{Pipeline: about.Pipeline, Version: 2, By: v.Execution.Trigger.By, ManagedBy: "file:" + problem.Hint, Owners: a.Ask, Weakened: weak})),
+				modal("override", card.OverrideForm(v, about)), message("not started", card.Notice(about.Pipeline, event.Event{Kind: event.IntentRefused, By: v.Execution.Trigger.By, Refused: &event.Refused{Problem: *problem}}, "")),
+				message("missed", card.Notice(about.Pipeline, fired(false, problem.Hint), "")), message("polling", card.Notice(about.Pipeline, event.Event{Kind: event.PollingDisabled}, "/rollcall")),
+				message("weakened", card.Weakened(about.Pipeline, event.Event{By: v.Execution.Trigger.By, Defined: &event.Defined{Version: 2, ManagedBy: "file:" + problem.Hint, Weakened: weak}}, a.Ask)),
 				modal("rollback", card.RollbackForm(card.Return{About: about, Targets: anyTargets(t), Busy: problem.Message, Reason: problem.Hint})),
 			}
 		}
