@@ -81,6 +81,13 @@ func (p *plug) work() {
 	p.fault = nil
 }
 
+// slower sets what a commit takes from now on.
+func (p *plug) slower(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slow = d
+}
+
 func (p *plug) kill() {
 	p.pull.Lock()
 	defer p.pull.Unlock()
@@ -94,7 +101,10 @@ func (p *plug) isDead() bool {
 }
 
 func (p *plug) Commit(_ context.Context, c *runtime.Commit) error {
-	<-time.After(p.slow) // on the clock of the bubble that the world runs in
+	p.mu.Lock()
+	slow := p.slow
+	p.mu.Unlock()
+	<-time.After(slow) // on the clock of the bubble that the world runs in
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.commits++
