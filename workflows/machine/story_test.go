@@ -292,7 +292,7 @@ func (s *story) intent(verb string, o options) (workflows.Intent, error) {
 	case "stops":
 		in.Verb, in.Abandon = workflows.StopIt, o.has("abandon")
 	case "retries":
-		in.Verb, in.All = workflows.Retry, o.has("all")
+		in.Verb, in.All, in.Stage = workflows.Retry, o.has("all"), o.set["stage"]
 	case "approves":
 		in.Verb, in.Stage, in.Action = workflows.Approve, o.set["stage"], o.set["action"]
 	case "rejects":

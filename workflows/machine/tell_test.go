@@ -201,6 +201,13 @@ func (s *story) look(w []string) ([]string, error) {
 		return s.showHistory(s.id(w[3])), nil
 	case w[0] == "the" && w[1] == "retries": // the retries of Build of #1
 		return s.showRetries(w[3], s.id(w[5])), nil
+	case w[0] == "the" && w[1] == "trigger": // the trigger of #3
+		e, _ := s.execution(s.id(w[3]))
+		detail := e.Trigger.Detail
+		for n, id := range s.ids {
+			detail = strings.ReplaceAll(detail, id, fmt.Sprintf("#%d", n))
+		}
+		return []string{e.Trigger.Type + ", " + detail}, nil
 	case w[0] == "the" && w[1] == "polling":
 		if at := s.s.View().PollingDisabledAt; at != nil {
 			return []string{"off since " + at.Format("2 Jan 15:04")}, nil

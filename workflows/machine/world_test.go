@@ -68,7 +68,11 @@ func (w *world) decide(in Input) ([]event.Event, error) {
 
 func (w *world) apply(events []event.Event) error {
 	for _, e := range events {
+		before := statuses(w.s)
 		w.s.Evolve(e)
+		if silent := unsaid(before, statuses(w.s), e); silent != "" {
+			return fmt.Errorf("BROKEN: %s changes %s", e.Kind, silent)
+		}
 		var stored event.Event
 		if err := json.Unmarshal(marshal(e), &stored); err != nil {
 			return err
