@@ -135,6 +135,7 @@ func ofExecution() []expectation {
 			}
 		}},
 		{field{"revisions", tableOf(known("source action", "source action", func(n names) []string { return n.sources }), text("a commit")), "what it is made of"}, (*view).revisions},
+		{field{"anyBranch", tableOf(known("source action", "source action", func(n names) []string { return n.sources }), yesNo()), "whether its revisions may come from elsewhere than the source action's branch: by a trigger, or the right `start-any-revision`"}, (*view).anyBranch},
 		{field{"outputs", tableOf(text("Namespace.KEY"), text("value")), "output variables"}, (*view).outputs},
 		{field{"rolledBackTo", executionOrNone(), "the target of the rollback that its failure led to, or of the rollback that it is"}, (*view).rolledBackTo},
 		{field{"attempt", number(1), "how often it was taken up, from 1"}, func(v *view, n *node) { v.same(n, "", strconv.Itoa(v.x.Attempt)) }},
@@ -179,6 +180,13 @@ func (v *view) revisions(n *node) {
 			}
 		}
 		v.same(e.value, e.key.text, is)
+	}
+}
+
+func (v *view) anyBranch(n *node) {
+	for _, e := range n.entries {
+		is := slices.ContainsFunc(v.x.SourceRevisions, func(r workflows.SourceRevision) bool { return r.ActionName == e.key.text && r.AnyBranch })
+		v.same(e.value, e.key.text, strconv.FormatBool(is))
 	}
 }
 

@@ -74,7 +74,7 @@ func TestFailures(t *testing.T) {
 			}
 		}
 	}
-	golden(t, "testdata/failing/shop.txt", b.String())
+	golden(t, "testdata/failing/said.txt", b.String())
 	for _, e := range expectations() {
 		if e.key != "execution" && !regexp.MustCompile(`(?m)^  \d+:\d+: `+e.key+"[ :]").MatchString(b.String()) {
 			t.Errorf("%s is never seen to fail", e.key)

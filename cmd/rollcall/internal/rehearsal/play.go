@@ -66,6 +66,9 @@ func (t Test) freezes(f *faults) []workflows.Freeze {
 		in := zone(n, f, t.file.zone)
 		from, _ := momentIn(n.str("from"), in)
 		to, _ := momentIn(n.str("to"), in)
+		if !to.After(from) {
+			f.add(n, "the freeze ends before it begins", "to is the first moment that is free again")
+		}
 		one := workflows.Freeze{Name: n.str("name"), From: from, To: to, On: n.get("on").texts(), MayPass: t.file.people.whos(n.get("mayPass"))}
 		if slices.ContainsFunc(t.file.pipeline.Stages, func(st workflows.Stage) bool { return one.At(from, t.file.pipeline.Name, st.Name) }) {
 			all = append(all, one)

@@ -77,7 +77,7 @@ func (w *world) decide(in machine.Input) error {
 }
 
 // decisions is how many a test may need: a wait of years ends with a sentence, not in an hour.
-const decisions = 20_000
+const decisions = 10_000
 
 // consider decides and changes nothing.
 func (w *world) consider(in machine.Input) ([]event.Event, error) {
