@@ -66,6 +66,16 @@ func (c *ConditionExecution) Passed() bool {
 	return c == nil || c.Status == StatusSucceeded || c.Status == StatusOverridden
 }
 
+// Fault is why the condition of a stage did not hold: a rule of it failed.
+func (c *ConditionExecution) Fault(stage string, rule *ActionExecution) *Reason {
+	what := map[string]string{BeforeEntry: "entry", OnSuccess: "success", AfterFailed: "failure"}[c.Kind]
+	text := "the " + what + " condition of " + stage + " does not hold: " + strings.TrimPrefix(rule.Name, c.Kind+":")
+	if rule.Error != nil {
+		text += ": " + rule.Error.Message
+	}
+	return &Reason{Code: "ConditionFailed", Message: text}
+}
+
 // Open lists what is in progress in the stage: actions, then rules of conditions.
 func (s *StageExecution) Open() []*ActionExecution {
 	var all []*ActionExecution

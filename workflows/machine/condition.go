@@ -33,7 +33,7 @@ func (d *decision) held(e *workflows.Execution, st *workflows.StageExecution, ki
 	for i := range c.Rules {
 		if r := &c.Rules[i]; r.Status == workflows.StatusFailed || r.Status == workflows.StatusAbandoned {
 			d.quit(e, st, c, "another rule of the condition failed")
-			d.condition(event.ConditionFailed, e, st, kind, broken(st, c, r))
+			d.condition(event.ConditionFailed, e, st, kind, c.Fault(st.Name, r))
 			return c, true
 		}
 	}
@@ -42,16 +42,6 @@ func (d *decision) held(e *workflows.Execution, st *workflows.StageExecution, ki
 	}
 	d.condition(event.ConditionSucceeded, e, st, kind, nil)
 	return c, true
-}
-
-// broken is why a condition did not hold.
-func broken(st *workflows.StageExecution, c *workflows.ConditionExecution, r *workflows.ActionExecution) *workflows.Reason {
-	what := map[string]string{workflows.BeforeEntry: "entry", workflows.OnSuccess: "success", workflows.AfterFailed: "failure"}[c.Kind]
-	text := "the " + what + " condition of " + st.Name + " does not hold: " + r.Name[len(c.Kind)+1:]
-	if r.Error != nil {
-		text += ": " + r.Error.Message
-	}
-	return &workflows.Reason{Code: reasonCondition, Message: text}
 }
 
 func (d *decision) condition(kind event.Kind, e *workflows.Execution, st *workflows.StageExecution, which string, why *workflows.Reason) {

@@ -130,6 +130,9 @@ func (s *story) tellAction(e event.Event, ref string) string {
 		if e.Attempt > 1 {
 			return fmt.Sprintf("%s starts, attempt %d", what, e.Attempt)
 		}
+		if e.Outcome != nil {
+			return what + " starts" + andSo(e.Outcome.Summary)
+		}
 		return what + " starts"
 	case event.ActionTracked:
 		return fmt.Sprintf("%s runs, handle %s", what, e.Outcome.Handle[:min(7, len(e.Outcome.Handle))])
