@@ -22,18 +22,18 @@ type freezes struct {
 	mu       sync.Mutex
 	restless bool // a comparison is in the heap
 
-	one      sync.Mutex // held while comparing; guards the rest
+	one      chan struct{} // holds one while comparing, which waits for commits; guards the rest
 	ctx      context.Context
 	failures int
 }
 
-func newFreezes(e *Engine) *freezes { return &freezes{e: e, ctx: context.Background()} }
+func newFreezes(e *Engine) *freezes { return &freezes{e: e, ctx: context.Background(), one: make(chan struct{}, 1)} }
 
 // begin compares, and goes on until ctx ends.
 func (f *freezes) begin(ctx context.Context) {
-	f.one.Lock()
+	f.one <- struct{}{}
 	f.ctx = ctx
-	f.one.Unlock()
+	<-f.one
 	f.e.catalog.watch(f.changed)
 	f.renew()
 }
@@ -56,8 +56,8 @@ func (f *freezes) renew() {
 	f.mu.Lock()
 	f.restless = false
 	f.mu.Unlock()
-	f.one.Lock()
-	defer f.one.Unlock()
+	f.one <- struct{}{}
+	defer func() { <-f.one }()
 	now := f.e.o.Now()
 	slots := make(chan struct{}, freezesAtOnce)
 	errs := make(chan error, 1) // the first one
