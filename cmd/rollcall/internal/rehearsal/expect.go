@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
-	"github.com/rollcall-bot/rollcall/workflows/vars"
 )
 
 // expectation is a key of `expect`, with its comparison.
@@ -224,18 +223,4 @@ func plain(line string, environment map[string]string) string {
 		line = strings.ReplaceAll(line, "${"+name+"}", value)
 	}
 	return line
-}
-
-// resolved is a text with the variables of the execution filled in; what has no value stays.
-func (v *view) resolved(text string) string {
-	with, err := vars.Rewrite(text, func(r vars.Ref) string {
-		if r.Namespace == "variables" {
-			return v.x.Variables[r.Key]
-		}
-		return v.x.Outputs[r.Namespace][r.Key]
-	})
-	if err != nil {
-		return text
-	}
-	return with
 }
