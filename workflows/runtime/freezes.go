@@ -27,7 +27,9 @@ type freezes struct {
 	failures int
 }
 
-func newFreezes(e *Engine) *freezes { return &freezes{e: e, ctx: context.Background(), one: make(chan struct{}, 1)} }
+func newFreezes(e *Engine) *freezes {
+	return &freezes{e: e, ctx: context.Background(), one: make(chan struct{}, 1)}
+}
 
 // begin compares, and goes on until ctx ends.
 func (f *freezes) begin(ctx context.Context) {
