@@ -12,6 +12,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/integrations/slack/token"
 )
 
 // do carries a call out when its turn has come, again after a 429, and
@@ -124,14 +125,14 @@ func hint(method string, e slack.SlackErrorResponse) string {
 		return "the channel is archived: unarchive it, or name another one"
 	case "missing_scope":
 		if method == openSocket {
-			return "the app token lacks connections:write: " + appTokenFix
+			return "the app token lacks connections:write: " + token.AppFix
 		}
 		return fmt.Sprintf("give the app the scope %s under OAuth & Permissions and install it again", e.Needed)
 	case "invalid_auth", "not_authed", "not_allowed_token_type":
 		if method == openSocket {
-			return appTokenFix
+			return token.AppFix
 		}
-		return botTokenFix
+		return token.BotFix
 	case "account_inactive", "token_revoked":
 		return "the app was removed from the workspace, or the token withdrawn: install the app again and take the new token"
 	case "token_expired":
@@ -158,7 +159,7 @@ func hint(method string, e slack.SlackErrorResponse) string {
 		return "the user group does not exist or is disabled: check its ID"
 	}
 	if method == openSocket {
-		return "look whether Socket Mode is switched on for the app; " + appTokenFix
+		return "look whether Socket Mode is switched on for the app; " + token.AppFix
 	}
 	return "see https://api.slack.com/methods/" + method
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/integrations/slack/token"
 )
 
 // Fault is something about the Slack app, or its place in the workspace, that
@@ -71,7 +72,7 @@ func (c *Client) scopes(ctx context.Context) (granted []string, err error) {
 // tokenRefused puts it into words that Slack does not take the bot token.
 func (c *Client) tokenRefused(no *bot.Refusal) Fault {
 	f := Fault{Code: no.Code, What: "Slack does not take slack.botToken (" + no.Code + ").", Fix: no.Hint}
-	if what, fix := BotTokenFault(c.o.BotToken); what != "" {
+	if what, fix := token.BotFault(c.o.BotToken); what != "" {
 		f.What, f.Fix = "slack.botToken "+what+".", fix
 	}
 	return f

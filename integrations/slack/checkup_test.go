@@ -18,6 +18,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
+	"github.com/rollcall-bot/rollcall/integrations/slack/token"
 	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
 )
 
@@ -103,25 +104,25 @@ func TestCheckupNamesEveryProblemWithItsFix(t *testing.T) {
 }
 
 func TestCheckupSaysWhichTokenWasTakenForAnother(t *testing.T) {
-	for token, want := range map[string]string{
+	for given, want := range map[string]string{
 		"xapp-1-very-secret": "is an app-level token", "xoxp-very-secret": "is a user token", "xoxe.xoxb-very-secret": "expires after twelve hours",
 		"xoxa-very-secret": "legacy", "xoxc-very-secret": "browser", "https://hooks.slack.com/services/very-secret": "incoming webhook",
 		"0123456789abcdef0123456789abcdef": "signing", "a-kind-of-tomorrow": "",
 	} {
 		w := workspace.New(workspace.Options{BotToken: botToken, AppToken: "xapp-1-very-secret", UserToken: "xoxp-very-secret"})
-		c := slack.New(slack.Options{APIURL: "http://slack.test/api", BotToken: token, Transport: workspace.Direct(w)})
+		c := slack.New(slack.Options{APIURL: "http://slack.test/api", BotToken: given, Transport: workspace.Direct(w)})
 		_, refused := c.Identity(t.Context())
-		if faults, err := c.Checkup(t.Context()); refused == nil || token != "xoxp-very-secret" && (err != nil || len(faults) != 1 || !strings.Contains(faults[0].What, want) || strings.Contains(fmt.Sprint(faults), token)) {
-			t.Errorf("%.4s…: identity %v, faults %+v, %v; want %q", token, refused, faults, err, want)
+		if faults, err := c.Checkup(t.Context()); refused == nil || given != "xoxp-very-secret" && (err != nil || len(faults) != 1 || !strings.Contains(faults[0].What, want) || strings.Contains(fmt.Sprint(faults), given)) {
+			t.Errorf("%.4s…: identity %v, faults %+v, %v; want %q", given, refused, faults, err, want)
 		}
-		if fault, fix := slack.BotTokenFault(token); !strings.Contains(fault, want) || (fault != "") != (want != "") || want != "" && !strings.Contains(fix, "xoxb-…") {
-			t.Errorf("%.4s…: %q, %q", token, fault, fix)
+		if fault, fix := token.BotFault(given); !strings.Contains(fault, want) || (fault != "") != (want != "") || want != "" && !strings.Contains(fix, "xoxb-…") {
+			t.Errorf("%.4s…: %q, %q", given, fault, fix)
 		}
 		w.Close()
 	}
-	for token, want := range map[string]string{"xoxb-x": "is a bot token", "xoxp-x": "is a user token", "x": "", "xapp-x": ""} {
-		if fault, fix := slack.AppTokenFault(token); !strings.Contains(fault, want) || fault != "" && !strings.Contains(fix, "connections:write") || want == "" && fault != "" {
-			t.Errorf("%s: %q, %q", token, fault, fix)
+	for given, want := range map[string]string{"xoxb-x": "is a bot token", "xoxp-x": "is a user token", "x": "", "xapp-x": ""} {
+		if fault, fix := token.AppFault(given); !strings.Contains(fault, want) || fault != "" && !strings.Contains(fix, "connections:write") || want == "" && fault != "" {
+			t.Errorf("%s: %q, %q", given, fault, fix)
 		}
 	}
 }
@@ -378,10 +379,10 @@ func everythingSaid(t *testing.T) string {
 		}
 		all.Write(b)
 	}
-	for _, token := range []string{"xapp-1", "xoxp-1", "xoxa-1", "xoxe.xoxb-1", "xoxb-1"} {
-		fault, _ := slack.BotTokenFault(token)
+	for _, given := range []string{"xapp-1", "xoxp-1", "xoxa-1", "xoxe.xoxb-1", "xoxb-1"} {
+		fault, _ := token.BotFault(given)
 		fmt.Fprintf(&all, "slack.botToken %s\n", fault)
-		fault, _ = slack.AppTokenFault(token)
+		fault, _ = token.AppFault(given)
 		fmt.Fprintf(&all, "slack.appToken %s\n", fault)
 	}
 	d := checked(t, "#deploys")

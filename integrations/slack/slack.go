@@ -31,6 +31,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/integrations/slack/token"
 )
 
 // Options say which Slack, and with which secrets.
@@ -148,7 +149,7 @@ func (c *Client) identify(ctx context.Context) (Identity, error) {
 	case id.Team == "":
 		return id, errors.New("slack did not say which workspace the bot token belongs to")
 	case id.Bot == "":
-		return id, &bot.Refusal{Code: "not_allowed_token_type", Hint: botTokenFix}
+		return id, &bot.Refusal{Code: "not_allowed_token_type", Hint: token.BotFix}
 	}
 	err = c.do(ctx, "bots.info", "", func(ctx context.Context) error {
 		b, err := c.api.GetBotInfoContext(ctx, slack.GetBotInfoParameters{Bot: id.Bot})

@@ -12,6 +12,7 @@ import (
 	"github.com/slack-go/slack/socketmode"
 
 	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/integrations/slack/token"
 )
 
 // reconnectAfter is the longest pause between two tries to connect. The
@@ -99,7 +100,7 @@ func (r *Receiver) unconnected(err error) {
 		fix = "switch it on under Socket Mode at " + r.c.settings("socket-mode") + "; or give slack.signingSecret instead of slack.appToken to be called over HTTP"
 	case errors.As(err, &refused):
 		what, code, fix = "Slack does not take slack.appToken ("+refused.Code+").", refused.Code, refused.Hint
-		if kind, better := AppTokenFault(r.c.o.AppToken); kind != "" {
+		if kind, better := token.AppFault(r.c.o.AppToken); kind != "" {
 			what, fix = "slack.appToken "+kind+".", better
 		}
 	default:

@@ -78,8 +78,8 @@ func (d *definitions) read() ([]file, error) {
 		default:
 			continue
 		}
-		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
-			continue
+		if stem := strings.TrimSuffix(e.Name(), filepath.Ext(e.Name())); e.IsDir() || strings.HasPrefix(stem, ".") || strings.HasSuffix(stem, ".test") {
+			continue // a test of a pipeline lies beside it
 		}
 		path := filepath.Join(d.config.Pipelines, e.Name())
 		data, err := os.ReadFile(path)

@@ -161,6 +161,17 @@ func TestAChangedTemplateIsInForceInAllThatExtendIt(t *testing.T) {
 	}
 }
 
+// The test of a pipeline may lie beside it: it is nobody's definition.
+func TestATestBesideAPipelineIsLeftAlone(t *testing.T) {
+	p := newPlace(t, "")
+	p.write("shop.test.yaml", "pipeline: shop.yaml\ntests: [{name: nothing, steps: [{start: ana}]}]\n")
+	p.write("shop.test.yml", "pipeline: shop.yaml\n")
+	files, err := p.read()
+	if err != nil || len(files) != 0 {
+		t.Errorf("%d files are read, %v", len(files), err)
+	}
+}
+
 func TestATemplateFromElsewhereIsNotRead(t *testing.T) {
 	p := newPlace(t, "")
 	p.write("../secret.yaml", fmt.Sprintf(service, "leak"))

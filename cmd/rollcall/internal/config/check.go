@@ -11,7 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/rollcall-bot/rollcall/integrations/slack"
+	"github.com/rollcall-bot/rollcall/integrations/slack/token"
 )
 
 // at returns the node of a path, or the nearest one above it.
@@ -68,10 +68,10 @@ func (d *decoder) checkSlack(s *Slack) {
 	if d.nodes["slack.signingSecret"] == nil && d.nodes["slack.appToken"] == nil {
 		d.problem(d.at("slack"), "slack needs a way in", "give signingSecret (HTTP) or appToken (Socket Mode)")
 	}
-	if fault, fix := slack.BotTokenFault(s.BotToken.value); s.BotToken.Set() && fault != "" {
+	if fault, fix := token.BotFault(s.BotToken.value); s.BotToken.Set() && fault != "" {
 		d.problem(d.at("slack.botToken"), "slack.botToken "+fault, fix)
 	}
-	if fault, fix := slack.AppTokenFault(s.AppToken.value); s.AppToken.Set() && fault != "" {
+	if fault, fix := token.AppFault(s.AppToken.value); s.AppToken.Set() && fault != "" {
 		d.problem(d.at("slack.appToken"), "slack.appToken "+fault, fix)
 	}
 	if !strings.HasPrefix(s.Command, "/") {

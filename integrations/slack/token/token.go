@@ -1,14 +1,17 @@
-package slack
+// Package token knows Slack's kinds of tokens by the way they begin, and says
+// which one is in the wrong place. It never repeats a token.
+package token
 
 import "strings"
 
+// What to do about a token that is wrong.
 const (
-	botTokenFix = "take the bot token (Bot User OAuth Token, xoxb-…) from the app's page OAuth & Permissions at https://api.slack.com/apps"
-	appTokenFix = "generate one with the scope connections:write at https://api.slack.com/apps, the app, Basic Information, App-Level Tokens; it begins with xapp-"
+	BotFix = "take the bot token (Bot User OAuth Token, xoxb-…) from the app's page OAuth & Permissions at https://api.slack.com/apps"
+	AppFix = "generate one with the scope connections:write at https://api.slack.com/apps, the app, Basic Information, App-Level Tokens; it begins with xapp-"
 )
 
-// tokenKind says what a token is by the way it begins; empty when nobody can say.
-func tokenKind(token string) string {
+// kindOf says what a token is by the way it begins; empty when nobody can say.
+func kindOf(token string) string {
 	for _, k := range []struct{ prefix, kind string }{
 		{"xoxb-", "a bot token"},
 		{"xapp-", "an app-level token"},
@@ -33,34 +36,34 @@ func tokenKind(token string) string {
 	return ""
 }
 
-// BotTokenFault says what is wrong with a bot token that begins as another kind
+// BotFault says what is wrong with a bot token that begins as another kind
 // does, and what to do about it. Both are empty when nothing is known to be
 // wrong. It never repeats the token.
-func BotTokenFault(token string) (fault, fix string) {
-	kind := tokenKind(token)
+func BotFault(token string) (fault, fix string) {
+	kind := kindOf(token)
 	switch {
 	case strings.HasPrefix(token, "xoxb-"):
 		return "", ""
 	case strings.HasPrefix(token, "xapp-"):
-		return "is an app-level token", botTokenFix + "; xapp-… belongs to slack.appToken"
+		return "is an app-level token", BotFix + "; xapp-… belongs to slack.appToken"
 	case strings.HasPrefix(token, "xoxe.xoxb-"):
-		return "is " + kind, "token rotation cannot be switched off again: create the app anew from the manifest, then " + botTokenFix
+		return "is " + kind, "token rotation cannot be switched off again: create the app anew from the manifest, then " + BotFix
 	case kind != "":
-		return "is " + kind, botTokenFix
+		return "is " + kind, BotFix
 	}
 	return "", "" // a kind that nobody here knows: Slack will say
 }
 
-// AppTokenFault is BotTokenFault for the app-level token of Socket Mode.
-func AppTokenFault(token string) (fault, fix string) {
-	kind := tokenKind(token)
+// AppFault is BotFault for the app-level token of Socket Mode.
+func AppFault(token string) (fault, fix string) {
+	kind := kindOf(token)
 	switch {
 	case strings.HasPrefix(token, "xapp-"):
 		return "", ""
 	case strings.HasPrefix(token, "xoxb-"):
-		return "is a bot token", appTokenFix + "; xoxb-… belongs to slack.botToken"
+		return "is a bot token", AppFix + "; xoxb-… belongs to slack.botToken"
 	case kind != "":
-		return "is " + kind, appTokenFix
+		return "is " + kind, AppFix
 	}
 	return "", ""
 }
