@@ -213,7 +213,7 @@ func caller(t work.Task) string {
 func (v *invoker) intent(ctx context.Context, t work.Task) (in workflows.Intent, err error) {
 	target := strings.TrimSpace(t.Configuration["PipelineName"])
 	if _, known := v.e.known.seq(target); !known {
-		return in, &workflows.Problem{Code: workflows.CodePipelineNotFound, Field: "PipelineName", Message: fmt.Sprintf("there is no pipeline %q to start", cut(target))}
+		return in, &workflows.Problem{Code: workflows.CodePipelineNotFound, Field: "PipelineName", Message: fmt.Sprintf("there is no pipeline %q to start", cut(target)), Hint: "define it, or correct PipelineName"}
 	}
 	parent, ok, err := v.e.o.History.Execution(ctx, t.Execution)
 	if err == nil && !ok {
@@ -269,9 +269,9 @@ func (v *invoker) loop(ctx context.Context, x workflows.Execution, target string
 		way = append([]string{x.Pipeline}, way...)
 		switch {
 		case x.Pipeline == target:
-			return &workflows.Problem{Code: workflows.CodeConflict, Message: target + " would start itself: " + strings.Join(way, " -> ")}
+			return &workflows.Problem{Code: workflows.CodeConflict, Message: target + " would start itself: " + strings.Join(way, " -> "), Hint: "take one of these actions out"}
 		case len(way) > deepest+1:
-			return &workflows.Problem{Code: workflows.CodeConflict, Message: fmt.Sprintf("more than %d pipelines would start one another: %s", deepest, strings.Join(way, " -> "))}
+			return &workflows.Problem{Code: workflows.CodeConflict, Message: fmt.Sprintf("more than %d pipelines would start one another: %s", deepest, strings.Join(way, " -> ")), Hint: "let one of them start the others"}
 		case x.Trigger.Execution == "":
 			return nil
 		}

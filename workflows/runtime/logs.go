@@ -106,7 +106,7 @@ func logOf(x *workflows.Execution, stage, action string, attempt int) (at logPla
 		return at, &workflows.Problem{Code: workflows.CodeActionNotFound, Message: fmt.Sprintf("%s has no action %q", x.Ref(), cut(what)), Hint: "look at the execution for the names of its actions"}
 	}
 	if attempt > at.attempt || attempt < 0 {
-		return at, &workflows.Problem{Code: workflows.CodeValidation, Field: "attempt", Message: fmt.Sprintf("%s has no attempt %d; the latest is %d", at.action, attempt, at.attempt)}
+		return at, &workflows.Problem{Code: workflows.CodeValidation, Field: "attempt", Message: fmt.Sprintf("%s has no attempt %d; the latest is %d", at.action, attempt, at.attempt), Hint: "leave the attempt out for the latest"}
 	}
 	if attempt > 0 {
 		at.attempt = attempt
