@@ -74,7 +74,7 @@ func (v *View) buttons() []*slack.ButtonBlockElement {
 		}
 	}
 	r.add(ActDetails, "Details", Subject{Pipeline: v.Execution.Pipeline, Execution: v.Execution.ID}, slack.StyleDefault, nil)
-	v.override(r, overrideOffers(v.Execution.Offers, "", ""))
+	v.override(r, false)
 	return r.buttons
 }
 

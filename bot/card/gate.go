@@ -44,7 +44,6 @@ func Gate(a Asking) Message {
 	a.answer(r, workflows.Approve, about, g.Warning)
 	a.answer(r, workflows.Reject, about, "")
 	r.add(ActDetails, "Details", Subject{Pipeline: e.Pipeline, Execution: e.ID}, slack.StyleDefault, nil)
-	a.override(r, overrideOffers(e.Offers, a.Stage, a.Action))
 	l.lines(a.standing())
 	l.lines(warning(a.Stage, g.Warning)...)
 	l.buttons(r.buttons...)

@@ -2,6 +2,7 @@ package card
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -122,25 +123,19 @@ func lacking(e *workflows.Execution, stage, action string) (missing []string, co
 	return nil, "", ""
 }
 
-// overrideOffers are those for a stage and action; empty: for any. An offer for
-// a stage is one for its only gate.
-func overrideOffers(offers []workflows.Offer, stage, action string) []workflows.Offer {
-	var some []workflows.Offer
-	for _, o := range offersOf(offers, workflows.Override) {
-		if (stage == "" || o.Stage == stage) && (action == "" || o.Action == "" || o.Action == action) && len(some) < 3 {
-			if action != "" {
-				o.Action = action
-			}
-			some = append(some, o)
-		}
-	}
-	return some
-}
-
-// override adds the last and plainest buttons there are.
-func (v *View) override(r *row, offers []workflows.Offer) {
+// override adds the last and plainest buttons there are. In front of everybody
+// only conditions have them: to go past people is offered in Details, which is
+// drawn for whoever asks and has that right, and by the command.
+func (v *View) override(r *row, gates bool) {
 	e := &v.Execution
-	for _, o := range offers {
+	offers := slices.DeleteFunc(offersOf(e.Offers, workflows.Override), func(o workflows.Offer) bool {
+		_, _, gate := lacking(e, o.Stage, o.Action)
+		return gate != "" && !gates
+	})
+	for i, o := range offers {
+		if i == 3 {
+			break
+		}
 		text, stage := "Override…", line(o.Stage, 60)
 		if len(offers) > 1 {
 			text = "Override " + line(strings.TrimSpace(stage+" "+o.Action), 50) + "…"

@@ -89,6 +89,9 @@ func Details(v View) Message {
 		a := e.Artifacts[k]
 		l.lines("🗃️ " + join(esc(k, 100), code(a.Digest[:min(12, len(a.Digest))], 12), fmt.Sprintf("%d kB", (a.Size+1023)/1024)))
 	}
+	r := newRow()
+	v.override(r, true)
+	l.buttons(r.buttons...)
 	l.context(v.footer())
 	return Message{Text: escape(Headline(e)), Blocks: l.done(v.console("all of it in the console"))}
 }
