@@ -33,7 +33,7 @@ func (s *State) frozen(stage string, at time.Time) *workflows.Freeze {
 // thawed refuses what a freeze keeps out, except from those who may let things pass.
 func (d *decision) thawed(stage string) error {
 	f := d.s.frozen(stage, d.in.At)
-	if f == nil || d.dry {
+	if f == nil || d.dry && len(f.MayPass) > 0 {
 		return nil
 	}
 	hint := "nobody may pass it; rolling back is possible all the same"

@@ -130,6 +130,9 @@ func (v *invoker) Cancel(ctx context.Context, t work.Task, _ work.Workspace) (wo
 		if err != nil {
 			return work.Outcome{}, err
 		}
+		if x, ok, err := v.e.current(ctx, pipeline, child); err != nil || ok && x.Stop != nil {
+			return o, err // asked already: every further request would be refused, and that recorded
+		}
 		in := workflows.Intent{Verb: workflows.StopIt, Pipeline: pipeline, Execution: child, Reason: "given up by " + caller(t)}
 		got := v.e.ask(ctx, ask{pipeline: pipeline, by: workflows.EnginePrincipal(), intent: &in})
 		if err := undecided(got.err); err != nil {
