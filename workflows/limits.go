@@ -10,13 +10,15 @@ import (
 // off, GitHub only when asked for, because its webhooks are faster (engine.md 15.1).
 func (a *Action) Polls() bool {
 	poll := a.Configuration["PollForSourceChanges"]
-	switch a.ActionType.Provider {
-	case "Git":
+	switch {
+	case !a.IsSource():
+		return false
+	case a.ActionType.Provider == "Git":
 		return !strings.EqualFold(poll, "false") && !strings.EqualFold(a.Configuration["DetectChanges"], "false")
-	case "S3", "CodeCommit":
+	case a.ActionType.Provider == "S3", a.ActionType.Provider == "CodeCommit":
 		return !strings.EqualFold(poll, "false")
 	}
-	return a.IsSource() && strings.EqualFold(poll, "true")
+	return strings.EqualFold(poll, "true")
 }
 
 // TimeLimit is how long the action may take: what the definition says, else

@@ -173,6 +173,36 @@ func (s *Source) Find(ctx context.Context, t work.Task, w work.Workspace) (work.
 	return work.Outcome{}, false, nil
 }
 
+// Changed lists the files that differ between two commits, the newer of which is
+// the branch's, in git's order. nil: not known, because the older one is gone.
+func (s *Source) Changed(ctx context.Context, a workflows.Action, from, to string) (files []string, err error) {
+	p, err := s.place(a.ActionType.Provider, a.Configuration)
+	if err != nil || !isCommit(from) || !isCommit(to) {
+		return nil, err
+	}
+	c, err := s.open(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { c.close(err) }()
+	if err := c.fetchBranch(ctx); err != nil {
+		return nil, err
+	}
+	for _, sha := range []string{from, to} {
+		_, err := c.git(ctx, "cat-file", "-e", sha+"^{commit}")
+		if _, gone := errors.AsType[*failure](err); gone && ctx.Err() == nil {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	out, err := c.git(ctx, "diff", "--name-only", "--no-renames", "-z", from, to)
+	if err != nil {
+		return nil, err
+	}
+	return strings.FieldsFunc(out, func(r rune) bool { return r == 0 }), nil
+}
+
 // Head returns the newest revision of the branch that the action follows. Who
 // pushed it is not known from looking. A branch, repository or right that is
 // missing is a *workflows.Problem.

@@ -134,6 +134,33 @@ func TestCopyFollows(t *testing.T) {
 	}
 }
 
+// What changed between two looks at a branch, also when the older commit has
+// been pushed away since; one that is known nowhere makes the answer unknown.
+func TestChangedFiles(t *testing.T) {
+	r, s := newRepo(t, t.TempDir()), local(t)
+	one := r.commit("a.md", "1", "one")
+	two := r.commit("a b.go", "2", "two")
+	three := r.commit("ü.go", "3", "three")
+	a := workflows.Action{ActionType: workflows.ActionType{Provider: Git}, Configuration: task(r.dir, "").Configuration}
+	for _, c := range []struct{ from, to, want string }{
+		{one, three, "a b.go|ü.go"}, {two, three, "ü.go"}, {three, three, ""}, {strings.Repeat("f", 40), three, "unknown"}, {"HEAD", three, "unknown"},
+	} {
+		files, err := s.Changed(t.Context(), a, c.from, c.to)
+		got := strings.Join(files, "|")
+		if files == nil {
+			got = "unknown"
+		}
+		if err != nil || got != c.want && !(got == "unknown" && c.want == "") {
+			t.Errorf("%.7s..%.7s: %q, %v, want %q", c.from, c.to, got, err, c.want)
+		}
+	}
+	r.git("reset", "-q", "--hard", one)
+	four := r.commit("c.go", "4", "four")
+	if files, err := s.Changed(t.Context(), a, three, four); err != nil || strings.Join(files, "|") != "a b.go|c.go|ü.go" {
+		t.Errorf("after a forced push: %q, %v", files, err)
+	}
+}
+
 func TestWhatWillNotMendIsFailed(t *testing.T) {
 	r := newRepo(t, t.TempDir())
 	r.commit("file", "1", "one")

@@ -106,6 +106,12 @@ type Source interface {
 	Head(ctx context.Context, a workflows.Action) (work.Change, error)
 }
 
+// Differ is a Source that also knows what changed: the files that differ between
+// two commits of what the action follows; nil: it cannot know.
+type Differ interface {
+	Changed(ctx context.Context, a workflows.Action, from, to string) ([]string, error)
+}
+
 // Follower keeps part of the outside world in step with what was committed: a
 // mirror renders the newest snapshot, a journal takes every event once.
 type Follower interface {

@@ -176,7 +176,7 @@ func (s *sources) renew() {
 
 // polls says whether a source action wants polling, and there is somebody who looks.
 func (s *sources) polls(a workflows.Action) bool {
-	return s.e.o.Sources[a.ActionType.Provider] != nil && trigger.Polls(&a)
+	return s.e.o.Sources[a.ActionType.Provider] != nil && a.Polls()
 }
 
 func branchKey(a workflows.Action) string {
@@ -274,6 +274,11 @@ func (s *sources) tell(r reader, before []byte, head work.Change) error {
 	}
 	at := s.e.o.Now()
 	_, since := s.e.catalog.polls(r.pipeline.Name)
+	if differ, ok := s.e.o.Sources[r.action.ActionType.Provider].(Differ); ok && seen.Branch == r.branch && trigger.NeedsFiles(r.pipeline, eventOf(head)) {
+		if head.Files, err = differ.Changed(s.ctx, *r.action, seen.Commit, head.Commit); err != nil {
+			return err
+		}
+	}
 	name, wanted, _ := trigger.Match(r.pipeline, eventOf(head))
 	if seen.Branch != r.branch || seen.At.Before(since) || !wanted {
 		_, memos := p.riding(nil, "", at)(answer{})

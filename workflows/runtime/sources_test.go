@@ -129,6 +129,41 @@ func TestOneLookServesAllWhoFollow(t *testing.T) {
 	})
 }
 
+// archive is a remote that also knows what changed.
+type archive struct {
+	remote
+	changed []string // between any two commits
+	asked   []string
+}
+
+func (r *archive) Changed(_ context.Context, _ workflows.Action, from, to string) ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, from+".."+to)
+	return r.changed, nil
+}
+
+// A filter for file paths is judged by what has changed since the last look.
+func TestAPolledBranchKnowsItsChangedFiles(t *testing.T) {
+	for files, starts := range map[string]int{"docs/a.md src/a.go": 1, "docs/a.md": 0} {
+		tell(t, func(w *world) {
+			git := &archive{remote: remote{head: "c1"}, changed: strings.Fields(files)}
+			w.options.Sources = map[string]runtime.Source{"Git": git}
+			w.boot()
+			w.define(named("web") + "\ntriggers: [{gitConfiguration: {sourceActionName: App, push: [{branches: [main], filePaths: [src/**]}]}}]\n")
+			pass(time.Minute)
+			git.push("c2")
+			pass(time.Minute)
+			if n := w.disk.count(event.ExecutionStarted); n != starts {
+				t.Errorf("%s: %d executions, want %d", files, n, starts)
+			}
+			if len(git.asked) != 1 || git.asked[0] != "c1..c2" {
+				t.Errorf("asked for %v", git.asked)
+			}
+		})
+	}
+}
+
 // Two actions that read the same branch are one reader: a push starts their pipeline once.
 func TestAPipelineThatReadsABranchTwiceStartsOnce(t *testing.T) {
 	tell(t, func(w *world) {

@@ -82,23 +82,6 @@ func NeedsFiles(p *workflows.Pipeline, e Event) bool {
 	})
 }
 
-// Polls says whether a source action's repository is to be looked at again and
-// again. PollForSourceChanges decides; left out, it is true for S3, CodeCommit
-// and our own Git, and false where webhooks are the rule (GitHub and
-// connections). DetectChanges set to false turns it off for Git too.
-func Polls(a *workflows.Action) bool {
-	poll := a.Configuration["PollForSourceChanges"]
-	switch {
-	case !a.IsSource():
-		return false
-	case a.ActionType.Provider == "Git":
-		return !isFalse(poll) && !isFalse(a.Configuration["DetectChanges"])
-	case a.ActionType.Provider == "S3", a.ActionType.Provider == "CodeCommit":
-		return !isFalse(poll)
-	}
-	return strings.EqualFold(poll, "true")
-}
-
 func isFalse(value string) bool { return strings.EqualFold(value, "false") }
 
 func sources(p *workflows.Pipeline) (actions []*workflows.Action) {

@@ -264,11 +264,11 @@ func TestPolls99(t *testing.T) {
 		if c.key != "" {
 			a.Configuration[c.key] = c.value
 		}
-		if got := trigger.Polls(&a); got != c.want {
+		if got := a.Polls(); got != c.want {
 			t.Errorf("%s with %s %q: got %v", c.provider, c.key, c.value, got)
 		}
 	}
-	if trigger.Polls(&workflows.Action{ActionType: workflows.ActionType{Category: "Deploy", Provider: "S3"}}) {
+	if deploy := (&workflows.Action{ActionType: workflows.ActionType{Category: "Deploy", Provider: "S3"}}); deploy.Polls() {
 		t.Error("a deployment to S3 is polled")
 	}
 }
