@@ -51,7 +51,7 @@ func (d *decision) rollback(in *workflows.Intent) error {
 	if err := d.aim(o, in); err != nil {
 		return err
 	}
-	held := d.s.holders(in.Stage)
+	held := d.s.holders(nil, in.Stage)
 	if i := slices.IndexFunc(held, (*workflows.Execution).Works); i >= 0 {
 		return d.whileRunning(in, o, held[i])
 	}
@@ -175,7 +175,7 @@ func (d *decision) whileRunning(in *workflows.Intent, o *order, busy *workflows.
 		Stage: in.Stage, Target: o.target.ID, Definition: o.definition, Reason: in.Reason, By: d.by, At: d.in.At,
 	}})
 	if in.WhileRunning == whileStop {
-		for _, x := range d.s.holders(in.Stage) {
+		for _, x := range d.s.holders(nil, in.Stage) {
 			d.cutShort(x, x.Inside(), "to go back to "+o.target.Ref())
 		}
 	}
@@ -221,8 +221,8 @@ func (d *decision) returns() error {
 	for i := range stages {
 		name := stages[i].Name
 		plan := d.s.peek(name).Planned
-		held := d.s.holders(name)
-		if plan == nil || slices.ContainsFunc(held, (*workflows.Execution).Works) || len(held) == 0 && !d.free(nil, name) {
+		held := d.s.holders(nil, name)
+		if plan == nil || slices.ContainsFunc(held, (*workflows.Execution).Works) {
 			continue
 		}
 		var err error

@@ -84,30 +84,34 @@ func (d *decision) behind(e *workflows.Execution, stage string) bool {
 	return len(line) > 0 && line[0].Number < e.Number
 }
 
-// free says whether an execution may be inside a stage beside those who are:
-// only executions in PARALLEL mode share a stage, and not with a rollback. After
-// an edit a stage that is new to somebody still inside a vanished one is not
-// free either: they may be the same place under another name.
+// free says whether an execution may enter a stage beside those who are there.
 func (d *decision) free(e *workflows.Execution, stage string) bool {
-	shares := e != nil && e.Type == workflows.TypeStandard && mode(e) == workflows.ModeParallel
-	if shares && d.s.peek(stage).Planned != nil {
-		return false
-	}
-	for _, other := range d.s.Executions {
+	return len(d.s.holders(e, stage)) == 0 && !(parallel(e) && d.s.peek(stage).Planned != nil)
+}
+
+// parallel says whether an execution shares stages with others like it; nil
+// stands for a rollback, which does not.
+func parallel(e *workflows.Execution) bool {
+	return e != nil && e.Type == workflows.TypeStandard && mode(e) == workflows.ModeParallel
+}
+
+// holders returns those who keep an execution out of a stage by being inside:
+// one has the stage's lock, or, in PARALLEL mode, any number share it. After an
+// edit a stage is also held by those inside a vanished one who do not know it:
+// they may be the same place under another name.
+func (s *State) holders(e *workflows.Execution, stage string) (held []*workflows.Execution) {
+	for _, other := range s.Executions {
 		st := other.Inside()
-		if st == nil || shares && other.Type == workflows.TypeStandard && mode(other) == workflows.ModeParallel {
+		if st == nil || parallel(e) && parallel(other) {
 			continue
 		}
-		if st.Name == stage {
-			return false
-		}
-		if _, kept := d.s.definition().Stage(st.Name); !kept {
-			if _, known := d.s.Definitions[other.Version].Stage(stage); !known {
-				return false
-			}
+		_, kept := s.definition().Stage(st.Name)
+		_, known := s.Definitions[other.Version].Stage(stage)
+		if st.Name == stage || !kept && !known {
+			held = append(held, other)
 		}
 	}
-	return true
+	return held
 }
 
 func (d *decision) enter(e *workflows.Execution, stage string) {

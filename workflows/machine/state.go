@@ -200,18 +200,6 @@ func timed(a *workflows.ActionExecution) bool {
 	return a.Deadline != nil && a.Needs != workflows.NeedsResolve
 }
 
-// holders returns the executions that are inside a stage: one has the stage's
-// lock, or, in PARALLEL mode, any number share it.
-func (s *State) holders(stage string) []*workflows.Execution {
-	var in []*workflows.Execution
-	for _, e := range s.Executions {
-		if st := e.Inside(); st != nil && st.Name == stage {
-			in = append(in, e)
-		}
-	}
-	return in
-}
-
 // waiting returns the executions at a stage's door in the order in which they
 // started, so that in QUEUED mode one that was retried or had to step back does
 // not come after what is newer. SUPERSEDED mode has one place in this line.

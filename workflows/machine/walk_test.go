@@ -297,7 +297,7 @@ func (w *walk) check(t *rapid.T) {
 func (w *walk) checkWait(t *rapid.T, e *workflows.Execution) {
 	name := e.WaitsFor.Stage
 	door, frozen := w.s.peek(name).Door, w.s.frozen(name, w.s.At) != nil
-	taken := len(w.s.holders(name)) > 0 || w.s.waiting(name)[0].ID != e.ID || len(w.s.holdersOfVanished()) > 0
+	taken := len(w.s.holders(nil, name)) > 0 || w.s.waiting(name)[0].ID != e.ID || len(w.s.holdersOfVanished()) > 0
 	if ok := map[string]bool{workflows.WaitsForTransition: !door.Enabled && door.Only != e.ID, workflows.WaitsForFreeze: frozen, workflows.WaitsForStage: taken}[e.WaitsFor.For]; !ok {
 		t.Fatalf("%s waits before %s for %s, which is not so", e.Ref(), name, e.WaitsFor.For)
 	}
