@@ -34,7 +34,7 @@ func Compare(configuration map[string]string) (holds bool, why string, err error
 	case "MATCHES":
 		whole, err := regexp.Compile(`\A(?:` + value + `)\z`)
 		if err != nil {
-			return false, "", fmt.Errorf("Value %q is no regular expression: %w", value, err)
+			return false, "", fmt.Errorf("the Value %q is no regular expression: %w", value, err)
 		}
 		holds, says = whole.MatchString(variable), "does not match"
 	default:
@@ -52,11 +52,11 @@ func Compare(configuration map[string]string) (holds bool, why string, err error
 func Opens(configuration map[string]string, at time.Time) (time.Time, bool, error) {
 	window, err := clock.ParseWindow(configuration["Cron"])
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("Cron: %w", err)
+		return time.Time{}, false, fmt.Errorf("the Cron of the window: %w", err)
 	}
 	zone, err := clock.Zone(configuration["TimeZone"])
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("TimeZone: %w", err)
+		return time.Time{}, false, fmt.Errorf("the TimeZone of the window: %w", err)
 	}
 	opens, ever := window.Opens(at, zone)
 	return opens, ever, nil
