@@ -1,4 +1,4 @@
-package machine
+package gate_test
 
 import (
 	"testing"
