@@ -44,6 +44,19 @@ func (d *decision) elapse() error {
 	return nil
 }
 
+// opens is when, from a moment on, a DeploymentWindow lets the execution go on: it
+// is open, and no freeze of the stage keeps it, or it was let past that.
+func (s *State) opens(e *workflows.Execution, stage string, configuration map[string]string, at time.Time) (opens time.Time, ever bool, err error) {
+	door := s.peek(stage).Door
+	for f := (&workflows.Freeze{To: at}); f != nil; f = s.frozen(stage, opens) {
+		opens, ever, err = rule.Opens(configuration, f.To)
+		if err != nil || !ever || door.Only == e.ID && door.PastFreeze {
+			break
+		}
+	}
+	return opens, ever, err
+}
+
 func (d *decision) tooLong(a *workflows.ActionExecution) *workflows.Reason {
 	return &workflows.Reason{Code: reasonTimedOut, Message: "it took longer than " + words.Span(a.Deadline.Sub(*a.StartedAt))}
 }
@@ -62,7 +75,7 @@ func (s *State) Due() (time.Time, bool) {
 		}
 		if a.Waits() && !a.IsGate() {
 			task, _ := s.task(e, st, a)
-			if opens, ever, err := rule.Opens(task.Configuration, s.At); err == nil && ever {
+			if opens, ever, err := s.opens(e, st.Name, task.Configuration, s.At); err == nil && ever {
 				sooner(opens)
 			}
 		}

@@ -109,7 +109,7 @@ func (d *decision) consult(e *workflows.Execution, st *workflows.StageExecution,
 	case rule.VariableCheck:
 		holds, why, err = rule.Compare(configuration)
 	case rule.DeploymentWindow:
-		opens, ever, fault := rule.Opens(configuration, d.in.At)
+		opens, ever, fault := d.s.opens(e, st.Name, configuration, d.in.At)
 		if err = fault; err == nil && ever && opens.After(d.in.At) {
 			return // it waits for the window
 		}
