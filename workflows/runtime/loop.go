@@ -143,6 +143,9 @@ func (l *loop) load(u *unit) error {
 		u.since += len(f.Events)
 	}
 	u.left, u.leftFrom = map[string]uint64{}, u.seq
+	if known, _ := l.e.known.seq(u.name); known < u.seq { // an unknown commit was written after all, and the store not opened again yet
+		l.e.known.set(u.name, u.seq)
+	}
 	tasks := u.state.Tasks()
 	u.busy = len(tasks) > 0
 	if u.busy {
