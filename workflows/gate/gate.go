@@ -184,3 +184,18 @@ func (g Closed) Refusal() *workflows.Problem {
 	}
 	return workflows.Refuse(workflows.CodeInvalidApprovalToken, "if it comes to this stage again, it asks again", "%s of %s was withdrawn, %s", g.Action, g.Ref, words.Moment(g.At))
 }
+
+// NotAnApprover refuses the vote of somebody whom a gate does not ask, and says who can.
+func NotAnApprover(by workflows.Principal, e *workflows.Execution, stage string, pol *workflows.ApprovalPolicy) *workflows.Problem {
+	who := strings.Join(Asked(pol), ", ")
+	name, machine := by.Machine()
+	switch {
+	case machine:
+		return workflows.Refuse(workflows.CodeNotAnApprover, "a machine's answer counts only where `from` names token:"+name,
+			"the token %s may not answer this gate of %s", name, e.Ref())
+	case len(pol.From) == 0:
+		return workflows.Refuse(workflows.CodeAccessDenied, "this needs the right approve on "+e.Pipeline+"/"+stage,
+			"you may not approve %s in %s", e.Ref(), stage)
+	}
+	return workflows.Refuse(workflows.CodeNotAnApprover, "these can: "+who, "you are not among those who may answer this gate of %s", e.Ref())
+}

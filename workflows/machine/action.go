@@ -8,7 +8,6 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
-	"github.com/rollcall-bot/rollcall/workflows/rule"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -62,9 +61,6 @@ func (d *decision) startAction(e *workflows.Execution, st *workflows.StageExecut
 	ev.Start = &event.ActionStart{Task: task.ID, Deadline: d.in.At.Add(limit)}
 	if !maps.Equal(task.Configuration, task.Action.Configuration) {
 		ev.Start.Configuration = task.Configuration // for the record
-	}
-	if a.Provider == rule.DeploymentWindow {
-		ev.Outcome = &event.Outcome{Summary: rule.Says(task.Configuration, d.in.At)}
 	}
 	d.emit(ev)
 	if a.IsGate() {

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/gate"
@@ -57,19 +56,4 @@ func (d *decision) standing(e *workflows.Execution, stage string, pol *workflows
 		return nil, need
 	}
 	return result, nil
-}
-
-// notAnApprover refuses a vote, and says who can.
-func (d *decision) notAnApprover(e *workflows.Execution, stage string, pol *workflows.ApprovalPolicy) error {
-	who := strings.Join(gate.Asked(pol), ", ")
-	name, machine := d.by.Machine()
-	switch {
-	case machine:
-		return workflows.Refuse(workflows.CodeNotAnApprover, "a machine's answer counts only where `from` names token:"+name,
-			"the token %s may not answer this gate of %s", name, e.Ref())
-	case len(pol.From) == 0:
-		return workflows.Refuse(workflows.CodeAccessDenied, "this needs the right approve on "+e.Pipeline+"/"+stage,
-			"you may not approve %s in %s", e.Ref(), stage)
-	}
-	return workflows.Refuse(workflows.CodeNotAnApprover, "these can: "+who, "you are not among those who may answer this gate of %s", e.Ref())
 }

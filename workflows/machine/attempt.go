@@ -19,7 +19,6 @@ func (s *State) evolveAction(e *workflows.Execution, st *workflows.StageExecutio
 		a.Reset()
 		deadline := ev.Start.Deadline
 		a.Status, a.Attempt, a.StartedAt, a.Deadline = workflows.StatusInProgress, ev.Attempt, &at, &deadline
-		trackAction(a, ev.Outcome)
 		if !a.IsGate() && !a.IsRule() {
 			s.stage(st.Name).Touch(e)
 		}

@@ -111,6 +111,9 @@ func (d *decision) consult(e *workflows.Execution, st *workflows.StageExecution,
 	case rule.DeploymentWindow:
 		opens, ever, fault := d.s.opens(e, st.Name, configuration, d.in.At)
 		if err = fault; err == nil && ever && opens.After(d.in.At) {
+			if says := rule.Says(configuration, opens); says != a.Summary {
+				d.act(event.ActionTracked, e, st, a, nil, &event.Outcome{Summary: says})
+			}
 			return // it waits for the window
 		}
 		holds, why = ever, "the window never opens again"
@@ -155,10 +158,9 @@ func (d *decision) override(in *workflows.Intent) error {
 		})
 		switch {
 		case len(gates) == 1 && e.Stop == nil:
-			d.overrideGate(e, st, gates[0], in.Reason)
-			return nil
+			return d.overrideGate(e, st, gates[0], in.Reason)
 		case len(gates) > 1:
-			return workflows.Invalid("action", "name one of "+words.List(st.OpenActions(), "or"), "several gates of %s in %s are open", e.Ref(), st.Name)
+			return workflows.Invalid("action", "name the one that is meant", "several gates of %s in %s are open", e.Ref(), st.Name)
 		}
 	}
 	for i := range st.Conditions {
@@ -198,9 +200,13 @@ func (d *decision) overrideCondition(e *workflows.Execution, st *workflows.Stage
 }
 
 // overrideGate fills the answers that a gate lacks. The record says what was missing, for good.
-func (d *decision) overrideGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, reason string) {
+func (d *decision) overrideGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, reason string) error {
+	if err := d.keptFrozen(e, st); err != nil {
+		return err
+	}
 	ev := of(event.GateOverridden, e, st, a)
 	ev.Override = d.overridden(reason, gate.Without(d.s.policy(e, st.Name, a.Name), a.Approval.Votes))
 	d.emit(ev)
 	d.closeGate(e, st, a, gateOverridden, nil)
+	return nil
 }

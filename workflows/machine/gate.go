@@ -125,7 +125,7 @@ func (d *decision) vote(in *workflows.Intent) error {
 	}
 	mine := standing[d.by.Key()]
 	if !mine.may {
-		return d.notAnApprover(e, st.Name, pol)
+		return gate.NotAnApprover(d.by, e, st.Name, pol)
 	}
 	answer := answerApprove
 	if in.Verb == workflows.Reject {
@@ -135,6 +135,9 @@ func (d *decision) vote(in *workflows.Intent) error {
 		others := slices.DeleteFunc(slices.Clone(gate.Asked(pol)), func(who string) bool { return strings.EqualFold(who, d.by.Email) })
 		return workflows.Refuse(workflows.CodeSelfApproval, strings.TrimSuffix("ask somebody else: "+strings.Join(others, ", "), ": "),
 			"you cannot approve %s yourself: you %s", e.Ref(), why)
+	}
+	if err := d.keptFrozen(e, st); err != nil && answer == answerApprove {
+		return err
 	}
 	if pol.Comment == "required" && strings.TrimSpace(in.Reason) == "" && !d.dry {
 		return workflows.Invalid("comment", "say in a few words why", "%s asks for a comment with every answer", a.Name)

@@ -240,7 +240,7 @@ func (s *State) attempt(task string) (*workflows.Execution, *workflows.StageExec
 		return nil, nil, nil
 	}
 	a, ok := st.Action(part[2])
-	if !ok || a.Status != workflows.StatusInProgress || a.Waits() || strconv.Itoa(a.Attempt) != part[3] {
+	if !ok || a.Status != workflows.StatusInProgress || a.IsGate() || strconv.Itoa(a.Attempt) != part[3] {
 		return nil, nil, nil
 	}
 	return e, st, a

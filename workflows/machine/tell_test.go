@@ -130,11 +130,11 @@ func (s *story) tellAction(e event.Event, ref string) string {
 		if e.Attempt > 1 {
 			return fmt.Sprintf("%s starts, attempt %d", what, e.Attempt)
 		}
-		if e.Outcome != nil {
-			return what + " starts" + andSo(e.Outcome.Summary)
-		}
 		return what + " starts"
 	case event.ActionTracked:
+		if e.Outcome.Handle == "" {
+			return what + " waits: " + e.Outcome.Summary
+		}
 		return fmt.Sprintf("%s runs, handle %s", what, e.Outcome.Handle[:min(7, len(e.Outcome.Handle))])
 	case event.ActionSucceeded:
 		return what + " succeeds" + andSo(e.Outcome.Summary)

@@ -36,23 +36,30 @@ func (d *decision) thawed(stage string) error {
 	if f == nil || d.dry && len(f.MayPass) > 0 {
 		return nil
 	}
-	hint := "nobody may pass it; rolling back is possible all the same"
-	if len(f.MayPass) > 0 {
-		known, ok := d.in.Facts.Members[d.by.Key()]
-		if _, machine := d.by.Machine(); !ok && !machine {
+	known := d.in.Facts.Members[d.by.Key()]
+	_, machine := d.by.Machine()
+	for _, who := range f.MayPass {
+		if _, looked := known[who]; !looked && !machine {
 			return &NeedFacts{People: []workflows.Principal{d.by}, Who: f.MayPass}
 		}
-		for _, who := range f.MayPass {
-			if _, looked := known[who]; !looked && ok {
-				return &NeedFacts{People: []workflows.Principal{d.by}, Who: f.MayPass}
-			}
-			if known[who] || who == d.by.ID {
-				return nil
-			}
+		if known[who] || who == d.by.ID {
+			return nil
 		}
+	}
+	hint := "nobody may pass it; rolling back is possible all the same"
+	if len(f.MayPass) > 0 {
 		hint = "these may let it pass: " + strings.Join(f.MayPass, ", ") + "; rolling back is possible all the same"
 	}
 	return workflows.Refuse(workflows.CodeStageDisabled, hint, "%s is frozen (%s) until %s", stage, f.Name, words.Moment(f.To))
+}
+
+// keptFrozen refuses to open a gate in a freeze while nothing of the stage has
+// been deployed, unless the execution was let past the freeze.
+func (d *decision) keptFrozen(e *workflows.Execution, st *workflows.StageExecution) error {
+	if door := d.s.peek(st.Name).Door; e.Type == workflows.TypeRollback || st.Worked() || door.Only == e.ID && door.PastFreeze {
+		return nil
+	}
+	return d.thawed(st.Name)
 }
 
 // setFreezes takes over what the service's configuration says of this pipeline.

@@ -110,7 +110,9 @@ func (w *world) lookUp(f Facts, need *NeedFacts) Facts {
 		f = Facts{Members: map[string]map[string]bool{}, May: map[string]bool{}, Executions: map[string]*workflows.Execution{}, Versions: map[int]*workflows.Pipeline{}}
 	}
 	for _, p := range need.People {
-		f.Members[p.Key()] = map[string]bool{}
+		if f.Members[p.Key()] == nil {
+			f.Members[p.Key()] = map[string]bool{}
+		}
 		for _, who := range need.Who {
 			f.Members[p.Key()][who] = who == p.Key() || slices.Contains(w.members[who], p.Key())
 		}

@@ -62,16 +62,11 @@ func Opens(configuration map[string]string, at time.Time) (time.Time, bool, erro
 	return opens, ever, nil
 }
 
-// Says tells when a DeploymentWindow that is shut will open, for people: "opens
-// Mon 2 Mar 14:00 CET"; empty while it is open, or when it never opens.
-func Says(configuration map[string]string, at time.Time) string {
-	opens, ever, err := Opens(configuration, at)
-	if err != nil || !ever || !opens.After(at) {
-		return ""
-	}
+// Says tells when a DeploymentWindow opens, in its zone, for people: "opens Mon 2 Mar 14:00 CET".
+func Says(configuration map[string]string, opens time.Time) string {
 	zone, err := clock.Zone(configuration["TimeZone"])
 	if err != nil {
-		return ""
+		zone = time.UTC
 	}
 	return "opens " + opens.In(zone).Format("Mon 2 Jan 15:04 MST")
 }
