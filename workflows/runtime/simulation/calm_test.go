@@ -12,8 +12,13 @@ import (
 
 // settle ends a story: everything works from now on, and everything must come to rest.
 func (w *world) settle() {
+	if w.process != nil && w.dice.IntN(2) == 0 {
+		w.tell("a last crash")
+		w.kill()
+	}
 	w.tell("calm")
 	w.calm = true
+	w.lastFault = []string{"", "", before, after}[w.dice.IntN(4)]
 	w.sight.Store(true)
 	w.skew.Store(int64(w.ahead)) // a clock that was set back is right again
 	w.drain(quiet)
@@ -81,7 +86,11 @@ func (w *world) serve(c *call) {
 		w.release(c, fate{how: fine})
 		return
 	}
-	w.reply(c, w.fateOf(c))
+	f := w.fateOf(c)
+	if c.kind == "commit" && w.lastFault != "" && c.process.isReady() {
+		f.how, w.lastFault = w.lastFault, ""
+	}
+	w.reply(c, f)
 }
 
 // forPeople checks that whatever has not ended waits for somebody.
@@ -282,10 +291,10 @@ func (w *world) rows() {
 // carriedOut checks that what was acknowledged was carried out, once.
 func (w *world) carriedOut() {
 	ctx := w.t.Context()
-	for key := range w.ledger.accepted {
+	for key, at := range w.ledger.accepted {
 		r, ok, err := w.disk.Receipt(ctx, key)
-		if err != nil || ok && !r.Done {
-			w.violated("what was acknowledged is carried out", "%s: %v", key, err)
+		if err != nil || ok && !r.Done || !ok && w.now().Sub(at) < receiptLife {
+			w.violated("what was acknowledged is carried out", "%s: kept %v, done %v %v", key, ok, r.Done, err)
 		}
 	}
 	for key, first := range w.ledger.receipts {
@@ -293,6 +302,11 @@ func (w *world) carriedOut() {
 			if w.ledger.refs[id] == "" {
 				w.violated("what was acknowledged is in the log", "%s: %s", key, id)
 			}
+		}
+	}
+	for token, a := range w.ledger.asked {
+		if found := w.ledger.tokens[token]; a.refused != "" && a.tries == 1 && len(found) > 0 {
+			w.violated("a refusal changes nothing", "%s was refused (%s), and %+v is in the log", phrase(w, a.in), a.refused, found)
 		}
 	}
 	left, err := w.disk.List(ctx, "runtime", "delivery/")

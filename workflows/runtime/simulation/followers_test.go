@@ -116,12 +116,24 @@ func (m *mirror) Follow(ctx context.Context, b event.Batch) error {
 			case err != nil:
 				return err
 			}
-			m.w.mu.Lock()
-			m.w.outside.cards[id] = rendered(x)
-			m.w.mu.Unlock()
+			m.draw(b.Pipeline, x)
 		}
 		return nil
 	})
+}
+
+// draw puts on the card what the engine says, which is what was committed last.
+func (m *mirror) draw(pipeline string, x workflows.Execution) {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	card := rendered(x)
+	m.w.outside.cards[x.ID] = card
+	if m.p.dead || m.p.unsure {
+		return
+	}
+	if now, ok := m.w.ledger.book(pipeline).execution(x.ID); ok && rendered(now) != card {
+		m.w.violatedLocked("what is read is what was committed last", "%s:\nread %s\nlog  %s", x.Ref(), card, rendered(now))
+	}
 }
 
 // refusedOnly says whether the batch names the execution in refusals only.

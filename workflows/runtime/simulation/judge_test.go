@@ -268,7 +268,7 @@ func (b *book) falseReason(x workflows.Execution) string {
 		line := other.WaitsFor != nil && other.WaitsFor.Stage == stage && other.Number < x.Number
 		ahead = ahead || in == stage || in != "" && !kept || line || b.planned[stage]
 	}
-	frozen := slices.ContainsFunc(b.freezes, func(f workflows.Freeze) bool { return f.At(b.state.At, b.name, stage) })
+	frozen := slices.ContainsFunc(b.freezes, func(f workflows.Freeze) bool { return f.At(b.decided, b.name, stage) })
 	switch x.WaitsFor.For {
 	case workflows.WaitsForTransition:
 		if !shut {

@@ -39,9 +39,9 @@ type ledger struct {
 	events   int
 	last     string // the last commit, in words
 	tickets  []string
-	branches map[string]string  // of a delivery, by key
-	receipts map[string]receipt // results of deliveries, by key
-	accepted map[string]bool    // requests that were acknowledged, by key
+	branches map[string]string    // of a delivery, by key
+	receipts map[string]receipt   // results of deliveries, by key
+	accepted map[string]time.Time // requests that were acknowledged, by key
 }
 
 // receipt is what the sender of a delivery was told first.
@@ -85,7 +85,7 @@ type book struct {
 func newLedger(w *world) *ledger {
 	return &ledger{
 		w: w, books: map[string]*book{}, opened: map[string]bool{}, doubted: map[string]bool{}, tokens: map[string][]granted{},
-		refusals: map[string]int{}, asked: map[string]*asking{}, refs: map[string]string{}, branches: map[string]string{}, receipts: map[string]receipt{}, accepted: map[string]bool{},
+		refusals: map[string]int{}, asked: map[string]*asking{}, refs: map[string]string{}, branches: map[string]string{}, receipts: map[string]receipt{}, accepted: map[string]time.Time{},
 	}
 }
 
@@ -320,7 +320,7 @@ func needs(x workflows.Execution, what string) bool {
 func (l *ledger) refused(a *asking, p *workflows.Problem) {
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
-	if p.ID == "" || p.Code == "" || p.Message == "" {
+	if p.ID == "" && p.Code != workflows.CodeUnavailable || p.Code == "" || p.Message == "" {
 		l.violated("a refusal has words", "%s: %+v", phrase(l.w, a.in), p)
 	}
 	if n := l.refusals[p.ID]; n > 1 {
@@ -329,7 +329,7 @@ func (l *ledger) refused(a *asking, p *workflows.Problem) {
 	if a.refused == "" {
 		a.refused = p.Code
 	}
-	if n := len(l.tokens[a.in.Token]); a.in.Token != "" && n > 0 && a.result == nil && !a.unclear {
+	if n := len(l.tokens[a.in.Token]); a.in.Token != "" && n > 0 && a.tries == 1 {
 		l.violated("a refusal changes nothing", "%s was refused (%s), and %v is in the log", phrase(l.w, a.in), p.Code, l.tokens[a.in.Token])
 	}
 }

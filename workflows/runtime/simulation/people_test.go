@@ -92,7 +92,8 @@ type asking struct {
 	by      workflows.Principal
 	result  *workflows.Result // of the first success
 	unclear bool              // an answer was lost, or unknown
-	refused string            // code of the first refusal
+	tries   int
+	refused string // code of the first refusal
 }
 
 // submit sends an intent, with a token of its own unless it has one.
@@ -106,6 +107,7 @@ func (w *world) submit(in workflows.Intent, by workflows.Principal) {
 func (w *world) resubmit(a *asking) {
 	w.tell("%s asks: %s", a.by.Name, phrase(w, a.in))
 	w.ledger.asked[a.in.Token] = a
+	a.tries++
 	w.send(string(a.in.Verb), func(ctx context.Context, e *runtime.Engine) func(bool) {
 		r, err := e.Submit(ctx, a.in, a.by)
 		var seen error
@@ -123,7 +125,7 @@ func (w *world) answered(a *asking, r workflows.Result, err, seen error, lost bo
 	case lost, err != nil && !errors.As(err, &p):
 		a.unclear = true
 		return
-	case err != nil && (p.Code == workflows.CodeCommitUnknown || p.Code == workflows.CodeUnavailable):
+	case err != nil && p.Code == workflows.CodeCommitUnknown:
 		w.tell("  %s is told: %s", a.by.Name, p.Code)
 		a.unclear = true
 		return

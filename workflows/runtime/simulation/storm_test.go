@@ -315,7 +315,7 @@ func (w *world) request() {
 			return nil
 		}
 		w.mu.Lock()
-		w.ledger.accepted[key] = true // and acknowledged
+		w.ledger.accepted[key] = w.now() // and acknowledged
 		w.mu.Unlock()
 		w.carryOut(ctx, e, key, wanted{in, by})
 		return nil

@@ -25,6 +25,9 @@ type world struct {
 	dice  *rand.Rand // drawn from by the scheduler alone
 	story *story
 	calm  bool // everything works from now on
+	// lastFault is how a first commit of the calm ends: what is left of a storm
+	// must not need anybody to come by.
+	lastFault string
 
 	disk    disk
 	ledger  *ledger
@@ -81,6 +84,16 @@ type process struct {
 	ended  chan error
 	ending bool // was asked to end
 	calm   bool // began when everything worked
+}
+
+// isReady says whether the engine has begun.
+func (p *process) isReady() bool {
+	select {
+	case <-p.engine.Ready():
+		return true
+	default:
+		return false
+	}
 }
 
 // park asks the scheduler and waits for its answer. When ctx ends first, the
