@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	stormSteps   = 150              // moves before it is calm
+	stormSteps   = 120              // moves before it is calm
 	defaultTime  = 18 * time.Second // how long seeds are tried without ROLLCALL_SEEDS
 	seedsInCI    = 3000
 	patienceReal = 2 * time.Minute // of the parent, with one seed of a child
@@ -124,7 +124,7 @@ func simulate(t *testing.T, seed uint64, steps int, o options) (r result) {
 		w.names, w.moves = w.cast(), w.allMoves()
 		defer func() {
 			if t.Failed() {
-				t.Logf("seed %d; replay it with\n\n    ROLLCALL_SEED=%d go test ./workflows/runtime/simulation -run 'TestSimulation$'\n\nthe last steps:\n%s", seed, seed, w.story.last(30))
+				t.Logf("seed %d; replay it with\n\n    ROLLCALL_SEED=%d go test -v ./workflows/runtime/simulation -run 'TestSimulation$'\n\nthe last steps:\n%s", seed, seed, w.story.last(30))
 			}
 		}()
 		defer w.end()
