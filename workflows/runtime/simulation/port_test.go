@@ -70,7 +70,7 @@ func (q *port) Reopen(ctx context.Context) error {
 	if f.how != fine {
 		return errPower
 	}
-	q.p.unsure = false
+	q.p.unsure = !q.w.sight.Load() // open, and yet not read anew: it is opened once more
 	return q.w.disk.Reopen(ctx)
 }
 
