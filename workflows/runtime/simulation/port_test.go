@@ -70,7 +70,6 @@ func (q *port) Reopen(ctx context.Context) error {
 	if f.how != fine {
 		return errPower
 	}
-	q.p.unsure = !q.w.sight.Load() // open, and yet not read anew: it is opened once more
 	return q.w.disk.Reopen(ctx)
 }
 
@@ -102,7 +101,11 @@ func (q *port) Load(ctx context.Context, pipeline string) (cp runtime.Checkpoint
 }
 
 func (q *port) Pipelines(ctx context.Context) (heads []runtime.Head, err error) {
-	err = q.read("", func() error { heads, err = q.w.disk.Pipelines(ctx); return err })
+	err = q.read("", func() error {
+		heads, err = q.w.disk.Pipelines(ctx)
+		q.p.unsure = q.p.unsure && err != nil // what there is, is known again
+		return err
+	})
 	return heads, err
 }
 
