@@ -61,8 +61,12 @@ func (e *Engine) complete(ctx context.Context, r workflows.Result) (workflows.Re
 		if err == nil && !ok {
 			err = errors.New("an execution that ended has no row")
 		}
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return r, err
+		}
 		if err != nil {
-			return r, e.unreadable(err, "execution "+r.Execution.ID)
+			e.log.Error("what was decided cannot be read", "execution", r.Execution.ID, "err", err)
+			return r, workflows.Refuse(workflows.CodeUnavailable, "look how it stands before you ask again", "it is decided and written, but execution %s could not be read", r.Execution.ID)
 		}
 		r.Execution = &row
 	}

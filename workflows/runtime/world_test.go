@@ -186,7 +186,10 @@ func (w *world) boot() {
 func (w *world) start() {
 	w.t.Helper()
 	o := w.options
-	o.Store, o.History, o.Inbox, o.Memos = w.plug, w.plug, w.plug, w.plug
+	o.Store, o.Inbox, o.Memos = w.plug, w.plug, w.plug
+	if o.History == nil {
+		o.History = w.plug
+	}
 	e, err := runtime.New(o)
 	if err != nil {
 		w.t.Fatal(err)
