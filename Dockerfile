@@ -1,5 +1,9 @@
 # syntax=docker/dockerfile:1
-FROM golang:1.26-bookworm AS build
+# For a build that can be repeated, name both images by digest: --build-arg BASE=debian@sha256:…
+ARG GO=golang:1.26-bookworm
+ARG BASE=debian:bookworm-slim
+
+FROM ${GO} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
@@ -8,7 +12,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /rollcall ./cmd/rollcall
 
 # Debian, not distroless: sources need git, commands need sh.
-FROM debian:bookworm-slim
+FROM ${BASE}
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates git openssh-client tini \
  && rm -rf /var/lib/apt/lists/* \

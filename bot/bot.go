@@ -3,7 +3,7 @@
 // A [Request] is something a verified person did: a slash command, a click, a
 // form, the App Home they opened. [Bot.Answer] gives what Slack must hear at
 // once; [Bot.Handle] does the rest after the acknowledgement, as an Intent
-// through the engine's one door, and whispers to that person what came of it.
+// through the engine, and answers that person in a message that only they see.
 //
 // [Bot.Follow] is the other direction, a mirror of what was committed: one
 // *card* per execution, edited in place; a *gate message* in its thread when
@@ -13,6 +13,9 @@
 // notes in a durable memo, with a marker before each create, so a crash in
 // between is looked up and not repeated.
 //
+// What Slack refuses and somebody can mend is noted as *undelivered*: its owners
+// are told elsewhere, and [Bot.Run] tries again by the clock.
+//
 // The bot holds no state and re-derives no rule: what can be done comes from
 // the engine's offers, what is refused comes back in the engine's words.
 package bot
@@ -20,23 +23,32 @@ package bot
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // Doer carries out what people ask for and says whether they may.
 // *runtime.Engine is one.
 type Doer interface {
-	Submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (workflows.Result, error)
-	Verdict(ctx context.Context, p workflows.Principal, v workflows.Verb, pipeline, stage string) (allowed bool, why string, holders []string, err error)
+	// Try says what Submit would answer now; nothing follows from it.
+	Try(ctx context.Context, in workflows.Intent, by workflows.Principal) error
+	Submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (event.Result, error)
+	// Verdict says whether somebody has a right (then the refusal is nil), and who has.
+	Verdict(ctx context.Context, p workflows.Principal, v workflows.Verb, pipeline, stage string) (refusal *workflows.Problem, holders []string, err error)
 }
 
 // Reader answers what was committed, as far as the viewer may see it.
 // *runtime.Engine is one.
 type Reader interface {
 	Execution(ctx context.Context, viewer workflows.Principal, ref string) (workflows.Execution, error)
-	Executions(ctx context.Context, viewer workflows.Principal, q workflows.ExecutionQuery) ([]workflows.Execution, error)
+	Executions(ctx context.Context, viewer workflows.Principal, q record.Query) ([]workflows.Execution, error)
 	Pipeline(ctx context.Context, viewer workflows.Principal, name string, version int) (workflows.PipelineView, error)
 	Pipelines(ctx context.Context, viewer workflows.Principal) ([]workflows.PipelineView, error)
 }
@@ -44,8 +56,9 @@ type Reader interface {
 // Desk answers what people need to know before they decide. *runtime.Engine is
 // one. Tail asks for no right; the bot checks workflows.Logs first.
 type Desk interface {
-	Targets(ctx context.Context, viewer workflows.Principal, pipeline, stage string) ([]workflows.Target, error)
-	Approvals(ctx context.Context, viewer workflows.Principal) ([]workflows.OpenApproval, error)
+	Targets(ctx context.Context, viewer workflows.Principal, pipeline, stage string) ([]ledger.Target, error)
+	Approvals(ctx context.Context, viewer workflows.Principal) ([]say.OpenApproval, error)
+	Notes(ctx context.Context, viewer workflows.Principal, pipeline, stage, since string) (changes.Notes, error)
 	Tail(ctx context.Context, ref, stage, action string, attempt, lines int) ([]string, error)
 }
 
@@ -75,28 +88,41 @@ type Options struct {
 	// Groups of the configuration by name, so that who asks "group:NAME" can
 	// have its members mentioned.
 	Groups map[string][]string
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Members knows who of the chat has an address; nil: people keep the names
+	// that sources gave them. Addresses holds, by principals' IDs ("github:dan"),
+	// the e-mail addresses of those whom the configuration joins to one. Both are
+	// for names alone: they give nobody a right.
+	Members   Members
+	Addresses map[string]string
+	// Restored is when a backup was restored last: what was open or undelivered
+	// before is not posted by itself. Zero: never.
+	Restored time.Time
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Bot answers people in chat and mirrors executions there. It is safe for use
 // by several goroutines; Follow must not run twice at once for one pipeline.
 type Bot struct {
-	engine  Engine
-	chat    Chat
-	memos   Memos
-	channel string
-	command string
-	url     string
-	open    []string
-	groups  map[string][]string
-	now     func() time.Time
-	log     *slog.Logger
+	engine   Engine
+	chat     Chat
+	memos    Memos
+	channel  string
+	command  string
+	url      string
+	open     []string
+	groups   map[string][]string
+	restored time.Time
+	now      func() time.Time
+	log      *slog.Logger
+
+	mu    sync.Mutex
+	turns map[string]chan struct{} // by pipeline: holds one while somebody posts for it
 }
 
 // New makes a Bot. Options that are absent take their defaults.
 func New(o Options) *Bot {
-	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, groups: o.Groups, now: o.Now, log: o.Log}
+	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, groups: o.Groups, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}}
 	if b.command == "" {
 		b.command = "/rollcall"
 	}
@@ -106,5 +132,6 @@ func New(o Options) *Bot {
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
+	b.chat = naming(b.chat, o, b.now, b.log)
 	return b
 }

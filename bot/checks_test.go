@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -21,7 +21,7 @@ func entry(result string) string {
 func mode(file, mode string) string { return strings.Replace(file, "SUPERSEDED", mode, 1) }
 
 // without fails the test when a message says a word that it must not.
-func (h *house) without(m workspace.Message, word string) {
+func (h *fixture) without(m slackfake.Message, word string) {
 	h.t.Helper()
 	if text := m.Text + h.Rendered(m); strings.Contains(strings.ToLower(text), word) {
 		h.t.Errorf("the message says %q:\n%s", word, text)
@@ -29,8 +29,9 @@ func (h *house) without(m workspace.Message, word string) {
 }
 
 func TestOverridingAGate(t *testing.T) {
-	const said = "overridden by ana without 1 of 2 approvals: checkout is down and ben sleeps"
-	tell(t, shop, func(t *testing.T, h *house) {
+	const said = "overridden by @ana without 1 of 2 approvals: checkout is down and ben sleeps"
+	at := "O" + said[1:] // where it begins a line
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.says(h.ben, "start webshop")
 		gate := h.reads("rollcall_gate", "1", "0 of 2")
 		h.clicks(h.cho, gate, "approve")
@@ -55,12 +56,12 @@ func TestOverridingAGate(t *testing.T) {
 		h.hears(h.ana, "Overridden: webshop#1 goes on in Production without 1 of 2 approvals")
 
 		card := h.reads("rollcall_execution", "1", "#1 · succeeded", said)
-		closed := h.reads("rollcall_gate", "1", said, "agreed: cho")
-		told := h.reads("rollcall_announcement", "1", "webshop#1 is in Production", said)
-		for _, m := range []workspace.Message{card, closed, told} {
+		closed := h.reads("rollcall_gate", "1", at, "@cho agreed")
+		told := h.reads("rollcall_announcement", "1", "webshop#1 is in Production", strings.ReplaceAll(said, "@", "")) // posted, not edited: nobody is mentioned
+		for _, m := range []slackfake.Message{card, closed, told} {
 			h.without(m, "approved")
 		}
-		if !strings.Contains(told.Text, said) || len(closed.Buttons()) != 0 {
+		if !strings.Contains(told.Text, strings.ReplaceAll(said, "@", "")) || len(closed.Buttons()) != 0 {
 			t.Errorf("the notification says %q, the gate keeps %v", told.Text, buttons(closed))
 		}
 		for _, text := range []string{"status webshop#1", "executions webshop"} {
@@ -74,13 +75,13 @@ func TestOverridingAGate(t *testing.T) {
 }
 
 func TestAFailureBehindAnOverrideSaysSo(t *testing.T) {
-	tell(t, shop, func(t *testing.T, h *house) {
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.fails.set(true)
 		h.says(h.ben, "start webshop")
 		h.reads("rollcall_gate", "1", "0 of 2")
 		h.says(h.ana, "override webshop#1 production nobody else is awake")
-		const said = "overridden by ana without 2 of 2 approvals: nobody else is awake"
-		told := h.reads("rollcall_failure", "1", "webshop#1 failed in Production", said)
+		const said = "overridden by @ana without 2 of 2 approvals: nobody else is awake"
+		told := h.reads("rollcall_failure", "1", "webshop#1 failed in Production", strings.ReplaceAll(said, "@", ""))
 		h.without(told, "approved")
 		h.reads("rollcall_execution", "1", "failed in Production", said)
 		h.says(h.ana, "override webshop#1 Production again")
@@ -89,7 +90,7 @@ func TestAFailureBehindAnOverrideSaysSo(t *testing.T) {
 }
 
 func TestAnEntryConditionIsOverridden(t *testing.T) {
-	tell(t, entry("FAIL"), func(t *testing.T, h *house) {
+	story(t, entry("FAIL"), func(t *testing.T, h *fixture) {
 		h.says(h.ben, "start webshop canaryPercent=50")
 		h.reads("rollcall_failure", "1", "webshop#1 failed in Production", "entry condition failed, so nothing ran: Calm")
 		card := h.reads("rollcall_execution", "1", "failed in Production", "entry condition failed", "[Override…]")
@@ -101,17 +102,17 @@ func TestAnEntryConditionIsOverridden(t *testing.T) {
 		h.submits(h.ana, form, map[string]string{"reason": "a half is what we want"})
 		h.hears(h.ana, "Overridden: webshop#1 goes on in Production.")
 		gate := h.reads("rollcall_gate", "1", "0 of 2")
-		h.reads("rollcall_execution", "1", "entry condition overridden by ana: a half is what we want")
+		h.reads("rollcall_execution", "1", "entry condition overridden by @ana: a half is what we want")
 		h.clicks(h.ana, gate, "approve")
 		h.reads("rollcall_gate", "1", "1 of 2")
 		h.clicks(h.cho, gate, "approve")
 		h.reads("rollcall_announcement", "1", "entry condition overridden by ana: a half is what we want")
-		h.reads("rollcall_execution", "1", "#1 · succeeded", "approved by ana and cho", "entry condition overridden by ana")
+		h.reads("rollcall_execution", "1", "#1 · succeeded", "approved by @ana and @cho", "entry condition overridden by @ana")
 	})
 }
 
 func TestASkippedStageSaysWhy(t *testing.T) {
-	tell(t, entry("SKIP"), func(t *testing.T, h *house) {
+	story(t, entry("SKIP"), func(t *testing.T, h *fixture) {
 		h.says(h.ben, "start webshop canaryPercent=50")
 		h.reads("rollcall_execution", "1", "#1 · succeeded", "*Production* skipped: Calm")
 		if n := h.count("rollcall_announcement"); n != 0 {
@@ -121,22 +122,22 @@ func TestASkippedStageSaysWhy(t *testing.T) {
 }
 
 func TestWaitingInAQueue(t *testing.T) {
-	tell(t, mode(shop, "QUEUED"), func(t *testing.T, h *house) {
+	story(t, mode(shop, "QUEUED"), func(t *testing.T, h *fixture) {
 		h.says(h.ben, "start webshop")
 		h.reads("rollcall_gate", "1", "0 of 2")
 		h.says(h.ben, "start webshop")
-		h.reads("rollcall_execution", "2", "waits behind #1")
+		h.reads("rollcall_execution", "2", "busy with #1")
 		h.says(h.ben, "start webshop")
-		h.reads("rollcall_execution", "3", "2nd in line before Production")
+		h.reads("rollcall_execution", "3", "2nd in line, busy with #1")
 		h.says(h.ben, "status webshop")
-		h.hears(h.ben, "2 executions wait before it #2, #3")
+		h.hears(h.ben, "2 executions waiting: #2, #3")
 		h.says(h.ana, "stop webshop#2")
-		h.reads("rollcall_execution", "3", "waits behind #1")
+		h.reads("rollcall_execution", "3", "busy with #1")
 	})
 }
 
 func TestSeveralInOneStage(t *testing.T) {
-	tell(t, mode(shop, "PARALLEL"), func(t *testing.T, h *house) {
+	story(t, mode(shop, "PARALLEL"), func(t *testing.T, h *fixture) {
 		for _, number := range []string{"1", "2"} {
 			h.says(h.ben, "start webshop")
 			h.reads("rollcall_gate", number, "0 of 2")
@@ -148,7 +149,7 @@ func TestSeveralInOneStage(t *testing.T) {
 
 func TestAnAutomaticRetry(t *testing.T) {
 	file := strings.Replace(shop, "environment: production", "environment: production\n    onFailure: {result: RETRY, retryConfiguration: {retryMode: FAILED_ACTIONS}}", 1)
-	tell(t, file, func(t *testing.T, h *house) {
+	story(t, file, func(t *testing.T, h *fixture) {
 		h.fails.set(true)
 		h.says(h.ben, "start webshop")
 		gate := h.reads("rollcall_gate", "1", "0 of 2")
@@ -164,10 +165,10 @@ func TestAnAutomaticRetry(t *testing.T) {
 
 func TestAFreezeKeepsAReleaseOut(t *testing.T) {
 	freeze := workflows.Freeze{Name: "year-end", From: time.Date(1999, 12, 20, 0, 0, 0, 0, time.UTC), To: time.Date(2000, 1, 4, 0, 0, 0, 0, time.UTC), On: []string{"*/Production"}, MayPass: []string{"cho@acme.example"}}
-	tellFrozen(t, shop, []workflows.Freeze{freeze}, func(t *testing.T, h *house) {
+	frozenStory(t, shop, []workflows.Freeze{freeze}, func(t *testing.T, h *fixture) {
 		synctest.Wait() // the pipeline has the freezes of the configuration
 		h.says(h.ben, "start webshop")
-		card := h.reads("rollcall_execution", "1", "waiting before Production", "Production is frozen (year-end) until", "may let it in: cho@acme.example", "[Let #1 into Production]")
+		card := h.reads("rollcall_execution", "1", "blocked: Production is frozen (year-end)", "frozen (year-end) until", "may bypass: cho@acme.example", "[Let only #1 in]")
 		h.says(h.ben, "")
 		h.hears(h.ben, "Production is frozen (year-end) until", "❄️ frozen")
 		h.says(h.ben, "status webshop")
@@ -180,28 +181,28 @@ func TestAFreezeKeepsAReleaseOut(t *testing.T) {
 }
 
 func TestWhatWasRolledBackFromComesBackWithAWarning(t *testing.T) {
-	file := strings.Replace(shop, "environment: production", "environment: production\n    rollback: {hold: never}", 1)
-	tell(t, file, func(t *testing.T, h *house) {
+	file := strings.Replace(shop, "environment: production", "environment: production\n    rollback: {lock: never}", 1)
+	story(t, file, func(t *testing.T, h *fixture) {
 		h.released("1")
 		h.released("2")
 		h.says(h.cho, "rollback webshop Production #1 checkout is down")
 		h.reads("rollcall_execution", "3", "rolled back Production to #1")
 		h.says(h.ben, "start webshop")
-		gate := h.reads("rollcall_gate", "4", "🚨", "cho rolled back from: checkout is down")
+		gate := h.reads("rollcall_gate", "4", "⚠️ *Production: includes", "cho rolled back (\"checkout is down\")")
 		text := h.Rendered(gate)
-		if warning, press := strings.Index(text, "🚨"), strings.Index(text, "[Approve]"); warning < 0 || warning > press {
+		if warning, press := strings.Index(text, "⚠️ *Production: includes"), strings.Index(text, "[Approve]"); warning < 0 || warning > press {
 			t.Errorf("the warning does not stand above the buttons:\n%s", text)
 		}
-		h.reads("rollcall_execution", "4", "🚨", "cho rolled back from: checkout is down")
+		h.reads("rollcall_execution", "4", "⚠️ *Production: includes", "cho rolled back (\"checkout is down\")")
 	})
 }
 
 func TestAnEditThatWeakensAGateIsAnnounced(t *testing.T) {
-	tell(t, strings.Replace(shop, "channel:", "owners: [ben@acme.example]\nchannel:", 1), func(t *testing.T, h *house) {
+	story(t, strings.Replace(shop, "channel:", "owners: [ben@acme.example]\nchannel:", 1), func(t *testing.T, h *fixture) {
 		h.define(strings.Replace(shop, "required: 2", "required: 1", 1))
-		var told workspace.Message
+		var told slackfake.Message
 		h.until("the edit is announced", func() bool {
-			i := slices.IndexFunc(h.Messages("#webshop"), func(m workspace.Message) bool { return m.Metadata != nil && m.Metadata.Type == "rollcall_edit" })
+			i := slices.IndexFunc(h.Messages("#webshop"), func(m slackfake.Message) bool { return m.Metadata != nil && m.Metadata.Type == "rollcall_edit" })
 			if i >= 0 {
 				told = h.Messages("#webshop")[i]
 			}

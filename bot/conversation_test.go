@@ -4,29 +4,31 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
 func TestTwoPeopleLetAReleaseThrough(t *testing.T) {
-	tell(t, shop, func(t *testing.T, h *house) {
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.says(h.ben, "start webshop canaryPercent=25")
 		h.hears(h.ben, "webshop#1 has started")
-		gate := h.reads("rollcall_gate", "1", "waits for approval in Production", "@ana", "@cho", "0 of 2")
+		gate := h.reads("rollcall_gate", "1", "is waiting for approval in Production", "@ana", "@cho", "0 of 2")
 		if !gate.Broadcast || gate.Thread == "" {
 			t.Errorf("the question is no broadcast answer to the card: %+v", gate)
 		}
-		h.reads("rollcall_execution", "1", "waiting for approval in Production", "canaryPercent=25", "by Dee", "Started by ben", "Show the total <!channel>")
+		// A card that is posted names people and one that is edited mentions them; which this is depends on who was faster.
+		h.reads("rollcall_execution", "1", "waiting for approval in Production", "canaryPercent=25", "by Dee", "Started by", "ben ·", "Show the total <!channel>")
 
 		h.clicks(h.ana, gate, "approve")
-		h.hears(h.ana, "Your approval counts: webshop#1, 1 of 2")
-		h.reads("rollcall_gate", "1", "1 of 2", "approved by ana")
+		h.hears(h.ana, "Approved. webshop#1 has 1 of 2 approvals, 1 more needed.")
+		h.reads("rollcall_gate", "1", "1 of 2", "approved by @ana")
 		h.reads("rollcall_execution", "1", "1 of 2")
 
 		h.clicks(h.cho, gate, "approve")
 		h.reads("rollcall_execution", "1", "#1 · succeeded")
-		closed := h.reads("rollcall_gate", "1", "Approved", "approved by ana", "approved by cho")
+		closed := h.reads("rollcall_gate", "1", "Approved", "Approved by @ana", "and @cho")
 		if len(closed.Buttons()) != 0 {
 			t.Errorf("a decided gate keeps buttons: %v", buttons(closed))
 		}
@@ -41,8 +43,27 @@ func TestTwoPeopleLetAReleaseThrough(t *testing.T) {
 	})
 }
 
+// T3: a vote does not outlive its voter, for any kind of stranger; everybody reads why.
+func TestAVoteOfSomebodyWhoHasLeftCountsNoMore(t *testing.T) {
+	for kind, why := range map[slackfake.Kind]string{slackfake.Deactivated: "deactivated", slackfake.Guest: "a guest", slackfake.Bot: "a bot", slackfake.Connect: "of another organisation"} {
+		story(t, strings.Replace(shop, "cho@acme.example]", "cho@acme.example, eve@acme.example]", 1), func(t *testing.T, h *fixture) {
+			h.says(h.ben, "start webshop")
+			gate := h.reads("rollcall_gate", "1", "0 of 2")
+			h.clicks(h.ana, gate, "approve")
+			h.hears(h.ana, "Approved. webshop#1 has 1 of 2 approvals, 1 more needed.")
+			h.AddUser(slackfake.User{ID: h.ana.ID, Name: "ana", Email: h.ana.Email, Kind: kind})
+			h.later(5 * time.Second)
+			h.clicks(h.cho, gate, "approve")
+			h.reads("rollcall_gate", "1", "1 of 2", "approved by @cho", "ana's vote no longer counts: "+why)
+			h.clicks(h.eve, gate, "approve")
+			h.reads("rollcall_gate", "1", "Approved", "Approved by @cho", "and @eve", "ana's vote no longer counts: "+why)
+			h.reads("rollcall_execution", "1", "#1 · succeeded")
+		})
+	}
+}
+
 func TestSomebodyElseIsRefusedAlone(t *testing.T) {
-	tell(t, shop, func(t *testing.T, h *house) {
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.says(h.ben, "start webshop")
 		gate := h.reads("rollcall_gate", "1", "0 of 2")
 		before := h.channel()
@@ -68,7 +89,7 @@ func TestSomebodyElseIsRefusedAlone(t *testing.T) {
 }
 
 func TestRejectingNeedsAReason(t *testing.T) {
-	tell(t, shop, func(t *testing.T, h *house) {
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.says(h.ben, "start webshop")
 		gate := h.reads("rollcall_gate", "1", "0 of 2")
 		h.clicks(h.cho, gate, "reject")
@@ -80,7 +101,7 @@ func TestRejectingNeedsAReason(t *testing.T) {
 		h.submits(h.cho, form, map[string]string{"reason": "the <!channel> login page is blank"})
 		h.hears(h.cho, "Rejected")
 		h.reads("rollcall_execution", "1", "not approved in Production", "login page is blank")
-		closed := h.reads("rollcall_gate", "1", "Rejected", "rejected by cho", "the <!channel> login page is blank")
+		closed := h.reads("rollcall_gate", "1", "Rejected", "Rejected by @cho", "the <!channel> login page is blank")
 		if len(closed.Buttons()) != 0 {
 			t.Errorf("a rejected gate keeps buttons: %v", buttons(closed))
 		}
@@ -91,7 +112,7 @@ func TestRejectingNeedsAReason(t *testing.T) {
 }
 
 func TestWhatIsDecidedElsewhereIsShownHere(t *testing.T) {
-	tell(t, shop, func(t *testing.T, h *house) {
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.says(h.ben, "start webshop")
 		h.reads("rollcall_gate", "1", "0 of 2")
 		e, err := h.engine.Execution(t.Context(), workflows.EnginePrincipal(), "webshop#1")
@@ -104,7 +125,7 @@ func TestWhatIsDecidedElsewhereIsShownHere(t *testing.T) {
 		if _, err := h.engine.Submit(t.Context(), workflows.Intent{Verb: workflows.Reject, Pipeline: "webshop", Execution: e.ID, Reason: "not on a Friday"}, cho); err != nil {
 			t.Fatal(err)
 		}
-		h.reads("rollcall_gate", "1", "Rejected", "rejected by Cho", "console", "not on a Friday")
+		h.reads("rollcall_gate", "1", "Rejected", "Rejected by @cho", "console", "not on a Friday")
 		card := h.reads("rollcall_execution", "1", "not approved")
 		if slices.Contains(buttons(card), "approve") {
 			t.Error("the card still offers to approve")
@@ -116,14 +137,14 @@ func TestWhatIsDecidedElsewhereIsShownHere(t *testing.T) {
 }
 
 func TestRollingBack(t *testing.T) {
-	tell(t, shop, func(t *testing.T, h *house) {
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.released("1")
 		h.released("2")
 		card := h.reads("rollcall_execution", "2", "#2 · succeeded")
 		h.clicks(h.cho, card, "rollback")
 		form := h.form(h.cho, "rollback")
 		text := h.RenderedView(form)
-		if !strings.Contains(text, "runs #2 now") || strings.Contains(text, "{running}") {
+		if !strings.Contains(text, "runs #2") || strings.Contains(text, "{running}") {
 			t.Errorf("the form does not say how things stand:\n%s", text)
 		}
 		e, err := h.engine.Execution(t.Context(), workflows.EnginePrincipal(), "webshop#1")
@@ -134,14 +155,14 @@ func TestRollingBack(t *testing.T) {
 			t.Errorf("the last good one is not preselected: %s", form.Blocks)
 		}
 		h.submits(h.cho, form, map[string]string{"reason": "checkout is down"})
-		h.hears(h.cho, "webshop#3 rolls Production back to #1")
-		h.reads("rollcall_execution", "3", "rolled back Production to #1", "from #2, by cho: checkout is down", "held: rolled back to webshop#1: checkout is down")
-		h.reads("rollcall_announcement", "1", "Production is back on #1")
-		h.reads("rollcall_execution", "2", "Rolled back to #1 by cho: checkout is down")
+		h.hears(h.cho, "webshop#3 is rolling Production back to #1")
+		h.reads("rollcall_execution", "3", "rolled back Production to #1", "cho rolled Production back: #2 → #1. Reason: checkout is down.", "Locked until someone unlocks it.")
+		h.reads("rollcall_announcement", "1", "rolled Production back: #2 → #1")
+		h.reads("rollcall_execution", "2", "Rolled back to #1 by", "cho: checkout is down")
 
-		// The hold is lifted by one click on the rollback's card.
-		h.clicks(h.cho, h.reads("rollcall_execution", "3", "Enable Production"), "enable")
-		h.hears(h.cho, "Production of webshop is enabled")
+		// The lock is lifted by one click on the rollback's card.
+		h.clicks(h.cho, h.reads("rollcall_execution", "3", "Unlock Production"), "enable")
+		h.hears(h.cho, "Production of webshop is unlocked")
 		if card := h.reads("rollcall_execution", "3", "rolled back"); !slices.Contains(buttons(card), "rollback") && len(card.Buttons()) == 0 {
 			t.Error("the card lost all its buttons")
 		}
@@ -153,7 +174,7 @@ func TestRollingBack(t *testing.T) {
 }
 
 func TestAskingForWhatIsMissing(t *testing.T) {
-	tell(t, shop, func(t *testing.T, h *house) {
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.released("1")
 		h.released("2")
 		h.says(h.cho, "rollback webshop checkout is down")
@@ -179,13 +200,25 @@ func TestAskingForWhatIsMissing(t *testing.T) {
 		if first, last := options[0], options[len(options)-1]; !strings.Contains(first.Text, "#2 (now)") || !strings.Contains(last.Text, "#1") {
 			t.Fatalf("the targets are not newest first with the present one marked: %+v", options)
 		}
-		h.submits(h.cho, form, map[string]string{"target": options[len(options)-1].Value})
+		// Choosing another target shows what that one would undo, and keeps the rest.
+		earlier := options[len(options)-1].Value
+		if _, err := h.Choose(t.Context(), h.cho.ID, workspacePlace(form.ID), "target", earlier); err != nil {
+			t.Fatal(err)
+		}
+		h.until("what the chosen target undoes", func() bool {
+			return strings.Contains(h.form(h.cho, "rollback").PrivateMetadata, earlier)
+		})
+		form = h.form(h.cho, "rollback")
+		if text := h.RenderedView(form); !strings.Contains(text, "checkout is down") || !strings.Contains(text, "webshop · Production* runs") {
+			t.Errorf("the form forgot what was typed or chosen:\n%s", text)
+		}
+		h.submits(h.cho, form, map[string]string{"target": earlier})
 		h.reads("rollcall_execution", "3", "rolled back Production to #1", "checkout is down")
 	})
 }
 
 func TestAFailureIsToldOnce(t *testing.T) {
-	tell(t, shop, func(t *testing.T, h *house) {
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.released("1")
 		h.fails.set(true)
 		h.says(h.ben, "start webshop")
@@ -193,7 +226,7 @@ func TestAFailureIsToldOnce(t *testing.T) {
 		h.clicks(h.ana, gate, "approve")
 		h.clicks(h.cho, gate, "approve")
 		h.reads("rollcall_failure", "2", "webshop#2 failed in Production", "Deploy failed", "exit status 1")
-		card := h.reads("rollcall_execution", "2", "failed in Production", "What Production runs is uncertain", "last known: #1")
+		card := h.reads("rollcall_execution", "2", "failed in Production", "What runs in Production is uncertain", "last known: #1")
 		if n := h.count("rollcall_failure"); n != 1 {
 			t.Errorf("%d failure messages, want 1", n)
 		}
@@ -210,12 +243,57 @@ func TestAFailureIsToldOnce(t *testing.T) {
 		h.says(h.eve, "logs webshop#2 Deploy")
 		h.hears(h.eve, "right logs")
 		h.clicks(h.eve, card, "details")
-		h.hears(h.eve, "approved by ana", "attempt 2")
+		h.hears(h.eve, "approved by @ana", "attempt 2")
 	})
 }
 
+// U2, T10: a failure says why, in the channel, as far as the pipeline shows
+// its logs there; a person who asks reads as much as they may.
+func TestAFailureShowsTheEndOfItsLog(t *testing.T) {
+	for _, tt := range []struct {
+		name, file string
+		shown      bool
+	}{
+		{"as usual", shop, true},
+		{"a channel that is shown one line", strings.Replace(shop, "channel:", "logTail: 1\nchannel:", 1), true},
+		{"a channel that is shown none", strings.Replace(shop, "channel:", "logTail: 0\nchannel:", 1), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			story(t, tt.file, func(t *testing.T, h *fixture) {
+				h.fails.set(true)
+				h.says(h.ben, "start webshop")
+				gate := h.reads("rollcall_gate", "1", "0 of 2")
+				h.clicks(h.ana, gate, "approve")
+				h.clicks(h.cho, gate, "approve")
+				told := h.reads("rollcall_failure", "1", "webshop#1 failed in Production", "exit status 1")
+				card := h.reads("rollcall_execution", "1", "failed in Production", "exit status 1")
+				text := told.Text + h.Rendered(told) + h.Rendered(card)
+				if n := strings.Count(text, "web-3 answers (exit status 1)"); (n == 3) != tt.shown || tt.shown != strings.Contains(text, "web-3 answers") {
+					t.Errorf("the cause stands in it %d times:\n%s", n, text)
+				}
+				if shown := strings.Contains(text, "```+ dist/deploy production\nweb-3 answers```"); shown != (tt.file == shop) {
+					t.Errorf("the log stands in it: %t\n%s", shown, text)
+				}
+				h.clicks(h.eve, told, "logs")
+				h.hears(h.eve, "right logs")
+				h.says(h.eve, "status webshop#1")
+				h.clicks(h.eve, card, "details")
+				h.hears(h.eve, "App succeeded", "exit status 1")
+				h.hears(h.eve, "webshop #1 · failed in Production")
+				for _, m := range h.Ephemerals(h.eve.ID) {
+					if strings.Contains(m.Text+h.Rendered(m), "web-3") {
+						t.Errorf("who may not read logs is told: %s", h.Rendered(m))
+					}
+				}
+				h.clicks(h.cho, card, "logs")
+				h.hears(h.cho, "the last 2 lines of its log", "web-3 answers")
+			})
+		})
+	}
+}
+
 func TestACommentIsAskedForWhereItIsRequired(t *testing.T) {
-	tell(t, strings.Replace(shop, "required: 2", "required: 1, comment: required", 1), func(t *testing.T, h *house) {
+	story(t, strings.Replace(shop, "required: 2", "required: 1, comment: required", 1), func(t *testing.T, h *fixture) {
 		h.says(h.ben, "start webshop")
 		gate := h.reads("rollcall_gate", "1", "a comment is required")
 		h.clicks(h.ana, gate, "approve")
@@ -230,7 +308,7 @@ func TestACommentIsAskedForWhereItIsRequired(t *testing.T) {
 }
 
 func TestLookingAround(t *testing.T) {
-	tell(t, shop, func(t *testing.T, h *house) {
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.released("1")
 		h.says(h.ben, "start webshop")
 		h.reads("rollcall_gate", "2", "0 of 2")
@@ -242,12 +320,12 @@ func TestLookingAround(t *testing.T) {
 			"status nothing":             {"🙅"},
 			"executions webshop":         {"#1", "#2"},
 			"who webshop":                {"approve in Production", "@cho"},
-			"who webshop#2":              {"answer SignOff in Production", "you may"},
+			"who webshop#2":              {"answer SignOff in Production", "you can"},
 			"help":                       {"/rollcall rollback [P [STAGE [E]]] [reason]", "Not among your rights: override, resolve"},
 			"console":                    {"https://rollcall.acme.example"},
 			"link":                       {"cho@acme.example"},
-			"aprove webshop#2":           {"no command “aprove”", "Did you mean approve?"},
-			"disable webshop Production": {"Production of webshop is disabled"},
+			"aprove webshop#2":           {"no command “aprove”", "did you mean approve?"},
+			"disable webshop Production": {"Production of webshop is locked"},
 			"resolve webshop#2 Nothing again": {
 				"has no action Nothing", "SignOff"},
 		} {
@@ -271,7 +349,7 @@ func TestLookingAround(t *testing.T) {
 }
 
 func TestStartingWithAForm(t *testing.T) {
-	tell(t, shop, func(t *testing.T, h *house) {
+	story(t, shop, func(t *testing.T, h *fixture) {
 		h.says(h.ben, "status webshop")
 		m := h.hears(h.ben, "webshop, version 1")
 		h.clicks(h.ben, m, "start")
@@ -288,7 +366,7 @@ func TestStartingWithAForm(t *testing.T) {
 
 func TestAnAutomaticRollbackExplainsItself(t *testing.T) {
 	file := strings.Replace(shop, "environment: production", "environment: production\n    onFailure: {result: ROLLBACK}", 1)
-	tell(t, file, func(t *testing.T, h *house) {
+	story(t, file, func(t *testing.T, h *fixture) {
 		h.released("1")
 		h.fails.only("2")
 		h.says(h.ben, "start webshop")
@@ -296,8 +374,8 @@ func TestAnAutomaticRollbackExplainsItself(t *testing.T) {
 		h.clicks(h.ana, gate, "approve")
 		h.clicks(h.cho, gate, "approve")
 		h.reads("rollcall_failure", "2", "webshop#2 failed in Production")
-		h.reads("rollcall_execution", "3", "rolled back Production to #1", "automatic rollback after #2 failed")
-		h.reads("rollcall_announcement", "1", "Production is back on #1")
+		h.reads("rollcall_execution", "3", "rolled back Production to #1", "Production was rolled back automatically", "webshop#2 failed")
+		h.reads("rollcall_announcement", "1", "Production was rolled back automatically to #1")
 		card := h.reads("rollcall_execution", "2", "failed in Production", "Rolled back to #1 automatically (#3)")
 		if strings.Contains(h.Rendered(card), "uncertain") {
 			t.Error("what Production runs is certain again, and the failed card says otherwise")
@@ -308,19 +386,40 @@ func TestAnAutomaticRollbackExplainsItself(t *testing.T) {
 func TestAWaitingReleaseStepsBackForARollback(t *testing.T) {
 	// Whoever belongs to the group of the configuration is mentioned, not the group's name.
 	file := strings.Replace(shop, "from: [ana@acme.example, cho@acme.example]", `from: [ana@acme.example, "group:team"]`, 1)
-	tell(t, file, func(t *testing.T, h *house) {
+	story(t, file, func(t *testing.T, h *fixture) {
 		h.released("1")
 		h.released("2")
 		h.says(h.ben, "start webshop")
 		h.reads("rollcall_gate", "3", "@ana @cho")
 		h.says(h.cho, "rollback webshop Production #1 checkout is down")
 		h.reads("rollcall_execution", "4", "rolled back Production to #1")
-		h.reads("rollcall_gate", "3", "Withdrawn", "stepped back")
-		card := h.reads("rollcall_execution", "3", "waiting before Production", "held: rolled back to webshop#1: checkout is down", "Let #3 into Production")
-		only := slices.IndexFunc(card.Buttons(), func(b workspace.Button) bool { return strings.Contains(b.Text, "Let #3 into") })
+		h.reads("rollcall_gate", "3", "Withdrawn", "It left the stage")
+		card := h.reads("rollcall_execution", "3", "blocked: Production is locked", "rolled back to #1 by", "cho (checkout is down)", "Let only #3 in")
+		only := slices.IndexFunc(card.Buttons(), func(b slackfake.Button) bool { return strings.Contains(b.Text, "Let only #3 in") })
 		h.clicks(h.cho, card, card.Buttons()[only].ActionID)
 		h.reads("rollcall_execution", "3", "waiting for approval in Production")
 		// #1 and #2 were asked about once, #3 twice: it entered twice.
 		h.until("the second question about #3", func() bool { return h.count("rollcall_gate") == 4 })
+	})
+}
+
+// U1: of several gates an answer names the one that it is for, also in words.
+func TestSeveralGatesAreAnsweredOneByOne(t *testing.T) {
+	two := strings.Replace(shop, "      - {name: SignOff,", "      - {name: Security, provider: Manual, approval: {from: [cho@acme.example]}}\n      - {name: SignOff,", 1)
+	story(t, two, func(t *testing.T, h *fixture) {
+		h.says(h.ben, "start webshop")
+		card := h.reads("rollcall_execution", "1", "waiting for approval", "[Approve Security]", "[Approve SignOff]", "[Reject SignOff]")
+		h.says(h.cho, "reject webshop#1 it is blank")
+		h.hears(h.cho, "several actions of webshop#1 are meant", "name one of Security or SignOff")
+		h.clicks(h.cho, card, "approve")
+		h.hears(h.cho, "Approved. webshop#1 Security has 1 of 1 approval and is waiting for approval in Production.")
+		h.reads("rollcall_execution", "1", "[Approve]", "approved by @cho")
+	})
+	story(t, two, func(t *testing.T, h *fixture) {
+		h.says(h.ben, "start webshop")
+		h.reads("rollcall_execution", "1", "[Approve SignOff]")
+		h.says(h.cho, "reject webshop#1 security it is blank")
+		h.hears(h.cho, "Rejected. webshop#1 Security")
+		h.reads("rollcall_execution", "1", "not approved", "it is blank")
 	})
 }

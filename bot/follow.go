@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 // Metadata event types of our messages.
@@ -24,7 +26,7 @@ const (
 )
 
 // newest is how many of a pipeline's newest executions are looked at when
-// something changes that more than one card shows: a stage's door, what it runs.
+// something changes that more than one card shows: a stage's lock, what it runs.
 const newest = 8
 
 // Name is the follower's name, the owner of its memos.
@@ -33,9 +35,14 @@ func (b *Bot) Name() string { return "slack" }
 // Follow brings the chat in step with what was committed about one pipeline.
 // It renders how things stand now, not the events one by one, so being behind
 // costs one edit. nil accepts the batch; after an error the same frames come
-// again. What Slack refuses for good is logged once, noted and accepted; it is
-// tried again with the next event.
+// again. What Slack refuses is logged once, noted and accepted, so that nothing
+// waits behind it; [Bot.Run] tries it again until somebody has mended the cause.
 func (b *Bot) Follow(ctx context.Context, batch event.Batch) error {
+	done, err := b.lockPipeline(ctx, batch.Pipeline)
+	if err != nil {
+		return err
+	}
+	defer done()
 	f := &following{Bot: b, batch: batch}
 	if err := f.refresh(ctx); err != nil {
 		return err
@@ -91,19 +98,30 @@ type following struct {
 }
 
 // concerned are the executions whose messages may have to change: those that
-// the batch touches, and, when a stage's door or content changed, those whose
+// the batch touches, and, when a stage's lock or content changed, those whose
 // cards may show it.
 func (f *following) concerned(ctx context.Context) ([]string, error) {
 	ids := f.batch.Executions()
-	if !f.any(f.widens) {
+	if !f.anyEvent(f.affectsOthers) {
 		return ids, nil
 	}
-	more, err := f.engine.Executions(ctx, workflows.EnginePrincipal(), workflows.ExecutionQuery{Pipeline: f.batch.Pipeline, Limit: newest})
+	more, err := f.engine.Executions(ctx, workflows.EnginePrincipal(), record.Query{Pipeline: f.batch.Pipeline, Limit: newest})
 	if err != nil && !notFound(err) {
 		return ids, err
 	}
+	if f.anyEvent(affectsBridge) {
+		open, err := f.engine.Executions(ctx, workflows.EnginePrincipal(), record.Query{Pipeline: f.batch.Pipeline, Status: workflows.StatusInProgress, Limit: 100})
+		if err != nil && !notFound(err) {
+			return ids, err
+		}
+		more = append(more, open...)
+	}
+	before, err := f.supersededAnnouncements(ctx)
+	if err != nil {
+		return ids, err
+	}
 	var others []string
-	for _, e := range more {
+	for _, e := range append(more, before...) {
 		others = append(others, e.ID)
 	}
 	for _, s := range f.pipeline.Stages {
@@ -117,7 +135,24 @@ func (f *following) concerned(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-func (f *following) any(is func(event.Event) bool) bool {
+// supersededAnnouncements are those that succeeded last in stages in which something has
+// succeeded now: their announcements offer what is not live any more.
+func (f *following) supersededAnnouncements(ctx context.Context) (all []workflows.Execution, err error) {
+	for _, s := range f.pipeline.Stages {
+		succeeded := func(e event.Event) bool { return e.Kind == event.StageSucceeded && e.Stage == s.Name }
+		if !f.announces(s.Name) || !f.anyEvent(succeeded) {
+			continue
+		}
+		some, err := f.engine.Executions(ctx, workflows.EnginePrincipal(), record.Query{Pipeline: f.batch.Pipeline, SucceededInStage: s.Name, Limit: newest})
+		if err != nil && !notFound(err) {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+func (f *following) anyEvent(is func(event.Event) bool) bool {
 	for _, frame := range f.batch.Frames {
 		if slices.ContainsFunc(frame.Events, is) {
 			return true
@@ -126,49 +161,51 @@ func (f *following) any(is func(event.Event) bool) bool {
 	return false
 }
 
-// widens says whether an event changes what cards of other executions show.
-func (f *following) widens(e event.Event) bool {
+// affectsOthers says whether an event changes what cards of other executions show.
+func (f *following) affectsOthers(e event.Event) bool {
+	if affectsBridge(e) {
+		return true
+	}
 	switch e.Kind {
 	case event.StageEntered, event.StageSucceeded, event.StageFailed, event.StageStopped, event.StageCancelled, event.ExecutionSteppedBack,
 		event.TransitionDisabled, event.TransitionEnabled, event.ReturnPlanned, event.ReturnDropped,
-		event.StageSkipped, event.FreezesSet:
+		event.StageSkipped, event.FreezesSet,
+		// Who stands behind it moves up; a card that offered to admit it does no more.
+		event.ExecutionStopped, event.ExecutionCancelled:
 		return true
-	case event.ExecutionStopped, event.ExecutionCancelled:
-		// Who stands behind it in a queue moves up.
-		return f.pipeline.ExecutionMode == workflows.ModeQueued
 	}
 	return false
 }
 
 // execution brings all messages of one execution in step.
 func (f *following) execution(ctx context.Context, e workflows.Execution) error {
-	mem, known, err := f.recall(ctx, e.ID)
-	if err != nil || !known && (f.channel == "" || !slices.Contains(f.batch.Executions(), e.ID) || !f.begins(&e)) {
+	mem, known, err := f.loadMemory(ctx, e.ID)
+	if err != nil || !known && (f.channel == "" || !slices.Contains(f.batch.Executions(), e.ID) || !f.startsFollowing(&e)) {
 		return err
 	}
 	if e.Rollback != nil {
-		if err := f.leave(ctx, &e); err != nil {
+		if err := f.markLeft(ctx, &e); err != nil {
 			return err
 		}
 	}
 	return f.messages(ctx, mem, e)
 }
 
-// begins says whether an execution without messages gets them now: not one
+// startsFollowing says whether an execution without messages gets them now: not one
 // that had ended before anybody followed it.
-func (f *following) begins(e *workflows.Execution) bool {
-	return !e.Status.Final() || f.any(func(ev event.Event) bool {
+func (f *following) startsFollowing(e *workflows.Execution) bool {
+	return !e.Status.Final() || f.anyEvent(func(ev event.Event) bool {
 		return ev.Execution == e.ID && (ev.Kind == event.ExecutionStarted || ev.Kind == event.ExecutionResumed)
 	})
 }
 
-// leave tells the card of what a rollback left behind.
-func (f *following) leave(ctx context.Context, rollback *workflows.Execution) error {
+// markLeft tells the card of what a rollback left behind.
+func (f *following) markLeft(ctx context.Context, rollback *workflows.Execution) error {
 	for _, id := range []string{rollback.Rollback.LeftExecution, rollback.Rollback.FailedExecution} {
 		if id == "" || id == rollback.Rollback.Target {
 			continue
 		}
-		mem, known, err := f.recall(ctx, id)
+		mem, known, err := f.loadMemory(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -177,7 +214,7 @@ func (f *following) leave(ctx context.Context, rollback *workflows.Execution) er
 		}
 		if mem.LeftBy < rollback.ID { // IDs are ordered by time: the newest one counts
 			mem.LeftBy = rollback.ID
-			if err := f.note(ctx, mem); err != nil {
+			if err := f.saveMemory(ctx, mem); err != nil {
 				return err
 			}
 		}
@@ -195,23 +232,64 @@ func (f *following) leave(ctx context.Context, rollback *workflows.Execution) er
 	return nil
 }
 
+// leftBy is the rollback by which an execution was left; nil: it was not.
+func (b *Bot) leftBy(ctx context.Context, mem *memory) (*workflows.Execution, error) {
+	if mem.LeftBy == "" {
+		return nil, nil
+	}
+	by, err := b.engine.Execution(ctx, workflows.EnginePrincipal(), mem.LeftBy)
+	if notFound(err) {
+		return nil, nil
+	}
+	return &by, err
+}
+
 // messages brings the card and what hangs below it in step. Nothing hangs
 // below a card that could not be posted.
 func (f *following) messages(ctx context.Context, mem *memory, e workflows.Execution) error {
+	mem.ref = e.Ref()
 	v := f.viewIn(ctx, e, f.pipeline)
-	if mem.LeftBy != "" {
-		by, err := f.engine.Execution(ctx, workflows.EnginePrincipal(), mem.LeftBy)
-		if err != nil && !notFound(err) {
-			return err
-		}
-		if err == nil {
-			v.LeftBy = &by
-		}
-	}
-	if err := f.card(ctx, mem, v); err != nil || mem.Card.TS == "" {
+	f.tail(ctx, &v)
+	var err error
+	if v.LeftBy, err = f.leftBy(ctx, mem); err != nil {
 		return err
 	}
-	return errors.Join(f.gates(ctx, mem, v), f.news(ctx, mem, v))
+	err = f.syncAll(ctx, mem, v)
+	if err == nil && len(mem.refusals) > 0 && mem.Card.TS != "" && f.hasMoved(mem) {
+		if !f.hasUnread(mem, &v.Execution) {
+			mem.refusals = nil // it is left as it is, where nobody looks any more
+		} else {
+			f.resetMessages(mem)
+			err = f.syncAll(ctx, mem, v)
+		}
+	}
+	if err != nil && len(mem.refusals) == 0 {
+		return err // what it is like with the rest is not known
+	}
+	return errors.Join(err, f.recordRefusals(ctx, mem, &v.Execution))
+}
+
+// syncAll brings the card, and what hangs below it, in step where the card is.
+func (f *following) syncAll(ctx context.Context, mem *memory, v card.View) error {
+	mem.refusals = nil
+	err := f.card(ctx, mem, v)
+	if err == nil && mem.Card.TS != "" {
+		err = f.replies(ctx, mem, v)
+	}
+	return err
+}
+
+// replies brings what hangs below the card in step, stage by stage: that a
+// stage has succeeded is told before a later one asks, so that the channel reads
+// forwards also when both come with one commit.
+func (f *following) replies(ctx context.Context, mem *memory, v card.View) error {
+	var errs []error
+	here := map[string]bool{}
+	for i := range v.Execution.Stages {
+		s := &v.Execution.Stages[i]
+		errs = append(errs, f.gates(ctx, mem, v, s, here), f.announce(ctx, mem, v, s))
+	}
+	return errors.Join(append(errs, f.vanishedGates(ctx, mem, v, here), f.failure(ctx, mem, v))...)
 }
 
 func (f *following) card(ctx context.Context, mem *memory, v card.View) error {
@@ -221,39 +299,86 @@ func (f *following) card(ctx context.Context, mem *memory, v card.View) error {
 	if mem.Card.Channel != "" {
 		channel = mem.Card.Channel // where it is, also when the pipeline has moved
 	}
+	if mem.Card.TS == "" || mem.In == "" {
+		mem.In = f.channel
+	}
 	if channel == "" {
 		return nil
 	}
-	return f.bring(ctx, &message{mem: mem, spot: mem.Card, keep: func(s spot) { mem.Card = s }, Message: Message{
-		Channel: channel, Text: drawn.Text, Blocks: drawn.Blocks, EventType: metaCard,
-		Payload: map[string]any{"execution": e.ID, "pipeline": e.Pipeline, "number": e.Number}}})
+	return f.sync(ctx, &message{mem: mem, spot: mem.Card, anew: true, keep: func(s spot) { mem.Card = s }, Message: Message{
+		Channel: channel, Thread: mem.Card.Root, Broadcast: mem.Card.Root != "", Text: drawn.Text, Blocks: drawn.Blocks, EventType: metaCard,
+		Payload: map[string]any{"execution": e.ID, "pipeline": e.Pipeline, "number": e.Number}, Anchor: f.anchor(e)}})
+}
+
+// anchor is the newest record that the card of an execution shows, where it has
+// a stage with an environment: out of reach of whoever can write the database.
+func (f *following) anchor(e *workflows.Execution) *record.Anchor {
+	if f.pipeline.Definition == nil || len(f.batch.Frames) == 0 {
+		return nil
+	}
+	has := func(s workflows.StageExecution) bool {
+		of, ok := f.pipeline.Definition.Stage(s.Name)
+		return ok && of.Environment != ""
+	}
+	if !slices.ContainsFunc(e.Stages, has) {
+		return nil
+	}
+	newest := f.batch.Frames[len(f.batch.Frames)-1]
+	a := &record.Anchor{Pipeline: newest.Pipeline, Record: newest.Seq, Hash: newest.Hash}
+	if len(newest.Events) > 0 {
+		a.At = newest.Events[0].At.UTC()
+	}
+	return a
 }
 
 // below is a reply in the card's thread.
 func below(mem *memory, drawn card.Message, kind string, payload map[string]any, broadcast bool) Message {
 	payload["execution"] = mem.id
-	return Message{Channel: mem.Card.Channel, Thread: mem.Card.TS, Broadcast: broadcast, Text: drawn.Text, Blocks: drawn.Blocks, EventType: kind, Payload: payload}
+	return Message{Channel: mem.Card.Channel, Thread: cmp.Or(mem.Card.Root, mem.Card.TS), Broadcast: broadcast, Text: drawn.Text, Blocks: drawn.Blocks, EventType: kind, Payload: payload}
 }
 
-// news tells what is told once: a success where the stage announces it, and a
-// failure. What was overtaken while we were behind is not told any more.
-func (f *following) news(ctx context.Context, mem *memory, v card.View) error {
-	e := &v.Execution
-	var errs []error
-	if f.pipeline.Definition != nil {
-		for _, s := range f.pipeline.Definition.Stages {
-			if at, ok := e.Stage(s.Name); ok && at.Status == workflows.StatusSucceeded && s.Announce == "success" {
-				m := below(mem, card.Announcement(v, s.Name), metaAnnouncement, map[string]any{"stage": s.Name}, true)
-				errs = append(errs, f.once(ctx, mem, "announcement/"+s.Name, m))
-			}
-		}
+// announce tells once that a stage has succeeded, where it announces that. What
+// it offers is taken away when something else is live there, and the issues are
+// added when they are known late; nothing else of it is ever edited.
+func (f *following) announce(ctx context.Context, mem *memory, v card.View, at *workflows.StageExecution) error {
+	if !f.announces(at.Name) || at.Status != workflows.StatusSucceeded {
+		return nil
 	}
-	if stage, ok := failedIn(e); ok {
-		m := below(mem, card.Failure(v), metaFailure, map[string]any{"stage": stage, "attempt": e.Attempt}, true)
-		errs = append(errs, f.once(ctx, mem, fmt.Sprintf("failure/%d", e.Attempt), m))
+	key, live := announcementKey(at.Name), v.Live(at.Name)
+	told, issues := mem.Said[key], v.NamesIssues(at.Name)
+	if told.TS != "" && (live || !told.Live) && (told.Issues || !issues) {
+		return nil
 	}
-	return errors.Join(errs...)
+	m := below(mem, card.Announcement(v, at.Name), metaAnnouncement, map[string]any{"stage": at.Name}, true)
+	return f.sync(ctx, &message{mem: mem, Message: m, spot: told, keep: func(s spot) {
+		s.Live = live || s.Refused != "" && told.Live // what Slack refused stands as it was
+		s.Issues = issues
+		mem.Said[key] = s
+	}})
 }
+
+func (f *following) announces(stage string) bool {
+	if f.pipeline.Definition == nil {
+		return false
+	}
+	s, ok := f.pipeline.Definition.Stage(stage)
+	return ok && s.Announce == "success"
+}
+
+// failure tells once that an execution failed. What was overtaken while we were
+// behind is not told any more.
+func (f *following) failure(ctx context.Context, mem *memory, v card.View) error {
+	stage, ok := failedIn(&v.Execution)
+	if !ok {
+		return nil
+	}
+	m := below(mem, card.Failure(v), metaFailure, map[string]any{"stage": stage, "attempt": v.Execution.Attempt}, true)
+	return f.once(ctx, mem, failureKey(&v.Execution), m)
+}
+
+// announcementKey and failureKey are what is told once in an execution's memory.
+func announcementKey(stage string) string      { return "announcement/" + stage }
+func failureKey(e *workflows.Execution) string { return fmt.Sprintf("failure/%d", e.Attempt) }
 
 // failedIn is the stage in which an execution failed. What was not approved has not failed.
 func failedIn(e *workflows.Execution) (string, bool) {
@@ -274,7 +399,7 @@ func (f *following) once(ctx context.Context, mem *memory, key string, m Message
 	if s.TS != "" {
 		return nil
 	}
-	return f.bring(ctx, &message{mem: mem, Message: m, spot: s, keep: func(s spot) { mem.Said[key] = s }})
+	return f.sync(ctx, &message{mem: mem, Message: m, spot: s, keep: func(s spot) { mem.Said[key] = s }})
 }
 
 // whom is who a gate asks, as mentions. A gate that names nobody asks those
@@ -285,7 +410,7 @@ func (f *following) whom(ctx context.Context, e *workflows.Execution, stage stri
 		ask = g.From
 	}
 	if len(ask) == 0 {
-		_, _, holders, err := f.engine.Verdict(ctx, workflows.EnginePrincipal(), workflows.Approve, e.Pipeline, stage)
+		_, holders, err := f.engine.Verdict(ctx, workflows.EnginePrincipal(), workflows.Approve, e.Pipeline, stage)
 		if err != nil {
 			return nil, err
 		}

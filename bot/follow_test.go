@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // snapshot is an engine that only knows how things stand.
@@ -36,7 +39,7 @@ func (s *snapshot) Execution(_ context.Context, _ workflows.Principal, ref strin
 	return e, nil
 }
 
-func (s *snapshot) Executions(context.Context, workflows.Principal, workflows.ExecutionQuery) ([]workflows.Execution, error) {
+func (s *snapshot) Executions(context.Context, workflows.Principal, record.Query) ([]workflows.Execution, error) {
 	return slices.Collect(maps.Values(s.executions)), nil
 }
 
@@ -44,29 +47,58 @@ func (s *snapshot) Pipeline(context.Context, workflows.Principal, string, int) (
 	return s.pipeline, nil
 }
 
-func (s *snapshot) Verdict(context.Context, workflows.Principal, workflows.Verb, string, string) (bool, string, []string, error) {
-	return true, "", []string{"everyone", "ana@acme.example"}, nil
+// Approvals are the questions that are open.
+func (s *snapshot) Approvals(context.Context, workflows.Principal) (open []say.OpenApproval, err error) {
+	for _, e := range s.executions {
+		for _, at := range e.Stages {
+			for _, a := range at.Actions {
+				if a.Approval != nil && a.Approval.Closed == "" {
+					open = append(open, say.OpenApproval{Pipeline: e.Pipeline, Execution: e.ID, Stage: at.Name, Action: a.Name, Approval: *a.Approval})
+				}
+			}
+		}
+	}
+	return open, nil
+}
+
+func (s *snapshot) Verdict(context.Context, workflows.Principal, workflows.Verb, string, string) (*workflows.Problem, []string, error) {
+	return nil, []string{"everyone", "ana@acme.example"}, nil
 }
 
 var errCrash = errors.New("the process died here")
 
-// outside is Slack and the notebook as they survive crashes. Every call can be
+// outside is Slack and the memos as they survive crashes. Every call can be
 // the one at which the process dies: before it has any effect, or after it.
 type outside struct {
-	calls    int
-	dieAt    int // number of the call; 0: never
-	after    bool
-	refuse   *bot.Refusal
-	notes    map[string][]byte
-	messages []bot.Message
-	edits    []int // how often each message was edited
-	looks    int
+	sync.Mutex
+	calls      int
+	dieAt      int // number of the call; 0: never
+	after      bool
+	refuse     *bot.Refusal
+	picky      bool // only messages with blocks are refused
+	away       bool // nothing can be posted just now
+	mute       bool // nobody can be told anything
+	refused    int
+	ephemerals []string
+	notes      map[string][]byte
+	messages   []bot.Message
+	edits      []int // how often each message was edited
+	looks      int
 }
 
 func newOutside() *outside { return &outside{notes: map[string][]byte{}} }
 
+// change is one call's, or what a test changes while the bot runs.
+func (o *outside) change(what func()) {
+	o.Lock()
+	defer o.Unlock()
+	what()
+}
+
 // do counts a call and dies where it should.
 func (o *outside) do(effect func()) error {
+	o.Lock()
+	defer o.Unlock()
 	o.calls++
 	if o.calls == o.dieAt && !o.after {
 		return errCrash
@@ -79,17 +111,32 @@ func (o *outside) do(effect func()) error {
 }
 
 func (o *outside) Memo(_ context.Context, key string) ([]byte, bool, error) {
+	o.Lock()
+	defer o.Unlock()
 	v, ok := o.notes[key]
 	return v, ok, nil
 }
 
 func (o *outside) Note(_ context.Context, key string, value []byte) error {
-	return o.do(func() { o.notes[key] = bytes.Clone(value) })
+	return o.do(func() {
+		if o.notes[key] = bytes.Clone(value); len(value) == 0 {
+			delete(o.notes, key)
+		}
+	})
 }
 
 func (o *outside) Post(_ context.Context, m bot.Message) (at bot.Place, err error) {
-	if o.refuse != nil {
-		return bot.Place{}, o.refuse
+	o.change(func() {
+		switch {
+		case o.away:
+			err = errors.New("slack cannot be reached")
+		case o.refuse != nil && m.Channel == "#webshop" && (!o.picky || len(m.Blocks) > 0):
+			o.refused++
+			err = o.refuse
+		}
+	})
+	if err != nil {
+		return bot.Place{}, err
 	}
 	err = o.do(func() {
 		if m.Look {
@@ -111,18 +158,32 @@ func (o *outside) Post(_ context.Context, m bot.Message) (at bot.Place, err erro
 }
 
 func (o *outside) Edit(_ context.Context, at bot.Place, m bot.Message) error {
-	if o.refuse != nil {
-		return o.refuse
+	var refused error
+	o.change(func() {
+		if o.refuse != nil {
+			refused = o.refuse
+		}
+	})
+	if refused != nil {
+		return refused
 	}
 	return o.do(func() {
 		var i int
 		_, _ = fmt.Sscan(at.TS, &i)
-		o.messages[i].Text, o.messages[i].Blocks = m.Text, m.Blocks
+		o.messages[i].Text, o.messages[i].Blocks, o.messages[i].Anchor = m.Text, m.Blocks, m.Anchor
 		o.edits[i]++
 	})
 }
 
-func (o *outside) Whisper(context.Context, bot.Reply, bot.Message) error { return nil }
+func (o *outside) PostEphemeral(_ context.Context, to bot.Reply, m bot.Message) error {
+	o.Lock()
+	defer o.Unlock()
+	if o.mute {
+		return o.refuse
+	}
+	o.ephemerals = append(o.ephemerals, to.User+": "+m.Text)
+	return nil
+}
 
 func (o *outside) Open(context.Context, bot.Reply, slack.ModalViewRequest) error { return nil }
 
@@ -452,9 +513,9 @@ func TestAFoundMessageIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// A door that closes is shown by cards of executions that the event does not
+// A lock is shown by cards of executions that the event does not
 // name; what was told once stays as it was told.
-func TestAClosedDoorIsShownOnOtherCards(t *testing.T) {
+func TestALockIsShownOnOtherCards(t *testing.T) {
 	waits := steps()[0].execution
 	waits.WaitsFor = &workflows.Wait{Stage: "Production", For: "transition", Since: waits.StartedAt}
 	s := &snapshot{pipeline: webshop(), executions: map[string]workflows.Execution{e1: waits}}
@@ -469,7 +530,7 @@ func TestAClosedDoorIsShownOnOtherCards(t *testing.T) {
 	if err := b.Follow(t.Context(), batch(closed)); err != nil {
 		t.Fatal(err)
 	}
-	if cards := o.of("rollcall_execution"); len(cards) != 1 || !strings.Contains(cards[0], "disabled by Ana: audit") {
+	if cards := o.of("rollcall_execution"); len(cards) != 1 || !strings.Contains(cards[0], "by Ana: audit") {
 		t.Errorf("cards: %v", cards)
 	}
 }

@@ -3,12 +3,14 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/bot/command"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // origin notes in a form where it was asked for: a submitted form says nothing
@@ -25,11 +27,10 @@ func (b *Bot) openReject(ctx context.Context, r Request, about card.Subject) err
 	if err != nil {
 		return err
 	}
-	if _, a := gate(&e, about.Stage, about.Action, about.Gate); about.Gate != "" && (a == nil || a.Approval.Closed != "") {
-		// A gate that has closed stays closed: the engine says by whom, and nobody has to find a reason first.
-		return b.do(ctx, r, workflows.Intent{Verb: workflows.Reject, Pipeline: about.Pipeline, Execution: about.Execution, Stage: about.Stage, Action: about.Action, Gate: about.Gate})
+	if err := b.possible(ctx, r, answerOf(workflows.Reject, about)); err != nil {
+		return err
 	}
-	return b.show(ctx, r.Reply, card.RejectForm(b.view(ctx, e), origin(about, r.Reply)))
+	return b.show(ctx, r.Reply, card.ReasonForm(b.view(ctx, workflows.EnginePrincipal(), e), workflows.Reject, origin(about, r.Reply)))
 }
 
 // openRollback opens the form for what f.About says, after making sure that it
@@ -39,23 +40,41 @@ func (b *Bot) openRollback(ctx context.Context, r Request, f card.Return) error 
 		return err
 	}
 	form, err := b.rollbackForm(ctx, r, f)
+	if err == nil {
+		err = b.returnable(ctx, r, form)
+	}
 	if err != nil {
 		return err
 	}
 	return b.show(ctx, r.Reply, card.RollbackForm(form))
 }
 
+// returnable is nil when the stage of a form could go back to one of its
+// targets, else the refusal: of the one that is preselected, or of all.
+func (b *Bot) returnable(ctx context.Context, r Request, f card.Return) error {
+	target, why := "", []string{}
+	for _, t := range f.Targets {
+		switch {
+		case !t.Eligible:
+			why = append(why, fmt.Sprintf("#%d %s", t.Number, t.Why))
+		case target == "" || t.Preselected && target != f.About.Target || t.Execution == f.About.Target:
+			target = t.Execution
+		}
+	}
+	if target == "" {
+		return &workflows.Problem{Code: workflows.CodeUnableToRollback, Message: "there is nothing that " + f.About.Stage + " of " + f.About.Pipeline + " could go back to",
+			Hint: strings.Join(append(why[:min(len(why), 5)], "something must have succeeded there before"), "; ")}
+	}
+	return b.possible(ctx, r, workflows.Intent{Verb: workflows.RollBack, Pipeline: f.About.Pipeline, Stage: f.About.Stage, Target: target, WhileRunning: "wait"})
+}
+
 // may is nil when the person has the right, else the refusal.
 func (b *Bot) may(ctx context.Context, by workflows.Principal, v workflows.Verb, pipeline, stage string) error {
-	ok, why, holders, err := b.engine.Verdict(ctx, by, v, pipeline, stage)
-	if err != nil || ok {
+	refusal, holders, err := b.engine.Verdict(ctx, by, v, pipeline, stage)
+	if err != nil || refusal == nil {
 		return err
 	}
-	p := &workflows.Problem{Code: workflows.CodeAccessDenied, Message: why, Hint: "nobody has this right; an admin can give it in the configuration"}
-	if len(holders) > 0 {
-		p.Hint = "ask " + strings.Join(holders, ", ")
-	}
-	return &refused{Problem: p, holders: b.called(ctx, holders)}
+	return &refusedIntent{Problem: refusal, holders: b.called(ctx, holders)}
 }
 
 // rollbackForm gathers what the form shows: the stage's targets, what runs
@@ -76,6 +95,11 @@ func (b *Bot) rollbackForm(ctx context.Context, r Request, f card.Return) (card.
 	s, ok := p.Stage(f.About.Stage)
 	if !ok {
 		return f, nil
+	}
+	if p.Definition != nil {
+		if def, ok := p.Definition.Stage(s.Name); ok {
+			f.Locks = def.Rollback.Lock != "never"
+		}
 	}
 	// What the form shows is what the person sees, also when the button was older.
 	f.About.Seen = ""
@@ -127,10 +151,10 @@ func (b *Bot) typedRollback(ctx context.Context, r Request, c command.Command) e
 	}
 	stage := stageName(p, c.Stage)
 	if _, ok := p.Stage(stage); !ok && c.Stage != "" {
-		if target != "" {
+		if _, near := words.Nearest(c.Stage, stageNames(p)); target != "" || near || c.Reason == "" {
 			return &workflows.Problem{Code: workflows.CodeStageNotFound, Message: p.Name + " has no stage " + c.Stage, Hint: "it has " + strings.Join(stageNames(p), ", ")}
 		}
-		// A word that is no stage begins the reason.
+		// Several words that begin with no stage are the reason.
 		f.Reason, stage = c.Loose(c.Stage), ""
 	}
 	f.About = card.Subject{Pipeline: p.Name, Stage: stage, Target: target}
@@ -163,7 +187,10 @@ func (b *Bot) choosePlace(ctx context.Context, r Request, f card.Return, only *w
 			return err
 		}
 	}
-	f.Places = places(all)
+	if f.Places = places(all); len(f.Places) == 0 {
+		return &workflows.Problem{Code: workflows.CodeUnableToRollback, Message: "there is no stage that you could roll back",
+			Hint: "nothing has run anywhere before what runs there now, or you do not have the right"}
+	}
 	best := 0
 	for _, p := range all {
 		for _, s := range p.Stages {
@@ -207,20 +234,37 @@ func places(all []workflows.PipelineView) []card.Place {
 // placeChosen shows the targets of the stage that was chosen in an open form,
 // keeping what was typed.
 func (b *Bot) placeChosen(ctx context.Context, r Request, value string) error {
-	at, ok := card.ParsePlace(value)
+	var at card.Place
 	view := r.Interaction.View
 	before, problem := card.ParseSubject(view.PrivateMetadata)
-	if !ok || problem != nil {
+	if !at.Parse(value) || problem != nil {
 		return problemOr(problem, "this choice cannot be read")
 	}
-	r.Reply.View = view.ID
-	r.Reply.Channel, r.Reply.Thread = before.Channel, before.Thread
-	f := card.Return{About: card.Subject{Pipeline: at.Pipeline, Stage: at.Stage, Channel: before.Channel, Thread: before.Thread}, Reason: typedSoFar(r)}
-	all, err := b.engine.Pipelines(ctx, r.By)
-	if err != nil {
-		return err
+	return b.redraw(ctx, r, card.Subject{Pipeline: at.Pipeline, Stage: at.Stage, Channel: before.Channel, Thread: before.Thread})
+}
+
+// targetChosen shows what would be undone for the target that was chosen in an
+// open form, keeping what was typed.
+func (b *Bot) targetChosen(ctx context.Context, r Request, target string) error {
+	about, problem := card.ParseSubject(r.Interaction.View.PrivateMetadata)
+	if problem != nil {
+		return problem
 	}
-	f.Places = places(all)
+	about.Target = target
+	return b.redraw(ctx, r, about)
+}
+
+// redraw shows an open rollback form again, about something else.
+func (b *Bot) redraw(ctx context.Context, r Request, about card.Subject) (err error) {
+	r.Reply.View, r.Reply.Channel, r.Reply.Thread = r.Interaction.View.ID, about.Channel, about.Thread
+	f := card.Return{About: about, Reason: typedSoFar(r)}
+	if _, choosesPlace := inputs(r.Interaction.View)[card.ActPlace]; choosesPlace {
+		all, err := b.engine.Pipelines(ctx, r.By)
+		if err != nil {
+			return err
+		}
+		f.Places = places(all)
+	}
 	if f, err = b.rollbackForm(ctx, r, f); err != nil {
 		return err
 	}
@@ -253,7 +297,7 @@ func (b *Bot) typedStart(ctx context.Context, r Request, c command.Command) erro
 	var revisions []workflows.RevisionOverride
 	for _, a := range c.Set {
 		if name, ok := sourceAction(p.Definition, a.Name); ok {
-			revisions = append(revisions, workflows.RevisionOverride{ActionName: name, RevisionType: "COMMIT_ID", RevisionValue: a.Value})
+			revisions = append(revisions, workflows.RevisionOverride{ActionName: name, RevisionValue: a.Value})
 			continue
 		}
 		values[a.Name] = a.Value
@@ -298,15 +342,17 @@ func (b *Bot) startWith(ctx context.Context, r Request, p workflows.PipelineView
 }
 
 func (b *Bot) openStart(ctx context.Context, r Request, p workflows.PipelineView, values map[string]string) error {
-	if err := b.may(ctx, r.By, workflows.Start, p.Name, ""); err != nil {
+	// What is not valid yet the form asks for.
+	var problem *workflows.Problem
+	if err := b.possible(ctx, r, workflows.Intent{Verb: workflows.Start, Pipeline: p.Name, Variables: values}); err != nil && (!errors.As(err, &problem) || problem.Code != workflows.CodeValidation) {
 		return err
 	}
 	return b.show(ctx, r.Reply, card.StartForm(p, origin(card.Subject{Pipeline: p.Name}, r.Reply), values))
 }
 
 // view is an execution with what its card needs beside it, as far as it can be read.
-func (b *Bot) view(ctx context.Context, e workflows.Execution) card.View {
-	p, err := b.engine.Pipeline(ctx, workflows.EnginePrincipal(), e.Pipeline, 0)
+func (b *Bot) view(ctx context.Context, viewer workflows.Principal, e workflows.Execution) card.View {
+	p, err := b.engine.Pipeline(ctx, viewer, e.Pipeline, 0)
 	if err != nil {
 		p = workflows.PipelineView{Name: e.Pipeline}
 	}
@@ -317,6 +363,9 @@ func (b *Bot) view(ctx context.Context, e workflows.Execution) card.View {
 // that only IDs are known of are looked up; what cannot be read is left out.
 func (b *Bot) viewIn(ctx context.Context, e workflows.Execution, p workflows.PipelineView) card.View {
 	v := card.View{Execution: e, Pipeline: p, Numbers: map[string]int{}, URL: b.url}
+	if mem, _, err := b.loadMemory(ctx, e.ID); err == nil {
+		v.LeftBy, _ = b.leftBy(ctx, mem)
+	}
 	for _, id := range mentioned(&e, &p) {
 		if other, err := b.engine.Execution(ctx, workflows.EnginePrincipal(), id); err == nil {
 			v.Numbers[id] = other.Number
@@ -349,5 +398,5 @@ func mentioned(e *workflows.Execution, p *workflows.PipelineView) []string {
 // notFound says whether an error means that there is no such thing (for this person).
 func notFound(err error) bool {
 	var p *workflows.Problem
-	return errors.As(err, &p) && (p.Code == workflows.CodePipelineNotFound || p.Code == workflows.CodeExecutionNotFound)
+	return errors.As(err, &p) && p.NotFound()
 }

@@ -11,22 +11,25 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
-// gates brings the gate messages of one execution in step: an open gate is
-// asked about once, and every message shows its gate until it is decided.
-func (f *following) gates(ctx context.Context, mem *memory, v card.View) error {
+// gates brings the gate messages of one execution in a stage in step: an open
+// gate is asked about once, and every message shows its gate until it is decided.
+// The gates that it meets are noted in here.
+func (f *following) gates(ctx context.Context, mem *memory, v card.View, s *workflows.StageExecution, here map[string]bool) error {
 	var errs []error
-	here := map[string]bool{}
-	for i := range v.Execution.Stages {
-		s := &v.Execution.Stages[i]
-		for j := range s.Actions {
-			a := &s.Actions[j]
-			if a.Approval == nil || a.Approval.Token == "" {
-				continue
-			}
-			here[a.Approval.Token] = true
-			errs = append(errs, f.gate(ctx, mem, v, s.Name, a))
+	for j := range s.Actions {
+		a := &s.Actions[j]
+		if a.Approval == nil || a.Approval.Token == "" {
+			continue
 		}
+		here[a.Approval.Token] = true
+		errs = append(errs, f.gate(ctx, mem, v, s.Name, a))
 	}
+	return errors.Join(errs...)
+}
+
+// vanishedGates closes the messages of gates that are no longer there.
+func (f *following) vanishedGates(ctx context.Context, mem *memory, v card.View, here map[string]bool) error {
+	var errs []error
 	for _, token := range slices.Sorted(maps.Keys(mem.Gates)) {
 		if g := mem.Gates[token]; !here[token] && !g.Done {
 			errs = append(errs, f.vanished(ctx, mem, v, token, g))
@@ -57,7 +60,7 @@ func (f *following) gate(ctx context.Context, mem *memory, v card.View, stage st
 		}
 		g.Gate, asking.ClosedAt = *a.Approval, g.ClosedAt
 	}
-	if err := f.bringGate(ctx, mem, asking, g); err != nil {
+	if err := f.syncGate(ctx, mem, asking, g); err != nil {
 		return err
 	}
 	return f.reminders(ctx, mem, asking)
@@ -74,7 +77,7 @@ func (f *following) vanished(ctx context.Context, mem *memory, v card.View, toke
 		g.Gate.Closed = "withdrawn"
 	}
 	g.Done = true
-	return f.bringGate(ctx, mem, card.Asking{View: v, Stage: g.Stage, Action: g.Action, Approval: g.Gate, ClosedAt: g.ClosedAt}, g)
+	return f.syncGate(ctx, mem, card.Asking{View: v, Stage: g.Stage, Action: g.Action, Approval: g.Gate, ClosedAt: g.ClosedAt}, g)
 }
 
 // closing takes from the events what closed a gate, when, and the votes that
@@ -88,6 +91,9 @@ func (f *following) closing(execution string, g *gateSpot) {
 			switch {
 			case ev.Kind == event.GateVoted && ev.Vote != nil && !hasVoted(g.Gate.Votes, *ev.Vote):
 				g.Gate.Votes = append(g.Gate.Votes, *ev.Vote)
+			case ev.Kind == event.GateVoteDropped && ev.Vote != nil && ev.Reason != nil && hasVoted(g.Gate.Votes, *ev.Vote):
+				g.Gate.Votes = slices.DeleteFunc(slices.Clone(g.Gate.Votes), func(v workflows.Vote) bool { return v.By.Key() == ev.Vote.By.Key() })
+				g.Gate.Dropped = append(slices.Clip(g.Gate.Dropped), ev.Reason.Message)
 			case ev.Kind == event.GateClosed:
 				g.Gate.Closed, g.ClosedAt = ev.Text, ev.At
 			case ev.Kind == event.GateOverridden && ev.Override != nil:
@@ -101,10 +107,10 @@ func hasVoted(all []workflows.Vote, v workflows.Vote) bool {
 	return slices.ContainsFunc(all, func(w workflows.Vote) bool { return w.By.Key() == v.By.Key() })
 }
 
-func (f *following) bringGate(ctx context.Context, mem *memory, a card.Asking, g gateSpot) error {
+func (f *following) syncGate(ctx context.Context, mem *memory, a card.Asking, g gateSpot) error {
 	token := a.Approval.Token
 	m := below(mem, card.Gate(a), metaGate, map[string]any{"stage": a.Stage, "action": a.Action, "gate": token}, true)
-	return f.bring(ctx, &message{mem: mem, Message: m, spot: g.spot, keep: func(s spot) {
+	return f.sync(ctx, &message{mem: mem, Message: m, spot: g.spot, anew: a.Approval.Closed == "", keep: func(s spot) {
 		g.spot = s
 		mem.Gates[token] = g
 	}})
@@ -118,6 +124,6 @@ func (f *following) reminders(ctx context.Context, mem *memory, a card.Asking) e
 	}
 	// Several that are due at once are one reminder.
 	last := due[len(due)-1]
-	m := below(mem, card.Reminder(a), metaReminder, map[string]any{"stage": a.Stage, "action": a.Action, "gate": a.Approval.Token, "reminder": last}, false)
+	m := below(mem, a.Reminder(), metaReminder, map[string]any{"stage": a.Stage, "action": a.Action, "gate": a.Approval.Token, "reminder": last}, false)
 	return f.once(ctx, mem, "reminder/"+a.Approval.Token+"/"+last, m)
 }

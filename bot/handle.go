@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -16,56 +18,57 @@ import (
 // Handle does what the request asks for, after it was acknowledged. An error
 // means that it may be tried again with the same request: the request's key is
 // the intent's token, so nothing happens twice. Refusals are no errors: they
-// are whispered to the person.
+// go to the person alone.
 func (b *Bot) Handle(ctx context.Context, r Request) error {
 	if r.By.Stranger != "" {
-		return b.settle(ctx, r, b.turnAway(ctx, r))
+		return b.finish(ctx, r, b.turnAway(ctx, r))
 	}
 	switch {
 	case r.Home != "":
-		return b.settle(ctx, r, b.home(ctx, r))
+		return b.finish(ctx, r, b.home(ctx, r))
 	case r.Command != nil:
-		return b.settle(ctx, r, b.commanded(ctx, r))
+		return b.finish(ctx, r, b.commanded(ctx, r))
 	case r.Interaction != nil:
-		return b.settle(ctx, r, b.interacted(ctx, &r))
+		return b.finish(ctx, r, b.interacted(ctx, &r))
 	}
 	return nil
 }
 
-// unsaid is an answer that did not reach the person.
-type unsaid struct{ err error }
+// unanswered is an answer that did not reach the person.
+type unanswered struct{ err error }
 
-func (u *unsaid) Error() string { return "the answer did not reach the person: " + u.err.Error() }
-func (u *unsaid) Unwrap() error { return u.err }
+func (u *unanswered) Error() string { return "the answer did not reach the person: " + u.err.Error() }
+func (u *unanswered) Unwrap() error { return u.err }
 
-// refused is a problem with who could have done it, or how it was decided before.
-type refused struct {
+// refusedIntent is a problem with who could have done it, or how it was decided before.
+type refusedIntent struct {
 	*workflows.Problem
 	holders []string
 	gates   []workflows.Approval
+	said    string // what the person had written, so that it is not lost
 }
 
-func (r *refused) Unwrap() error { return r.Problem }
+func (r *refusedIntent) Unwrap() error { return r.Problem }
 
-// settle ends a request: a problem is whispered, what Slack refuses for good is
+// finish ends a request: a problem is answered privately, what Slack refuses for good is
 // logged, what may work later is given back as an error.
-func (b *Bot) settle(ctx context.Context, r Request, err error) error {
-	var no *refused
+func (b *Bot) finish(ctx context.Context, r Request, err error) error {
+	var no *refusedIntent
 	var problem *workflows.Problem
-	var lost *unsaid
+	var lost *unanswered
 	var slackSays *Refusal
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &no):
-		err = b.say(ctx, r.Reply, card.Refusal(no.Problem, no.holders, no.gates...))
+		err = b.say(ctx, r.Reply, card.Refusal(no.Problem, no.holders, no.said, no.gates...))
 	case errors.As(err, &problem):
-		err = b.say(ctx, r.Reply, card.Refusal(problem, nil))
+		err = b.say(ctx, r.Reply, card.Refusal(problem, nil, ""))
 	case errors.As(err, &lost), ctx.Err() != nil:
 	default:
 		id := strings.ToLower(rand.Text()[:10])
 		b.log.Error("a request from chat failed", "id", id, "key", r.Key, "by", r.By.ID, "error", err)
-		err = b.say(ctx, r.Reply, card.Refusal(&workflows.Problem{Message: "something went wrong inside rollcall", Hint: "try again; if it stays, tell the operators the number below", ID: id}, nil))
+		err = b.say(ctx, r.Reply, card.Refusal(&workflows.Problem{Message: "something went wrong inside rollcall", Hint: "try again; if it stays, tell the operators the number below", ID: id}, nil, ""))
 	}
 	if errors.As(err, &slackSays) {
 		b.log.Warn("an answer could not be given", "user", r.Reply.User, "code", slackSays.Code, "hint", slackSays.Hint)
@@ -74,10 +77,10 @@ func (b *Bot) settle(ctx context.Context, r Request, err error) error {
 	return err
 }
 
-// say whispers to the person who asked.
+// say answers the person who asked, in an ephemeral message.
 func (b *Bot) say(ctx context.Context, to Reply, m card.Message) error {
-	if err := b.chat.Whisper(ctx, to, Message{Channel: to.Channel, Thread: to.Thread, Text: m.Text, Blocks: m.Blocks}); err != nil {
-		return &unsaid{err}
+	if err := b.chat.PostEphemeral(ctx, to, Message{Channel: to.Channel, Thread: to.Thread, Text: m.Text, Blocks: m.Blocks}); err != nil {
+		return &unanswered{err}
 	}
 	return nil
 }
@@ -102,9 +105,9 @@ func (b *Bot) turnAway(ctx context.Context, r Request) error {
 		text = "rollcall answers only full members of this workspace, not " + why + "."
 	}
 	if r.Home != "" {
-		return b.publish(ctx, r, card.HomeRefused(text))
+		return b.publish(ctx, r, card.Say(text).Home())
 	}
-	return b.say(ctx, r.Reply, card.Refusal(&workflows.Problem{Message: text, Hint: "ask a member of the team to do it"}, nil))
+	return b.say(ctx, r.Reply, card.Refusal(&workflows.Problem{Message: text, Hint: "ask a member of the team to do it"}, nil, ""))
 }
 
 // publish replaces somebody's App Home. It is drawn afresh whenever they open
@@ -128,10 +131,10 @@ func (b *Bot) commanded(ctx context.Context, r Request) error {
 		return b.typedRollback(ctx, r, c)
 	case command.Start:
 		return b.typedStart(ctx, r, c)
-	case command.Retry, command.Stop, command.Override, command.Resolve, command.Disable, command.Enable:
+	case command.Retry, command.Stop, command.Override, command.Resolve, command.Lock, command.Unlock:
 		return b.typedIntent(ctx, r, c)
 	}
-	return b.look(ctx, r, c)
+	return b.query(ctx, r, c)
 }
 
 // interacted carries out a click or a submitted form.
@@ -144,6 +147,8 @@ func (b *Bot) interacted(ctx context.Context, r *Request) error {
 				return b.clicked(ctx, *r, a)
 			}
 		}
+		_, problem := card.ParseSubject("")
+		return problem
 	case slack.InteractionTypeViewSubmission:
 		about, problem := card.ParseSubject(i.View.PrivateMetadata)
 		if problem != nil {
@@ -161,9 +166,12 @@ func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) erro
 	if a.ActionID == card.ActPlace {
 		return b.placeChosen(ctx, r, a.SelectedOption.Value)
 	}
+	if a.ActionID == card.InTarget {
+		return b.targetChosen(ctx, r, a.SelectedOption.Value)
+	}
 	kind, _, _ := strings.Cut(a.ActionID, ".")
-	if a.Value == "" {
-		return nil // a link button
+	if a.Value == "" && a.Type != "" && a.Type != "button" {
+		return nil // a choice inside a form: it is sent with the form
 	}
 	about, problem := card.ParseSubject(a.Value)
 	if problem != nil {
@@ -182,7 +190,9 @@ func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) erro
 		return b.start(ctx, r, about.Pipeline)
 	case card.ActDetails:
 		return b.details(ctx, r, about)
-	case card.ActRetry, card.ActStop, card.ActEnable, card.ActResolve:
+	case card.ActLogs:
+		return b.pressedLogs(ctx, r, about)
+	case card.ActRetry, card.ActStop, card.ActUnlock, card.ActResolve:
 		return b.do(ctx, r, intentOf(kind, about))
 	}
 	return &workflows.Problem{Code: workflows.CodeValidation, Message: "this button is of another version of rollcall", Hint: "ask for a fresh one with `" + b.command + " status`"}
@@ -195,9 +205,9 @@ func intentOf(kind string, s card.Subject) workflows.Intent {
 	case card.ActRetry:
 		in.Verb = workflows.Retry
 	case card.ActStop:
-		in.Verb, in.Stage = workflows.StopIt, ""
-	case card.ActEnable:
-		in.Verb, in.Execution, in.IfCurrent = workflows.Enable, s.Target, s.Seen
+		in.Verb, in.Stage = workflows.StopExecution, ""
+	case card.ActUnlock:
+		in.Verb, in.Execution, in.IfCurrent = workflows.Unlock, s.Target, s.Seen
 	case card.ActResolve:
 		in.Verb, in.As = workflows.Resolve, s.As
 	}
@@ -231,5 +241,29 @@ func (b *Bot) submitted(ctx context.Context, r Request, about card.Subject, in m
 	default:
 		return nil
 	}
-	return b.do(ctx, r, intent)
+	return saidBack(b.do(ctx, r, intent), r.Interaction.View, in)
+}
+
+// saidBack adds to a refusal what the person had written in the form: that is
+// closed, and nobody likes to write twice.
+func saidBack(err error, view slack.View, in map[string]string) error {
+	var no *refusedIntent
+	var problem *workflows.Problem
+	switch {
+	case errors.As(err, &no):
+	case errors.As(err, &problem):
+		no = &refusedIntent{Problem: problem}
+	default:
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		switch {
+		case in[name] == "":
+		case name == card.InReason || name == card.InComment:
+			no.said += in[name] + "\n"
+		case view.CallbackID == card.FormStart:
+			no.said += name + "=" + in[name] + "\n"
+		}
+	}
+	return no
 }

@@ -14,49 +14,78 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/command"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // clerk is an engine that writes down what is asked of it.
 type clerk struct {
 	snapshot
 	asked  []workflows.Intent
-	answer func(workflows.Intent) (workflows.Result, error)
+	answer func(workflows.Intent) (event.Result, error)
 }
 
-func (c *clerk) Submit(_ context.Context, in workflows.Intent, _ workflows.Principal) (workflows.Result, error) {
+func (c *clerk) Submit(_ context.Context, in workflows.Intent, _ workflows.Principal) (event.Result, error) {
 	c.asked = append(c.asked, in)
 	if c.answer == nil {
-		return workflows.Result{Changed: true}, nil
+		return event.Result{Changed: true}, nil
 	}
 	return c.answer(in)
 }
 
-func (c *clerk) Targets(context.Context, workflows.Principal, string, string) ([]workflows.Target, error) {
-	return []workflows.Target{{Execution: e1, Number: 1, Eligible: true, Preselected: true}}, nil
+func (c *clerk) Pipelines(context.Context, workflows.Principal) ([]workflows.PipelineView, error) {
+	return []workflows.PipelineView{c.pipeline}, nil
 }
 
-// ear is a chat that remembers whispers and forms.
-type ear struct {
+func (c *clerk) Approvals(context.Context, workflows.Principal) ([]say.OpenApproval, error) {
+	return nil, nil
+}
+
+func (c *clerk) Tail(context.Context, string, string, string, int, int) ([]string, error) {
+	return []string{"a line"}, nil
+}
+
+func (c *clerk) Try(_ context.Context, in workflows.Intent, _ workflows.Principal) error {
+	if c.answer == nil {
+		return nil
+	}
+	_, err := c.answer(in)
+	return err
+}
+
+func (c *clerk) Notes(context.Context, workflows.Principal, string, string, string) (changes.Notes, error) {
+	return changes.Notes{}, nil
+}
+
+func (c *clerk) Targets(context.Context, workflows.Principal, string, string) ([]ledger.Target, error) {
+	return []ledger.Target{{Execution: e1, Number: 1, Eligible: true, Preselected: true}}, nil
+}
+
+// chatFake is a chat that remembers ephemerals and forms.
+type chatFake struct {
 	bot.Chat
 	heard   []string
 	forms   []slack.ModalViewRequest
-	whisper error
+	failure error
 	open    error
 }
 
-func (e *ear) Whisper(_ context.Context, _ bot.Reply, m bot.Message) error {
+func (e *chatFake) PostEphemeral(_ context.Context, _ bot.Reply, m bot.Message) error {
 	b, _ := json.Marshal(m.Blocks)
 	e.heard = append(e.heard, m.Text+" "+string(b))
-	return e.whisper
+	return e.failure
 }
 
-func (e *ear) Open(_ context.Context, _ bot.Reply, form slack.ModalViewRequest) error {
+func (e *chatFake) Open(_ context.Context, _ bot.Reply, form slack.ModalViewRequest) error {
 	e.forms = append(e.forms, form)
 	return e.open
 }
 
-func (e *ear) People(_ context.Context, who []string) ([]string, error) { return who, nil }
+func (e *chatFake) People(_ context.Context, who []string) ([]string, error) { return who, nil }
 
 func newClerk() *clerk {
 	return &clerk{snapshot: snapshot{pipeline: webshop(), executions: map[string]workflows.Execution{e1: steps()[1].execution}}}
@@ -94,7 +123,7 @@ func said(text string) bot.Request {
 // what the person saw.
 func TestWhatPeopleDoBecomesOneIntent(t *testing.T) {
 	about := card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: e1, Gate: "gate-1", Seen: "e0"}
-	door := card.Subject{Pipeline: "webshop", Stage: "Production", Target: e1, Seen: "e0"}
+	production := card.Subject{Pipeline: "webshop", Stage: "Production", Target: e1, Seen: "e0"}
 	tests := []struct {
 		name    string
 		request bot.Request
@@ -102,17 +131,17 @@ func TestWhatPeopleDoBecomesOneIntent(t *testing.T) {
 	}{
 		{"approve", click("approve", about), workflows.Intent{Verb: workflows.Approve, Pipeline: "webshop", Execution: e1, Stage: "Production", Action: "SignOff", Gate: "gate-1"}},
 		{"several", click("approve.2", about), workflows.Intent{Verb: workflows.Approve, Pipeline: "webshop", Execution: e1, Stage: "Production", Action: "SignOff", Gate: "gate-1"}},
-		{"stop", click("stop", about), workflows.Intent{Verb: workflows.StopIt, Pipeline: "webshop", Execution: e1, Action: "SignOff"}},
+		{"stop", click("stop", about), workflows.Intent{Verb: workflows.StopExecution, Pipeline: "webshop", Execution: e1, Action: "SignOff"}},
 		{"retry", click("retry", card.Subject{Pipeline: "webshop", Stage: "Production", Execution: e1}), workflows.Intent{Verb: workflows.Retry, Pipeline: "webshop", Execution: e1, Stage: "Production"}},
-		{"enable", click("enable", door), workflows.Intent{Verb: workflows.Enable, Pipeline: "webshop", Execution: e1, Stage: "Production", IfCurrent: "e0"}},
+		{"enable", click("enable", production), workflows.Intent{Verb: workflows.Unlock, Pipeline: "webshop", Execution: e1, Stage: "Production", IfCurrent: "e0"}},
 		{"resolve", click("resolve.3", card.Subject{Pipeline: "webshop", Stage: "Production", Action: "Deploy", Execution: e1, As: "again"}),
 			workflows.Intent{Verb: workflows.Resolve, Pipeline: "webshop", Execution: e1, Stage: "Production", Action: "Deploy", As: "again"}},
 		{"reject form", submission("reject", about, map[string]string{"reason": " no "}),
 			workflows.Intent{Verb: workflows.Reject, Pipeline: "webshop", Execution: e1, Stage: "Production", Action: "SignOff", Gate: "gate-1", Reason: "no"}},
 		{"approve form", submission("approve", about, map[string]string{"comment": "fine"}),
 			workflows.Intent{Verb: workflows.Approve, Pipeline: "webshop", Execution: e1, Stage: "Production", Action: "SignOff", Gate: "gate-1", Reason: "fine"}},
-		{"rollback form", submission("rollback", door, map[string]string{"target": "e42", "reason": "slow", "definition": "asIs", "running": "wait"}),
-			workflows.Intent{Verb: workflows.RollBack, Pipeline: "webshop", Stage: "Production", Target: "e42", IfCurrent: "e0", Definition: "asIs", WhileRunning: "wait", Reason: "slow"}},
+		{"rollback form", submission("rollback", production, map[string]string{"target": "e42", "reason": "slow", "definition": "current", "running": "wait"}),
+			workflows.Intent{Verb: workflows.RollBack, Pipeline: "webshop", Stage: "Production", Target: "e42", IfCurrent: "e0", Definition: "current", WhileRunning: "wait", Reason: "slow"}},
 		{"start form", submission("start", card.Subject{Pipeline: "webshop"}, map[string]string{"canary": "25", "note": " "}),
 			workflows.Intent{Verb: workflows.Start, Pipeline: "webshop", Variables: map[string]string{"canary": "25"}}},
 		{"start", said("start webshop canary=25"), workflows.Intent{Verb: workflows.Start, Pipeline: "webshop", Variables: map[string]string{"canary": "25"}}},
@@ -120,8 +149,8 @@ func TestWhatPeopleDoBecomesOneIntent(t *testing.T) {
 			workflows.Intent{Verb: workflows.Approve, Pipeline: "webshop", Execution: e1, Stage: "Production", Action: "SignOff", Gate: "gate-1", Reason: "looks good"}},
 		{"approve an action", said("approve " + e1 + " signoff looks good"),
 			workflows.Intent{Verb: workflows.Approve, Pipeline: "webshop", Execution: e1, Stage: "Production", Action: "SignOff", Gate: "gate-1", Reason: "looks good"}},
-		{"disable", said("disable webshop production audit"), workflows.Intent{Verb: workflows.Disable, Pipeline: "webshop", Stage: "Production", Reason: "audit"}},
-		{"enable only", said("enable webshop Production only " + e1), workflows.Intent{Verb: workflows.Enable, Pipeline: "webshop", Stage: "Production", Execution: e1}},
+		{"disable", said("disable webshop production audit"), workflows.Intent{Verb: workflows.Lock, Pipeline: "webshop", Stage: "Production", Reason: "audit"}},
+		{"enable only", said("enable webshop Production only " + e1), workflows.Intent{Verb: workflows.Unlock, Pipeline: "webshop", Stage: "Production", Execution: e1}},
 		{"override", said("override " + e1 + " Production the alarm is false"), workflows.Intent{Verb: workflows.Override, Pipeline: "webshop", Execution: e1, Stage: "Production", Reason: "the alarm is false"}},
 		{"override, in any case", said("override " + e1 + " production the alarm is false"), workflows.Intent{Verb: workflows.Override, Pipeline: "webshop", Execution: e1, Stage: "Production", Reason: "the alarm is false"}},
 		{"override form", submission("override", card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: e1, Gate: "gate-1", As: "APPROVAL"}, map[string]string{"reason": " the shop is down "}),
@@ -130,8 +159,8 @@ func TestWhatPeopleDoBecomesOneIntent(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, e := newClerk(), &ear{}
-			b := bot.New(bot.Options{Engine: c, Chat: e})
+			c, e := newClerk(), &chatFake{}
+			b := bot.New(bot.Options{Engine: c, Memos: newOutside(), Chat: e})
 			if answer := b.Answer(tt.request); answer != nil {
 				t.Fatalf("it is refused at once: %+v", answer)
 			}
@@ -171,8 +200,8 @@ func TestWhatActsLater(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, e := newClerk(), &ear{}
-			if err := bot.New(bot.Options{Engine: c, Chat: e}).Handle(t.Context(), tt.request); err != nil {
+			c, e := newClerk(), &chatFake{}
+			if err := bot.New(bot.Options{Engine: c, Memos: newOutside(), Chat: e}).Handle(t.Context(), tt.request); err != nil {
 				t.Fatal(err)
 			}
 			if len(c.asked) != 0 {
@@ -207,7 +236,7 @@ func TestFormsAreCheckedAtOnce(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			answer, ok := bot.New(bot.Options{}).Answer(tt.request).(*slack.ViewSubmissionResponse)
 			c := newClerk()
-			if err := bot.New(bot.Options{Engine: c, Chat: &ear{}}).Handle(t.Context(), tt.request); err != nil || len(c.asked) != 0 {
+			if err := bot.New(bot.Options{Engine: c, Memos: newOutside(), Chat: &chatFake{}}).Handle(t.Context(), tt.request); err != nil || len(c.asked) != 0 {
 				t.Errorf("handled all the same, it asks %+v (%v)", c.asked, err)
 			}
 			if !ok || answer.ResponseAction != slack.RAErrors || answer.Errors[tt.block] == "" || len(answer.Errors) != 1 {
@@ -223,34 +252,34 @@ func TestFormsAreCheckedAtOnce(t *testing.T) {
 
 func TestTroubleOnTheWayToThePerson(t *testing.T) {
 	log := &bytes.Buffer{}
-	c, e := newClerk(), &ear{}
-	b := bot.New(bot.Options{Engine: c, Chat: e, Log: slog.New(slog.NewTextHandler(log, nil))})
+	c, e := newClerk(), &chatFake{}
+	b := bot.New(bot.Options{Engine: c, Memos: newOutside(), Chat: e, Log: slog.New(slog.NewTextHandler(log, nil))})
 
-	e.whisper = errors.New("slack is away")
+	e.failure = errors.New("slack is away")
 	if err := b.Handle(t.Context(), said("start webshop")); err == nil {
 		t.Error("an answer that did not arrive is not tried again")
 	}
-	e.whisper = &bot.Refusal{Code: "user_not_found", Hint: "they are gone"}
+	e.failure = &bot.Refusal{Code: "user_not_found", Hint: "they are gone"}
 	if err := b.Handle(t.Context(), said("start webshop")); err != nil {
 		t.Errorf("an answer that can never arrive is tried again: %v", err)
 	}
-	e.whisper = nil
+	e.failure = nil
 
-	c.answer = func(workflows.Intent) (workflows.Result, error) {
-		return workflows.Result{}, errors.New("open /data/rollcall.db: secret")
+	c.answer = func(workflows.Intent) (event.Result, error) {
+		return event.Result{}, errors.New("open /data/rollcall.db: secret")
 	}
 	e.heard = nil
 	if err := b.Handle(t.Context(), said("start webshop")); err != nil {
 		t.Fatal(err)
 	}
-	if len(e.heard) != 1 || strings.Contains(e.heard[0], "secret") || !strings.Contains(e.heard[0], "Something went wrong inside rollcall") {
+	if len(e.heard) != 1 || strings.Contains(e.heard[0], "secret") || !strings.Contains(e.heard[0], "something went wrong inside rollcall") {
 		t.Errorf("the person hears %v", e.heard)
 	}
 	if !strings.Contains(log.String(), "/data/rollcall.db") {
 		t.Error("the operators hear nothing")
 	}
 
-	e.open, e.heard = errors.New("expired_trigger_id"), nil
+	e.open, e.heard, c.answer = errors.New("expired_trigger_id"), nil, nil
 	if err := b.Handle(t.Context(), click("reject", card.Subject{Pipeline: "webshop", Execution: e1})); err != nil {
 		t.Fatal(err)
 	}
@@ -260,26 +289,26 @@ func TestTroubleOnTheWayToThePerson(t *testing.T) {
 }
 
 func TestARefusalNamesWhoCould(t *testing.T) {
-	c, e := newClerk(), &ear{}
-	c.answer = func(workflows.Intent) (workflows.Result, error) {
-		return workflows.Result{}, &workflows.Problem{Code: workflows.CodeAccessDenied, Message: "Eve does not have the right stop on webshop"}
+	c, e := newClerk(), &chatFake{}
+	c.answer = func(workflows.Intent) (event.Result, error) {
+		return event.Result{}, &workflows.Problem{Code: workflows.CodeAccessDenied, Message: "Eve does not have the right stop on webshop"}
 	}
-	if err := bot.New(bot.Options{Engine: c, Chat: e}).Handle(t.Context(), said("stop "+e1)); err != nil {
+	if err := bot.New(bot.Options{Engine: c, Memos: newOutside(), Chat: e}).Handle(t.Context(), said("stop "+e1)); err != nil {
 		t.Fatal(err)
 	}
-	if len(e.heard) != 1 || !strings.Contains(e.heard[0], "right stop") || !strings.Contains(e.heard[0], "Who may: everyone, ana@acme.example") {
+	if len(e.heard) != 1 || !strings.Contains(e.heard[0], "right stop") || !strings.Contains(e.heard[0], "Who can: everyone, ana@acme.example") {
 		t.Errorf("the person hears %v", e.heard)
 	}
 }
 
 // Nobody writes a reason for what they may not do.
 func TestOverrideAsksOnlyThoseWhoMay(t *testing.T) {
-	c, e := &strict{newClerk()}, &ear{}
+	c, e := &strict{newClerk()}, &chatFake{}
 	about := card.Subject{Pipeline: "webshop", Stage: "Production", Execution: e1}
-	if err := bot.New(bot.Options{Engine: c, Chat: e}).Handle(t.Context(), click("override", about)); err != nil {
+	if err := bot.New(bot.Options{Engine: c, Memos: newOutside(), Chat: e}).Handle(t.Context(), click("override", about)); err != nil {
 		t.Fatal(err)
 	}
-	if len(e.forms) != 0 || len(e.heard) != 1 || !strings.Contains(e.heard[0], "does not have the right override") || !strings.Contains(e.heard[0], "Who may: cho@acme.example") {
+	if len(e.forms) != 0 || len(e.heard) != 1 || !strings.Contains(e.heard[0], "does not have the right override") || !strings.Contains(e.heard[0], "Who can: cho@acme.example") {
 		t.Errorf("forms %v, hears %v", e.forms, e.heard)
 	}
 }
@@ -287,21 +316,60 @@ func TestOverrideAsksOnlyThoseWhoMay(t *testing.T) {
 // strict is an engine that lets nobody do anything.
 type strict struct{ *clerk }
 
-func (s *strict) Verdict(_ context.Context, by workflows.Principal, v workflows.Verb, _, _ string) (bool, string, []string, error) {
-	return false, by.Name + " does not have the right " + string(v), []string{"cho@acme.example"}, nil
+func (s *strict) Try(_ context.Context, in workflows.Intent, by workflows.Principal) error {
+	return &workflows.Problem{Code: workflows.CodeAccessDenied, Message: by.Name + " does not have the right " + string(in.Verb)}
+}
+
+func (s *strict) Verdict(_ context.Context, by workflows.Principal, v workflows.Verb, _, _ string) (*workflows.Problem, []string, error) {
+	return workflows.Refuse(workflows.CodeAccessDenied, "ask cho@acme.example", "%s does not have the right %s", by.Name, v), []string{"cho@acme.example"}, nil
 }
 
 func TestRejectingWhatIsDecidedOpensNoForm(t *testing.T) {
-	c, e := newClerk(), &ear{}
+	c, e := newClerk(), &chatFake{}
 	c.executions[e1] = steps()[3].execution
-	c.answer = func(workflows.Intent) (workflows.Result, error) {
-		return workflows.Result{}, &workflows.Problem{Code: workflows.CodeApprovalCompleted, Message: "SignOff was approved by Cho"}
+	c.answer = func(workflows.Intent) (event.Result, error) {
+		return event.Result{}, &workflows.Problem{Code: workflows.CodeApprovalCompleted, Message: "SignOff was approved by Cho"}
 	}
 	about := card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: e1, Gate: "gate-1"}
-	if err := bot.New(bot.Options{Engine: c, Chat: e}).Handle(t.Context(), click("reject", about)); err != nil {
+	if err := bot.New(bot.Options{Engine: c, Memos: newOutside(), Chat: e}).Handle(t.Context(), click("reject", about)); err != nil {
 		t.Fatal(err)
 	}
-	if len(e.forms) != 0 || len(e.heard) != 1 || !strings.Contains(e.heard[0], "approved by Cho") || !strings.Contains(e.heard[0], "approved by Ana") {
+	if len(e.forms) != 0 || len(e.heard) != 1 || !strings.Contains(e.heard[0], "approved by Cho") || !strings.Contains(e.heard[0], "Approved by Ana") {
 		t.Errorf("forms %v, hears %v", e.forms, e.heard)
+	}
+}
+
+// U24: help lists what works here: every command of it is understood and answered.
+func TestHelpListsWhatWorks(t *testing.T) {
+	args := map[command.Name]string{
+		command.Status: "webshop", command.Executions: "webshop", command.Start: "webshop canary=25", command.Approve: e1 + " SignOff fine", command.Reject: e1 + " no",
+		command.Rollback: "webshop Production " + e1 + " slow", command.Retry: e1 + " all", command.Stop: e1 + " abandon now", command.Lock: "webshop Production audit",
+		command.Unlock: "webshop Production only " + e1, command.Override: e1 + " Production now", command.Resolve: e1 + " SignOff failed", command.Logs: e1 + " SignOff", command.Who: "webshop",
+		command.Notes: "webshop Production",
+	}
+	for _, url := range []string{"", "https://rollcall.acme.example"} {
+		heard := func(text string) string {
+			c, e := newClerk(), &chatFake{}
+			if err := bot.New(bot.Options{Engine: c, Memos: newOutside(), Chat: e, PublicURL: url}).Handle(t.Context(), said(text)); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			if len(e.heard)+len(e.forms) == 0 {
+				t.Errorf("%q is not answered", text)
+			}
+			return strings.Join(e.heard, "")
+		}
+		help := heard("help")
+		if listed := strings.Contains(help, "/rollcall console"); listed != (url != "") {
+			t.Errorf("with the console at %q help lists it: %t", url, listed)
+		}
+		for _, u := range command.All() {
+			if u.Name == command.Console && url == "" {
+				continue
+			}
+			text := string(u.Name) + " " + args[u.Name]
+			if got := heard(text); strings.Contains(got, "🙅") || strings.Contains(got, "There is no") || u.Name != command.Help && strings.Contains(got, "What you can say") {
+				t.Errorf("%q is answered with %s", text, got)
+			}
+		}
 	}
 }

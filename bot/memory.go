@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // memory is what the bot remembers of one execution in chat, or of a pipeline
@@ -17,12 +18,16 @@ import (
 type memory struct {
 	id  string // of the execution
 	key string // of the memo
+	ref string // of the execution or pipeline, for the log; empty where nobody said it
+
+	refusals []undelivered // what Slack refused of it this time, and somebody can mend
 
 	Card   spot                `json:"card"`
+	In     string              `json:"in,omitempty"`     // the card's channel, as the pipeline named it
 	Gates  map[string]gateSpot `json:"gates,omitempty"`  // by the gate's token
 	Said   map[string]spot     `json:"said,omitempty"`   // announcements, failures, reminders: once each
 	LeftBy string              `json:"leftBy,omitempty"` // the rollback by which this execution was left
-	Before *known              `json:"before,omitempty"` // a pipeline's memory: as it was before its next edit
+	Before *definedBefore      `json:"before,omitempty"` // in the memory of a pipeline: its definition before the next edit, to tell what that edit changed
 }
 
 // spot is one message of ours.
@@ -30,7 +35,10 @@ type spot struct {
 	Place
 	Digest  string `json:"digest,omitempty"`  // of what it shows
 	Tried   bool   `json:"tried,omitempty"`   // a create was begun: look before posting
-	Refused string `json:"refused,omitempty"` // Slack's last word, said once in the log
+	Refused string `json:"refused,omitempty"` // Slack's last word, which somebody can mend; said once in the log
+	Live    bool   `json:"live,omitempty"`    // an announcement: it offers the way back from what is live
+	Issues  bool   `json:"issues,omitempty"`  // an announcement: it names the issues
+	Root    string `json:"root,omitempty"`    // of a card that was posted anew: the message whose thread it stands in
 }
 
 // gateSpot is a gate message. The gate's last facts stay with it: a new attempt
@@ -45,16 +53,19 @@ type gateSpot struct {
 	Done     bool               `json:"done,omitempty"` // it will not change any more
 }
 
-// recall reads what is remembered of an execution; ok is false when nothing is.
-func (b *Bot) recall(ctx context.Context, execution string) (m *memory, ok bool, err error) {
+// loadMemory reads what is remembered of an execution; ok is false when nothing is.
+func (b *Bot) loadMemory(ctx context.Context, execution string) (m *memory, ok bool, err error) {
 	m = &memory{id: execution, key: "execution/" + execution, Gates: map[string]gateSpot{}, Said: map[string]spot{}}
 	ok, err = b.read(ctx, m)
 	return m, ok, err
 }
 
-// recallPipeline reads what is remembered of a pipeline as such.
-func (b *Bot) recallPipeline(ctx context.Context, pipeline string) (*memory, error) {
-	m := &memory{key: "pipeline/" + pipeline, Said: map[string]spot{}}
+// ExecutionMemos is the memo that is of one execution alone: it goes with it.
+func (b *Bot) ExecutionMemos(x *workflows.Execution) []string { return []string{"execution/" + x.ID} }
+
+// loadPipelineMemory reads what is remembered of a pipeline as such.
+func (b *Bot) loadPipelineMemory(ctx context.Context, pipeline string) (*memory, error) {
+	m := &memory{key: "pipeline/" + pipeline, ref: pipeline, Said: map[string]spot{}}
 	_, err := b.read(ctx, m)
 	return m, err
 }
@@ -70,12 +81,20 @@ func (b *Bot) read(ctx context.Context, m *memory) (ok bool, err error) {
 	return true, nil
 }
 
-func (b *Bot) note(ctx context.Context, m *memory) error {
+func (b *Bot) saveMemory(ctx context.Context, m *memory) error {
 	value, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("note what was posted: %w", err)
 	}
 	return b.memos.Note(ctx, m.key, value)
+}
+
+// about are the attributes of a log line about what is remembered.
+func (m *memory) about() []any {
+	if m.ref == "" {
+		return []any{"about", m.key}
+	}
+	return words.LogAttrs(m.ref)
 }
 
 func digest(m Message) (string, error) {
@@ -94,15 +113,21 @@ type message struct {
 	mem  *memory
 	spot spot
 	keep func(spot)
+	// anew says that a message which was deleted by hand or by retention is posted again.
+	anew bool
 }
 
-// bring brings one message in step: posts it if it is not there, edits it if
-// what it shows has changed. What Slack refuses for good is noted, logged once
-// and no error; the next event tries again.
-func (b *Bot) bring(ctx context.Context, m *message) error {
+// sync brings one message in step: posts it if it is not there, edits it if
+// what it shows has changed. What Slack refuses is noted, logged once and no
+// error: nothing else waits for it. What somebody can mend is tried again by
+// the clock; blocks that it will never take are left out.
+func (b *Bot) sync(ctx context.Context, m *message) error {
 	sum, err := digest(m.Message)
 	if err != nil {
 		return err
+	}
+	if m.spot.TS == "" && m.spot.Digest == sum {
+		return nil // Slack will never take it
 	}
 	if m.spot.TS == "" {
 		if err := b.create(ctx, m, sum); err != nil || m.spot.TS == "" {
@@ -112,8 +137,38 @@ func (b *Bot) bring(ctx context.Context, m *message) error {
 	if m.spot.Digest == sum {
 		return nil
 	}
-	if err := b.chat.Edit(ctx, m.spot.Place, m.Message); err != nil {
+	err = b.chat.Edit(ctx, m.spot.Place, m.Message)
+	if never(err) && len(m.Blocks) > 0 {
+		err = b.chat.Edit(ctx, m.spot.Place, m.plain())
+	}
+	var no *Refusal
+	if errors.As(err, &no) && no.Gone && m.anew {
+		if m.Thread == "" { // a card: its thread stays, and what hangs in it
+			m.spot.Root, m.Thread, m.Broadcast = m.spot.TS, m.spot.TS, true
+		}
+		m.spot.TS, m.spot.Digest, m.spot.Tried = "", "", false
+		return b.create(ctx, m, sum)
+	}
+	return b.posted(ctx, m, sum, err)
+}
+
+// plain is the message in words alone, for blocks that Slack will never take.
+func (m *message) plain() Message {
+	p := m.Message
+	p.Blocks = nil
+	return p
+}
+
+// posted notes what became of a message: it shows what it should, or never
+// will, or will once somebody has mended what Slack refuses. Anything else may
+// work later and is given back.
+func (b *Bot) posted(ctx context.Context, m *message, sum string, err error) error {
+	var no *Refusal
+	if err != nil && !never(err) && !(errors.As(err, &no) && no.Gone) {
 		return b.refused(ctx, m, err)
+	}
+	if err != nil && m.spot.Digest != sum {
+		b.log.With(m.mem.about()...).Warn("slack will never take this message; it is left as it is", "kind", m.EventType, "channel", m.Channel, "error", err)
 	}
 	m.spot.Digest, m.spot.Refused = sum, ""
 	return b.record(ctx, m)
@@ -131,18 +186,31 @@ func (b *Bot) create(ctx context.Context, m *message, sum string) error {
 		}
 	}
 	at, err := b.chat.Post(ctx, m.Message)
+	if never(err) && len(m.Blocks) > 0 {
+		at, err = b.chat.Post(ctx, m.plain())
+	}
+	if no := new(Refusal); errors.As(err, &no) && no.Gone && m.Thread != "" { // the thread went with the card
+		m.Thread, m.Broadcast, m.spot.Root = "", false, ""
+		at, err = b.chat.Post(ctx, m.Message)
+	}
 	if err != nil {
 		if permanent(err) {
 			// A first try that was refused certainly left nothing to look for.
 			m.spot.Tried = m.Look
 		}
-		return b.refused(ctx, m, err)
+		return b.posted(ctx, m, sum, err)
 	}
-	m.spot.Place, m.spot.Refused = at, ""
-	if !m.Look {
-		m.spot.Digest = sum
+	m.spot.Place = at
+	if m.Look {
+		sum = ""
 	}
-	return b.record(ctx, m)
+	return b.posted(ctx, m, sum, nil)
+}
+
+// never says whether Slack refuses the content itself, wherever and whenever it is posted.
+func never(err error) bool {
+	var no *Refusal
+	return errors.As(err, &no) && no.Never
 }
 
 func permanent(err error) bool {
@@ -150,22 +218,23 @@ func permanent(err error) bool {
 	return errors.As(err, &no)
 }
 
-// refused notes what Slack will not do. Anything else may work later and is
-// given back.
+// refused notes what Slack will not do until somebody has mended it. Anything
+// else may work later and is given back.
 func (b *Bot) refused(ctx context.Context, m *message, err error) error {
 	var no *Refusal
 	if !errors.As(err, &no) {
 		return err
 	}
 	if m.spot.Refused != no.Code {
-		b.log.Warn("slack refuses a message; it is tried again when something changes",
-			"about", m.mem.key, "kind", m.EventType, "channel", m.Channel, "code", no.Code, "hint", no.Hint)
-		m.spot.Refused = no.Code
+		b.log.With(m.mem.about()...).Warn("slack refuses a message; it is tried again until somebody has mended that",
+			"kind", m.EventType, "channel", m.Channel, "code", no.Code, "hint", no.Hint)
 	}
+	m.spot.Refused = no.Code
+	m.mem.refusals = append(m.mem.refusals, undelivered{Channel: m.Channel, Code: no.Code, Fix: no.Hint})
 	return b.record(ctx, m)
 }
 
 func (b *Bot) record(ctx context.Context, m *message) error {
 	m.keep(m.spot)
-	return b.note(ctx, m.mem)
+	return b.saveMemory(ctx, m.mem)
 }

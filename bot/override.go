@@ -7,18 +7,18 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
-// openOverride asks for the reason, after making sure that the person has the
-// right: nobody writes one in vain. What stands in the way is shown as it is
-// now; whether it may be set aside the engine says when the form arrives.
+// openOverride asks for the reason. What stands in the way is shown as it is now.
 func (b *Bot) openOverride(ctx context.Context, r Request, about card.Subject) error {
-	if err := b.may(ctx, r.By, workflows.Override, about.Pipeline, about.Stage); err != nil {
+	in := answerOf(workflows.Override, about)
+	in.Condition = about.As
+	if err := b.possible(ctx, r, in); err != nil {
 		return err
 	}
 	e, err := b.engine.Execution(ctx, workflows.EnginePrincipal(), about.Execution)
 	if err != nil {
 		return err
 	}
-	return b.show(ctx, r.Reply, card.OverrideForm(b.view(ctx, e), origin(about, r.Reply)))
+	return b.show(ctx, r.Reply, card.ReasonForm(b.view(ctx, workflows.EnginePrincipal(), e), workflows.Override, origin(about, r.Reply)))
 }
 
 // setAside is how things stand after an override, in one sentence.

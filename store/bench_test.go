@@ -15,7 +15,7 @@ import (
 	"github.com/rollcall-bot/rollcall/store"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
-	"github.com/rollcall-bot/rollcall/workflows/work"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 // BenchmarkCommit says what a commit costs beside the least a disk can do, both
@@ -55,8 +55,8 @@ func BenchmarkCommit(b *testing.B) {
 
 // benchCommit is a stage transition in each of n pipelines: a frame of two
 // events, and for every eighth the execution's row and the pipeline's checkpoint.
-func benchCommit(n int, seq uint64) *work.Commit {
-	c := &work.Commit{}
+func benchCommit(n int, seq uint64) *record.Commit {
+	c := &record.Commit{}
 	for i := range n {
 		p := fmt.Sprintf("service-%03d", i)
 		by := workflows.Principal{ID: "slack:U0123ABC", Name: "Ana", Email: "ana@acme.example", Via: "slack"}
@@ -66,7 +66,7 @@ func benchCommit(n int, seq uint64) *work.Commit {
 		if i%8 == 0 {
 			x := workflows.Execution{ID: fmt.Sprintf("%08x-0001-7000-8000-%012x", seq, i), Number: int(seq), Pipeline: p, Status: workflows.StatusSucceeded, Variables: map[string]string{"a": "b"}}
 			c.Executions = append(c.Executions, x)
-			c.Checkpoints = append(c.Checkpoints, work.Checkpoint{Pipeline: p, Seq: seq, State: make([]byte, 2000)})
+			c.Checkpoints = append(c.Checkpoints, record.Checkpoint{Pipeline: p, Seq: seq, State: make([]byte, 2000)})
 		}
 	}
 	return c

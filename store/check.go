@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -24,7 +25,7 @@ const enoughProblems = 100
 // when all is well; an error says only that it could not look. It runs beside
 // commits, and sees the file as it was when it began.
 func (db *DB) Check(ctx context.Context) ([]string, error) {
-	c := &checker{ctx: ctx, sealer: &db.sealer, heads: map[string]headRow{}}
+	c := &checker{codec: &db.codec, ctx: ctx, heads: map[string]headRow{}}
 	err := db.view(ctx, func(tx *bbolt.Tx) error {
 		c.tx = tx
 		for _, step := range []func() error{c.log, c.headsMatch, c.states, c.executions, c.numbers, c.successes, c.receipts, c.memos} {
@@ -38,9 +39,9 @@ func (db *DB) Check(ctx context.Context) ([]string, error) {
 }
 
 type checker struct {
+	codec    *codec
 	ctx      context.Context
 	tx       *bbolt.Tx
-	sealer   *sealer
 	heads    map[string]headRow // as the log says they should be
 	problems []string
 }
@@ -58,13 +59,12 @@ func (c *checker) each(b bucket, visit func(k, v []byte)) error {
 }
 
 func (c *checker) log() error {
-	index := sequence.in(c.tx)
 	return c.each(frames, func(k, v []byte) {
 		if len(k) != 8 {
 			c.found("the log has a key of %d bytes", len(k))
 			return
 		}
-		f, err := decodeFrame(binary.BigEndian.Uint64(k), v)
+		f, err := c.codec.decodeFrame(binary.BigEndian.Uint64(k), v)
 		if err != nil {
 			c.found("frame %d of the feed: %v", binary.BigEndian.Uint64(k), err)
 			return
@@ -76,21 +76,33 @@ func (c *checker) log() error {
 		case f.Prev != h.Hash:
 			c.found("%s: frame %d does not continue frame %d: one of them was changed after it was written", f.Pipeline, f.Seq, h.Last)
 		}
-		c.heads[f.Pipeline] = headRow{Last: f.Seq, Hash: f.Hash}
-		if feed, err := decodeUint(sequence, index.Get(numbered(f.Seq, f.Pipeline))); err != nil || feed != f.Feed {
+		c.heads[f.Pipeline] = headRow{Last: f.Seq, Hash: f.Hash, Feed: f.Feed}
+		c.reachable(f, h.Feed, v)
+	})
+}
+
+// reachable asks that the index leads to a frame where it should, and the frame to the one before it.
+func (c *checker) reachable(f event.Frame, before uint64, row []byte) {
+	if row[0] == first || f.Seq%indexEvery == 0 {
+		if feed, err := indexed(c.tx, f.Pipeline, f.Seq); err != nil || feed != f.Feed {
 			c.found("%s: the index does not lead to frame %d", f.Pipeline, f.Seq)
 		}
-	})
+	}
+	if f.Seq > 1 {
+		if feed, err := backOf(c.tx, f.Pipeline, f.Seq, f.Feed, row); err != nil || feed != before {
+			c.found("%s: frame %d does not lead to frame %d", f.Pipeline, f.Seq, f.Seq-1)
+		}
+	}
 }
 
 func (c *checker) headsMatch() error {
 	err := c.each(heads, func(k, v []byte) {
-		var h headRow
-		if err := unwrapJSON(heads, v, &h); err != nil {
+		h, err := decodeHead(v)
+		if err != nil {
 			c.found("%s: %v", k, err)
 			return
 		}
-		if log := c.heads[string(k)]; h.Last != log.Last || h.Hash != log.Hash {
+		if log := c.heads[string(k)]; h.Last != log.Last || h.Hash != log.Hash || h.Feed != 0 && h.Feed != log.Feed {
 			c.found("%s: the log ends with frame %d and should end with frame %d, hash %s", k, log.Last, h.Last, h.Hash)
 		}
 		delete(c.heads, string(k))
@@ -103,25 +115,24 @@ func (c *checker) headsMatch() error {
 
 func (c *checker) states() error {
 	return c.each(checkpoints, func(k, v []byte) {
-		s, err := decodeCheckpoint(string(k), v)
+		s, err := c.codec.decodeCheckpoint(string(k), v)
 		if err != nil {
 			c.found("%s: %v", k, err)
 			return
 		}
-		var h headRow
-		if err := unwrapJSON(heads, heads.in(c.tx).Get(k), &h); err != nil || s.Seq > h.Last {
+		if h, err := decodeHead(heads.in(c.tx).Get(k)); err != nil || s.Seq > h.Last {
 			c.found("%s: the checkpoint is of frame %d and the log ends with %d", k, s.Seq, h.Last)
 		}
-		if !json.Valid(s.State) {
+		if v[0] == first && !json.Valid(s.State) { // later rows have a checksum
 			c.found("%s: the checkpoint's state is not JSON", k)
 		}
 	})
 }
 
 func (c *checker) executions() error {
-	row := func(decode func([]byte) (workflows.Execution, error), final bool) func(k, v []byte) {
+	row := func(of bucket, final bool) func(k, v []byte) {
 		return func(k, v []byte) {
-			e, err := decode(v)
+			e, err := c.codec.decodeExecution(of, v)
 			switch {
 			case err != nil:
 				c.found("execution %s: %v", k, err)
@@ -129,17 +140,33 @@ func (c *checker) executions() error {
 				c.found("execution %s lies under the ID %s", e.ID, k)
 			case e.Status.Final() != final:
 				c.found("execution %s is %s and lies among the wrong ones", k, e.Status)
-			case !bytes.Equal(numbers.in(c.tx).Get(numbered(uint64(e.Number), e.Pipeline)), encodeNumber(e.Status, e.ID)):
+			case !c.numbered(&e):
 				c.found("execution %s: the index does not lead from %s to it", k, e.Ref())
-			case endings.in(c.tx).Get(backwards(e.ID)) == nil:
+			case !c.ending(&e):
 				c.found("execution %s: the index does not lead from its end to it", k)
 			}
 		}
 	}
-	if err := c.each(live, row(decodeLive, false)); err != nil {
+	if err := c.each(live, row(live, false)); err != nil {
 		return err
 	}
-	return c.each(ended, row(c.sealer.decode, true))
+	return c.each(ended, row(ended, true))
+}
+
+// numbered says whether the index leads from an execution's number to it.
+func (c *checker) numbered(e *workflows.Execution) bool {
+	status, id, err := decodeNumber(numbers.in(c.tx).Get(numbered(uint64(e.Number), e.Pipeline)))
+	return err == nil && id == e.ID && status == letter(e.Status)
+}
+
+// ending says whether the index leads from the ends of an execution's IDs to it.
+func (c *checker) ending(e *workflows.Execution) bool {
+	for _, key := range endingKeys(e) {
+		if endings.in(c.tx).Get(key) == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // known says whether an execution has a row.
@@ -159,10 +186,10 @@ func (c *checker) numbers() error {
 		return err
 	}
 	return c.each(endings, func(k, v []byte) {
-		id := backwards(string(k))
+		id := endingOf(k)
 		if _, err := unwrap(endings, v); err != nil {
 			c.found("ending of %s: %v", id, err)
-		} else if !c.known(id) {
+		} else if !c.known([]byte(id)) {
 			c.found("the ending index names execution %s, which has no row", id)
 		}
 	})
@@ -170,10 +197,11 @@ func (c *checker) numbers() error {
 
 func (c *checker) successes() error {
 	return c.each(successes, func(k, v []byte) {
-		if id, err := unwrap(successes, v); err != nil {
+		pipeline, _, _ := bytes.Cut(k, []byte{0})
+		if id, err := succeeded(c.tx, string(pipeline), k, v); err != nil {
 			c.found("success %q: %v", k, err)
-		} else if !c.known(id) {
-			c.found("success %q leads to execution %s, which has no row", k, id)
+		} else if !c.known([]byte(id)) {
+			c.found("success %q leads to execution %q, which has no row", k, id)
 		}
 	})
 }
@@ -208,7 +236,7 @@ func (c *checker) receipts() error {
 
 func (c *checker) memos() error {
 	return c.each(memos, func(k, v []byte) {
-		if _, err := unwrap(memos, v); err != nil {
+		if _, err := c.codec.decodeMemo(v); err != nil {
 			c.found("memo %q: %v", k, err)
 		}
 	})

@@ -9,18 +9,23 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
 // Commit makes c durable, all or nothing, in one transaction, and then fills in
-// Feed, Prev and Hash of its frames. work.ErrConflict: a frame does not follow
-// the log; nothing was written. Any other error means unknown, not no: Reopen,
+// Feed, Prev and Hash of its frames. A [record.Conflict]: a frame does not follow
+// the log, or a claim is taken; nothing was written. Any other error means unknown, not no: Reopen,
 // and look.
-func (db *DB) Commit(ctx context.Context, c *work.Commit) error {
+func (db *DB) Commit(ctx context.Context, c *record.Commit) error {
 	var stamps []stamp
 	err := db.update(ctx, func(tx *bbolt.Tx) error {
-		w := writer{tx: tx, sealer: &db.sealer, heads: map[string]*headRow{}}
+		w := writer{tx: tx, codec: &db.codec, heads: map[string]*headRow{}}
 		if err := w.all(c); err != nil {
+			return err
+		}
+		if err := raise(tx); err != nil {
 			return err
 		}
 		stamps = w.stamps
@@ -44,27 +49,39 @@ type stamp struct {
 // writer carries out one commit in one transaction.
 type writer struct {
 	tx     *bbolt.Tx
-	sealer *sealer
+	codec  *codec
 	heads  map[string]*headRow // of the pipelines touched; written once, at the end
 	stamps []stamp             // of the frames, in their order
 }
 
-func (w *writer) all(c *work.Commit) error {
+func (w *writer) all(c *record.Commit) error {
 	if err := w.frames(c); err != nil {
 		return err
 	}
 	for i := range c.Checkpoints {
-		if err := w.checkpoint(&c.Checkpoints[i]); err != nil {
+		if err := w.checkpoint(&c.Checkpoints[i], encoded(c.Encoded.Checkpoints, i)); err != nil {
 			return err
 		}
 	}
+	for _, d := range c.Dues {
+		h, err := w.head(d.Pipeline)
+		if err != nil {
+			return err
+		}
+		h.Due = d.At.UTC()
+	}
 	for i := range c.Executions {
-		if err := w.execution(&c.Executions[i]); err != nil {
+		if err := w.execution(&c.Executions[i], encoded(c.Encoded.Executions, i)); err != nil {
 			return err
 		}
 	}
 	for i := range c.Successes {
 		if err := w.success(&c.Successes[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.Claims {
+		if err := w.claim(&c.Claims[i]); err != nil {
 			return err
 		}
 	}
@@ -74,9 +91,12 @@ func (w *writer) all(c *work.Commit) error {
 		}
 	}
 	for i := range c.Memos {
-		if err := w.memo(&c.Memos[i]); err != nil {
+		if err := w.memo(&c.Memos[i], encoded(c.Encoded.Memos, i)); err != nil {
 			return err
 		}
+	}
+	if err := w.remove(c.Removed); err != nil {
+		return err
 	}
 	return w.writeHeads()
 }
@@ -90,18 +110,20 @@ func (w *writer) head(pipeline string) (*headRow, error) {
 	}
 	h := &headRow{}
 	if row := heads.in(w.tx).Get([]byte(pipeline)); row != nil {
-		if err := unwrapJSON(heads, row, h); err != nil {
+		old, err := decodeHead(row)
+		if err != nil {
 			return nil, err
 		}
+		*h = old
 	}
 	w.heads[pipeline] = h
 	return h, nil
 }
 
 func (w *writer) writeHeads() error {
-	b := heads.in(w.tx)
+	b := heads.filling(w.tx)
 	for pipeline, h := range w.heads {
-		row, err := wrapJSON(h)
+		row, err := encodeHead(h)
 		if err != nil {
 			return err
 		}
@@ -114,11 +136,11 @@ func (w *writer) writeHeads() error {
 
 // frames appends to the log. Its bucket only ever grows at its end, so its
 // pages are filled to the brim.
-func (w *writer) frames(c *work.Commit) error {
+func (w *writer) frames(c *record.Commit) error {
 	if len(c.Frames) == 0 {
 		return nil
 	}
-	log, index := frames.in(w.tx), sequence.growing(w.tx)
+	log := frames.in(w.tx)
 	log.FillPercent = 1
 	feed, err := lastFeed(log)
 	if err != nil {
@@ -131,27 +153,50 @@ func (w *writer) frames(c *work.Commit) error {
 			return err
 		}
 		if f.Seq != h.Last+1 {
-			return fmt.Errorf("frame %d of %s follows %d: %w", f.Seq, f.Pipeline, h.Last, work.ErrConflict)
-		}
-		row, err := wrapJSON(frameRow{Pipeline: f.Pipeline, Seq: f.Seq, Events: f.Events, Prev: h.Hash})
-		if err != nil {
-			return err
+			return fmt.Errorf("frame %d after %d: %w", f.Seq, h.Last, &record.Conflict{Pipeline: f.Pipeline})
 		}
 		feed++
-		if err := log.Put(feedKey(feed), row); err != nil {
+		if err := w.frame(f, encoded(c.Encoded.Frames, i), h, feed); err != nil {
 			return err
 		}
-		if err := index.Put(numbered(f.Seq, f.Pipeline), encodeUint(feed)); err != nil {
-			return err
-		}
-		s := stamp{feed: feed, prev: h.Hash, hash: hash(row)}
-		h.Last, h.Hash = f.Seq, s.hash
-		w.stamps = append(w.stamps, s)
 	}
 	return nil
 }
 
-func (w *writer) checkpoint(c *work.Checkpoint) error {
+// frame writes a frame that follows the head, and moves the head.
+func (w *writer) frame(f *event.Frame, body []byte, h *headRow, feed uint64) (err error) {
+	if body == nil {
+		if body, err = w.codec.encodeFrame(f); err != nil {
+			return err
+		}
+	}
+	before, err := h.lastOf(w.tx, f.Pipeline)
+	if err != nil {
+		return err
+	}
+	back := uint64(0)
+	if before > 0 {
+		back = feed - before
+	}
+	row, err := chained(back, h.Hash, body)
+	if err != nil {
+		return err
+	}
+	if err := frames.in(w.tx).Put(feedKey(feed), row); err != nil {
+		return err
+	}
+	if f.Seq%indexEvery == 0 {
+		if err := sequence.filling(w.tx).Put(numbered(f.Seq, f.Pipeline), encodeUint(feed)); err != nil {
+			return err
+		}
+	}
+	s := stamp{feed: feed, prev: h.Hash, hash: hash(row)}
+	h.Last, h.Hash, h.Feed = f.Seq, s.hash, feed
+	w.stamps = append(w.stamps, s)
+	return nil
+}
+
+func (w *writer) checkpoint(c *record.Checkpoint, row []byte) error {
 	h, err := w.head(c.Pipeline)
 	if err != nil {
 		return err
@@ -160,15 +205,16 @@ func (w *writer) checkpoint(c *work.Checkpoint) error {
 		return fmt.Errorf("the checkpoint of %s is of frame %d and the log ends with %d", c.Pipeline, c.Seq, h.Last)
 	}
 	h.Due = c.Due.UTC()
-	row, err := encodeCheckpoint(c)
-	if err != nil {
-		return err
+	if row == nil {
+		if row, err = w.codec.encodeCheckpoint(c); err != nil {
+			return err
+		}
 	}
-	return checkpoints.in(w.tx).Put([]byte(c.Pipeline), row)
+	return checkpoints.filling(w.tx).Put([]byte(c.Pipeline), row)
 }
 
 // execution writes the row where it belongs now, and its indexes when they change.
-func (w *writer) execution(e *workflows.Execution) error {
+func (w *writer) execution(e *workflows.Execution, row []byte) (err error) {
 	if err := usable("execution ID", e.ID); err != nil {
 		return err
 	}
@@ -176,13 +222,14 @@ func (w *writer) execution(e *workflows.Execution) error {
 		return err
 	}
 	id := []byte(e.ID)
-	to, from, encode := live.in(w.tx), ended.growing(w.tx), encodeLive
+	to, from := live.in(w.tx), ended.filling(w.tx)
 	if e.Status.Final() {
-		to, from, encode = from, to, w.sealer.encode
+		to, from = from, to
 	}
-	row, err := encode(*e)
-	if err != nil {
-		return fmt.Errorf("execution %s: %w", e.Ref(), err)
+	if row == nil {
+		if row, err = w.codec.encodeExecution(*e); err != nil {
+			return fmt.Errorf("execution %s: %w", e.Ref(), err)
+		}
 	}
 	moved := from.Get(id) != nil
 	fresh := !moved && to.Get(id) == nil
@@ -192,8 +239,10 @@ func (w *writer) execution(e *workflows.Execution) error {
 		}
 	}
 	if fresh {
-		if err := endings.in(w.tx).Put(backwards(e.ID), []byte{version}); err != nil {
-			return err
+		for _, key := range endingKeys(e) {
+			if err := endings.filling(w.tx).Put(key, []byte{first}); err != nil {
+				return err
+			}
 		}
 	}
 	if err := to.Put(id, row); err != nil {
@@ -203,7 +252,7 @@ func (w *writer) execution(e *workflows.Execution) error {
 }
 
 func (w *writer) number(e *workflows.Execution) error {
-	b, key, row := numbers.growing(w.tx), numbered(uint64(e.Number), e.Pipeline), encodeNumber(e.Status, e.ID)
+	b, key, row := numbers.filling(w.tx), numbered(uint64(e.Number), e.Pipeline), encodeNumber(e.Status, e.ID)
 	old := b.Get(key)
 	if bytes.Equal(old, row) {
 		return nil
@@ -218,14 +267,28 @@ func (w *writer) number(e *workflows.Execution) error {
 	return b.Put(key, row)
 }
 
-func (w *writer) success(s *work.Success) error {
+func (w *writer) success(s *record.Success) error {
 	if err := usable("pipeline name", s.Pipeline); err != nil {
 		return err
 	}
 	if err := usable("stage name", s.Stage); err != nil {
 		return err
 	}
-	return successes.growing(w.tx).Put(numbered(uint64(s.Number), s.Pipeline, s.Stage), wrap([]byte(s.Execution)))
+	return successes.filling(w.tx).Put(numbered(uint64(s.Number), s.Pipeline, s.Stage), []byte{version})
+}
+
+// claim inserts the receipt, unless its key is there.
+func (w *writer) claim(c *record.Claim) error {
+	if row := receipts.in(w.tx).Get([]byte(c.Key)); row != nil {
+		var there work.Receipt
+		if err := unwrapJSON(receipts, row, &there); err != nil {
+			return err
+		}
+		if c.Taken(there) {
+			return &record.Conflict{Claim: c.Key}
+		}
+	}
+	return w.receipt(&c.Receipt)
 }
 
 // receipt writes the row and the one index entry that its state asks for.
@@ -255,7 +318,7 @@ func (w *writer) receipt(r *work.Receipt) error {
 		return err
 	}
 	of, key := receiptIndex(r)
-	return of.in(w.tx).Put(key, []byte{version})
+	return of.in(w.tx).Put(key, []byte{first})
 }
 
 func receiptIndex(r *work.Receipt) (bucket, []byte) {
@@ -265,15 +328,20 @@ func receiptIndex(r *work.Receipt) (bucket, []byte) {
 	return pending, pendingKey(r.Source, r.Key, r.At)
 }
 
-func (w *writer) memo(m *work.Memo) error {
+func (w *writer) memo(m *record.Memo, row []byte) (err error) {
 	if err := usable("memo owner", m.Owner); err != nil {
 		return err
 	}
-	b, key := memos.in(w.tx), append(named(m.Owner), m.Key...)
+	b, key := memos.filling(w.tx), append(named(m.Owner), m.Key...)
 	if len(m.Value) == 0 {
 		return b.Delete(key)
 	}
-	return b.Put(key, wrap(m.Value))
+	if row == nil {
+		if row, err = w.codec.encodeMemo(m.Value); err != nil {
+			return err
+		}
+	}
+	return b.Put(key, row)
 }
 
 // Forget removes receipts that are done and older than before, oldest first, at

@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-bot/rollcall/store"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -56,23 +57,23 @@ func victim(path string) error {
 }
 
 // crashCommit is the nth: it touches every kind of row, at a size that rises and falls.
-func crashCommit(n int) *work.Commit {
+func crashCommit(n int) *record.Commit {
 	id := crashID(n)
 	e := workflows.Execution{ID: id, Pipeline: "webshop", Number: n, Status: workflows.StatusInProgress}
-	c := &work.Commit{
+	c := &record.Commit{
 		Frames: []event.Frame{
 			{Pipeline: "webshop", Seq: uint64(n), Events: []event.Event{{Kind: event.ExecutionNoted, Execution: id, Text: strings.Repeat("w", n*37%9000)}}},
 			{Pipeline: "billing", Seq: uint64(n), Events: []event.Event{{Kind: event.ExecutionNoted, Text: strconv.Itoa(n)}}},
 		},
-		Checkpoints: []work.Checkpoint{{Pipeline: "billing", Seq: uint64(n), State: fmt.Appendf(nil, `{"n":%d}`, n)}},
+		Checkpoints: []record.Checkpoint{{Pipeline: "billing", Seq: uint64(n), State: fmt.Appendf(nil, `{"n":%d}`, n)}},
 		Executions:  []workflows.Execution{e},
 		Receipts:    []work.Receipt{{Key: "github/" + id, Source: "github", At: time.Unix(int64(n), 0), Payload: bytes.Repeat([]byte("p"), n%300)}},
-		Memos:       []work.Memo{{Owner: "count", Key: "n", Value: []byte(strconv.Itoa(n))}},
+		Memos:       []record.Memo{{Owner: "count", Key: "n", Value: []byte(strconv.Itoa(n))}},
 	}
 	if n > 1 { // the one before ends, and its receipt is done
 		e.ID, e.Number, e.Status = crashID(n-1), n-1, workflows.StatusSucceeded
 		c.Executions = append(c.Executions, e)
-		c.Successes = []work.Success{{Pipeline: "webshop", Stage: "Build", Execution: e.ID, Number: e.Number}}
+		c.Successes = []record.Success{{Pipeline: "webshop", Stage: "Build", Execution: e.ID, Number: e.Number}}
 		c.Receipts = append(c.Receipts, work.Receipt{Key: "github/" + e.ID, Source: "github", At: time.Unix(int64(n-1), 0), Done: true})
 	}
 	return c

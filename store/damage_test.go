@@ -14,7 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/rollcall-bot/rollcall/store"
-	"github.com/rollcall-bot/rollcall/workflows/work"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 // filled is a closed file with n commits in it.
@@ -198,7 +198,7 @@ func TestReopenAfterFailure(t *testing.T) {
 	}
 	defer db.Close()
 	c := crashCommit(4)
-	c.Memos = append(c.Memos, work.Memo{Owner: "too long", Key: strings.Repeat("k", 1<<16), Value: []byte("v")})
+	c.Memos = append(c.Memos, record.Memo{Owner: "too long", Key: strings.Repeat("k", 1<<16), Value: []byte("v")})
 	if err := db.Commit(ctx, c); err == nil {
 		t.Fatal("an impossible row was committed")
 	}

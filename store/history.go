@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 const (
@@ -31,9 +33,9 @@ func (db *DB) Execution(ctx context.Context, id string) (e workflows.Execution, 
 
 func (db *DB) execution(tx *bbolt.Tx, id string) (e workflows.Execution, ok bool, err error) {
 	if row := live.in(tx).Get([]byte(id)); row != nil {
-		e, err = decodeLive(row)
+		e, err = db.codec.decodeExecution(live, row)
 	} else if row := ended.in(tx).Get([]byte(id)); row != nil {
-		e, err = db.sealer.decode(row)
+		e, err = db.codec.decodeExecution(ended, row)
 	} else {
 		return e, false, nil
 	}
@@ -46,7 +48,7 @@ func (db *DB) execution(tx *bbolt.Tx, id string) (e workflows.Execution, ok bool
 // Executions lists a pipeline's rows, newest first: those below number
 // q.Before, of status q.Status, that succeeded in the stage
 // q.SucceededInStage, at most q.Limit (0: 20; at most 100).
-func (db *DB) Executions(ctx context.Context, q workflows.ExecutionQuery) (es []workflows.Execution, err error) {
+func (db *DB) Executions(ctx context.Context, q record.Query) (es []workflows.Execution, err error) {
 	limit := q.Limit
 	if limit < 1 {
 		limit = defaultPage
@@ -61,8 +63,8 @@ func (db *DB) Executions(ctx context.Context, q workflows.ExecutionQuery) (es []
 		from, names = successes, append(names, q.SucceededInStage)
 	}
 	err = db.view(ctx, func(tx *bbolt.Tx) error {
-		return descend(from.in(tx), named(names...), numbered(before, names...), func(_, row []byte) (bool, error) {
-			id, may, err := candidate(from, row, q.Status)
+		return descend(from.in(tx), named(names...), numbered(before, names...), func(k, row []byte) (bool, error) {
+			id, may, err := candidate(tx, from, q, k, row)
 			if err != nil || !may {
 				return true, cmp.Or(err, ctx.Err())
 			}
@@ -80,18 +82,35 @@ func (db *DB) Executions(ctx context.Context, q workflows.ExecutionQuery) (es []
 }
 
 // candidate reads an index row; may is false when the row's letter rules the status out.
-func candidate(from bucket, row []byte, status workflows.Status) (id string, may bool, err error) {
+func candidate(tx *bbolt.Tx, from bucket, q record.Query, key, row []byte) (id string, may bool, err error) {
 	if from == successes {
-		body, err := unwrap(successes, row)
-		return string(body), true, err
+		id, err = succeeded(tx, q.Pipeline, key, row)
+		return id, id != "", err
 	}
 	l, id, err := decodeNumber(row)
-	return id, status == "" || l == letter(status), err
+	return id, q.Status == "" || l == letter(q.Status), err
+}
+
+// succeeded reads a row of successes: which execution it names; none when that is gone.
+func succeeded(tx *bbolt.Tx, pipeline string, key, row []byte) (id string, err error) {
+	body, err := unwrap(successes, row)
+	if err != nil || row[0] == first {
+		return string(body), err
+	}
+	if len(key) < 8 {
+		return "", errors.New("a key of successes is too short; the database is damaged")
+	}
+	number := numbers.in(tx).Get(append(named(pipeline), key[len(key)-8:]...))
+	if number == nil {
+		return "", nil
+	}
+	_, id, err = decodeNumber(number)
+	return id, err
 }
 
 // Resolve finds IDs by "pipeline#number", by the whole ID, or by its end (at
-// least 6 characters, upper or lower case); at most two are returned, so the
-// caller can tell none from several.
+// least 6 characters, upper or lower case), of ours and of AWS's; at most two are
+// returned, so the caller can tell none from several.
 func (db *DB) Resolve(ctx context.Context, ref string) (ids []string, err error) {
 	ref = strings.TrimSpace(ref)
 	err = db.view(ctx, func(tx *bbolt.Tx) error {
@@ -108,7 +127,7 @@ func (db *DB) Resolve(ctx context.Context, ref string) (ids []string, err error)
 			return nil
 		}
 		return ascend(endings.in(tx), end, end, func(k, _ []byte) (bool, error) {
-			ids = append(ids, string(backwards(string(k))))
+			ids = append(ids, endingOf(k))
 			return len(ids) < 2, nil
 		})
 	})

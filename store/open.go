@@ -31,6 +31,7 @@ type Options struct {
 
 const (
 	defaultMapSize     = 64 << 30
+	growBy             = 1 << 20   // how much larger the file is made when it is full: some 300 executions
 	smallMapSize       = 256 << 20 // what a 32-bit address space has room for
 	defaultLockTimeout = time.Second
 )
@@ -45,7 +46,7 @@ var errClosed = errors.New("the store is closed")
 type DB struct {
 	path    string
 	options Options
-	sealer  sealer
+	codec   codec
 
 	mu   sync.RWMutex
 	bolt *bbolt.DB // nil once closed
@@ -68,7 +69,7 @@ func Open(path string, o Options) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("no folder for the database: %w", err)
 	}
-	if err := db.open(); err != nil {
+	if err := db.open(true, false); err != nil {
 		return nil, err
 	}
 	return db, nil
@@ -78,12 +79,13 @@ func Open(path string, o Options) (*DB, error) {
 func (db *DB) Close() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return db.close()
+	return db.closeFile()
 }
 
 // Reopen closes and opens the file again after a commit of unknown outcome, so
-// that what is read next is what the file holds. After an error the store is
-// closed; Reopen may be called again.
+// that what is read next is what the file holds, and writes to it: until that is
+// durable, what was read may be what only the system's memory holds. After an
+// error Reopen may be called again; meanwhile the file is read where that is possible.
 func (db *DB) Reopen(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -91,11 +93,29 @@ func (db *DB) Reopen(ctx context.Context) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	// What close answers does not matter: its transaction was given up already.
-	_ = db.close()
-	return db.open()
+	_ = db.closeFile()
+	err := db.open(false, false)
+	if err == nil {
+		return db.prove()
+	}
+	if reading := db.open(false, true); reading != nil {
+		return err
+	}
+	return fmt.Errorf("it can only be read: %w", err)
 }
 
-func (db *DB) close() error {
+// prove makes a small commit, so that all that was read is durable.
+func (db *DB) prove() error {
+	err := db.guard(func() error {
+		return db.bolt.Update(func(tx *bbolt.Tx) error { return meta.in(tx).Put([]byte(keyProved), wrap(nil)) })
+	})
+	if err != nil {
+		return fmt.Errorf("%s takes no write: %w; make room on the disk, or see to it that it can be written", db.path, err)
+	}
+	return nil
+}
+
+func (db *DB) closeFile() error {
 	if db.bolt == nil {
 		return nil
 	}
@@ -108,10 +128,20 @@ func (db *DB) close() error {
 }
 
 // open opens the file, maps as much as the system gives, and makes sure that it is whole and ours.
-func (db *DB) open() error {
-	b, err := db.openMapped(db.options.MapSize)
+// An empty file is none: bbolt would make a new database of it. Neither is one
+// that has gone, unless it may be created.
+func (db *DB) open(create, readOnly bool) error {
+	switch info, err := os.Stat(db.path); {
+	case err == nil && info.Size() == 0:
+		return fmt.Errorf("%s is empty; restore a backup, or remove the file for a new beginning (rollcall serve --new)", db.path)
+	case err == nil && info.Size() < int64(2*os.Getpagesize()):
+		return fmt.Errorf("%s is cut short: it has %d bytes; restore a backup", db.path, info.Size())
+	case err != nil && !create:
+		return fmt.Errorf("%s has gone: %w; restore a backup", db.path, err)
+	}
+	b, err := db.openMapped(db.options.MapSize, readOnly)
 	if errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.EINVAL) {
-		b, err = db.openMapped(0)
+		b, err = db.openMapped(0, readOnly)
 	}
 	switch {
 	case errors.Is(err, bberrors.ErrTimeout):
@@ -129,7 +159,7 @@ func (db *DB) open() error {
 	return nil
 }
 
-func (db *DB) openMapped(size int64) (b *bbolt.DB, err error) {
+func (db *DB) openMapped(size int64, readOnly bool) (b *bbolt.DB, err error) {
 	var file *os.File
 	err = db.guard(func() error {
 		b, err = bbolt.Open(db.path, 0o600, &bbolt.Options{
@@ -138,6 +168,7 @@ func (db *DB) openMapped(size int64) (b *bbolt.DB, err error) {
 			// stays short (rows are rarely deleted) costs nothing to write.
 			FreelistType:    bbolt.FreelistArrayType,
 			InitialMmapSize: int(size),
+			ReadOnly:        readOnly,
 			NoSync:          db.options.NoSync,
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 				f, err := os.OpenFile(name, flag, mode)
@@ -145,6 +176,9 @@ func (db *DB) openMapped(size int64) (b *bbolt.DB, err error) {
 				return f, err
 			},
 		})
+		if err == nil {
+			b.AllocSize = growBy
+		}
 		return err
 	})
 	if err != nil && file != nil {
@@ -188,6 +222,15 @@ func (db *DB) admit(b *bbolt.DB) error {
 		return fmt.Errorf("setting up %s: %w", db.path, err)
 	}
 	return syncDir(filepath.Dir(db.path))
+}
+
+// raise says, in a file of an earlier version, that rows of this version are in
+// it now: an older rollcall refuses it as a whole.
+func raise(tx *bbolt.Tx) error {
+	if row := meta.in(tx).Get([]byte(keyFormat)); len(row) > 0 && row[0] == version {
+		return nil
+	}
+	return meta.in(tx).Put([]byte(keyFormat), []byte{version})
 }
 
 // syncDir makes the file's name as durable as its content.

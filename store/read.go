@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -24,32 +26,39 @@ func orDefault(limit int) int {
 
 // Load returns a pipeline's newest checkpoint and the frames after it, in
 // order. A pipeline that was never written: a zero Checkpoint and no frames.
-func (db *DB) Load(ctx context.Context, pipeline string) (c work.Checkpoint, after []event.Frame, err error) {
+func (db *DB) Load(ctx context.Context, pipeline string) (c record.Checkpoint, after []event.Frame, err error) {
 	err = db.view(ctx, func(tx *bbolt.Tx) error {
 		if row := checkpoints.in(tx).Get([]byte(pipeline)); row != nil {
-			if c, err = decodeCheckpoint(pipeline, row); err != nil {
+			if c, err = db.codec.decodeCheckpoint(pipeline, row); err != nil {
 				return err
 			}
 		}
-		after, err = readFrames(tx, pipeline, c.Seq, 0)
+		if row := heads.in(tx).Get([]byte(pipeline)); row != nil {
+			h, err := decodeHead(row)
+			if err != nil {
+				return err
+			}
+			c.Due = h.Due
+		}
+		after, err = db.codec.readFrames(tx, pipeline, c.Seq, 0)
 		return err
 	})
 	if err != nil {
-		return work.Checkpoint{}, nil, fmt.Errorf("loading %s: %w", pipeline, err)
+		return record.Checkpoint{}, nil, fmt.Errorf("loading %s: %w", pipeline, err)
 	}
 	return c, after, nil
 }
 
 // Pipelines returns the end of every pipeline's log and when it is due, in the
 // order of their names. It reads no state.
-func (db *DB) Pipelines(ctx context.Context) (all []work.Head, err error) {
+func (db *DB) Pipelines(ctx context.Context) (all []record.Head, err error) {
 	err = db.view(ctx, func(tx *bbolt.Tx) error {
 		return heads.in(tx).ForEach(func(k, v []byte) error {
-			var h headRow
-			if err := unwrapJSON(heads, v, &h); err != nil {
+			h, _, err := readHead(v)
+			if err != nil {
 				return fmt.Errorf("pipeline %s: %w", k, err)
 			}
-			all = append(all, work.Head{Pipeline: string(k), Last: h.Last, Due: h.Due})
+			all = append(all, record.Head{Pipeline: string(k), Last: h.Last, Due: h.Due})
 			return nil
 		})
 	})
@@ -59,7 +68,7 @@ func (db *DB) Pipelines(ctx context.Context) (all []work.Head, err error) {
 // Frames returns a pipeline's frames after seq, in order, at most limit; below 1, limit is 1000.
 func (db *DB) Frames(ctx context.Context, pipeline string, after uint64, limit int) (fs []event.Frame, err error) {
 	err = db.view(ctx, func(tx *bbolt.Tx) error {
-		fs, err = readFrames(tx, pipeline, after, orDefault(limit))
+		fs, err = db.codec.readFrames(tx, pipeline, after, orDefault(limit))
 		return err
 	})
 	return fs, err
@@ -74,34 +83,13 @@ func (db *DB) Feed(ctx context.Context, after uint64, limit int) (fs []event.Fra
 	limit = orDefault(limit)
 	err = db.view(ctx, func(tx *bbolt.Tx) error {
 		return ascend(frames.in(tx), nil, feedKey(after+1), func(k, v []byte) (bool, error) {
-			f, err := decodeFrame(binary.BigEndian.Uint64(k), v)
+			f, err := db.codec.decodeFrame(binary.BigEndian.Uint64(k), v)
 			if err != nil {
 				return false, err
 			}
 			fs = append(fs, f)
 			return len(fs) < limit, ctx.Err()
 		})
-	})
-	return fs, err
-}
-
-// readFrames follows the index from after on; limit 0: to the end.
-func readFrames(tx *bbolt.Tx, pipeline string, after uint64, limit int) (fs []event.Frame, err error) {
-	if after == maxNumber {
-		return nil, nil
-	}
-	log := frames.in(tx)
-	err = ascend(sequence.in(tx), named(pipeline), numbered(after+1, pipeline), func(k, v []byte) (bool, error) {
-		feed, err := decodeUint(sequence, v)
-		if err != nil {
-			return false, err
-		}
-		f, err := decodeFrame(feed, log.Get(feedKey(feed)))
-		if err != nil {
-			return false, fmt.Errorf("frame %d: %w", feed, err)
-		}
-		fs = append(fs, f)
-		return len(fs) != limit, nil
 	})
 	return fs, err
 }
@@ -132,12 +120,17 @@ func (db *DB) Receipt(ctx context.Context, key string) (r work.Receipt, ok bool,
 	return r, ok, nil
 }
 
-// Pending returns the receipts of a source that are not done, oldest first.
+// Pending returns the receipts of a source that are not done, oldest first; of
+// every source, one after the other, for "".
 func (db *DB) Pending(ctx context.Context, source string) (rs []work.Receipt, err error) {
 	err = db.view(ctx, func(tx *bbolt.Tx) error {
-		rows, prefix := receipts.in(tx), named(source)
+		rows, prefix := receipts.in(tx), []byte(nil)
+		if source != "" {
+			prefix = named(source)
+		}
 		return ascend(pending.in(tx), prefix, prefix, func(k, _ []byte) (bool, error) {
-			key := k[min(len(k), len(prefix)+timeSize):]
+			_, key, _ := bytes.Cut(k, []byte{0})
+			key = key[min(len(key), timeSize):]
 			var r work.Receipt
 			if err := unwrapJSON(receipts, rows.Get(key), &r); err != nil {
 				return false, fmt.Errorf("receipt %s: %w", key, err)
@@ -156,8 +149,7 @@ func (db *DB) Memo(ctx context.Context, owner, key string) (value []byte, ok boo
 		if ok = row != nil; !ok {
 			return nil
 		}
-		body, err := unwrap(memos, row)
-		value = bytes.Clone(body)
+		value, err = db.codec.decodeMemo(row)
 		return err
 	})
 	if err != nil {
@@ -167,17 +159,26 @@ func (db *DB) Memo(ctx context.Context, owner, key string) (value []byte, ok boo
 }
 
 // List returns owner's memos whose key begins with prefix, in the order of their keys.
-func (db *DB) List(ctx context.Context, owner, prefix string) (ms []work.Memo, err error) {
+func (db *DB) List(ctx context.Context, owner, prefix string) (ms []record.Memo, err error) {
+	return db.ListAfter(ctx, owner, prefix, "", math.MaxInt)
+}
+
+// ListAfter is List of the keys that come after one, at most limit: a page.
+func (db *DB) ListAfter(ctx context.Context, owner, prefix, after string, limit int) (ms []record.Memo, err error) {
 	err = db.view(ctx, func(tx *bbolt.Tx) error {
 		mine := named(owner)
-		from := append(named(owner), prefix...)
-		return ascend(memos.in(tx), from, from, func(k, v []byte) (bool, error) {
-			value, err := unwrap(memos, v)
+		all := append(named(owner), prefix...)
+		from := all
+		if after != "" {
+			from = append(append(named(owner), after...), 0)
+		}
+		return ascend(memos.in(tx), all, from, func(k, v []byte) (bool, error) {
+			value, err := db.codec.decodeMemo(v)
 			if err != nil {
 				return false, fmt.Errorf("memo %s of %s: %w", k[len(mine):], owner, err)
 			}
-			ms = append(ms, work.Memo{Owner: owner, Key: string(k[len(mine):]), Value: bytes.Clone(value)})
-			return true, ctx.Err()
+			ms = append(ms, record.Memo{Owner: owner, Key: string(k[len(mine):]), Value: value})
+			return len(ms) < limit, ctx.Err()
 		})
 	})
 	return ms, err

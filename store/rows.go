@@ -3,36 +3,38 @@ package store
 import (
 	"bytes"
 	"compress/flate"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
-	"github.com/rollcall-bot/rollcall/workflows/work"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
-// version is the first byte of every row that is written today.
-const version = 1
+// version is the first byte of the rows that have changed since version 1:
+// frames, heads, checkpoints, executions, long memos, and the two indexes that
+// lead to executions. Other rows are still of version 1 (first).
+const (
+	first   = 1
+	version = 2
+)
 
-// wrap puts the version byte before a row's body.
-func wrap(body []byte) []byte { return append([]byte{version}, body...) }
+// wrap puts a version byte before a row's body that is as in version 1.
+func wrap(body []byte) []byte { return append([]byte{first}, body...) }
 
 // unwrap takes the version byte off. The body shares the row's memory.
 func unwrap(of bucket, row []byte) ([]byte, error) {
-	switch {
+	switch newest := of.newest(); {
 	case len(row) == 0:
 		return nil, fmt.Errorf("a row of %s is empty; the database is damaged", of)
-	case row[0] != version:
-		return nil, fmt.Errorf("a row of %s has version %d and this rollcall reads version %d; use the rollcall that wrote it, or a newer one", of, row[0], version)
+	case row[0] == 0 || row[0] > newest:
+		return nil, fmt.Errorf("a row of %s has version %d and this rollcall reads version %d; use the rollcall that wrote it, or a newer one", of, row[0], newest)
 	}
 	return row[1:], nil
 }
@@ -56,7 +58,7 @@ func unwrapJSON(of bucket, row []byte, v any) error {
 	return nil
 }
 
-// frameRow is the body of a log row. Its stored bytes are what the hash covers.
+// frameRow is the body of a log row of version 1. Its stored bytes are what the hash covers.
 type frameRow struct {
 	Pipeline string        `json:"pipeline"`
 	Seq      uint64        `json:"seq"`
@@ -64,96 +66,150 @@ type frameRow struct {
 	Prev     string        `json:"prev,omitempty"`
 }
 
-func hash(stored []byte) string {
-	sum := sha256.Sum256(stored)
-	return hex.EncodeToString(sum[:])
-}
-
-func decodeFrame(feed uint64, row []byte) (event.Frame, error) {
-	var r frameRow
-	if err := unwrapJSON(frames, row, &r); err != nil {
-		return event.Frame{}, err
-	}
-	return event.Frame{Pipeline: r.Pipeline, Seq: r.Seq, Feed: feed, Events: r.Events, Prev: r.Prev, Hash: hash(row)}, nil
-}
-
 // headRow is the end of a pipeline's chain.
 type headRow struct {
 	Last uint64    `json:"last"`
 	Hash string    `json:"hash,omitempty"`
 	Due  time.Time `json:"due,omitzero"`
+	Feed uint64    `json:"-"` // of the last frame; 0: the index knows it
 }
 
-// checkpointRow stands in front of the state, on a line of its own: the state
-// is kept byte for byte.
+func encodeHead(h *headRow) ([]byte, error) {
+	row := binary.AppendUvarint(blank(80), h.Last)
+	row = binary.AppendUvarint(row, h.Feed)
+	row, err := appendHash(row, h.Hash)
+	return complete(appendDue(row, h.Due)), err
+}
+
+func decodeHead(row []byte) (h headRow, err error) {
+	h, raw, err := readHead(row)
+	if raw != nil {
+		h.Hash = spelledHash(raw)
+	}
+	return h, err
+}
+
+// readHead leaves the hash of a row of version 2 as it is: a list of all
+// pipelines does not need it.
+func readHead(row []byte) (h headRow, raw []byte, err error) {
+	v, body, err := verified(heads, row)
+	switch {
+	case err != nil:
+		return h, nil, err
+	case v == first:
+		return h, nil, unwrapJSON(heads, row, &h)
+	}
+	r := eventReader{in: body}
+	h.Last, h.Feed = r.uint(), r.uint()
+	raw = r.bytes(hashSize)
+	h.Due = r.due()
+	return h, raw, r.err
+}
+
+// checkpointRow stands in front of the state in rows of version 1, on a line of its own.
 type checkpointRow struct {
 	Seq uint64    `json:"seq"`
 	Due time.Time `json:"due,omitzero"`
 }
 
-func encodeCheckpoint(c *work.Checkpoint) ([]byte, error) {
-	row, err := wrapJSON(checkpointRow{Seq: c.Seq, Due: c.Due.UTC()})
+// encodeCheckpoint keeps the state byte for byte.
+func (c *codec) encodeCheckpoint(p *record.Checkpoint) ([]byte, error) {
+	row, err := c.pack(appendDue(binary.AppendUvarint(blank(1024), p.Seq), p.Due), p.State)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(row, []byte{'\n'}, c.State), nil
+	return complete(row), nil
 }
 
-func decodeCheckpoint(pipeline string, row []byte) (work.Checkpoint, error) {
+func (c *codec) decodeCheckpoint(pipeline string, row []byte) (record.Checkpoint, error) {
+	v, body, err := verified(checkpoints, row)
+	switch {
+	case err != nil:
+		return record.Checkpoint{}, err
+	case v == first:
+		return decodeFirstCheckpoint(pipeline, row)
+	}
+	r := eventReader{in: body}
+	p := record.Checkpoint{Pipeline: pipeline, Seq: r.uint(), Due: r.due()}
+	if r.err != nil {
+		return record.Checkpoint{}, r.err
+	}
+	state, err := c.unpack(r.in)
+	p.State = bytes.Clone(state)
+	return p, err
+}
+
+func decodeFirstCheckpoint(pipeline string, row []byte) (record.Checkpoint, error) {
 	line, state, ok := bytes.Cut(row, []byte{'\n'})
-	if !ok && len(row) > 0 && row[0] == version {
-		return work.Checkpoint{}, errors.New("a row of checkpoints has no state; the database is damaged")
+	if !ok {
+		return record.Checkpoint{}, errors.New("a row of checkpoints has no state; the database is damaged")
 	}
 	var r checkpointRow
 	if err := unwrapJSON(checkpoints, line, &r); err != nil {
-		return work.Checkpoint{}, err
+		return record.Checkpoint{}, err
 	}
-	return work.Checkpoint{Pipeline: pipeline, Seq: r.Seq, Due: r.Due, State: bytes.Clone(state)}, nil
+	return record.Checkpoint{Pipeline: pipeline, Seq: r.Seq, Due: r.Due, State: bytes.Clone(state)}, nil
 }
 
-// encodeLive gives the row of an execution that has not ended. Offers depend on
-// who looks and are never kept.
-func encodeLive(e workflows.Execution) ([]byte, error) {
-	e.Offers = nil
-	return wrapJSON(&e)
-}
-
-func decodeLive(row []byte) (e workflows.Execution, err error) {
-	return e, unwrapJSON(live, row, &e)
-}
-
-// sealer deflates and inflates the rows of ended executions. It keeps what it
-// works with: a new deflater is some 600 KB.
-type sealer struct{ writers, readers sync.Pool }
-
-func (s *sealer) encode(e workflows.Execution) ([]byte, error) {
+// encodeExecution gives the row of an execution. Offers depend on who looks and are never kept.
+func (c *codec) encodeExecution(e workflows.Execution) ([]byte, error) {
 	e.Offers = nil
 	body, err := json.Marshal(&e)
 	if err != nil {
 		return nil, err
 	}
-	row := bytes.NewBuffer([]byte{version})
-	z, ok := s.writers.Get().(*flate.Writer)
-	if ok {
-		z.Reset(row)
-	} else if z, err = flate.NewWriter(row, flate.DefaultCompression); err != nil {
+	row, err := c.pack(blank(1024), body)
+	if err != nil {
 		return nil, err
 	}
-	defer s.writers.Put(z)
-	if _, err := z.Write(body); err != nil {
-		return nil, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return row.Bytes(), nil
+	return complete(row), nil
 }
 
-func (s *sealer) decode(row []byte) (e workflows.Execution, err error) {
-	body, err := unwrap(ended, row)
-	if err != nil {
+func (c *codec) decodeExecution(of bucket, row []byte) (e workflows.Execution, err error) {
+	v, body, err := verified(of, row)
+	switch {
+	case err != nil:
 		return e, err
+	case v == first && of == ended:
+		return c.deflater.decode(body)
+	case v == first:
+		return e, unwrapJSON(of, row, &e)
 	}
+	plain, err := c.unpack(body)
+	if err == nil {
+		err = json.Unmarshal(plain, &e)
+	}
+	if err != nil {
+		return workflows.Execution{}, fmt.Errorf("a row of %s does not decode: %w", of, err)
+	}
+	return e, nil
+}
+
+// encodeMemo leaves short values as they are.
+func (c *codec) encodeMemo(value []byte) ([]byte, error) {
+	if len(value) < packFrom {
+		return wrap(value), nil
+	}
+	row, err := c.pack(blank(256), value)
+	if err != nil {
+		return nil, err
+	}
+	return complete(row), nil
+}
+
+func (c *codec) decodeMemo(row []byte) ([]byte, error) {
+	v, body, err := verified(memos, row)
+	if err != nil || v == first {
+		return bytes.Clone(body), err
+	}
+	value, err := c.unpack(body)
+	return bytes.Clone(value), err
+}
+
+// deflater inflates the rows of ended executions of version 1. It keeps what it works with.
+type deflater struct{ readers sync.Pool }
+
+func (s *deflater) decode(body []byte) (e workflows.Execution, err error) {
 	r, ok := s.readers.Get().(io.ReadCloser)
 	if !ok {
 		r = flate.NewReader(nil)
@@ -175,16 +231,22 @@ func (s *sealer) decode(row []byte) (e workflows.Execution, err error) {
 // encodeNumber leads from a number to an ID. The letter lets a listing by status
 // pass over rows without reading them.
 func encodeNumber(status workflows.Status, id string) []byte {
-	return append([]byte{version, letter(status)}, id...)
+	row, ok := rawUUID([]byte{version, letter(status)}, id)
+	if !ok {
+		row = append([]byte{first, letter(status)}, id...)
+	}
+	return row
 }
 
 func decodeNumber(row []byte) (status byte, id string, err error) {
 	body, err := unwrap(numbers, row)
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, "", err
-	}
-	if len(body) < 2 {
+	case len(body) < 2 || row[0] != first && len(body) != 1+uuidSize:
 		return 0, "", errors.New("a row of numbers names no execution; the database is damaged")
+	case row[0] != first:
+		return body[0], spelledUUID(body[1:]), nil
 	}
 	return body[0], string(body[1:]), nil
 }
@@ -210,7 +272,7 @@ func letter(s workflows.Status) byte {
 	return '?' // unknown: the row itself must be looked at
 }
 
-func encodeUint(n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{version}, n) }
+func encodeUint(n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{first}, n) }
 
 func decodeUint(of bucket, row []byte) (uint64, error) {
 	body, err := unwrap(of, row)
@@ -221,6 +283,25 @@ func decodeUint(of bucket, row []byte) (uint64, error) {
 		return 0, fmt.Errorf("a row of %s has %d bytes; the database is damaged", of, len(row))
 	}
 	return binary.BigEndian.Uint64(body), nil
+}
+
+// appendDue appends a time that may be missing: 0, or 1 and encodeTime.
+func appendDue(row []byte, due time.Time) []byte {
+	if due.IsZero() {
+		return append(row, 0)
+	}
+	return encodeTime(append(row, 1), due)
+}
+
+func (r *eventReader) due() time.Time {
+	if has := r.bytes(1); has == nil || has[0] == 0 {
+		return time.Time{}
+	}
+	t := r.bytes(timeSize)
+	if t == nil {
+		return time.Time{}
+	}
+	return time.Unix(int64(binary.BigEndian.Uint64(t)^(1<<63)), int64(binary.BigEndian.Uint32(t[8:]))).UTC()
 }
 
 // encodeTime orders as time does, over all of it.

@@ -61,7 +61,7 @@ func (a *api) asSomebody(h handler) http.Handler {
 			return
 		}
 		if v != nil {
-			writeJSON(w, status, "application/json", v)
+			writeJSON(w, status, "application/json", worded(v))
 		}
 	})
 }

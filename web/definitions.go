@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
 // Diagnostic is one fault of a declaration that was sent, at a line and a
@@ -51,11 +52,11 @@ func (a *api) put(w http.ResponseWriter, r *http.Request, by workflows.Principal
 	if p.Name != name {
 		return 0, nil, invalid("name", fmt.Sprintf("the declaration is of %s, and was sent to %s", p.Name, name), "a pipeline cannot be renamed; send it to its own name")
 	}
-	res, err := a.Doer.Submit(r.Context(), workflows.Intent{Verb: workflows.Edit, Pipeline: name, Definitions: p, IfCurrent: seen}, by)
+	res, err := a.Doer.Submit(r.Context(), workflows.Intent{Verb: workflows.Edit, Pipeline: name, NewDefinition: p, IfCurrent: seen}, by)
 	if err != nil {
 		return 0, nil, err
 	}
-	answer := edited{Changed: res.Changed, Weakened: notNil(res.Weakened), Warnings: notNil(warnings)}
+	answer := edited{Changed: res.Changed, Weakened: notNil(res.Weakened), Cancels: notNil(res.Cancels), Warnings: notNil(warnings)}
 	if answer.PipelineView, err = a.Reader.Pipeline(r.Context(), by, name, 0); err != nil {
 		// It is in force, whether or not they may look at it.
 		answer.PipelineView = workflows.PipelineView{Name: name, Version: res.Version, ManagedBy: "api", ExecutionMode: p.ExecutionMode, Definition: p, Stages: []workflows.StageView{}}
@@ -67,15 +68,16 @@ func (a *api) put(w http.ResponseWriter, r *http.Request, by workflows.Principal
 // edited is a pipeline with what an edit did to it.
 type edited struct {
 	workflows.PipelineView
-	Changed  bool                 `json:"changed"`  // false: it was so already
-	Weakened []workflows.Weakened `json:"weakened"` // the gates that ask for less than before
-	Warnings []Diagnostic         `json:"warnings"`
+	Changed  bool             `json:"changed"`  // false: it was so already
+	Weakened []event.Weakened `json:"weakened"` // the gates that ask for less than before
+	Cancels  []string         `json:"cancels"`  // the executions that it ends ("webshop#42")
+	Warnings []Diagnostic     `json:"warnings"`
 }
 
 // declaration reads the body. Its kind is what the request says; without a
 // word it is whatever can be read.
 func (a *api) declaration(w http.ResponseWriter, r *http.Request) (*workflows.Pipeline, []Diagnostic, error) {
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	data, err := io.ReadAll(body(w, r))
 	if err != nil {
 		return nil, nil, bodyProblem(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
 // declare reads a language of its own, a line for the name and then one for
@@ -28,16 +29,16 @@ func declare(data []byte) (*workflows.Pipeline, []Diagnostic) {
 }
 
 func TestADeclarationIsPutInForce(t *testing.T) {
-	e := &engine{result: workflows.Result{Version: 3, Changed: true, Weakened: []workflows.Weakened{{Stage: "Prod", Action: "SignOff", Old: "2 of group:sre", New: "removed"}}}}
+	e := &engine{result: event.Result{Version: 3, Changed: true, Weakened: []event.Weakened{{Stage: "Prod", Action: "SignOff", Old: "2 of group:sre", New: "removed"}}}}
 	w := call(e, "PUT", "/api/v1/pipelines/webshop", "webshop\nperhaps no runner", "Content-Type", "application/yaml")
-	if got := e.asked; w.Code != http.StatusOK || got.Verb != workflows.Edit || got.Pipeline != "webshop" || got.Definitions == nil || got.Definitions.Name != "webshop" || got.IfCurrent != "" || got.ManagedBy != "" {
+	if got := e.asked; w.Code != http.StatusOK || got.Verb != workflows.Edit || got.Pipeline != "webshop" || got.NewDefinition == nil || got.NewDefinition.Name != "webshop" || got.IfCurrent != "" || got.ManagedBy != "" {
 		t.Fatalf("%d %s, asked %+v", w.Code, w.Body, e.asked)
 	}
 	var answer struct {
 		Name     string
 		Version  int
 		Changed  bool
-		Weakened []workflows.Weakened
+		Weakened []event.Weakened
 		Warnings []Diagnostic
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
@@ -49,9 +50,9 @@ func TestADeclarationIsPutInForce(t *testing.T) {
 	}
 
 	// Who may edit and not look hears what came of it all the same.
-	e = &engine{hidden: true, result: workflows.Result{Version: 1, Changed: true}}
+	e = &engine{hidden: true, result: event.Result{Version: 1, Changed: true}}
 	w = call(e, "PUT", "/api/v1/pipelines/secret", "secret")
-	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"version":1`) || !strings.Contains(w.Body.String(), `"weakened":[],"warnings":[]`) {
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"version":1`) || !strings.Contains(w.Body.String(), `"weakened":[],"cancels":[],"warnings":[]`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
@@ -112,7 +113,7 @@ func TestTheVersionThatWasSeenIsHandedOn(t *testing.T) {
 }
 
 func TestDeletingArchives(t *testing.T) {
-	e := &engine{result: workflows.Result{Pipeline: "webshop", Changed: true}}
+	e := &engine{result: event.Result{Pipeline: "webshop", Changed: true}}
 	w := call(e, "DELETE", "/api/v1/pipelines/webshop", "")
 	if w.Code != 200 || e.asked.Verb != workflows.Archive || e.asked.Pipeline != "webshop" || strings.TrimSpace(w.Body.String()) != `{"archived":true,"changed":true,"name":"webshop"}` {
 		t.Errorf("%d %s, asked %+v", w.Code, w.Body, e.asked)

@@ -2,16 +2,13 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
-	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
 // slowClient is how long a reader of the live feed may block a write before it is dropped.
@@ -51,14 +48,6 @@ func (a *api) position(ctx context.Context, after string) (cursor, error) {
 	return cursor{frame: head}, err
 }
 
-// feedEvent is an event with where it stands.
-type feedEvent struct {
-	Cursor   string `json:"cursor"`
-	Pipeline string `json:"pipeline"`
-	Seq      uint64 `json:"seq"`
-	event.Event
-}
-
 // events is the live feed as Server-Sent Events: one message per event, its
 // kind as the event name and a cursor as the ID, so that a browser resumes by itself.
 func (a *api) events(w http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
@@ -80,6 +69,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, by workflows.Princi
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
 	out := &stream{w: w, ctl: http.NewResponseController(w)}
+	defer a.messages.reader()()
 	_ = out.send(": rollcall\n\n")
 	for r.Context().Err() == nil {
 		at, err = a.feedOn(r.Context(), out, by, only, at)
@@ -107,32 +97,61 @@ func (a *api) feedOn(ctx context.Context, out *stream, by workflows.Principal, o
 		return at, err
 	}
 	for _, f := range frames {
-		for i, e := range f.Events {
-			if f.Feed == at.frame && i < at.seen || only != "" && f.Pipeline != only {
-				continue
+		seen := 0
+		if f.Feed == at.frame {
+			seen = min(at.seen, len(f.Events))
+		}
+		if only == "" || f.Pipeline == only {
+			text, err := a.messages.frame(f)
+			if err == nil {
+				err = out.add(text[seen:])
 			}
-			here := cursor{f.Feed, i + 1}
-			data, err := json.Marshal(feedEvent{here.String(), f.Pipeline, f.Seq, e})
 			if err != nil {
-				return at, fmt.Errorf("write event %s of %s: %w", e.Kind, f.Pipeline, err)
-			}
-			if err := out.send(fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n\n", here, e.Kind, data)); err != nil {
 				return at, err
 			}
 		}
 		at = cursor{f.Feed, 0}
 	}
-	return at, nil
+	return at, out.flush()
 }
 
+// sendAt is how much of the feed is gathered, in bytes, before it is sent although there is more.
+const sendAt = 64 << 10
+
+// stream gathers what is to be sent, so that one write takes all there is.
 type stream struct {
 	w   http.ResponseWriter
 	ctl *http.ResponseController
+	buf []byte
+}
+
+// add gathers the messages of a frame.
+func (s *stream) add(messages [][]byte) error {
+	for _, m := range messages {
+		s.buf = append(s.buf, m...)
+	}
+	if len(s.buf) < sendAt {
+		return nil
+	}
+	return s.flush()
 }
 
 func (s *stream) send(text string) error {
+	s.buf = append(s.buf, text...)
+	return s.flush()
+}
+
+// flush sends what was gathered.
+func (s *stream) flush() error {
+	if len(s.buf) == 0 {
+		return nil
+	}
 	_ = s.ctl.SetWriteDeadline(time.Now().Add(slowClient)) // not supported: the server's own limits hold
-	if _, err := s.w.Write([]byte(text)); err != nil {
+	_, err := s.w.Write(s.buf)
+	if s.buf = s.buf[:0]; cap(s.buf) > 2*sendAt {
+		s.buf = nil
+	}
+	if err != nil {
 		return err
 	}
 	return s.ctl.Flush()

@@ -7,7 +7,9 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
-// submit sends one intent through the door and answers with what it changed.
+// submit sends one intent through the engine and answers with what it changed.
+// The status is that of an execution; one that is only planned, or that AWS has
+// not made yet, is 202, and the same clientRequestToken answers with it once it exists.
 func (a *api) submit(r *http.Request, in workflows.Intent, by workflows.Principal, status int) (int, any, error) {
 	res, err := a.Doer.Submit(r.Context(), in, by)
 	switch {
@@ -15,8 +17,15 @@ func (a *api) submit(r *http.Request, in workflows.Intent, by workflows.Principa
 		return 0, nil, err
 	case res.Execution != nil:
 		return status, res.Execution, nil
+	case res.Request != nil && (status == http.StatusCreated || res.Request.State == workflows.RequestOpen):
+		return http.StatusAccepted, res, nil
 	case res.Transition != nil:
 		return status, res.Transition, nil
+	case res.Planned != nil:
+		return http.StatusAccepted, res, nil
+	case status == http.StatusCreated:
+		return 0, nil, &workflows.Problem{Code: workflows.CodeUnableToRollback, Message: "the rollback that was planned under this clientRequestToken was given up before it began",
+			Hint: "look at what runs there, and ask again with another token"}
 	}
 	return status, res, nil
 }
@@ -66,14 +75,14 @@ func (a *api) transition(w http.ResponseWriter, r *http.Request, by workflows.Pr
 	if err := read(w, r, &b); err != nil {
 		return 0, nil, err
 	}
-	in := workflows.Intent{Verb: workflows.Enable, Pipeline: r.PathValue("pipeline"), Stage: r.PathValue("stage"), Reason: b.Reason, Execution: b.Only}
+	in := workflows.Intent{Verb: workflows.Unlock, Pipeline: r.PathValue("pipeline"), Stage: r.PathValue("stage"), Reason: b.Reason, Execution: b.Only}
 	switch {
 	case b.Enabled == nil:
 		return 0, nil, invalid("enabled", "enabled is missing", "send true or false")
 	case !*b.Enabled && b.Only != "":
 		return 0, nil, invalid("only", "only goes with enabled: true", "leave it out, or send enabled: true to let one execution in")
 	case !*b.Enabled:
-		in.Verb = workflows.Disable
+		in.Verb = workflows.Lock
 	}
 	return a.submit(r, in, by, http.StatusOK)
 }
@@ -86,7 +95,7 @@ func (a *api) stop(w http.ResponseWriter, r *http.Request, by workflows.Principa
 	if err := read(w, r, &b); err != nil {
 		return 0, nil, err
 	}
-	return a.submit(r, workflows.Intent{Verb: workflows.StopIt, Execution: r.PathValue("execution"), Abandon: b.Abandon, Reason: b.Reason}, by, http.StatusOK)
+	return a.submit(r, workflows.Intent{Verb: workflows.StopExecution, Execution: r.PathValue("execution"), Abandon: b.Abandon, Reason: b.Reason}, by, http.StatusOK)
 }
 
 func (a *api) retry(w http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {

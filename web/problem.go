@@ -42,11 +42,13 @@ func status(code string) int {
 	case workflows.CodeAccessDenied, workflows.CodeSelfApproval, workflows.CodeNotAnApprover:
 		return http.StatusForbidden
 	case workflows.CodePipelineNotFound, workflows.CodeVersionNotFound, workflows.CodeStageNotFound, workflows.CodeActionNotFound,
-		workflows.CodeExecutionNotFound, workflows.CodeInvalidApprovalToken, codeNotFound:
+		workflows.CodeExecutionNotFound, workflows.CodeLogNotFound, workflows.CodeInvalidApprovalToken, codeNotFound:
 		return http.StatusNotFound
+	case codeTimeout:
+		return http.StatusRequestTimeout
 	case codeTooLarge:
 		return http.StatusRequestEntityTooLarge
-	case workflows.CodeCommitUnknown, workflows.CodeUnavailable:
+	case workflows.CodeCommitUnknown, workflows.CodeUnavailable, workflows.CodeAWSUnavailable:
 		return http.StatusServiceUnavailable
 	case codeInternal:
 		return http.StatusInternalServerError
@@ -57,6 +59,7 @@ func status(code string) int {
 const (
 	codeNotFound = "NotFound"
 	codeTooLarge = "TooLarge"
+	codeTimeout  = "RequestTimeout"
 	codeInternal = "Internal"
 )
 
@@ -82,7 +85,10 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if body.Status >= 500 {
 		a.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "id", body.ID, "err", err)
 	}
-	if body.Status == http.StatusServiceUnavailable {
+	switch {
+	case p.Code == workflows.CodeAWSUnavailable:
+		w.Header().Set("Retry-After", "10") // it is looked at again about then
+	case body.Status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
 	}
 	writeJSON(w, body.Status, "application/problem+json", body)
@@ -98,10 +104,23 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 	_ = enc.Encode(v) // the client has gone away; there is nobody to tell
 }
 
+// body is the request's, as far as it may go. One that is announced to be larger
+// is not read at all, so that who waits to be asked for it hears why it is not.
+func body(w http.ResponseWriter, r *http.Request) io.Reader {
+	if r.ContentLength > maxBody {
+		return tooMuch{}
+	}
+	return http.MaxBytesReader(w, r.Body, maxBody)
+}
+
+type tooMuch struct{}
+
+func (tooMuch) Read([]byte) (int, error) { return 0, &http.MaxBytesError{Limit: maxBody} }
+
 // read decodes a JSON body into v. No body counts as {}. Unknown fields,
 // trailing text and wrong types are refused by name.
 func read(w http.ResponseWriter, r *http.Request, v any) error {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec := json.NewDecoder(body(w, r))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(v)
 	if errors.Is(err, io.EOF) {
@@ -125,11 +144,16 @@ func tooLarge(err error) bool {
 
 func bodyProblem(err error) error {
 	var wrong *json.UnmarshalTypeError
+	var turned interface{ HTTPStatus() int } // away, by whoever stands in front of the handlers
 	switch {
 	case err == nil:
 		return nil
 	case tooLarge(err):
 		return &workflows.Problem{Code: codeTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes", maxBody), Hint: "send less"}
+	case errors.As(err, &turned) && turned.HTTPStatus() == http.StatusRequestTimeout:
+		return &workflows.Problem{Code: codeTimeout, Message: err.Error(), Hint: "send it again"}
+	case errors.As(err, &turned):
+		return &workflows.Problem{Code: workflows.CodeUnavailable, Message: err.Error(), Hint: "try again in a few seconds"}
 	case errors.As(err, &wrong):
 		return invalid(wrong.Field, fmt.Sprintf("%s must be a %s, not a %s", wrong.Field, wrong.Type, wrong.Value), "check the type of the value")
 	}

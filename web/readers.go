@@ -1,15 +1,23 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/compare"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 func (a *api) unknown(_ http.ResponseWriter, r *http.Request, _ workflows.Principal) (int, any, error) {
 	return 0, nil, &workflows.Problem{Code: codeNotFound, Message: "there is no " + r.Method + " " + r.URL.Path, Hint: "the API begins at /api/v1/pipelines"}
+}
+
+// whoami needs no permission: it says of the token only what it is.
+func (a *api) whoami(_ http.ResponseWriter, _ *http.Request, by workflows.Principal) (int, any, error) {
+	return http.StatusOK, by, nil
 }
 
 func (a *api) pipelines(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
@@ -30,7 +38,10 @@ func (a *api) pipeline(w http.ResponseWriter, r *http.Request, by workflows.Prin
 }
 
 func (a *api) executions(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
-	q := workflows.ExecutionQuery{Pipeline: r.PathValue("pipeline"), Status: workflows.Status(r.FormValue("status")), SucceededInStage: r.FormValue("succeededInStage")}
+	q := record.Query{Pipeline: r.PathValue("pipeline"), Status: workflows.Status(r.FormValue("status")), SucceededInStage: r.FormValue("succeededInStage")}
+	if q.Status != "" && !q.Status.Final() && q.Status != workflows.StatusInProgress && q.Status != workflows.StatusStopping {
+		return 0, nil, invalid("status", "there is no status "+string(q.Status), "one of InProgress, Stopping, Stopped, Succeeded, Superseded, Failed, Cancelled")
+	}
 	var err error
 	if q.Limit, err = number(r, "limit", 100); err != nil {
 		return 0, nil, err
@@ -45,6 +56,41 @@ func (a *api) executions(_ http.ResponseWriter, r *http.Request, by workflows.Pr
 func (a *api) execution(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
 	e, err := a.Reader.Execution(r.Context(), by, r.PathValue("execution"))
 	return http.StatusOK, e, err
+}
+
+// changes is what the execution brings into a stage.
+func (a *api) changes(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	set, err := a.Contents.Changes(r.Context(), by, r.PathValue("execution"), r.FormValue("stage"))
+	return http.StatusOK, set, err
+}
+
+// notes are the release notes of what a stage runs.
+func (a *api) notes(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	notes, err := a.Contents.Notes(r.Context(), by, r.PathValue("pipeline"), r.PathValue("stage"), r.FormValue("since"))
+	return http.StatusOK, notes, err
+}
+
+// compare puts two executions side by side.
+func (a *api) compare(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	var sides [2]workflows.Execution
+	var defined [2]workflows.PipelineView
+	for i, field := range []string{"a", "b"} {
+		ref := r.FormValue(field)
+		if ref == "" {
+			return 0, nil, invalid(field, "the query must name two executions, a and b", "compare?a=webshop%2341&b=webshop%2342")
+		}
+		var err error
+		if sides[i], err = a.Reader.Execution(r.Context(), by, ref); err != nil {
+			return 0, nil, err
+		}
+		defined[i], err = a.Reader.Pipeline(r.Context(), by, sides[i].Pipeline, sides[i].Version)
+		if p := (*workflows.Problem)(nil); errors.As(err, &p) && p.Code == workflows.CodeVersionNotFound {
+			defined[i].Definition = nil // of a pipeline in AWS, which had it before it was first seen
+		} else if err != nil {
+			return 0, nil, err
+		}
+	}
+	return http.StatusOK, compare.Executions(&sides[0], &sides[1], defined[0].Definition, defined[1].Definition), nil
 }
 
 func (a *api) targets(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {

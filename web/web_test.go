@@ -11,23 +11,28 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // engine records what was asked for and answers as it is told.
 type engine struct {
 	asked  workflows.Intent
 	by     workflows.Principal
-	result workflows.Result
+	result event.Result
 	err    error
 	frames []event.Frame
 	hidden bool // the pipelines, from everybody
 }
 
-func (e *engine) Submit(_ context.Context, in workflows.Intent, by workflows.Principal) (workflows.Result, error) {
+func (e *engine) Submit(_ context.Context, in workflows.Intent, by workflows.Principal) (event.Result, error) {
 	e.asked, e.by = in, by
 	return e.result, e.err
 }
@@ -36,7 +41,7 @@ func (e *engine) Execution(context.Context, workflows.Principal, string) (workfl
 	return workflows.Execution{ID: "x"}, e.err
 }
 
-func (e *engine) Executions(context.Context, workflows.Principal, workflows.ExecutionQuery) ([]workflows.Execution, error) {
+func (e *engine) Executions(context.Context, workflows.Principal, record.Query) ([]workflows.Execution, error) {
 	return nil, e.err
 }
 
@@ -47,7 +52,7 @@ func (e *engine) Pipeline(_ context.Context, _ workflows.Principal, name string,
 	return workflows.PipelineView{Name: name, Version: cmp.Or(version, 3)}, e.err
 }
 
-func (e *engine) Versions(context.Context, workflows.Principal, string) ([]workflows.PipelineVersion, error) {
+func (e *engine) Versions(context.Context, workflows.Principal, string) ([]event.Version, error) {
 	return nil, e.err
 }
 
@@ -55,11 +60,19 @@ func (e *engine) Pipelines(context.Context, workflows.Principal) ([]workflows.Pi
 	return nil, e.err
 }
 
-func (e *engine) Targets(context.Context, workflows.Principal, string, string) ([]workflows.Target, error) {
+func (e *engine) Targets(context.Context, workflows.Principal, string, string) ([]ledger.Target, error) {
 	return nil, e.err
 }
 
-func (e *engine) Approvals(context.Context, workflows.Principal) ([]workflows.OpenApproval, error) {
+func (e *engine) Changes(_ context.Context, _ workflows.Principal, ref, stage string) (changes.Set, error) {
+	return changes.Set{To: ref + " in " + stage}, e.err
+}
+
+func (e *engine) Notes(_ context.Context, _ workflows.Principal, pipeline, stage, since string) (changes.Notes, error) {
+	return changes.Notes{Text: pipeline + " " + stage + " since " + since}, e.err
+}
+
+func (e *engine) Approvals(context.Context, workflows.Principal) ([]say.OpenApproval, error) {
 	return nil, e.err
 }
 
@@ -89,7 +102,7 @@ func (e *engine) Feed(ctx context.Context, _ workflows.Principal, after uint64, 
 }
 
 func serve(e *engine) http.Handler {
-	return Handler(Options{Doer: e, Reader: e, Watcher: e, History: e, Declare: declare, Tokens: map[string]string{"ci": "secret-of-ci"}, Heartbeat: time.Minute,
+	return Handler(Options{Doer: e, Reader: e, Watcher: e, History: e, Contents: e, Declare: declare, Tokens: map[string]string{"ci": "secret-of-ci"}, Heartbeat: time.Minute,
 		Ready: func(context.Context) error { return e.err }, Log: slog.New(slog.DiscardHandler)})
 }
 
@@ -130,25 +143,60 @@ func TestOtherOriginsChangeNothing(t *testing.T) {
 
 func TestRequestsBecomeIntents(t *testing.T) {
 	for _, c := range []struct{ path, body, want string }{
-		{"pipelines/webshop/executions", `{"variables":{"v":"1"},"sourceRevisions":[{"actionName":"App","revisionType":"COMMIT_ID","revisionValue":"abc"}],"clientRequestToken":"t"}`,
-			`{"verb":"start","pipeline":"webshop","token":"t","variables":{"v":"1"},"sourceRevisions":[{"actionName":"App","revisionType":"COMMIT_ID","revisionValue":"abc"}]}`},
+		{"pipelines/webshop/executions", `{"variables":{"v":"1"},"sourceRevisions":[{"actionName":"App","revisionType":"COMMIT_ID","revisionValue":"abcdef0"}],"clientRequestToken":"t"}`,
+			`{"verb":"start","pipeline":"webshop","token":"t","variables":{"v":"1"},"sourceRevisions":[{"actionName":"App","revisionType":"COMMIT_ID","revisionValue":"abcdef0"}]}`},
 		{"executions/e1/stop", `{"abandon":true,"reason":"late"}`, `{"verb":"stop","execution":"e1","reason":"late","abandon":true}`},
 		{"executions/webshop%2342/retry", `{"stage":"Build","mode":"ALL_ACTIONS"}`, `{"verb":"retry","execution":"webshop#42","stage":"Build","all":true}`},
 		{"executions/e1/resolve", `{"stage":"P","action":"D","as":"again"}`, `{"verb":"resolve","execution":"e1","stage":"P","action":"D","as":"again"}`},
 		{"executions/e1/override", `{"stage":"P","action":"SignOff","condition":"APPROVAL","reason":"the shop is down"}`, `{"verb":"override","execution":"e1","stage":"P","action":"SignOff","reason":"the shop is down","condition":"APPROVAL"}`},
 		{"executions/webshop%2342/override", `{"reason":"r"}`, `{"verb":"override","execution":"webshop#42","reason":"r"}`},
-		{"pipelines/webshop/stages/Production/rollback", `{"target":"e1","definition":"asIs","reason":"r","ifCurrent":"e2","stopRunning":true,"clientRequestToken":"t"}`,
-			`{"verb":"rollback","pipeline":"webshop","stage":"Production","token":"t","reason":"r","ifCurrent":"e2","target":"e1","definition":"asIs","whileRunning":"stop"}`},
-		{"pipelines/webshop/stages/Production/transition", `{"enabled":false,"reason":"freeze"}`, `{"verb":"disable","pipeline":"webshop","stage":"Production","reason":"freeze"}`},
-		{"pipelines/webshop/stages/Production/transition", `{"enabled":true,"only":"e3"}`, `{"verb":"enable","pipeline":"webshop","execution":"e3","stage":"Production"}`},
+		{"pipelines/webshop/stages/Production/rollback", `{"target":"e1","definition":"current","reason":"r","ifCurrent":"e2","stopRunning":true,"clientRequestToken":"t"}`,
+			`{"verb":"rollback","pipeline":"webshop","stage":"Production","token":"t","reason":"r","ifCurrent":"e2","target":"e1","definition":"current","whileRunning":"stop"}`},
+		{"pipelines/webshop/stages/Production/transition", `{"enabled":false,"reason":"freeze"}`, `{"verb":"lock","pipeline":"webshop","stage":"Production","reason":"freeze"}`},
+		{"pipelines/webshop/stages/Production/transition", `{"enabled":true,"only":"e3"}`, `{"verb":"unlock","pipeline":"webshop","execution":"e3","stage":"Production"}`},
 		{"approvals/g1", `{"answer":"approve"}`, `{"verb":"approve","gate":"g1"}`},
 		{"approvals/g1", `{"answer":"reject","comment":"no"}`, `{"verb":"reject","reason":"no","gate":"g1"}`},
 	} {
-		e := &engine{}
+		e := &engine{result: event.Result{Execution: &workflows.Execution{ID: "x"}}}
 		w := call(e, "POST", "/api/v1/"+c.path, c.body)
 		got, _ := json.Marshal(e.asked)
 		if string(got) != c.want || w.Code >= 300 {
 			t.Errorf("%s %s: %d\ngot  %s\nwant %s", c.path, c.body, w.Code, got, c.want)
+		}
+	}
+}
+
+// C12: whatever has become of an intent, status and body agree: 201 holds the
+// execution that was created, 202 what is planned, 200 what was changed.
+func TestStatusAndBodyAgree(t *testing.T) {
+	x, plan := &workflows.Execution{ID: "e9"}, &workflows.PlannedRollback{Stage: "P", Target: "e1"}
+	const start, rollback = "pipelines/webshop/executions", "pipelines/webshop/stages/P/rollback"
+	for _, c := range []struct {
+		what, path, body string
+		result           event.Result
+		status           int
+		holds            string
+	}{
+		{"started", start, `{}`, event.Result{Execution: x, Changed: true}, 201, `"id":"e9"`},
+		{"started before, by the same token", start, `{"clientRequestToken":"t"}`, event.Result{Execution: x}, 201, `"id":"e9"`},
+		{"rolled back", rollback, `{"target":"e1"}`, event.Result{Execution: x, Changed: true}, 201, `"id":"e9"`},
+		{"planned", rollback, `{"target":"e1","stopRunning":true}`, event.Result{Pipeline: "webshop", Planned: plan, Changed: true}, 202, `"planned":{"stage":"P","target":"e1"`},
+		{"planned before, by the same token", rollback, `{"target":"e1","stopRunning":true,"clientRequestToken":"t"}`, event.Result{Pipeline: "webshop", Planned: plan}, 202, `"changed":false,"planned"`},
+		{"planned before, and begun", rollback, `{"target":"e1","stopRunning":true,"clientRequestToken":"t"}`, event.Result{Execution: x}, 201, `"id":"e9"`},
+		{"planned before, and given up", rollback, `{"target":"e1","stopRunning":true,"clientRequestToken":"t"}`, event.Result{Pipeline: "webshop"}, 409, `"code":"UnableToRollbackStage"`},
+		{"locked", "pipelines/webshop/stages/P/transition", `{"enabled":false}`, event.Result{Transition: &workflows.Transition{}, Changed: true}, 200, `"enabled":false`},
+		{"unlocked", "pipelines/webshop/stages/P/transition", `{"enabled":true}`, event.Result{Transition: &workflows.Transition{Enabled: true}}, 200, `"enabled":true`},
+		{"one admitted", "pipelines/webshop/stages/P/transition", `{"enabled":true,"only":"e9"}`, event.Result{Execution: x, Transition: &workflows.Transition{}}, 200, `"id":"e9"`},
+		{"stopped", "executions/e9/stop", `{}`, event.Result{Execution: x}, 200, `"id":"e9"`},
+		{"retried", "executions/e9/retry", `{}`, event.Result{Execution: x}, 200, `"id":"e9"`},
+		{"overridden", "executions/e9/override", `{"reason":"r"}`, event.Result{Execution: x}, 200, `"id":"e9"`},
+		{"resolved", "executions/e9/resolve", `{"as":"failed"}`, event.Result{Execution: x}, 200, `"id":"e9"`},
+		{"approved", "approvals/g", `{"answer":"approve"}`, event.Result{Execution: x}, 200, `"id":"e9"`},
+		{"rejected", "approvals/g", `{"answer":"reject"}`, event.Result{Execution: x}, 200, `"id":"e9"`},
+	} {
+		w := call(&engine{result: c.result}, "POST", "/api/v1/"+c.path, c.body)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.holds) {
+			t.Errorf("%s: %d %s, want %d with %s", c.what, w.Code, w.Body, c.status, c.holds)
 		}
 	}
 }
@@ -226,9 +274,13 @@ func TestLogsByRangeAndOffset(t *testing.T) {
 
 // A reader that was cut off in the middle of a frame goes on with the next event.
 func TestFeedResumesWhereItWasCut(t *testing.T) {
+	synctest.Test(t, testFeedResumes)
+}
+
+func testFeedResumes(t *testing.T) {
 	e := &engine{frames: []event.Frame{
 		{Pipeline: "a", Feed: 7, Events: []event.Event{{Kind: event.ExecutionStarted}, {Kind: event.StageEntered}}},
-		{Pipeline: "b", Feed: 8, Events: []event.Event{{Kind: event.StageFailed}}},
+		{Pipeline: "b", Feed: 8, Events: []event.Event{{Kind: event.StageFailed, Stage: "Build", Reason: &workflows.Reason{Message: "exit status 1"}}}},
 	}}
 	feed := func(query, last string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -238,6 +290,9 @@ func TestFeedResumesWhereItWasCut(t *testing.T) {
 		r.Header.Set("Last-Event-ID", last)
 		w := httptest.NewRecorder()
 		serve(e).ServeHTTP(w, r)
+		if body := w.Body.String(); strings.Contains(body, "stageFailed") && !strings.Contains(body, `"summary":"Build failed: exit status 1"`) {
+			t.Errorf("the feed does not say in one line what happened: %s", body)
+		}
 		var kinds []string
 		for _, l := range strings.Split(w.Body.String(), "\n") {
 			if k, ok := strings.CutPrefix(l, "event: "); ok {
@@ -263,15 +318,89 @@ func TestFeedResumesWhereItWasCut(t *testing.T) {
 	}
 }
 
+// C10: who probes is told that it is not ready, and no inner error.
+func TestReadinessTellsStrangersNothingInner(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		status int
+		text   string
+	}{
+		{nil, 200, "ready\n"},
+		{errors.New("open /data/rollcall.db: no space left"), 503, "not ready\n"},
+		{&workflows.Problem{Message: "the data folder takes no write"}, 503, "not ready: the data folder takes no write\n"},
+	} {
+		w := call(&engine{err: c.err}, "GET", "/readyz", "", "Authorization", "")
+		if w.Code != c.status || w.Body.String() != c.text {
+			t.Errorf("%v: %d %q", c.err, w.Code, w.Body)
+		}
+	}
+}
+
 func FuzzBodiesNeverReachTheEngineHalfRead(f *testing.F) {
 	f.Add([]byte(`{"target":"x","reason":"y"}`))
 	f.Add([]byte(`{"target":1}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		e := &engine{}
+		e := &engine{result: event.Result{Execution: &workflows.Execution{ID: "x"}}}
 		w := call(e, "POST", "/api/v1/pipelines/webshop/stages/P/rollback", string(body))
 		if w.Code >= 300 && e.asked.Verb != "" || w.Code < 300 && e.asked.Target == "" {
 			t.Errorf("%d for %q, asked %+v", w.Code, body, e.asked)
 		}
 	})
+}
+
+// S1: a service that decides and writes is ready, and says beside it what it
+// does not hear.
+func TestReadyzSaysWhatIsMissingBeside(t *testing.T) {
+	for want, lines := range map[string][]string{"ready\n": nil, "ready\nslack: not listening since noon\n": {"slack: not listening since noon"}} {
+		h := Handler(Options{Ready: func(context.Context) error { return nil }, Standing: func() []string { return lines }, Log: slog.New(slog.DiscardHandler)})
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+		if w.Code != 200 || w.Body.String() != want {
+			t.Errorf("%d %q, want %q", w.Code, w.Body, want)
+		}
+	}
+}
+
+// TestAnUnknownStatusIsRefused (U13): a word that is none of the list's finds nothing for ever.
+func TestAnUnknownStatusIsRefused(t *testing.T) {
+	for status, want := range map[string]int{"": 200, "InProgress": 200, "Stopping": 200, "Failed": 200, "Bad": 400, "failed": 400, "Skipped": 400} {
+		w := call(&engine{}, "GET", "/api/v1/pipelines/webshop/executions?status="+status, "")
+		if w.Code != want || want == 400 && !strings.Contains(w.Body.String(), "there is no status "+status) {
+			t.Errorf("%q: %d %s", status, w.Code, w.Body)
+		}
+	}
+}
+
+func TestTwoExecutionsAreCompared(t *testing.T) {
+	w := call(&engine{}, "GET", "/api/v1/compare?a=webshop%2341&b=webshop%2342", "")
+	var got struct {
+		A, B      struct{ Execution string }
+		Revisions []any
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK || got.A.Execution != "x" || got.B.Execution != "x" || got.Revisions == nil {
+		t.Errorf("%d %s: %v", w.Code, w.Body, err)
+	}
+	for _, query := range []string{"", "?a=x", "?b=x"} {
+		if w := call(&engine{}, "GET", "/api/v1/compare"+query, ""); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "must name two executions") {
+			t.Errorf("%q: %d %s", query, w.Code, w.Body)
+		}
+	}
+	// Of a pipeline that the token may not see there is nothing to compare.
+	if w := call(&engine{hidden: true}, "GET", "/api/v1/compare?a=x&b=x", ""); w.Code != http.StatusNotFound {
+		t.Errorf("hidden: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	w := call(&engine{}, http.MethodGet, "/api/v1/executions/webshop%232/changes?stage=Production", "")
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"from":null,"to":"webshop#2 in Production"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w = call(&engine{}, http.MethodGet, "/api/v1/pipelines/webshop/stages/Production/notes?since=webshop%232", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"text":"webshop Production since webshop#2"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w = call(&engine{err: &workflows.Problem{Code: workflows.CodeStageNotFound}}, http.MethodGet, "/api/v1/executions/webshop%232/changes?stage=x", ""); w.Code != http.StatusNotFound {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
 }

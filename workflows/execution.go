@@ -1,19 +1,22 @@
 package workflows
 
 import (
-	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// Status is the status of an execution, a stage or an action, in CodePipeline's words (engine.md 2.2).
+// Status is the status of an execution, a stage or an action, in CodePipeline's words.
 type Status string
 
-// ExecutionType tells a run through the pipeline from a rollback of one stage.
-type ExecutionType string
-
-// Statuses, and the types of executions. Which level uses which is engine.md 2.2; NotStarted is ours, for
-// what an execution still has to do.
+// The words of an execution: statuses, where the comments say which level uses
+// which, and NotStarted is ours, for what an execution still has to do; what tells
+// a run through the pipeline from a rollback of one stage (Execution.Type); what
+// began it (StartedBy.Type), in CodePipeline's words where one exists; what it
+// waits for while inbound (Wait.For); what an action needs from a person
+// (ActionExecution.Needs); how a request stands (Request.State); how an answer came
+// that was given past rollcall (Vote.Via).
 const (
 	StatusNotStarted Status = "NotStarted" // stage, action
 	StatusInProgress Status = "InProgress"
@@ -28,8 +31,28 @@ const (
 	StatusErrored    Status = "Errored"    // condition: a rule could not be evaluated; counts as failed
 	StatusOverridden Status = "Overridden" // condition: somebody with that right set it aside
 
-	TypeStandard ExecutionType = "STANDARD"
-	TypeRollback ExecutionType = "ROLLBACK"
+	TypeStandard = "STANDARD"
+	TypeRollback = "ROLLBACK"
+
+	TriggerStart     = "StartPipelineExecution" // a person or a token
+	TriggerPoll      = "PollForSourceChanges"
+	TriggerWebhook   = "Webhook"
+	TriggerSchedule  = "Schedule"
+	TriggerRollback  = "ManualRollback"
+	TriggerAutomated = "AutomatedRollback"
+
+	WaitsForStage      = "stage"      // somebody is inside, or waits in front of it
+	WaitsForTransition = "transition" // the transition is disabled
+	WaitsForFreeze     = "freeze"     // a freeze covers the stage
+
+	NeedsApproval = "approval" // its gate is open
+	NeedsResolve  = "resolve"  // in doubt: nobody can know whether it ran; say succeeded, failed or again
+
+	RequestOpen    = "open"
+	RequestDone    = "done"
+	RequestRefused = "refused"
+
+	ViaOutside = "outside"
 )
 
 // Final says whether an execution of this status has ended. Failed and Stopped ones may be taken up again by a retry.
@@ -47,8 +70,8 @@ type Execution struct {
 	Number          int                          `json:"number"`
 	Pipeline        string                       `json:"pipeline"`
 	Version         int                          `json:"version"`
-	Mode            Mode                         `json:"executionMode,omitempty"` // of its version; empty: SUPERSEDED
-	Type            ExecutionType                `json:"type"`
+	Mode            string                       `json:"executionMode,omitempty"` // of its version; empty: SUPERSEDED
+	Type            string                       `json:"type"`                    // STANDARD|ROLLBACK
 	Status          Status                       `json:"status"`
 	StatusReason    *Reason                      `json:"statusReason,omitempty"`
 	Trigger         StartedBy                    `json:"trigger"`
@@ -64,13 +87,20 @@ type Execution struct {
 	Stages          []StageExecution             `json:"stages"`  // what it has to do: of a rollback only its stage
 	Artifacts       map[string]Artifact          `json:"artifacts,omitempty"`
 	Outputs         map[string]map[string]string `json:"outputs,omitempty"` // namespace -> key -> value
-	Orphans         []string                     `json:"orphans,omitempty"` // outside work that could not be cancelled: task IDs
-	Notes           []Note                       `json:"notes,omitempty"`   // what the outside made of it: the ticket, the commit status
-	Offers          []Offer                      `json:"offers"`            // what the viewer may do now; filled in when read
+	// ExternalID is its ID where it runs, when that is not here; Requests are what was asked for it there.
+	ExternalID string    `json:"externalId,omitempty"`
+	Requests   []Request `json:"requests,omitempty"`
+	Orphans    []string  `json:"orphans,omitempty"` // outside work that could not be cancelled: task IDs
+	Notes      []Note    `json:"notes,omitempty"`   // what the outside made of it: the ticket, the commit status
+	Offers     []Offer   `json:"offers"`            // what the viewer may do now; filled in when read
+	// StatusText is how it stands, in words: "blocked: Production is locked"; filled in by the API.
+	StatusText string `json:"statusText,omitempty"`
+	// Undelivered says why people were not shown in chat what it asks of them, and what mends that; filled in when read.
+	Undelivered string `json:"undelivered,omitempty"`
 }
 
 // Ref is the name people read: "webshop#42".
-func (e *Execution) Ref() string { return fmt.Sprintf("%s#%d", e.Pipeline, e.Number) }
+func (e *Execution) Ref() string { return e.Pipeline + "#" + strconv.Itoa(e.Number) }
 
 // Stage returns the execution's stage of that name.
 func (e *Execution) Stage(name string) (*StageExecution, bool) {
@@ -83,31 +113,15 @@ func (e *Execution) Stage(name string) (*StageExecution, bool) {
 }
 
 // Reason says in a code and a sentence why a status is what it is. Codes:
-// ActionFailed, ActionTimedOut, NotApproved, ApprovalExpired, Superseded,
-// Stopped, Cancelled, ArtifactMissing, ConfigurationInvalid, ConditionFailed.
+// ActionFailed, ActionTimedOut, NotApproved, ApprovalExpired, Superseded, Stopped,
+// Cancelled, ArtifactMissing, ArtifactNotStored, ConfigurationInvalid,
+// ConditionFailed; of an action in progress: Retrying; of what a stage runs: AlarmRang.
 type Reason struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	// Finding is what is known beyond the message; nil: nothing is.
+	Finding *Finding `json:"finding,omitempty"`
 }
-
-// Trigger types (StartedBy.Type), CodePipeline's where one exists; what an
-// inbound execution waits for (Wait.For); what an action needs from a person
-// (ActionExecution.Needs).
-const (
-	TriggerStart     = "StartPipelineExecution" // a person or a token
-	TriggerPoll      = "PollForSourceChanges"
-	TriggerWebhook   = "Webhook"
-	TriggerSchedule  = "Schedule"
-	TriggerRollback  = "ManualRollback"
-	TriggerAutomated = "AutomatedRollback"
-
-	WaitsForStage      = "stage"      // somebody is inside, or waits in front of it
-	WaitsForTransition = "transition" // the transition is disabled
-	WaitsForFreeze     = "freeze"     // a freeze covers the stage
-
-	NeedsApproval = "approval" // its gate is open
-	NeedsResolve  = "resolve"  // in doubt: nobody can know whether it ran; say succeeded, failed or again
-)
 
 // StartedBy says what began an execution. By is who asked: for a push the
 // pusher as the webhook names them (their ID has the prefix "github:" or
@@ -136,8 +150,11 @@ type SourceRevision struct {
 	// named it, or somebody with the right start-any-revision.
 	AnyBranch bool `json:"anyBranch,omitempty"`
 	// Type is what RevisionID is, when it is no commit: IMAGE_DIGEST,
-	// S3_OBJECT_VERSION_ID, S3_OBJECT_KEY (engine.md 2.5).
+	// S3_OBJECT_VERSION_ID, S3_OBJECT_KEY.
 	Type string `json:"type,omitempty"`
+	// ObjectKey is the object that was asked for instead of the one the S3 action
+	// follows; where no version was asked for, RevisionID is the key as well.
+	ObjectKey string `json:"objectKey,omitempty"`
 }
 
 // Author is who wrote a revision, as the repository says: it may exclude (self-approval), never allow.
@@ -153,9 +170,10 @@ type Rollback struct {
 	TargetNumber    int    `json:"targetNumber"` //
 	FailedExecution string `json:"failedExecution,omitempty"`
 	LeftExecution   string `json:"leftExecution,omitempty"` // whose content ran in the stage before
-	Definition      string `json:"definition"`              // asWas|asIs
+	Definition      string `json:"definition"`              // original|current
 	Reason          string `json:"reason,omitempty"`
 	SkipApprovals   bool   `json:"skipApprovals,omitempty"`
+	Alarm           string `json:"alarm,omitempty"` // automatic, after a success: the name of the alarm that rang
 }
 
 // Note is what became of an execution outside, as people should see it on
@@ -165,6 +183,8 @@ type Note struct {
 	State string `json:"state"` // done|waiting|refused
 	Text  string `json:"text"`  // "OPS-12", "Jira is away, trying again", what Jira wants
 	URL   string `json:"url,omitempty"`
+	// Detail are further lines, for where there is room: the first commits of what it brings.
+	Detail string `json:"detail,omitempty"`
 }
 
 // Note replaces the execution's note of that name, or adds it.
@@ -214,10 +234,12 @@ type StageExecution struct {
 	Since   *time.Time        `json:"since,omitempty"` // entered, or took its last status
 	Attempt int               `json:"attempt,omitempty"`
 	Digest  string            `json:"digest,omitempty"` // Stage.Digest of what was entered: says later whether the stage has changed since
+	From    string            `json:"from,omitempty"`   // execution whose content ran here when this one entered; empty: none
 	Actions []ActionExecution `json:"actions"`
 	// Conditions are those that were evaluated, one per kind, the latest time each.
 	Conditions []ConditionExecution `json:"conditions,omitempty"`
 	Retries    *Retries             `json:"retryStageMetadata,omitempty"`
+	StatusText string               `json:"statusText,omitempty"` // as of [Execution]
 }
 
 // Action returns the stage's action of that name, or, for "beforeEntry:NAME"
@@ -237,6 +259,24 @@ func (s *StageExecution) Action(name string) (*ActionExecution, bool) {
 		}
 	}
 	return nil, false
+}
+
+// AllActions returns the actions of the stage and the rules of its conditions,
+// which are named "beforeEntry:NAME" and so on, in the order in which they run.
+// They are only to be read.
+func (s *StageExecution) AllActions() []ActionExecution {
+	if len(s.Conditions) == 0 {
+		return slices.Clip(s.Actions)
+	}
+	var before, after []ActionExecution
+	for i := range s.Conditions {
+		if c := &s.Conditions[i]; c.Kind == BeforeEntry {
+			before = append(before, c.Rules...)
+		} else {
+			after = append(after, c.Rules...)
+		}
+	}
+	return slices.Concat(before, s.Actions, after)
 }
 
 // Condition returns the condition of that kind; nil when it was not evaluated.
@@ -286,6 +326,13 @@ type ActionExecution struct {
 	OutputVariables map[string]string `json:"outputVariables,omitempty"`
 	Approval        *Approval         `json:"approval,omitempty"`
 	Cancelling      bool              `json:"cancelling,omitempty"` // a cancel was sent and is not confirmed
+	// Host is where the attempt's run folder is; empty: anywhere, or it is not known.
+	Host string `json:"host,omitempty"`
+	// Restarts counts how often it was started again by itself, over all
+	// attempts, because nobody could know what became of it.
+	Restarts int `json:"restarts,omitempty"`
+	// After is the time before which such a restart does not begin.
+	After *time.Time `json:"after,omitempty"`
 }
 
 // Approval is a gate: what it asked, what was answered, what is missing.
@@ -298,7 +345,8 @@ type Approval struct {
 	Text      string    `json:"text,omitempty"`
 	Link      string    `json:"link,omitempty"`
 	Votes     []Vote    `json:"votes"`
-	Missing   []string  `json:"missing"` // in words: "1 more approval", "1 of group:security"
+	Missing   []string  `json:"missing"`           // in words: "1 more approval", "1 of group:security"
+	Dropped   []string  `json:"dropped,omitempty"` // in words: whose votes count no more, and why
 	OpenedAt  time.Time `json:"openedAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	Reminded  []string  `json:"reminded,omitempty"` // reminders that were due already, "50%"
@@ -330,6 +378,9 @@ type Vote struct {
 	At      time.Time `json:"at"`
 	Via     string    `json:"via"`
 	In      []string  `json:"in,omitempty"` // the who-expressions this person matched when voting: facts, with their time At
+	// Judged is what an approval was judged about beyond the revisions, where it
+	// matters who made it: "acme/webshop 1111111..2222222: 3 commits".
+	Judged []string `json:"judged,omitempty"`
 }
 
 // Artifact is stored content, named by what it is: the digest is the address.
@@ -337,4 +388,13 @@ type Artifact struct {
 	Name   string `json:"name"`
 	Digest string `json:"digest"` // lower-case hex SHA-256 of the stored bytes
 	Size   int64  `json:"size"`   // bytes
+	// At is where it is kept besides a data folder, "s3://bucket/key?versionId=…";
+	// empty: only there. What it is, a tar.gz or a zip, its first bytes say.
+	At string `json:"at,omitempty"`
+}
+
+// Place is where it is kept besides a data folder, whatever its version: "s3://bucket/key".
+func (a Artifact) Place() string {
+	place, _, _ := strings.Cut(a.At, "?")
+	return place
 }

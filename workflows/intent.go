@@ -3,25 +3,26 @@ package workflows
 // Verb is something that can be asked for; the same word in command, API, event, button and rule.
 type Verb string
 
-// The verbs. View, Logs and Audit are rights only; Define and Archive need the right Edit.
+// The verbs. View, Logs, Audit and StartAnyRevision are rights only; [Verb.Right] says which right
+// another one needs.
 const (
-	View       Verb = "view"
-	Logs       Verb = "logs"
-	Start      Verb = "start"
-	StopIt     Verb = "stop"
-	Retry      Verb = "retry"
-	Approve    Verb = "approve"
-	Reject     Verb = "reject"
-	RollBack   Verb = "rollback"
-	Override   Verb = "override"
-	Disable    Verb = "disable"
-	Enable     Verb = "enable"
-	Resolve    Verb = "resolve"
-	Edit       Verb = "edit"
-	Audit      Verb = "audit"
-	Archive    Verb = "archive"
-	Annotate   Verb = "annotate" // the engine's followers only: sets Intent.Note on an execution, ended ones too
-	SetFreezes Verb = "freeze"   // the engine only: Intent.Freezes are those of the configuration that name the pipeline
+	View           Verb = "view"
+	Logs           Verb = "logs"
+	Start          Verb = "start"
+	StopExecution  Verb = "stop"
+	Retry          Verb = "retry"
+	Approve        Verb = "approve"
+	Reject         Verb = "reject"
+	RollBack       Verb = "rollback"
+	Override       Verb = "override"
+	Lock           Verb = "lock"
+	Unlock         Verb = "unlock"
+	Resolve        Verb = "resolve"
+	Edit           Verb = "edit"
+	Audit          Verb = "audit"
+	Archive        Verb = "archive"
+	Annotate       Verb = "annotate"        // the engine's followers only: sets Intent.Note on an execution, ended ones too
+	ReplaceFreezes Verb = "replace-freezes" // the engine only: Intent.Freezes are those of the configuration that name the pipeline
 	// StartAnyRevision is a right only: to start with a revision that is not on the source action's branch.
 	StartAnyRevision Verb = "start-any-revision"
 )
@@ -37,12 +38,23 @@ func (v Verb) Right() Verb {
 	return v
 }
 
+// UnmarshalText reads a verb; disable and enable, CodePipeline's names, are lock and unlock.
+func (v *Verb) UnmarshalText(text []byte) error {
+	switch *v = Verb(text); *v {
+	case "disable":
+		*v = Lock
+	case "enable":
+		*v = Unlock
+	}
+	return nil
+}
+
 // Intent is what somebody asks for. Which fields matter depends on the verb;
 // the others are empty. It enters through runtime.Engine.Submit and nowhere else.
 type Intent struct {
 	Verb      Verb   `json:"verb"`
 	Pipeline  string `json:"pipeline,omitempty"`  // always set once submitted
-	Execution string `json:"execution,omitempty"` // ID: stop retry approve reject resolve override; enable: only this one
+	Execution string `json:"execution,omitempty"` // ID: stop retry approve reject resolve override; unlock: only this one
 	Stage     string `json:"stage,omitempty"`
 	Action    string `json:"action,omitempty"` // approve reject resolve; empty: the only candidate
 	Token     string `json:"token,omitempty"`  // client request token: the same token gets the first result, 24 h
@@ -61,7 +73,7 @@ type Intent struct {
 
 	// rollback
 	Target       string `json:"target,omitempty"`       // execution ID
-	Definition   string `json:"definition,omitempty"`   // asWas (default)|asIs
+	Definition   string `json:"definition,omitempty"`   // original (default)|current
 	WhileRunning string `json:"whileRunning,omitempty"` // empty: refuse | stop: stop it and roll back | wait: roll back when it ends
 
 	Abandon bool   `json:"abandon,omitempty"` // stop
@@ -76,26 +88,17 @@ type Intent struct {
 	Note *Note `json:"note,omitempty"` // annotate
 
 	// edit
-	Definitions *Pipeline `json:"define,omitempty"`
-	ManagedBy   string    `json:"managedBy,omitempty"` // "api", or "file:PATH"
+	NewDefinition *Pipeline `json:"define,omitempty"`
+	ManagedBy     string    `json:"managedBy,omitempty"` // "api", "file:PATH", or "bridge:NAME"
+	// Version is the number that a bridge's definition has in AWS; 0: the next one here.
+	Version int `json:"version,omitempty"`
 }
 
 // RevisionOverride asks for a certain revision of a source action.
 type RevisionOverride struct {
 	ActionName    string `json:"actionName"`
-	RevisionType  string `json:"revisionType"` // COMMIT_ID|IMAGE_DIGEST|S3_OBJECT_VERSION_ID|S3_OBJECT_KEY
+	RevisionType  string `json:"revisionType"` // COMMIT_ID|IMAGE_DIGEST|S3_OBJECT_VERSION_ID|S3_OBJECT_KEY; empty: the one that the action's provider has
 	RevisionValue string `json:"revisionValue"`
-}
-
-// Result is what a submitted intent led to.
-type Result struct {
-	Execution  *Execution     `json:"execution,omitempty"`  // the one concerned, after the commit
-	Transition *Transition    `json:"transition,omitempty"` // after enable, disable
-	Pipeline   string         `json:"pipeline,omitempty"`
-	Version    int            `json:"version,omitempty"`  // after edit
-	Changed    bool           `json:"changed"`            // false: it was so already
-	Planned    *PlannedReturn `json:"planned,omitempty"`  // a rollback that waits for the stage to be free
-	Weakened   []Weakened     `json:"weakened,omitempty"` // after edit: the gates that ask for less than before
 }
 
 // Offer is something that can be done now: made by dry-running the decision, never by a rule of its own.
@@ -103,5 +106,5 @@ type Offer struct {
 	Verb   Verb   `json:"verb"`
 	Stage  string `json:"stage,omitempty"`
 	Action string `json:"action,omitempty"`
-	Target string `json:"target,omitempty"` // rollback: the preselected target; enable: the execution it would let in
+	Target string `json:"target,omitempty"` // rollback: the preselected target; unlock: the execution that alone would enter
 }

@@ -7,7 +7,7 @@ import (
 
 // Polls says whether a source action's branch or object is looked at every now
 // and then: CodePipeline's S3 and CodeCommit and our Git unless that is turned
-// off, GitHub only when asked for, because its webhooks are faster (engine.md 15.1).
+// off, GitHub only when asked for, because its webhooks are faster.
 func (a *Action) Polls() bool {
 	poll := a.Configuration["PollForSourceChanges"]
 	switch {
@@ -22,7 +22,7 @@ func (a *Action) Polls() bool {
 }
 
 // TimeLimit is how long the action may take: what the definition says, else
-// what its provider has with CodePipeline (engine.md 3.3).
+// what its category and provider have with CodePipeline.
 func (a *Action) TimeLimit() time.Duration {
 	if a.TimeoutMinutes > 0 {
 		return time.Duration(a.TimeoutMinutes) * time.Minute
@@ -37,9 +37,17 @@ func (a *Action) TimeLimit() time.Duration {
 		return 3 * day
 	case "CodeBuild":
 		return 36 * time.Hour
-	case "Lambda", "LambdaInvoke", "CodePipeline":
+	case "Lambda":
+		if a.ActionType.Category == "Deploy" { // shifts its traffic step by step
+			return 2 * day
+		}
+		return day
+	case "LambdaInvoke", "CodePipeline":
 		return day
 	case "S3":
+		if a.ActionType.Category == "Source" {
+			return time.Hour
+		}
 		return 90 * time.Minute
 	case "Commands":
 		return 55 * time.Minute

@@ -20,8 +20,8 @@ func (e *Execution) Pick(in *Intent, what string, fits func(*ActionExecution) bo
 	named := false
 	for i := range e.Stages {
 		st := &e.Stages[i]
-		for j := range st.Actions {
-			a := &st.Actions[j]
+		for _, one := range st.AllActions() {
+			a, _ := st.Action(one.Name)
 			if in.Stage != "" && st.Name != in.Stage || in.Action != "" && a.Name != in.Action {
 				continue
 			}
@@ -37,9 +37,29 @@ func (e *Execution) Pick(in *Intent, what string, fits func(*ActionExecution) bo
 	case len(actions) == 0 && in.Action != "":
 		return nil, nil, Refuse(CodeConflict, "see how it stands with: status "+e.Ref(), "%s of %s is not %s", in.Action, e.Ref(), what)
 	case len(actions) == 0:
-		return nil, nil, Refuse(CodeConflict, "see how it stands with: status "+e.Ref(), "no action of %s is %s", e.Ref(), what)
+		return nil, nil, Refuse(CodeConflict, "see how it stands with: status "+e.Ref(), "%s is not %s: it %s", e.Ref(), what, e.whereabouts())
 	case len(actions) > 1:
 		return nil, nil, Invalid("action", "name one of "+strings.Join(names, " or "), "several actions of %s are meant", e.Ref())
 	}
 	return stages[0], actions[0], nil
+}
+
+// whereabouts says where an execution is, or how and when it ended, behind "it".
+func (e *Execution) whereabouts() string {
+	switch {
+	case e.Status.Final():
+		how := map[Status]string{StatusSucceeded: "succeeded", StatusFailed: "failed"}[e.Status]
+		if how == "" {
+			how = "was " + strings.ToLower(string(e.Status))
+		}
+		if e.EndedAt != nil {
+			how += " at " + e.EndedAt.UTC().Format("2 Jan 15:04 UTC")
+		}
+		return how
+	case e.WaitsFor != nil:
+		return "waits before " + e.WaitsFor.Stage
+	case e.Inside() != nil:
+		return "is in " + e.Inside().Name
+	}
+	return "is on its way"
 }

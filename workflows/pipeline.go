@@ -1,16 +1,17 @@
 package workflows
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
-// Mode is a pipeline's execution mode: how executions meet at a stage that is taken.
-type Mode string
-
-// The execution modes of CodePipeline V2 (engine.md 4); the results of a
-// condition and what may follow a failure; the kinds of conditions (engine.md 9).
+// The execution modes of CodePipeline V2 (how executions meet at a stage that is taken); the results of a
+// condition and what may follow a failure; the kinds of conditions; what a bridge does (Bridge.Mode), and
+// what it does about answers that were given past rollcall (Bridge.Outside).
 const (
-	ModeSuperseded Mode = "SUPERSEDED" // one slot before each stage, the newest arrival keeps it
-	ModeQueued     Mode = "QUEUED"     // a line before each stage, first in first out
-	ModeParallel   Mode = "PARALLEL"   // no stage locks
+	ModeSuperseded = "SUPERSEDED" // one slot before each stage, the newest arrival keeps it
+	ModeQueued     = "QUEUED"     // a line before each stage, first in first out
+	ModeParallel   = "PARALLEL"   // no stage locks
 
 	ResultRollback = "ROLLBACK"
 	ResultFail     = "FAIL"
@@ -20,20 +21,47 @@ const (
 	BeforeEntry = "beforeEntry"
 	OnSuccess   = "onSuccess"
 	AfterFailed = "onFailure"
+
+	BridgeWatches = "watch"
+	BridgeActs    = "act"
+	OutsideTell   = "tell"
+	OutsideLock   = "lock"
 )
 
 // Pipeline is a definition: one version of what runs, who may and who hears.
 // A Pipeline that has passed [spec.Check] is complete: every default is filled
 // in, so readers never apply defaults of their own.
 type Pipeline struct {
-	Name          string     `json:"name"`
-	ExecutionMode Mode       `json:"executionMode"`
-	Channel       string     `json:"channel,omitempty"` // chat channel; empty: the service's default
-	Owners        []string   `json:"owners,omitempty"`  // who-expressions, see [Principal]
-	Ticket        *Ticket    `json:"ticket,omitempty"`
-	Variables     []Variable `json:"variables,omitempty"`
-	Triggers      []Trigger  `json:"triggers,omitempty"`
-	Stages        []Stage    `json:"stages"`
+	Name          string `json:"name"`
+	ExecutionMode string `json:"executionMode"`
+	Channel       string `json:"channel,omitempty"` // chat channel; empty: the service's default
+	// LogTail is how many of the last lines of a failed action's log the channel is
+	// shown: whoever set the channel chose who reads them. nil: 10, so that the
+	// digest of a definition that was written before stays what it was.
+	LogTail   *int       `json:"logTail,omitempty"`
+	Owners    []string   `json:"owners,omitempty"` // who-expressions, see [Principal]
+	Ticket    *Ticket    `json:"ticket,omitempty"`
+	Variables []Variable `json:"variables,omitempty"`
+	Triggers  []Trigger  `json:"triggers,omitempty"`
+	// RoleArn is the role that actions in AWS assume, where they name none of
+	// their own; ArtifactStore, or a store for each Region, is where AWS finds
+	// artifacts. Both mean nothing to actions that run here.
+	RoleArn        string                   `json:"roleArn,omitempty"`
+	ArtifactStore  *ArtifactStore           `json:"artifactStore,omitempty"`
+	ArtifactStores map[string]ArtifactStore `json:"artifactStores,omitempty"` // by Region, in place of ArtifactStore
+	// Bridge is where the pipeline is, when it stays in AWS CodePipeline; nil: it runs here.
+	Bridge *Bridge `json:"bridge,omitempty"`
+	Stages []Stage `json:"stages"`
+}
+
+// ArtifactStore is a bucket for artifacts, in CodePipeline's terms.
+type ArtifactStore struct {
+	Location      string `json:"location,omitempty"`
+	Type          string `json:"type"` // S3
+	EncryptionKey *struct {
+		ID   string `json:"id"`
+		Type string `json:"type"` // KMS
+	} `json:"encryptionKey,omitempty"`
 }
 
 // Stage returns the stage of that name.
@@ -90,13 +118,32 @@ type Rule struct {
 	Commands       []string          `json:"commands,omitempty"`
 	InputArtifacts []string          `json:"inputArtifacts,omitempty"`
 	TimeoutMinutes int               `json:"timeoutInMinutes,omitempty"` // 0: the provider's own limit
+	Region         string            `json:"region,omitempty"`           // as in Action
+	RoleArn        string            `json:"roleArn,omitempty"`          // as in Action
 }
 
 // RollbackPolicy is the stage's `rollback` key, defaults filled in.
 type RollbackPolicy struct {
-	Hold     string `json:"hold"`     // always|manual|never: which rollbacks disable the transition into the stage
+	Lock     string `json:"lock"`     // always|manual|never: which rollbacks lock the stage
 	Eligible string `json:"eligible"` // any|sameVersion
 	Approval string `json:"approval"` // skipRecent|skip|require: approvals inside a rollback
+	// OnAlarm watches alarms of CloudWatch after an execution succeeded in the
+	// stage, and goes back when one rings. Without alarms nothing is watched.
+	OnAlarm struct {
+		Alarms  []string `json:"alarms,omitempty"`  // their names
+		For     string   `json:"for,omitempty"`     // Go duration, from the success on
+		Region  string   `json:"region,omitempty"`  // as in Action
+		RoleArn string   `json:"roleArn,omitempty"` // as in Action
+	} `json:"onAlarm,omitzero"`
+}
+
+// Watches says for how long after a success the alarms of OnAlarm are watched; 0: not at all.
+func (p *RollbackPolicy) Watches() time.Duration {
+	d, err := time.ParseDuration(p.OnAlarm.For)
+	if err != nil || len(p.OnAlarm.Alarms) == 0 {
+		return 0 // the reader of files refuses a time that means nothing
+	}
+	return d
 }
 
 // ActionType names what carries out an action, in CodePipeline's terms.
@@ -122,6 +169,10 @@ type Action struct {
 	TimeoutMinutes       int               `json:"timeoutInMinutes,omitempty"` // 0: the provider's own limit
 	Approval             *ApprovalPolicy   `json:"approval,omitempty"`         // only with provider Manual; never nil there
 	Restartable          bool              `json:"restartable"`                // may start again by itself when its outcome is unknown
+	// Region and RoleArn say where and as whom an action in AWS works; empty: in
+	// the pipeline's own Region, as the pipeline's role.
+	Region  string `json:"region,omitempty"`
+	RoleArn string `json:"roleArn,omitempty"`
 }
 
 // IsSource says whether the action belongs to the source stage.
@@ -137,11 +188,18 @@ type OutputArtifact struct {
 	Files []string `json:"files,omitempty"`
 }
 
-// EnvironmentVar is one variable of a command's environment; its value may hold #{namespace.key}.
+// EnvironmentVar is one variable of an action's environment; its value may hold #{namespace.key}.
 type EnvironmentVar struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+	// Type says what Value is: empty or PLAINTEXT the value itself, else the name
+	// of a secret that the runner fetches: PARAMETER_STORE|SECRETS_MANAGER. What is
+	// fetched is in no log and no row.
+	Type string `json:"type,omitempty"`
 }
+
+// Plain says whether the value is in the definition, and need not be fetched.
+func (v *EnvironmentVar) Plain() bool { return v.Type == "" || v.Type == "PLAINTEXT" }
 
 // ApprovalPolicy says who may answer a gate and how many must.
 type ApprovalPolicy struct {
@@ -173,14 +231,18 @@ type Ticket struct {
 	LogTail        int      `json:"logTail"`                // lines; default 10
 }
 
-// Trigger starts the pipeline: a Git event with filters, or a schedule.
+// Trigger starts the pipeline: a Git event with filters, a schedule, or an event of EventBridge.
 type Trigger struct {
 	ProviderType string            `json:"providerType,omitempty"`
 	Git          *GitConfiguration `json:"gitConfiguration,omitempty"`
 	Schedule     *Schedule         `json:"schedule,omitempty"`
+	// Event is a pattern of EventBridge (package document reads it), its keys sorted.
+	Event json.RawMessage `json:"event,omitempty"`
+	// Variables are those of a start by an event: a text, or a path of the event.
+	Variables map[string]string `json:"variables,omitempty"`
 }
 
-// GitConfiguration filters the events of one source action (engine.md 15.2). Filters of both lists are alternatives.
+// GitConfiguration filters the events of one source action (docs/pipelines.md#git). Filters of both lists are alternatives.
 type GitConfiguration struct {
 	SourceActionName string      `json:"sourceActionName"`
 	Push             []GitFilter `json:"push,omitempty"`
@@ -213,11 +275,6 @@ type Freeze struct {
 	Name    string    `json:"name"`
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`                // the first moment that is free again
-	On      Scope     `json:"on"`                // "pipeline", "pipeline/stage", with globs
+	On      []string  `json:"on"`                // "pipeline", "pipeline/stage", with globs
 	MayPass []string  `json:"mayPass,omitempty"` // who-expressions: who may let one execution through
-}
-
-// At says whether the freeze keeps executions out of a stage at a time.
-func (f *Freeze) At(at time.Time, pipeline, stage string) bool {
-	return !at.Before(f.From) && at.Before(f.To) && f.On.Covers(pipeline, stage)
 }

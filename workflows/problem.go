@@ -18,7 +18,12 @@ func (p *Problem) Error() string {
 	return p.Message + " (" + p.Hint + ")"
 }
 
-// Problem codes: AWS's exception names without "Exception" where one exists (CONTRACT.md, HTTP).
+// NotFound says whether there is no such pipeline or execution, for whoever asked.
+func (p *Problem) NotFound() bool {
+	return p.Code == CodePipelineNotFound || p.Code == CodeExecutionNotFound
+}
+
+// Problem codes: AWS's exception names without "Exception" where one exists (docs/errors.md has them all).
 const (
 	CodeValidation           = "Validation"
 	CodePipelineNotFound     = "PipelineNotFound"
@@ -26,6 +31,7 @@ const (
 	CodeStageNotFound        = "StageNotFound"
 	CodeActionNotFound       = "ActionNotFound"
 	CodeExecutionNotFound    = "PipelineExecutionNotFound"
+	CodeLogNotFound          = "LogNotFound"
 	CodeExecutionOutdated    = "PipelineExecutionOutdated"
 	CodeStageNotRetryable    = "StageNotRetryable"
 	CodeNotLatest            = "NotLatestPipelineExecution"
@@ -43,6 +49,9 @@ const (
 	CodeStageDisabled        = "StageDisabled"
 	CodeChanged              = "Changed"
 	CodeManagedByFile        = "ManagedByFile"
+	CodeManagedByBridge      = "ManagedByBridge"
+	CodeWatchOnly            = "WatchOnly"
+	CodeAWSUnavailable       = "AWSUnavailable" // AWS did not answer: what was asked for may or may not follow
 	CodeCommitUnknown        = "CommitUnknown"
 	CodeUnavailable          = "Unavailable" // "could not check": a look-up failed; nothing was decided
 )

@@ -1,11 +1,13 @@
 package workflows
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
-// Inside returns the stage that the execution is in; nil while it waits at a door or has ended.
+// Inside returns the stage that the execution is in; nil while it waits before a stage or has ended.
 func (e *Execution) Inside() *StageExecution {
 	for i := range e.Stages {
 		if st := e.Stages[i].Status; st == StatusInProgress || st == StatusStopping {
@@ -13,6 +15,12 @@ func (e *Execution) Inside() *StageExecution {
 		}
 	}
 	return nil
+}
+
+// Shares says whether an execution shares stages with others like it; nil
+// stands for a rollback, which does not.
+func (e *Execution) Shares() bool {
+	return e != nil && e.Type == TypeStandard && e.Mode == ModeParallel
 }
 
 // Works says whether something runs of the execution that leaving its stage would cut off.
@@ -32,7 +40,7 @@ func (e *Execution) Furthest() string {
 }
 
 // Value gives a variable as the execution knows it: its own, a pipeline
-// variable's, or an output of an action with that namespace (engine.md 11).
+// variable's, or an output of an action with that namespace.
 func (e *Execution) Value(namespace, key string) (string, bool) {
 	switch namespace {
 	case "codepipeline":
@@ -55,15 +63,76 @@ func (a *ActionExecution) IsRule() bool { return strings.Contains(a.Name, ":") }
 // waits for people, or for a window of time.
 func (a *ActionExecution) Waits() bool { return a.IsGate() || a.Provider == "DeploymentWindow" }
 
+// What is said of an open action whose runner cannot be asked: a code, and how the sentence begins.
+const (
+	reasonRetrying = "Retrying"
+	retriedSince   = "it is tried again since "
+)
+
+// Retrying says whether the action is open and its runner cannot be asked; Error says why, since when.
+func (a *ActionExecution) Retrying() bool { return a.Error != nil && a.Error.Code == reasonRetrying }
+
+// Retry is what is to be said about an open action whose runner could not be
+// asked, for that cause; nil: it has been said, or the action says something else.
+func (a *ActionExecution) Retry(cause string, at time.Time) *Reason {
+	if a.Error != nil && (!a.Retrying() || strings.HasSuffix(a.Error.Message, ": "+cause)) {
+		return nil
+	}
+	since := at.UTC().Format("2 Jan 15:04 UTC")
+	if a.Retrying() { // for another cause: it has been since the first
+		first, _, _ := strings.Cut(strings.TrimPrefix(a.Error.Message, retriedSince), ": ")
+		since = cmp.Or(first, since)
+	}
+	return &Reason{Code: reasonRetrying, Message: retriedSince + since + ": " + cause}
+}
+
 // Reset makes the action run again. Attempts go on counting; the last gate's
 // record stays to be read until a new one opens.
 func (a *ActionExecution) Reset() {
-	*a = ActionExecution{Name: a.Name, RunOrder: a.RunOrder, Provider: a.Provider, Attempt: a.Attempt, Status: StatusNotStarted, Approval: a.Approval}
+	*a = ActionExecution{Name: a.Name, RunOrder: a.RunOrder, Provider: a.Provider, Attempt: a.Attempt, Restarts: a.Restarts, Status: StatusNotStarted, Approval: a.Approval}
+}
+
+// restartPauses is how long restarts wait that nobody asked for.
+var restartPauses = [...]time.Duration{0, 10 * time.Second, time.Minute}
+
+// Restart is when the action may start again by itself that was found in doubt
+// at that time. ok is false when it has done so often enough: then a person must say.
+func (a *ActionExecution) Restart(at time.Time) (begins time.Time, ok bool) {
+	if a.Restarts >= len(restartPauses) {
+		return at, false
+	}
+	return at.Add(restartPauses[a.Restarts]), true
 }
 
 // Passed says whether the condition, if there is one, lets the execution go on.
 func (c *ConditionExecution) Passed() bool {
 	return c == nil || c.Status == StatusSucceeded || c.Status == StatusOverridden
+}
+
+// Blocking is the condition of a kind (empty: any) that stands in the way, and can be
+// overridden; nil: none. What follows a failure cannot.
+func (s *StageExecution) Blocking(kind string) *ConditionExecution {
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		if (kind == "" || kind == c.Kind) && c.Kind != AfterFailed && !c.Passed() && c.Status != StatusNotStarted && c.Status != StatusAbandoned {
+			return c
+		}
+	}
+	return nil
+}
+
+// Conclude records how the evaluation of the condition ended. It is errored, not
+// failed, where a rule could not even be asked.
+func (c *ConditionExecution) Conclude(how Status, why *Reason, by *Overridden) {
+	c.Status, c.Reason = how, why
+	if how == StatusOverridden {
+		c.Override = by
+	}
+	for _, r := range c.Rules {
+		if how == StatusFailed && r.Error != nil && (r.Error.Code == "ConfigurationInvalid" || r.Error.Code == "ArtifactMissing") {
+			c.Status = StatusErrored
+		}
+	}
 }
 
 // Fault is why the condition of a stage did not hold: a rule of it failed.
@@ -114,6 +183,15 @@ func (s *StageExecution) OnlyWaits() bool {
 // not an approval was started.
 func (s *StageExecution) Worked() bool {
 	return slices.ContainsFunc(s.Actions, func(a ActionExecution) bool { return !a.IsGate() && a.StartedAt != nil })
+}
+
+// Unshare gives the stage actions and conditions that no copy of the execution shares:
+// when the execution comes inside, because from then on they are written.
+func (s *StageExecution) Unshare() {
+	s.Actions, s.Conditions = slices.Clone(s.Actions), slices.Clone(s.Conditions)
+	for i := range s.Conditions {
+		s.Conditions[i].Rules = slices.Clone(s.Conditions[i].Rules)
+	}
 }
 
 // Next is the lowest run order that is not done; 0: all is done. failed says whether an action has failed.
@@ -179,7 +257,15 @@ func (p *Pipeline) StageNames() []string {
 
 // Shape is the part of a definition whose change ends what runs: the ordered names of the stages, and the mode.
 func (p *Pipeline) Shape() string {
-	return string(p.ExecutionMode) + ":" + strings.Join(p.StageNames(), "/")
+	return p.ExecutionMode + ":" + strings.Join(p.StageNames(), "/")
+}
+
+// Cancels says whether putting a new definition in the place of this one cancels
+// an execution: CodePipeline's rule for an edit of the [Pipeline.Shape]. A rollback
+// is one stage with content that worked: it may finish; and so may what runs in
+// PARALLEL mode. No old definition (nil) cancels nothing.
+func (p *Pipeline) Cancels(e *Execution, by *Pipeline) bool {
+	return p != nil && p.Shape() != by.Shape() && e.Type != TypeRollback && e.Mode != ModeParallel && !e.Status.Final()
 }
 
 // IsSource says whether the stage is the pipeline's first one, whose actions fetch revisions.
@@ -205,7 +291,7 @@ func (c *Condition) Action(kind, name string) *Action {
 	for _, r := range c.Rules {
 		if r.Name == name {
 			return &Action{Name: kind + ":" + r.Name, ActionType: r.RuleType, RunOrder: 1, Configuration: r.Configuration,
-				Commands: r.Commands, InputArtifacts: r.InputArtifacts, TimeoutMinutes: r.TimeoutMinutes, Restartable: true}
+				Commands: r.Commands, InputArtifacts: r.InputArtifacts, TimeoutMinutes: r.TimeoutMinutes, Region: r.Region, RoleArn: r.RoleArn, Restartable: true}
 		}
 	}
 	return nil
@@ -229,7 +315,7 @@ func (c *Condition) Begin(kind string, before *ConditionExecution) ConditionExec
 		if before != nil {
 			for _, old := range before.Rules {
 				if old.Name == a.Name {
-					a.Attempt = old.Attempt
+					a.Attempt, a.Restarts = old.Attempt, old.Restarts
 				}
 			}
 		}
@@ -238,7 +324,8 @@ func (c *Condition) Begin(kind string, before *ConditionExecution) ConditionExec
 	return now
 }
 
-// Failure is why the stage failed: the first action that did, work before approvals.
+// Failure is why the stage failed: the first action that did, work before what
+// only lacks something of ours, and that before approvals.
 func (s *StageExecution) Failure() *Reason {
 	var first *ActionExecution
 	for i := range s.Actions {
@@ -246,7 +333,7 @@ func (s *StageExecution) Failure() *Reason {
 		if a.Error == nil || a.Status != StatusFailed && a.Status != StatusAbandoned {
 			continue
 		}
-		if first == nil || first.IsGate() && !a.IsGate() {
+		if first == nil || !first.broke() && a.broke() || first.IsGate() && !a.IsGate() {
 			first = a
 		}
 	}
@@ -258,9 +345,34 @@ func (s *StageExecution) Failure() *Reason {
 	}
 	code := first.Error.Code
 	switch code {
-	case "ActionTimedOut", "ConfigurationInvalid", "ArtifactMissing":
+	case "ActionTimedOut", "ConfigurationInvalid", "ArtifactMissing", superseded, notStored:
 	default:
 		code = "ActionFailed" // the action's own error keeps what its runner called it
 	}
 	return &Reason{Code: code, Message: first.Name + " in " + s.Name + ": " + first.Error.Message}
+}
+
+// superseded is the code of a source action whose revision was replaced before it was fetched.
+const superseded = "Superseded"
+
+// notStored is the code of an action whose work succeeded and whose output artifact could not be stored.
+const notStored = "ArtifactNotStored"
+
+// Broke says whether work of the stage has failed, so that what onFailure says
+// follows. It does not from what people decided or let pass at an approval, nor
+// from what only our own keeping lacks: a value or an artifact without which an
+// action could not begin, or the artifact of one that succeeded. None of that
+// says that what is live is bad.
+func (s *StageExecution) Broke() bool {
+	for i := range s.Actions {
+		if s.Actions[i].broke() {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *ActionExecution) broke() bool {
+	ended := a.Status == StatusFailed || a.Status == StatusAbandoned
+	return ended && !a.IsGate() && a.StartedAt != nil && (a.Error == nil || a.Error.Code != notStored && a.Error.Code != superseded && a.Error.Code != "ArtifactMissing")
 }

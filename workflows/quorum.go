@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Missing says in words what a gate still lacks, given its votes; empty: it is through.
@@ -31,4 +32,33 @@ func (p *ApprovalPolicy) Missing(votes []Vote) []string {
 		}
 	}
 	return words
+}
+
+// Weakens says whether p lets something through that old would have kept back.
+func (p *ApprovalPolicy) Weakens(old *ApprovalPolicy) bool {
+	wider := len(old.From) > 0 && (len(p.From) == 0 || slices.ContainsFunc(p.From, func(who string) bool { return !slices.Contains(old.From, who) }))
+	for _, group := range slices.Sorted(maps.Keys(old.AtLeast)) {
+		wider = wider || p.AtLeast[group] < old.AtLeast[group]
+	}
+	return wider || p.Required < old.Required || p.RequesterMayApprove && !old.RequesterMayApprove ||
+		p.Comment != "required" && old.Comment == "required"
+}
+
+// String is the policy in words: "2 of group:release-managers, at least 1 of group:security".
+func (p *ApprovalPolicy) String() string {
+	from := "those with the right approve"
+	if len(p.From) > 0 {
+		from = strings.Join(p.From, ", ")
+	}
+	words := []string{fmt.Sprintf("%d of %s", p.Required, from)}
+	for _, group := range slices.Sorted(maps.Keys(p.AtLeast)) {
+		words = append(words, fmt.Sprintf("at least %d of %s", p.AtLeast[group], group))
+	}
+	if p.RequesterMayApprove {
+		words = append(words, "who asked may approve")
+	}
+	if p.Comment == "required" {
+		words = append(words, "with a comment")
+	}
+	return strings.Join(words, ", ")
 }

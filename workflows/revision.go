@@ -3,7 +3,6 @@ package workflows
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // Bring records a revision in the place of its action's. What the trigger said of
@@ -23,6 +22,7 @@ func withRevision(revisions []SourceRevision, r SourceRevision) []SourceRevision
 // known is a revision as its source fetched it, with what the trigger said of
 // the same one: logins and the authors of further commits, which git does not know.
 func known(said, r SourceRevision) SourceRevision {
+	r.ObjectKey = cmp.Or(r.ObjectKey, said.ObjectKey)
 	if said.RevisionID != r.RevisionID {
 		return r
 	}
@@ -35,7 +35,7 @@ func known(said, r SourceRevision) SourceRevision {
 	case said.Author == nil:
 	case r.Author == nil:
 		r.Author = said.Author
-	case !strings.EqualFold(r.Author.Email, said.Author.Email):
+	case foldMail(r.Author.Email) != foldMail(said.Author.Email):
 		r.Authors = append(slices.Clone(said.Authors), *said.Author)
 	case r.Author.Login == "":
 		author := *r.Author

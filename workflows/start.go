@@ -19,12 +19,27 @@ func Invalid(field, hint, format string, args ...any) *Problem {
 	return &Problem{Code: CodeValidation, Field: field, Hint: hint, Message: fmt.Sprintf(format, args...)}
 }
 
-// Fits refuses words that are longer than a record should keep: comments as
-// with CodePipeline (engine.md 1.3), reasons more generously. The error is a *Problem.
+// Longest is how many characters the words may have that go with an intent of
+// this verb: a comment as many as with CodePipeline, a reason
+// more. Forms let nobody write more.
+func (v Verb) Longest() int {
+	if v.Right() == Approve {
+		return 512
+	}
+	return 3000
+}
+
+// longestValue is CodePipeline's limit.
+const longestValue = 1000
+
+// Longest is how many characters the value of a pipeline variable may have.
+func (Variable) Longest() int { return longestValue }
+
+// Fits refuses words that are longer than a record should keep. The error is a *Problem.
 func (in *Intent) Fits() error {
-	most, field := 3000, "reason"
+	most, field := in.Verb.Longest(), "reason"
 	if in.Verb.Right() == Approve {
-		most, field = 512, "comment"
+		field = "comment"
 	}
 	if n := utf8.RuneCountInString(in.Reason); n > most {
 		return Invalid(field, "shorten it; a link can lead to more", "the %s has %d characters, more than the %d that are possible", field, n, most)
@@ -32,12 +47,9 @@ func (in *Intent) Fits() error {
 	return nil
 }
 
-// longestValue is how many characters the value of a pipeline variable may have (engine.md 1.3).
-const longestValue = 1000
-
 // Values checks what was given for a start against the variables that the
 // pipeline declares, and fills in the defaults. With lenient, a missing value is no
-// fault: a form will ask for it. The error is a *Problem (engine.md 2.4).
+// fault: a form will ask for it. The error is a *Problem.
 func (p *Pipeline) Values(given map[string]string, lenient bool) (map[string]string, error) {
 	declared := make([]string, len(p.Variables))
 	values := map[string]string{}
@@ -87,35 +99,75 @@ func (p *Pipeline) Pinned(in *Intent) ([]SourceRevision, error) {
 			revisions = withRevision(revisions, r)
 		}
 	}
+	var asked []SourceRevision
 	for _, o := range in.Revisions {
 		a, ok := p.Stages[0].Action(o.ActionName)
 		if !ok || !a.IsSource() {
 			return nil, Invalid("sourceRevisions", "name an action of its first stage", "%s has no source action %q", p.Name, o.ActionName)
 		}
+		if kinds := a.revisionKinds(); o.RevisionType == "" && len(kinds) == 1 {
+			o.RevisionType = kinds[0]
+		}
 		if err := a.overridable(o); err != nil {
 			return nil, err
 		}
-		r := SourceRevision{ActionName: o.ActionName, RevisionID: o.RevisionValue, AnyBranch: in.AnyRevision}
-		if o.RevisionType != "COMMIT_ID" {
-			r.Type = o.RevisionType
-		}
+		asked = withOverride(asked, o, in.AnyRevision)
+	}
+	for _, r := range asked {
 		revisions = withRevision(revisions, r)
 	}
 	return revisions, nil
 }
 
-// overridable judges the revision that was asked for instead of the newest
-// (engine.md 2.5): each provider has its own kinds.
-func (a *Action) overridable(o RevisionOverride) error {
-	kinds := map[string][]string{"S3": {"S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"}, "ECR": {"IMAGE_DIGEST"}}[a.ActionType.Provider]
-	if kinds == nil {
-		kinds = []string{"COMMIT_ID"}
+// withOverride adds a revision that was asked for. The key of an object and its
+// version are asked for one by one and make one revision.
+func withOverride(asked []SourceRevision, o RevisionOverride, anyBranch bool) []SourceRevision {
+	i := slices.IndexFunc(asked, func(r SourceRevision) bool { return r.ActionName == o.ActionName })
+	if i < 0 {
+		i, asked = len(asked), append(asked, SourceRevision{ActionName: o.ActionName, AnyBranch: anyBranch})
 	}
+	r := &asked[i]
+	if o.RevisionType == "S3_OBJECT_KEY" {
+		r.ObjectKey = o.RevisionValue
+		if r.Type == "S3_OBJECT_VERSION_ID" {
+			return asked
+		}
+	}
+	r.RevisionID, r.Type = o.RevisionValue, ""
+	if o.RevisionType != "COMMIT_ID" {
+		r.Type = o.RevisionType
+	}
+	return asked
+}
+
+// isCommit says whether a text has the form of a commit's ID, or of its
+// beginning, as git abbreviates it: 7 to 64 hexadecimal digits in lower case.
+func isCommit(text string) bool {
+	return len(text) >= 7 && len(text) <= 64 && strings.Trim(text, "0123456789abcdef") == ""
+}
+
+// revisionKinds are what a revision of the source action may be.
+func (a *Action) revisionKinds() []string {
+	switch a.ActionType.Provider {
+	case "S3":
+		return []string{"S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"}
+	case "ECR":
+		return []string{"IMAGE_DIGEST"}
+	}
+	return []string{"COMMIT_ID"}
+}
+
+// overridable judges the revision that was asked for instead of the newest.
+func (a *Action) overridable(o RevisionOverride) error {
+	kinds := a.revisionKinds()
 	switch {
 	case !slices.Contains(kinds, o.RevisionType):
 		return Invalid("sourceRevisions", "say what kind of revision it is", "the revision of %s must be of type %s, not %q", o.ActionName, strings.Join(kinds, " or "), o.RevisionType)
 	case o.RevisionValue == "":
 		return Invalid("sourceRevisions", "leave the action out for its newest revision", "the revision of %s must not be empty", o.ActionName)
+	case o.RevisionType == "COMMIT_ID" && !isCommit(o.RevisionValue):
+		return Invalid("sourceRevisions", "give the characters that git log or a card shows, at least 7, in lower case",
+			"the revision of %s must be the ID of a commit, and %q is none", o.ActionName, o.RevisionValue)
 	case o.RevisionType == "S3_OBJECT_KEY" && !strings.EqualFold(a.Configuration["AllowOverrideForS3ObjectKey"], "true"):
 		return Invalid("sourceRevisions", "set it in the pipeline, or choose a version of the object",
 			"%s does not let its object key be chosen: AllowOverrideForS3ObjectKey is not true", o.ActionName)

@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/say"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // The action_ids of buttons, without the suffix that several of one kind in a
@@ -18,54 +22,99 @@ const (
 	ActRollback = "rollback"
 	ActRetry    = "retry"
 	ActStop     = "stop"
-	ActEnable   = "enable"
+	ActUnlock   = "enable"
 	ActStart    = "start"
 	ActResolve  = "resolve"
 	ActOverride = "override"
 	ActDetails  = "details"
+	ActLogs     = "logs"
 	// ActPlace is the form's choice of a stage; it shows that stage's targets.
 	ActPlace = "rollback.place"
 )
 
-// row numbers the buttons of one message: approve, approve.2, …
-type row struct {
-	seen    map[string]int
-	primary bool // there is one already; a message has at most one
-	buttons []*slack.ButtonBlockElement
+// button is one before it is known what else stands in its message.
+type button struct {
+	act   string
+	text  string // when it is the only one of its kind
+	named string // with its object: when another one would say the same
+	// several: another message has one that would say the same.
+	several bool
+	about   Subject
+	style   slack.Style
+	// confirm draws the question before the click; named: it says which one of
+	// several is meant. nil: none is asked.
+	confirm func(named bool) *slack.ConfirmationBlockObject
 }
 
-func newRow() *row { return &row{seen: map[string]int{}} }
+// row gathers the buttons of one message, which may stand in several places of it.
+type row struct {
+	all []button
+	// quiet: several stand side by side, and none stands out.
+	quiet bool
+}
 
-func (r *row) add(act, text string, about Subject, style slack.Style, confirm *slack.ConfirmationBlockObject) {
-	r.seen[act]++
-	id := act
-	if n := r.seen[act]; n > 1 {
-		id += "." + strconv.Itoa(n)
+func (r *row) add(b button) { r.all = append(r.all, b) }
+
+// done draws the buttons in order. What would say the same as another one names
+// its object, in its text and in its question: nobody has to guess what they
+// sign. Of several of one kind the later ones are numbered: approve, approve.2, …;
+// at most one is primary.
+func (r *row) done() []*slack.ButtonBlockElement {
+	same, kinds, taken := map[string]int{}, map[string]int{}, map[string]bool{}
+	for _, b := range r.all {
+		same[b.text]++
 	}
-	if style == slack.StylePrimary {
-		if r.primary {
-			style = slack.StyleDefault
+	var drawn []*slack.ButtonBlockElement
+	primary := r.quiet
+	for _, b := range r.all {
+		kinds[b.act]++
+		id, text := b.act, b.text
+		if n := kinds[b.act]; n > 1 {
+			id += "." + strconv.Itoa(n)
 		}
-		r.primary = true
+		named := b.several || same[b.text] > 1
+		if named {
+			text = b.named
+		}
+		text = unique(line(text, maxButton), taken)
+		if b.style == slack.StylePrimary {
+			if primary {
+				b.style = slack.StyleDefault
+			}
+			primary = true
+		}
+		el := slack.NewButtonBlockElement(id, b.about.String(), plain(text)).WithStyle(b.style)
+		if b.confirm != nil {
+			c := b.confirm(named)
+			c.Style = b.style
+			el.WithConfirm(c)
+		}
+		drawn = append(drawn, el)
 	}
-	b := slack.NewButtonBlockElement(id, about.String(), plain(line(text, maxButton))).WithStyle(style)
-	if confirm != nil {
-		confirm.Style = style
-		b.WithConfirm(confirm)
+	return drawn
+}
+
+// unique is the text, numbered when long names were cut to the same one.
+func unique(text string, taken map[string]bool) string {
+	got := text
+	for n := 2; taken[got]; n++ {
+		end := fmt.Sprintf(" (%d)", n)
+		got = line(text, maxButton-len(end)) + end
 	}
-	r.buttons = append(r.buttons, b)
+	taken[got] = true
+	return got
 }
 
 // ask is a confirm dialog. Only the client enforces it; every click is checked
 // again where it arrives.
 func ask(title, text, yes string) *slack.ConfirmationBlockObject {
-	return slack.NewConfirmationBlockObject(plain(line(title, 100)), plain(line(text, 300)), plain(line(yes, 30)), plain("Never mind"))
+	return slack.NewConfirmationBlockObject(plain(line(title, 100)), plain(line(text, 300)), plain(line(yes, 30)), plain("Cancel"))
 }
 
 // buttons are the card's, from what can be done now. The order is that of use.
 func (v *View) buttons() []*slack.ButtonBlockElement {
-	r := newRow()
-	for _, verb := range []workflows.Verb{workflows.Approve, workflows.Reject, workflows.Resolve, workflows.Retry, workflows.RollBack, workflows.Enable, workflows.StopIt} {
+	r := &row{}
+	for _, verb := range []workflows.Verb{workflows.Approve, workflows.Reject, workflows.Resolve, workflows.Retry, workflows.RollBack, workflows.Unlock, workflows.StopExecution} {
 		for i, o := range offersOf(v.offers(), verb) {
 			if i == 3 {
 				break
@@ -73,19 +122,23 @@ func (v *View) buttons() []*slack.ButtonBlockElement {
 			v.offer(r, o)
 		}
 	}
-	r.add(ActDetails, "Details", Subject{Pipeline: v.Execution.Pipeline, Execution: v.Execution.ID}, slack.StyleDefault, nil)
+	v.logs(r)
+	r.add(button{act: ActDetails, text: "Details", about: Subject{Pipeline: v.Execution.Pipeline, Execution: v.Execution.ID}})
 	v.override(r, false)
-	return r.buttons
+	return r.done()
 }
 
-// offers are the execution's, and the door's where a closed or a frozen one concerns it.
+// offers are the execution's, and the stage's where a locked or a frozen one concerns it.
 func (v *View) offers() []workflows.Offer {
+	if !v.acts() {
+		return nil
+	}
 	offers := slices.Clone(v.Execution.Offers)
 	for i := range v.Pipeline.Stages {
 		s := &v.Pipeline.Stages[i]
 		waits := v.Execution.WaitsFor != nil && v.Execution.WaitsFor.Stage == s.Name
 		closed := !s.Transition.Enabled && (waits || v.concerned(s))
-		for _, o := range offersOf(s.Offers, workflows.Enable) {
+		for _, o := range offersOf(s.Offers, workflows.Unlock) {
 			if closed || waits && v.Execution.WaitsFor.For == workflows.WaitsForFreeze && o.Target == v.Execution.ID {
 				offers = append(offers, o)
 			}
@@ -117,94 +170,131 @@ func (v *View) offer(r *row, o workflows.Offer) {
 	case workflows.Approve, workflows.Reject:
 		if a := gateOf(e, o.Stage, o.Action); a != nil {
 			about.Gate = a.Token
-			v.answer(r, o.Verb, about, a.Warning)
+			v.answer(r, o.Verb, about, a.Warning, line(o.Action, 60))
 		}
 	case workflows.Resolve:
 		about.Target = ""
 		for _, as := range []string{"succeeded", "failed", "again"} {
 			about.As = as
-			r.add(ActResolve, resolveWord(as, o.Action), about, slack.StyleDefault, ask("Resolve "+o.Action+"?",
-				fmt.Sprintf("%s, %s: %s counts as: %s.", e.Ref(), stage, line(o.Action, 100), as), "Resolve"))
+			word := "mark as " + as
+			if as == "again" {
+				word = "run " + line(o.Action, 40) + " again"
+			}
+			r.add(button{act: ActResolve, text: "Resolve: " + word, named: "Resolve " + line(o.Action, 40) + ": " + word, about: about,
+				confirm: always(ask("Resolve "+o.Action+"?", resolves(e.Ref(), stage, o.Action, as), "Resolve"))})
 		}
 	case workflows.Retry:
-		r.add(ActRetry, "Retry "+stage, about, slack.StyleDefault, ask("Retry "+stage+"?",
-			fmt.Sprintf("%s runs the failed actions of %s again, with %s.", e.Ref(), stage, carries(e)), "Retry"))
+		r.add(button{act: ActRetry, text: "Retry " + stage, named: "Retry " + o.Stage, about: about, confirm: always(ask("Retry "+stage+"?",
+			fmt.Sprintf("%s runs the failed actions of %s again, with %s.", e.Ref(), line(o.Stage, 100), carries(e)), "Retry"))})
 	case workflows.RollBack:
 		text := "Roll back " + stage
 		if o.Target != "" && o.Target == e.ID {
 			text += " to #" + strconv.Itoa(e.Number)
 		}
-		r.add(ActRollback, text, about, slack.StyleDanger, nil)
-	case workflows.Enable:
+		r.add(button{act: ActRollback, text: text, named: strings.Replace(text, stage, o.Stage, 1), about: about, style: slack.StyleDanger})
+	case workflows.Unlock:
 		v.enable(r, o, about)
-	case workflows.StopIt:
+	case workflows.StopExecution:
 		where := ""
-		if at := current(e); at != nil && e.WaitsFor != nil {
-			where = " It waits before " + line(at.Name, 60) + "."
+		if at := say.Current(e); at != nil && e.WaitsFor != nil {
+			where = " It is waiting for " + line(at.Name, 60) + "."
 		} else if at != nil {
 			where = " It is in " + line(at.Name, 60) + "."
 		}
-		r.add(ActStop, "Stop", about, slack.StyleDanger, ask("Stop "+e.Ref()+"?",
-			"What runs now ends first, nothing more begins."+where, "Stop"))
+		r.add(button{act: ActStop, text: "Stop", named: "Stop " + e.Ref(), about: about, style: slack.StyleDanger,
+			confirm: always(ask("Stop "+e.Ref()+"?", "Actions that are running finish, nothing more starts."+where, "Stop"))})
 	}
 }
 
-func resolveWord(as, action string) string {
-	switch as {
-	case "again":
-		return "Resolve: run " + line(action, 40) + " again"
-	}
-	return "Resolve: it " + as
+// always is a question that names what it is about anyway.
+func always(c *slack.ConfirmationBlockObject) func(bool) *slack.ConfirmationBlockObject {
+	return func(bool) *slack.ConfirmationBlockObject { return c }
 }
 
 func (v *View) enable(r *row, o workflows.Offer, about Subject) {
 	stage := line(o.Stage, 40)
-	title, yes := "Enable "+stage+"?", "Enable"
-	text, explain := "Enable "+stage, fmt.Sprintf("%s: %s opens again for every execution.", line(v.Execution.Pipeline, 100), stage)
+	text := "Unlock " + stage
+	title, yes := text+"?", "Unlock"
+	explain := fmt.Sprintf("%s: every execution may enter %s again.", line(v.Execution.Pipeline, 100), stage)
 	if o.Target != "" {
 		who := v.number(o.Target)
 		if who == "" {
 			who = "this execution"
 		}
-		text = "Let " + who + " into " + stage
-		explain = fmt.Sprintf("%s: only %s may enter %s; the door stays closed for the others.", line(v.Execution.Pipeline, 100), who, stage)
-		title, yes = text+"?", "Let it in"
+		text = "Let only " + who + " in"
+		explain = fmt.Sprintf("%s: only %s may enter %s; it stays locked for others.", line(v.Execution.Pipeline, 100), who, stage)
+		title, yes = "Let only "+who+" into "+stage+"?", text
 		if w := v.Execution.WaitsFor; w != nil && o.Target == v.Execution.ID {
 			explain = warned(w.Warning, explain)
 		}
 	}
 	if _, now := v.running(o.Stage); now != "" {
-		explain += " It runs " + now + " now."
+		explain += " It runs " + now + "."
 	}
-	r.add(ActEnable, text, about, slack.StyleDefault, ask(title, explain, yes))
+	r.add(button{act: ActUnlock, text: text, named: text, about: about, confirm: always(ask(title, explain, yes))})
 }
 
-// answer adds Approve or Reject for a gate. Approve says what will change, and
-// first of all what the gate warns of.
-func (v *View) answer(r *row, verb workflows.Verb, about Subject, warning string) {
+// answer adds Approve or Reject for a gate, named by object where it is not the
+// only one. Approve says what will change, and first of all what the gate warns of.
+func (v *View) answer(r *row, verb workflows.Verb, about Subject, warning, object string) {
+	e := &v.Execution
+	several := severalGates(e)
 	if verb == workflows.Reject {
-		r.add(ActReject, "Reject", about, slack.StyleDanger, nil)
+		r.add(button{act: ActReject, text: "Reject", named: "Reject " + object, several: several, about: about, style: slack.StyleDanger})
 		return
 	}
-	e := &v.Execution
 	change := ""
 	if _, now := v.running(about.Stage); now != "" {
-		change = fmt.Sprintf(" %s goes from %s to #%d.", line(about.Stage, 60), now, e.Number)
+		change = " " + line(about.Stage, 60) + ": " + say.Change(now, e.Number) + "."
 	}
-	r.add(ActApprove, "Approve", about, slack.StylePrimary, ask("Approve "+e.Ref()+"?",
-		warned(warning, fmt.Sprintf("%s into %s, with %s.%s", e.Ref(), line(about.Stage, 60), carries(e), change)), "Approve"))
+	if words := v.changeWords(about.Stage); words != "" {
+		change += " " + words
+	}
+	text := warned(warning, fmt.Sprintf("%s into %s, with %s.%s", e.Ref(), line(about.Stage, 60), carries(e), change))
+	r.add(button{act: ActApprove, text: "Approve", named: "Approve " + object, several: several, about: about, style: slack.StylePrimary,
+		confirm: func(named bool) *slack.ConfirmationBlockObject {
+			if !named {
+				return ask("Approve "+e.Ref()+"?", text, "Approve")
+			}
+			return ask("Approve "+line(about.Action, maxTitled)+" for "+e.Ref()+"?", whole(about.Action, text), "Approve")
+		}})
+}
+
+// maxTitled is how much of a name stands in the title of a question.
+const maxTitled = 60
+
+// whole is a question's text, with the name in it that is too long for the title.
+func whole(object, text string) string {
+	if utf8.RuneCountInString(object) <= maxTitled {
+		return text
+	}
+	return object + ": " + text
+}
+
+// severalGates says whether an execution asks at more than one gate at a time:
+// then "Approve" alone does not say what is signed, in whichever message it stands.
+func severalGates(e *workflows.Execution) bool {
+	n := 0
+	for i := range e.Stages {
+		for j := range e.Stages[i].Actions {
+			if e.Stages[i].Actions[j].Needs == workflows.NeedsApproval {
+				n++
+			}
+		}
+	}
+	return n > 1
 }
 
 // carries is what an execution brings, in a few plain words.
 func carries(e *workflows.Execution) string {
 	if e.Rollback != nil {
-		return "what #" + strconv.Itoa(e.Rollback.TargetNumber) + " ran there"
+		return "the artifacts of #" + strconv.Itoa(e.Rollback.TargetNumber)
 	}
 	if len(e.SourceRevisions) == 0 {
 		return "its sources"
 	}
 	r := e.SourceRevisions[0]
-	return line(short(r.RevisionID)+" "+r.RevisionSummary, 80)
+	return line(words.Revision(r.RevisionID)+" "+r.RevisionSummary, 80)
 }
 
 // gateOf is the open gate of an action, nil when there is none.
@@ -220,4 +310,13 @@ func gateOf(e *workflows.Execution, stage, action string) *workflows.Approval {
 		}
 	}
 	return nil
+}
+
+// resolves says what follows from marking an action whose result is unknown.
+func resolves(ref, stage, action, as string) string {
+	text := fmt.Sprintf("%s, %s: %s is marked as %s.", ref, stage, line(action, 100), as)
+	if as == "again" {
+		text = fmt.Sprintf("%s, %s: %s runs again.", ref, stage, line(action, 100))
+	}
+	return text
 }

@@ -10,6 +10,9 @@
 // card. State is always said by a word beside its icon. And nothing exceeds
 // Slack's limits: long text is cut where it stands, long lists end with how
 // many more there are.
+//
+// A person is drawn as a reference to all that is known of them. On the way to
+// Slack [Calls] puts there what chat calls them, once for every message.
 package card
 
 import (
@@ -39,6 +42,12 @@ type View struct {
 	Numbers map[string]int
 	// LeftBy is the rollback by which this execution was left, if any.
 	LeftBy *workflows.Execution
+	// Tail is the end of the log of the action that failed, for those who may read
+	// it: the pipeline's channel, and whoever has the right logs.
+	Tail struct {
+		Stage, Action string
+		Lines         []string
+	}
 	// URL of the console; empty: no links.
 	URL string
 }
@@ -52,7 +61,7 @@ type Subject struct {
 	Action    string `json:"a,omitempty"`
 	Execution string `json:"e,omitempty"`
 	Gate      string `json:"g,omitempty"`    // the gate's token
-	Target    string `json:"t,omitempty"`    // rollback: the preselected one; enable: the only one to let in
+	Target    string `json:"t,omitempty"`    // rollback: the preselected one; enable: the only one to admit
 	Seen      string `json:"seen,omitempty"` // execution whose content ran in the stage
 	As        string `json:"as,omitempty"`   // resolve; override: what it sets aside, as Intent.Condition names it
 	Channel   string `json:"c,omitempty"`    // forms: where to answer
@@ -79,8 +88,8 @@ func ParseSubject(value string) (Subject, *workflows.Problem) {
 	return s, nil
 }
 
-// Link is the console's page of an execution; empty without a console.
-func Link(base, execution string) string {
+// page is the console's page of an execution; empty without a console.
+func page(base, execution string) string {
 	if base == "" || execution == "" {
 		return ""
 	}

@@ -7,12 +7,13 @@ import (
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 const (
 	id41    = "0192f000-0000-7000-8000-000000000041"
 	id44    = "0192f000-0000-7000-8000-000000000044"
-	tainted = "contains 1a2b3c4 of #41, which Ana rolled back from: checkout is down"
+	tainted = "includes 1a2b3c4, which Ana rolled back (\"checkout is down\")"
 )
 
 // pressed is Cho's word to go on without what is missing.
@@ -116,6 +117,21 @@ func parallel() (workflows.PipelineView, []workflows.Execution) {
 	return p, []workflows.Execution{third, waiting(), fresh()}
 }
 
+// ringing is webshop#43 after an alarm rang that its success condition wants quiet. What
+// the condition after a failure asks for is no failure, whatever is known of it.
+func ringing() workflows.Execution {
+	known := &workflows.Finding{Class: "HealthCheck", Title: "the alarm <shop-5xx> is in state ALARM", Cause: "Threshold Crossed: 12 errors", Fix: []string{"look at what the alarm measures", "then: rollcall retry webshop#43"}, Retry: "afterFix"}
+	loud := rule("onSuccess:Quiet", workflows.StatusFailed, "alarm shop-5xx is in state ALARM: Threshold Crossed: 12 errors")
+	loud.Error.Finding = known
+	calm := rule("onFailure:Rings", workflows.StatusFailed, "alarm shop-cpu is in state OK")
+	calm.Error.Finding = &workflows.Finding{Title: "this is not to be shown"}
+	e := conditioned(workflows.StatusFailed, workflows.ConditionExecution{Kind: workflows.OnSuccess, Result: "ROLLBACK", Status: workflows.StatusFailed, Rules: []workflows.ActionExecution{loud}},
+		workflows.ConditionExecution{Kind: workflows.AfterFailed, Result: "RETRY", Status: workflows.StatusFailed, Rules: []workflows.ActionExecution{calm}})
+	e.StatusReason.Message = "the success condition of Production does not hold: Quiet"
+	e.Stages[2].Actions = []workflows.ActionExecution{action("Deploy", workflows.StatusSucceeded)}
+	return e
+}
+
 func checks() []drawing {
 	window := workflows.ConditionExecution{Kind: workflows.BeforeEntry, Result: "FAIL", Status: workflows.StatusInProgress, Rules: []workflows.ActionExecution{
 		rule("beforeEntry:window", workflows.StatusInProgress, "opens Mon 09:00 Europe/Berlin"), rule("beforeEntry:coverage", workflows.StatusSucceeded, "81 %")}}
@@ -140,7 +156,7 @@ func checks() []drawing {
 	going.Stages[2].Actions = []workflows.ActionExecution{action("Deploy", workflows.StatusInProgress)}
 	suspect := inbound(waiting(), workflows.Wait{For: workflows.WaitsForFreeze, Freeze: "year-end", Warning: tainted})
 	suspect.Stages[2] = stage("Production", workflows.StatusNotStarted, action("Deploy", workflows.StatusNotStarted))
-	suspect.Offers = []workflows.Offer{{Verb: workflows.Enable, Stage: "Production", Target: id43}, {Verb: workflows.StopIt}}
+	suspect.Offers = []workflows.Offer{{Verb: workflows.Unlock, Stage: "Production", Target: id43}, {Verb: workflows.StopExecution}}
 	line := inbound(ended(workflows.StatusInProgress, "", ""), workflows.Wait{For: workflows.WaitsForStage})
 	first := queue()
 	first.Stages[2].Inbound = []string{id43}
@@ -157,16 +173,19 @@ func checks() []drawing {
 		message("details-overridden", card.Details(view(forced(workflows.StatusSucceeded), shop()))),
 		message("announcement-overridden", card.Announcement(view(forced(workflows.StatusSucceeded), shop()), "Production")),
 		message("failure-overridden", card.Failure(view(forced(workflows.StatusFailed), uncertain()))),
-		message("refusal-overridden", card.Refusal(&workflows.Problem{Message: "this gate has been answered"}, nil, *setAside().Approval)),
-		message("executions-overridden", card.Executions("webshop", []workflows.Execution{forced(workflows.StatusSucceeded)}, "")),
-		modal("form-override", card.OverrideForm(view(stuck(), shop()), card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43, Gate: "5c3d"})),
-		modal("form-override-condition", card.OverrideForm(view(refused, shop()), card.Subject{Pipeline: "webshop", Stage: "Production", Execution: id43})),
+		message("refusal-overridden", card.Refusal(&workflows.Problem{Message: "this gate has been answered"}, nil, "", *setAside().Approval)),
+		message("executions-overridden", card.Executions("webshop", []card.View{view(forced(workflows.StatusSucceeded), shop())}, "")),
+		modal("form-override", card.ReasonForm(view(stuck(), shop()), workflows.Override, card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43, Gate: "5c3d"})),
+		modal("form-override-condition", card.ReasonForm(view(refused, shop()), workflows.Override, card.Subject{Pipeline: "webshop", Stage: "Production", Execution: id43})),
 
 		message("condition-waiting", card.Execution(view(conditioned(workflows.StatusInProgress, window), shop()))),
 		message("condition-failed", card.Execution(view(refused, shop()))),
 		message("condition-set-aside", card.Execution(view(going, shop()))),
 		message("condition-not-checked", card.Execution(view(after, shop()))),
 		message("condition-failure", card.Failure(view(refused, shop()))),
+		message("condition-failed-with-a-finding", card.Execution(view(ringing(), shop()))),
+		message("condition-failure-with-a-finding", card.Failure(view(ringing(), shop()))),
+		message("condition-details-with-a-finding", card.Details(view(ringing(), shop()))),
 		message("stage-skipped", card.Execution(view(skip, shop()))),
 
 		message("execution-invoked", card.Execution(view(invoked, shop()))),
@@ -190,8 +209,8 @@ func warned() []drawing {
 	gate.Approval.Warning = tainted
 	e := waiting()
 	e.Stages[2].Actions[0] = gate
-	open := []workflows.OpenApproval{{Pipeline: "webshop", Execution: id43, Number: 43, Stage: "Production", Action: "SignOff", Approval: *gate.Approval, SourceRevisions: []workflows.SourceRevision{revision()}}}
-	edit := event.Event{Kind: event.PipelineDefined, By: ana(), Defined: &event.Defined{Version: 8, ManagedBy: "api", Weakened: []workflows.Weakened{
+	open := []say.OpenApproval{{Pipeline: "webshop", Execution: id43, Number: 43, Stage: "Production", Action: "SignOff", Approval: *gate.Approval, SourceRevisions: []workflows.SourceRevision{revision()}}}
+	edit := event.Event{Kind: event.PipelineDefined, By: ana(), Defined: &event.Defined{Version: 8, ManagedBy: "api", Weakened: []event.Weakened{
 		{Stage: "Production", Action: "SignOff", Old: "2 of group:release-managers, at least 1 of group:security, with a comment", New: "1 of group:release-managers"},
 		{Stage: "Staging", Action: "Look", Old: "1 of ana@acme.example", New: "removed"}}}}
 	file := event.Event{Kind: event.PipelineDefined, By: workflows.EnginePrincipal(), Defined: &event.Defined{Version: 8, ManagedBy: "file:webshop.yaml", Weakened: edit.Defined.Weakened[:1]}}
@@ -199,14 +218,15 @@ func warned() []drawing {
 	return []drawing{
 		message("gate-warned", card.Gate(asking(e, gate))),
 		message("execution-warned", card.Execution(view(e, shop()))),
-		message("reminder-warned", card.Reminder(asking(e, gate))),
+		message("reminder-warned", reminded(asking(e, gate))),
 		message("overview-warned", card.Overview(open, nil, at(0), "")),
-		modal("form-approve-warned", card.ApproveForm(view(e, shop()), card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43})),
-		message("edit-weakened", card.Weakened("webshop", edit, []string{"<@U1>", "<!subteam^S1>"})),
-		message("edit-weakened-file", card.Weakened("webshop", file, nil)),
+		modal("form-approve-warned", card.ReasonForm(view(e, shop()), workflows.Approve, card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43})),
+		message("edit-weakened", card.Edited("webshop", edit, []string{"<@U1>", "<!subteam^S1>"})),
+		message("edit-cancels", card.Edited("webshop", event.Event{By: ana(), Defined: &event.Defined{Version: 8, ManagedBy: "api", Cancels: []string{"webshop#42", "webshop#43"}}}, []string{"<@U1>"})),
+		message("edit-weakened-file", card.Edited("webshop", file, nil)),
 		message("missed", card.Notice("webshop", fired(true, "nobody was there at 2026-03-12T06:00:00Z to start it, and it is too late now"), "")),
 		message("missed-refused", card.Notice("webshop", fired(false, full.Message), "")),
-		message("not-started", card.Notice("webshop", event.Event{Kind: event.IntentRefused, By: workflows.Principal{Name: "dee", Via: "github"}, Refused: &event.Refused{Problem: full}}, "")),
+		message("not-started", card.Notice("webshop", event.Event{Kind: event.IntentRefused, By: workflows.Principal{ID: "github:dee", Name: "dee", Via: "github"}, Refused: &event.Refused{Problem: full}}, "")),
 		message("polling-off", card.Notice("webshop", event.Event{Kind: event.PollingDisabled}, "/rollcall")),
 	}
 }
@@ -227,7 +247,7 @@ func TestAnOverrideIsNeverCalledAnApproval(t *testing.T) {
 		if strings.Contains(strings.ToLower(text), "approved") {
 			t.Errorf("%s says that it was approved:\n%s", d.name, text)
 		}
-		if !strings.Contains(text, "overridden by Cho without 1 of 2 approvals: the shop is down and Ben sleeps") {
+		if !strings.Contains(text, "verridden by Cho without 1 of 2 approvals: the shop is down and Ben sleeps") {
 			t.Errorf("%s does not say who overrode it, without what, and why:\n%s", d.name, text)
 		}
 	}
@@ -259,7 +279,7 @@ func TestAWarningStandsAboveTheButtons(t *testing.T) {
 			continue
 		}
 		above, buttons, _ := strings.Cut(rendered(d), "\n  [")
-		if !strings.Contains(above, "🚨 *Production: "+tainted+"*") || !strings.Contains(buttons, "Careful: "+tainted) {
+		if !strings.Contains(above, "⚠️ *Production: "+tainted+"*") || !strings.Contains(buttons, "Warning: "+tainted) {
 			t.Errorf("%s warns too late:\n%s", d.name, rendered(d))
 		}
 	}

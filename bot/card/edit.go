@@ -7,12 +7,16 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
-// Weakened tells the channel once which gates ask for less than they did, in
-// the old words and the new. e is the edit, with its Defined; owners are
-// mentions, ready for Slack.
-func Weakened(pipeline string, e event.Event, owners []string) Message {
-	weak := e.Defined.Weakened
+// Edited tells the channel once what an edit does that people must know: which
+// gates ask for less than they did, in the old words and the new, and which
+// executions it cancels. e is the edit, with its Defined; owners are mentions,
+// ready for Slack.
+func Edited(pipeline string, e event.Event, owners []string) Message {
+	weak, cancels := e.Defined.Weakened, e.Defined.Cancels
 	head := fmt.Sprintf("%s now asks for less at %s", pipeline, count(len(weak), "gate", "gates"))
+	if len(weak) == 0 {
+		head = fmt.Sprintf("%s was edited: %s cancelled", pipeline, count(len(cancels), "execution is", "executions are"))
+	}
 	l := messageLayout()
 	l.lines("⚠️ *" + v0(head) + "*")
 	who := "changed by " + name(e.By)
@@ -30,7 +34,28 @@ func Weakened(pipeline string, e event.Event, owners []string) Message {
 		}
 		l.lines("*"+v0(w.Stage)+"* · "+esc(w.Action, 100), "        before: "+esc(w.Old, 400), "        now: "+esc(w.New, 400))
 	}
+	if len(cancels) > 0 {
+		l.lines("Cancelled, after their running actions: " + esc(strings.Join(cancels, ", "), 1000))
+	}
 	return Message{Text: join("⚠️ "+esc(head, 300), mentions), Blocks: l.done("")}
+}
+
+// Broken tells the channel that the pipeline's file has faults and changes
+// nothing. faults are one line each, as the file's checker says them; owners
+// are mentions, ready for Slack.
+func Broken(pipeline string, version int, faults, owners []string) Message {
+	head := "⚠️ " + esc(fmt.Sprintf("The file of %s is broken and changes nothing; version %d stays active.", pipeline, version), 300)
+	mentions := fit(strings.Join(owners, " "), 1500)
+	l := messageLayout()
+	l.lines("*"+head+"*", mentions)
+	for i, fault := range faults {
+		if i == 10 {
+			l.lines(fmt.Sprintf("… and %d more", len(faults)-i))
+			break
+		}
+		l.lines(code(fault, 400))
+	}
+	return Message{Text: join(head, mentions), Blocks: l.done("")}
 }
 
 // Notice tells the channel in one sentence what concerns a pipeline as such: a
@@ -43,8 +68,10 @@ func Notice(pipeline string, e event.Event, slash string) Message {
 		icon, text = "🕰️", missed(e)
 	case e.Kind == event.IntentRefused && e.Refused != nil:
 		icon, text = "🚧", notStarted(e)
+	case e.Kind == event.AlarmRang && e.Reason != nil:
+		icon, text = "🚨", esc(e.Stage, 100)+": "+esc(e.Reason.Message, 800)
 	case e.Kind == event.PollingDisabled:
-		icon, text = "💤", "has not started for 30 days, so its branches are no longer looked at. Start it once to turn that on again: "+code(slash+" start "+pipeline, 150)
+		icon, text = "💤", "has not started for 30 days, so its branches are no longer polled. Start it once to turn that on again: "+code(slash+" start "+pipeline, 150)
 	}
 	l := messageLayout()
 	l.lines(icon + " *" + v0(pipeline) + "* " + text)

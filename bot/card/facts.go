@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // facts are what somebody must know beyond the stages, the most pressing first.
@@ -16,12 +17,15 @@ func (v *View) facts() []string {
 	facts = append(facts, v.ending(), v.rollback(), v.left())
 	for i := range v.Execution.Stages {
 		facts = append(facts, v.stageFacts(v.Execution.Stages[i].Name)...)
+		facts = append(facts, v.alarms(v.Execution.Stages[i].Name))
 	}
 	if n := len(v.Execution.Orphans); n > 0 {
-		facts = append(facts, "⚠️ Not cancelled outside: "+strings.Join(codes(v.Execution.Orphans, 5), ", ")+"; look after it there")
+		facts = append(facts, "⚠️ Could not be cancelled: "+strings.Join(codes(v.Execution.Orphans, 5), ", ")+"; check it where it runs")
 	}
 	for _, n := range v.Execution.Notes {
-		facts = append(facts, note(n))
+		if !strings.HasPrefix(n.Name, changesNote) && !strings.HasPrefix(n.Name, issuesNote) {
+			facts = append(facts, note(n))
+		}
 	}
 	return facts
 }
@@ -40,13 +44,9 @@ func codes(all []string, most int) []string {
 func (v *View) inDoubt() []string {
 	var facts []string
 	for _, s := range v.Execution.Stages {
-		for _, a := range every(&s) {
+		for _, a := range say.Actions(&s) {
 			if a.Needs == workflows.NeedsResolve {
-				text := "❓ *Nobody can know whether " + esc(a.Name, 100) + " ran in " + esc(s.Name, 100) + ".* Look, then say that it succeeded, that it failed, or do it again"
-				if a.Error != nil {
-					text = because(text, a.Error.Message)
-				}
-				facts = append(facts, text)
+				facts = append(facts, "❓ "+v.format().ResultUnknownOf(s.Name, a))
 			}
 		}
 	}
@@ -57,13 +57,13 @@ func (v *View) inDoubt() []string {
 func (v *View) ending() string {
 	e := &v.Execution
 	if e.Stop != nil && e.Status != workflows.StatusSucceeded {
-		text := "🛑 Stop asked for by " + name(e.Stop.By)
+		text := "🛑 Stop requested by " + name(e.Stop.By)
 		if e.Stop.Abandon {
 			text += ", abandoning what ran"
 		}
 		return because(text, e.Stop.Reason)
 	}
-	if e.StatusReason == nil || e.Status == workflows.StatusSucceeded || e.StatusReason.Message == "" {
+	if e.StatusReason == nil || e.Status == workflows.StatusSucceeded || e.StatusReason.Message == "" || v.repeats(e.StatusReason.Message) {
 		return ""
 	}
 	return "💬 " + esc(e.StatusReason.Message, 500)
@@ -71,31 +71,10 @@ func (v *View) ending() string {
 
 // rollback says what a ROLLBACK execution does and why.
 func (v *View) rollback() string {
-	r := v.Execution.Rollback
-	if r == nil || len(v.Execution.Stages) == 0 {
-		return ""
+	if text := v.format().Rollback(&v.Execution); text != "" {
+		return "↩️ " + text
 	}
-	verb := "goes back"
-	if v.Execution.Status == workflows.StatusSucceeded {
-		verb = "went back"
-	}
-	text := fmt.Sprintf("↩️ %s %s to #%d", esc(v.Execution.Stages[0].Name, 100), verb, r.TargetNumber)
-	if from := v.number(r.LeftExecution); from != "" && r.LeftExecution != r.Target {
-		text += " from " + from
-	}
-	if v.Execution.Trigger.Type == workflows.TriggerAutomated {
-		why := ", automatically"
-		if failed := v.number(r.FailedExecution); failed != "" {
-			why = ", automatic rollback after " + failed + " failed"
-		}
-		text += why
-	} else {
-		text = because(text+", by "+name(v.Execution.Trigger.By), r.Reason)
-	}
-	if r.Definition == "asIs" {
-		text += " · with the stage as it is defined now"
-	}
-	return text
+	return ""
 }
 
 // left says that people or the engine rolled back from this execution.
@@ -110,13 +89,33 @@ func (v *View) left() string {
 	case workflows.StatusInProgress, workflows.StatusStopping:
 		verb = "being rolled back"
 	default:
-		return fmt.Sprintf("↩️ The rollback to #%d did not work, see #%d", by.Rollback.TargetNumber, by.Number)
+		return fmt.Sprintf("↩️ The rollback to #%d failed, see #%d", by.Rollback.TargetNumber, by.Number)
 	}
 	text := fmt.Sprintf("↩️ %s to #%d", sentence(verb), by.Rollback.TargetNumber)
 	if by.Trigger.Type == workflows.TriggerAutomated {
-		return fmt.Sprintf("%s automatically (#%d)", text, by.Number)
+		text = fmt.Sprintf("%s automatically (#%d)", text, by.Number)
+		if by.Rollback.Alarm == "" { // it failed, and its card says why
+			return text
+		}
+		return because(text, by.Rollback.Reason)
 	}
 	return because(text+" by "+name(by.Trigger.By), by.Rollback.Reason)
+}
+
+// alarms say how the alarms stand that are watched since this came into a stage.
+func (v *View) alarms(stage string) string {
+	s, ok := v.Pipeline.Stage(stage)
+	if !ok || !v.Live(stage) || s.Running.By != "" {
+		return ""
+	}
+	text := v.format().Alarms(s.Running)
+	switch {
+	case text == "":
+		return ""
+	case s.Running.Alarm == nil:
+		return "🔔 " + esc(stage, 100) + ": " + text
+	}
+	return "⚠️ " + esc(stage, 100) + ": " + text
 }
 
 // stageFacts are what is true of a stage now and concerns this execution.
@@ -129,26 +128,22 @@ func (v *View) stageFacts(stage string) []string {
 	var facts []string
 	mine := s.LatestExecution != nil && s.LatestExecution.Execution == e.ID
 	if r := s.Running; r != nil && !r.Certain && mine {
-		facts = append(facts, fmt.Sprintf("⚠️ What %s runs is uncertain until something succeeds there; last known: #%d", esc(stage, 100), r.Number))
+		facts = append(facts, fmt.Sprintf("⚠️ What runs in %s is uncertain until a deployment there succeeds; last known: #%d", esc(stage, 100), r.Number))
 	}
 	if p := s.Planned; p != nil && mine {
-		text := "↩️ " + esc(stage, 100) + " goes back"
-		if to := v.number(p.Target); to != "" {
-			text += " to " + to
-		}
-		facts = append(facts, because(text+" when it is free, asked for by "+name(p.By), p.Reason))
+		facts = append(facts, "↩️ "+esc(stage, 100)+" "+v.format().Planned(p))
 	}
-	if t := &s.Transition; !t.Enabled && v.concerned(s) {
-		text := "🔒 " + esc(stage, 100) + " is " + closedDoor(s)
-		if only := v.number(t.Only); t.Only != "" && only != "" {
-			text += "; only " + only + " may enter"
-		}
-		facts = append(facts, text)
+	switch t := &s.Transition; {
+	case t.Enabled || !v.concerned(s):
+	case e.Rollback != nil && s.Running != nil && s.Running.By == e.ID && t.Cause == "rollback" && t.Only == "":
+		facts = append(facts, "🔒 Locked until someone unlocks it.") // by whom and why stands with the rollback
+	default:
+		facts = append(facts, "🔒 "+esc(stage, 100)+" is "+v.format().Lock(t))
 	}
 	return facts
 }
 
-// concerned says whether a closed door matters to this execution: it still has
+// concerned says whether a locked stage matters to this execution: it still has
 // to go through, or its rollback closed it. Waiting at it is said in the stage's line.
 func (v *View) concerned(s *workflows.StageView) bool {
 	e := &v.Execution

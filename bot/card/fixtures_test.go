@@ -5,6 +5,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
 )
 
 // The story that most cards tell: webshop with Build and Production, where #42
@@ -33,7 +34,7 @@ func cho() workflows.Principal {
 
 func revision() workflows.SourceRevision {
 	return workflows.SourceRevision{ActionName: "App", RevisionID: "4f2a9c1e5b7d8f0a1b2c3d4e5f60718293a4b5c6", RevisionSummary: "Show the basket's total before shipping",
-		RevisionURL: "https://github.com/acme/webshop/commit/4f2a9c1e5b7d8f0a1b2c3d4e5f60718293a4b5c6", Branch: "main", Author: &workflows.Author{Name: "Dee"}}
+		RevisionURL: "https://github.com/acme/webshop/commit/4f2a9c1e5b7d8f0a1b2c3d4e5f60718293a4b5c6", Branch: "main", Author: &workflows.Author{Name: "Dee", Login: "dee"}}
 }
 
 func stage(name string, s workflows.Status, actions ...workflows.ActionExecution) workflows.StageExecution {
@@ -63,7 +64,7 @@ func fresh() workflows.Execution {
 			stage("Build", workflows.StatusInProgress, action("Test", workflows.StatusInProgress)),
 			stage("Production", workflows.StatusNotStarted, action("SignOff", workflows.StatusNotStarted), action("Deploy", workflows.StatusNotStarted)),
 		},
-		Offers: []workflows.Offer{{Verb: workflows.StopIt}},
+		Offers: []workflows.Offer{{Verb: workflows.StopExecution}},
 	}
 }
 
@@ -98,7 +99,7 @@ func waiting(votes ...workflows.Vote) workflows.Execution {
 	e := ended(workflows.StatusInProgress, "", "")
 	e.EndedAt = nil
 	e.Stages[2] = stage("Production", workflows.StatusInProgress, signOff(votes...), action("Deploy", workflows.StatusNotStarted))
-	e.Offers = []workflows.Offer{{Verb: workflows.StopIt}, {Verb: workflows.Approve, Stage: "Production", Action: "SignOff"}, {Verb: workflows.Reject, Stage: "Production", Action: "SignOff"}}
+	e.Offers = []workflows.Offer{{Verb: workflows.StopExecution}, {Verb: workflows.Approve, Stage: "Production", Action: "SignOff"}, {Verb: workflows.Reject, Stage: "Production", Action: "SignOff"}}
 	return e
 }
 
@@ -121,7 +122,7 @@ func back(s workflows.Status, trigger string) workflows.Execution {
 	e := fresh()
 	e.ID, e.Number, e.Type, e.Status = id46, 46, workflows.TypeRollback, s
 	e.Trigger = workflows.StartedBy{Type: trigger, By: ana()}
-	e.Rollback = &workflows.Rollback{Target: id42, TargetNumber: 42, LeftExecution: id43, Definition: "asWas", Reason: "checkout is down"}
+	e.Rollback = &workflows.Rollback{Target: id42, TargetNumber: 42, LeftExecution: id43, Definition: "original", Reason: "checkout is down"}
 	e.Stages = []workflows.StageExecution{stage("Production", s, action("Deploy", s))}
 	if trigger == workflows.TriggerAutomated {
 		e.Trigger.By, e.Rollback.FailedExecution, e.Rollback.Reason = workflows.EnginePrincipal(), id45, ""
@@ -152,14 +153,14 @@ func latest(id string, n int, s workflows.Status) *workflows.LatestIn {
 	return &workflows.LatestIn{Execution: id, Number: n, Type: workflows.TypeStandard, Status: s}
 }
 
-// held is shop after a rollback closed Production's door.
-func held() workflows.PipelineView {
+// locked is shop after a rollback locked Production.
+func locked() workflows.PipelineView {
 	p := shop()
 	by := ana()
 	p.Stages[2].Transition = workflows.Transition{Cause: "rollback", Reason: "rolled back to webshop#42: checkout is down", By: &by, At: when(14)}
 	p.Stages[2].LatestExecution = latest(id46, 46, workflows.StatusSucceeded)
 	p.Stages[2].Running.By = id46
-	p.Stages[2].Offers = append(p.Stages[2].Offers, workflows.Offer{Verb: workflows.Enable, Stage: "Production"}, workflows.Offer{Verb: workflows.Enable, Stage: "Production", Target: id43})
+	p.Stages[2].Offers = append(p.Stages[2].Offers, workflows.Offer{Verb: workflows.Unlock, Stage: "Production"}, workflows.Offer{Verb: workflows.Unlock, Stage: "Production", Target: id43})
 	p.Stages[2].Inbound = []string{id43}
 	return p
 }
@@ -190,14 +191,14 @@ func closed(how string, votes ...workflows.Vote) workflows.ActionExecution {
 	return a
 }
 
-func targets() []workflows.Target {
+func targets() []ledger.Target {
 	r := revision()
 	r.RevisionSummary = "Speed up search"
-	return []workflows.Target{
-		{Execution: id43, Number: 43, Now: true, Why: "it runs there now", Ran: []workflows.Span{{From: at(20)}}, SourceRevisions: []workflows.SourceRevision{revision()}},
-		{Execution: id42, Number: 42, Eligible: true, Preselected: true, Ran: []workflows.Span{{From: at(-900), To: when(20)}}, SourceRevisions: []workflows.SourceRevision{r}},
-		{Execution: "0192f000-0000-7000-8000-000000000041", Number: 41, Why: "its artifact dist is gone", Ran: []workflows.Span{{From: at(-1900), To: when(-900)}}},
-		{Execution: "0192f000-0000-7000-8000-000000000040", Number: 40, Eligible: true, StageChanged: true, LeftBy: "x", Ran: []workflows.Span{{From: at(-5000), To: when(-1900)}}, SourceRevisions: []workflows.SourceRevision{r}},
+	return []ledger.Target{
+		{Execution: id43, Number: 43, Now: true, Why: "it runs there now", Ran: []ledger.Span{{From: at(20)}}, SourceRevisions: []workflows.SourceRevision{revision()}},
+		{Execution: id42, Number: 42, Eligible: true, Preselected: true, Ran: []ledger.Span{{From: at(-900), To: when(20)}}, SourceRevisions: []workflows.SourceRevision{r}},
+		{Execution: "0192f000-0000-7000-8000-000000000041", Number: 41, Why: "its artifact dist is gone", Ran: []ledger.Span{{From: at(-1900), To: when(-900)}}},
+		{Execution: "0192f000-0000-7000-8000-000000000040", Number: 40, Eligible: true, StageChanged: true, LeftBy: "x", Ran: []ledger.Span{{From: at(-5000), To: when(-1900)}}, SourceRevisions: []workflows.SourceRevision{r}},
 	}
 }
 

@@ -7,6 +7,10 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
+	"github.com/rollcall-bot/rollcall/workflows/say"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // The forms' callback_ids, and their input blocks, whose action_id is the same.
@@ -20,13 +24,13 @@ const (
 	InReason     = "reason"
 	InComment    = "comment"
 	InTarget     = "target"
-	InDefinition = "definition" // asWas|asIs
+	InDefinition = "definition" // original|current
 	InRunning    = "running"    // stop|wait
 )
 
 // form builds a modal. Without a submit text it only says something.
 func form(callback, title, submit string, about Subject, blocks []slack.Block) slack.ModalViewRequest {
-	f := slack.ModalViewRequest{Type: slack.VTModal, CallbackID: callback, Title: plain(line(title, 24)), Close: plain("Never mind"),
+	f := slack.ModalViewRequest{Type: slack.VTModal, CallbackID: callback, Title: plain(line(title, 24)), Close: plain("Cancel"),
 		PrivateMetadata: about.String(), Blocks: slack.Blocks{BlockSet: blocks}}
 	if submit != "" {
 		f.Submit = plain(line(submit, 24))
@@ -36,11 +40,12 @@ func form(callback, title, submit string, about Subject, blocks []slack.Block) s
 	return f
 }
 
-// input is an input block; block_id and action_id are the same name.
-func input(id, label, hint, value string, optional, multiline bool) slack.Block {
-	el := slack.NewPlainTextInputBlockElement(nil, id).WithMultiline(multiline).WithMaxLength(maxInput)
-	if value = strings.TrimSpace(clean(value)); value != "" {
-		el.WithInitialValue(string([]rune(value)[:min(len([]rune(value)), maxInput)]))
+// input is an input block; block_id and action_id are the same name. most is
+// how many characters the engine takes.
+func input(id, label, hint, value string, optional, multiline bool, most int) slack.Block {
+	el := slack.NewPlainTextInputBlockElement(nil, id).WithMultiline(multiline).WithMaxLength(most)
+	if value = strings.TrimSpace(clean.Text(value)); value != "" {
+		el.WithInitialValue(string([]rune(value)[:min(len([]rune(value)), most)]))
 	}
 	var h *slack.TextBlockObject
 	if hint != "" {
@@ -61,30 +66,58 @@ func option(value, text, description string) *slack.OptionBlockObject {
 	return slack.NewOptionBlockObject(value, plain(line(text, maxOption)), d)
 }
 
-// RejectForm asks for the reason, which everybody will read.
-func RejectForm(v View, about Subject) slack.ModalViewRequest {
+// shown says who reads what is written into a form.
+const shown = "Shown in the channel and kept in the history."
+
+// ReasonForm asks for the words that go with an answer: why somebody rejects or
+// overrides, or the comment that a gate requires with an approval.
+func ReasonForm(v View, verb workflows.Verb, about Subject) slack.ModalViewRequest {
 	l := &layout{most: maxHome}
-	l.lines(v.answered(about))
-	return form(FormReject, "Reject "+v.Execution.Ref(), "Reject", about,
-		append(l.done(""), input(InReason, "Why not?", "The requester and the channel read this.", "", false, true)))
+	callback, title, id, label := FormReject, "Reject", InReason, "Why not?"
+	l.lines(append([]string{v.answered(about)}, v.commits(about.Stage)...)...)
+	switch verb {
+	case workflows.Approve:
+		callback, title, id, label = FormApprove, "Approve", InComment, "Comment"
+		l.lines(v.warnings()...)
+	case workflows.Override:
+		callback, title, label = FormOverride, "Override", "Why can it not wait?"
+		l = v.aside(about)
+	}
+	return form(callback, v.formTitle(title, about), title, about, append(l.done(""), input(id, label, shown, "", false, true, verb.Longest())))
 }
 
-// ApproveForm asks for the comment that a gate requires.
-func ApproveForm(v View, about Subject) slack.ModalViewRequest {
+// aside says what an override would set aside.
+func (v *View) aside(about Subject) *layout {
+	e := &v.Execution
+	missing, _, _ := lacking(e, about.Stage, about.Action)
 	l := &layout{most: maxHome}
-	l.lines(v.answered(about))
+	l.lines("*" + v0(e.Ref()) + "* goes on in *" + v0(about.Stage) + "*: " + esc(carries(e), 120))
+	for i, m := range missing {
+		if i == 10 {
+			break
+		}
+		l.lines("Without: " + esc(m, 300))
+	}
 	l.lines(v.warnings()...)
-	return form(FormApprove, "Approve "+v.Execution.Ref(), "Approve", about,
-		append(l.done(""), input(InComment, "Comment", "This gate requires one.", "", false, true)))
+	return l
+}
+
+// formTitle is a form's title. Of several gates it names the one that is answered,
+// as its button did; the execution stands below.
+func (v *View) formTitle(verb string, about Subject) string {
+	if severalGates(&v.Execution) && about.Action != "" {
+		return verb + " " + about.Action
+	}
+	return verb + " " + v.Execution.Ref()
 }
 
 // answered is what somebody is about to answer.
 func (v *View) answered(about Subject) string {
-	text := "*" + v0(v.Execution.Ref()) + "* waits for approval in *" + v0(about.Stage) + "*: " + esc(carries(&v.Execution), 120)
+	text := "*" + v0(v.Execution.Ref()) + "* is waiting for approval in *" + v0(about.Stage) + "*" + inBrackets(about.Action) + ": " + esc(carries(&v.Execution), 120)
 	if _, now := v.running(about.Stage); now != "" {
-		text += fmt.Sprintf("\n%s runs %s now.", esc(about.Stage, 100), now)
+		text += "\n" + esc(about.Stage, 100) + ": " + say.Change(now, v.Execution.Number)
 	}
-	return text
+	return strings.TrimSuffix(text+"\n"+esc(v.changeWords(about.Stage), 120), "\n")
 }
 
 // StartForm asks for a pipeline's variables. values are what is filled in
@@ -103,7 +136,7 @@ func StartForm(p workflows.PipelineView, about Subject, values map[string]string
 			if variable.Pattern != "" {
 				hint = strings.TrimSpace(hint + " Must match " + variable.Pattern)
 			}
-			blocks = append(blocks, input(variable.Name, variable.Name, hint, value, variable.DefaultValue != nil, false))
+			blocks = append(blocks, input(variable.Name, variable.Name, hint, value, variable.DefaultValue != nil, false, variable.Longest()))
 		}
 	}
 	return form(FormStart, "Start "+p.Name, "Start", about, blocks)
@@ -116,9 +149,11 @@ type Return struct {
 	// Places to choose from; empty when the stage is given.
 	Places []Place
 	// Targets of the stage, newest first.
-	Targets []workflows.Target
+	Targets []ledger.Target
 	// Busy is the execution whose actions run in the stage: "webshop#43".
 	Busy string
+	// Locks: the rollback locks the stage.
+	Locks bool
 	// Reason that was typed already.
 	Reason string
 }
@@ -129,10 +164,10 @@ type Place struct{ Pipeline, Stage string }
 // Value is the place as the form's choice carries it.
 func (p Place) Value() string { return p.Pipeline + "/" + p.Stage }
 
-// ParsePlace reads what Value wrote.
-func ParsePlace(value string) (Place, bool) {
-	pipeline, stage, ok := strings.Cut(value, "/")
-	return Place{Pipeline: pipeline, Stage: stage}, ok
+// Parse reads what Value wrote; false: it is none.
+func (p *Place) Parse(value string) (ok bool) {
+	p.Pipeline, p.Stage, ok = strings.Cut(value, "/")
+	return ok
 }
 
 // RollbackForm asks what is missing for a rollback: the stage, the target, and
@@ -151,7 +186,7 @@ func RollbackForm(r Return) slack.ModalViewRequest {
 	l := &layout{most: maxHome}
 	switch {
 	case r.About.Stage == "" && len(r.Places) == 0:
-		l.lines("There is no stage that you could roll back: none has run anything earlier, or you do not have the right.")
+		l.lines("There is no stage that you can roll back: none has an earlier execution, or you do not have the right.")
 		submit = ""
 	case r.About.Stage != "":
 		l.lines(r.now())
@@ -166,8 +201,13 @@ func RollbackForm(r Return) slack.ModalViewRequest {
 	if len(options) > 0 {
 		blocks = append(blocks, r.target(options, preselected)...)
 	}
+	if preselected != nil {
+		u := &layout{most: maxHome}
+		u.lines(r.loses(preselected.Value)...)
+		blocks = append(blocks, u.done("")...)
+	}
 	if submit != "" {
-		blocks = append(blocks, input(InReason, "Reason", "Everybody reads this.", r.Reason, true, true))
+		blocks = append(blocks, input(InReason, "Reason", shown, r.Reason, true, true, workflows.RollBack.Longest()))
 	}
 	if why != "" {
 		w := &layout{most: maxHome}
@@ -182,7 +222,7 @@ func (r *Return) now() string {
 	text := "*" + v0(r.About.Pipeline) + " · " + v0(r.About.Stage) + "*"
 	for _, t := range r.Targets {
 		if t.Now {
-			return text + fmt.Sprintf(" runs #%d now: %s", t.Number, esc(summary(t.SourceRevisions), 120))
+			return text + fmt.Sprintf(" runs #%d: %s", t.Number, esc(summary(t.SourceRevisions), 120))
 		}
 	}
 	return text
@@ -255,24 +295,32 @@ func (r *Return) options() (options []*slack.OptionBlockObject, preselected *sla
 	return options, preselected, why
 }
 
-// target is the choice of what to return to, with the questions it brings.
+// locks says that the stage is locked afterwards, where it is.
+func (r *Return) locks() string {
+	if !r.Locks {
+		return ""
+	}
+	return r.About.Stage + " is then locked."
+}
+
+// target is the choice of what to roll back to, with the questions it brings.
 func (r *Return) target(options []*slack.OptionBlockObject, preselected *slack.OptionBlockObject) []slack.Block {
-	el := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plain("Choose what to return to"), InTarget, options...)
+	el := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plain("Choose an execution"), InTarget, options...)
 	if preselected != nil {
 		el.WithInitialOption(preselected)
 	}
-	blocks := []slack.Block{slack.NewInputBlock(InTarget, plain("Return to"), plain("The last that worked comes first. Nothing is built again."), el)}
+	blocks := []slack.Block{slack.NewInputBlock(InTarget, plain("Roll back to"), plain(line("Redeploys the artifacts of that execution; nothing is rebuilt. "+r.locks(), 150)), el).WithDispatchAction(true)}
 	for _, t := range r.Targets {
 		if t.Eligible && t.StageChanged {
-			was := option("asWas", "As it was then", "with the stage as that execution ran it")
-			q := radio(InDefinition, "The stage's definition has changed since. Which one runs?", was, option("asIs", "As it is now", "with the stage as it is defined today"))
+			was := option("original", sentence(say.Definition("original")), "")
+			q := radio(InDefinition, "The stage's definition has changed since. Which one should run?", was, option("current", sentence(say.Definition("current")), ""))
 			q.Element.(*slack.RadioButtonsBlockElement).InitialOption = was
 			blocks = append(blocks, q)
 			break
 		}
 	}
 	if r.Busy != "" {
-		blocks = append(blocks, radio(InRunning, line(r.Busy+" runs actions in this stage. What about it?", 200),
+		blocks = append(blocks, radio(InRunning, line(r.Busy+" is running actions in this stage. What should happen to it?", 200),
 			option("stop", "Stop it, then roll back", ""), option("wait", "Roll back when it ends", "")))
 	}
 	return blocks
@@ -283,23 +331,23 @@ func summary(revisions []workflows.SourceRevision) string {
 		return "no source"
 	}
 	r := revisions[0]
-	return strings.TrimSpace(short(r.RevisionID) + " " + r.RevisionSummary)
+	return strings.TrimSpace(words.Revision(r.RevisionID) + " " + r.RevisionSummary)
 }
 
-// ran says when a target's content ran, and what speaks against it.
-func ran(t workflows.Target) string {
+// ran says when a target was live and who brought it there, and what speaks against it.
+func ran(t ledger.Target) string {
 	text := ""
 	if len(t.Ran) > 0 {
 		s := t.Ran[0]
-		text = "ran " + stamp(s.From)
 		if s.To == nil {
-			text = "since " + stamp(s.From)
+			text = "live since " + stamp(s.From)
 		} else {
-			text += " for " + lasted(s.To.Sub(s.From))
+			text = "live " + stamp(s.From) + " (" + lasted(s.To.Sub(s.From)) + ")"
 		}
 	}
+	text = join(t.Caveat(), undone(t), text) // first what counts most: what is too long is cut at its end
 	if t.LeftBy != "" {
-		text = join(text, "was rolled back from")
+		text = join(text, "was rolled back")
 	}
 	if t.StageChanged {
 		text = join(text, "stage changed")

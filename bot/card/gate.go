@@ -2,12 +2,12 @@ package card
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/slack-go/slack"
-
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // Asking is a gate as its message shows it.
@@ -23,45 +23,51 @@ type Asking struct {
 // Gate is the message that asks people. While the gate is open it carries the
 // buttons; afterwards it says who, what and when.
 func Gate(a Asking) Message {
-	if a.Approval.Closed != "" || aside(&a.Approval) != nil {
+	if say.Gate(&a.Approval) != say.WaitingForApproval {
 		return a.closed()
 	}
 	e, g := &a.Execution, &a.Approval
-	text := "✋ " + esc(e.Ref(), 130) + " waits for approval in " + esc(a.Stage, 100)
+	text := "✋ " + esc(e.Ref(), 130) + " is waiting for approval in " + esc(a.Stage, 100) + inBrackets(a.Action)
 	if g.Warning != "" {
-		text = join(text, "🚨 "+esc(g.Warning, 300))
+		text = join(text, "⚠️ "+esc(g.Warning, 300))
 	}
 	l := messageLayout()
-	l.lines("✋ *" + v0(e.Ref()) + " waits for approval in " + v0(a.Stage) + "* (" + esc(a.Action, 100) + ")")
+	l.lines("✋ *" + v0(e.Ref()) + " is waiting for approval in " + v0(a.Stage) + "*" + inBrackets(a.Action))
+	l.lines(fit(a.format().Approvers(g, a.asks()...), 1500))
 	if len(a.Ask) > 0 {
-		who := strings.Join(a.Ask, " ")
-		l.lines("Asked: " + fit(who, 1500))
-		text += " · " + fit(who, 1500)
+		text += " · " + fit(strings.Join(a.Ask, " "), 1500)
 	}
 	about := Subject{Pipeline: e.Pipeline, Stage: a.Stage, Action: a.Action, Execution: e.ID, Gate: g.Token}
 	about.Seen, _ = a.running(a.Stage)
-	r := newRow()
-	a.answer(r, workflows.Approve, about, g.Warning)
-	a.answer(r, workflows.Reject, about, "")
-	r.add(ActDetails, "Details", Subject{Pipeline: e.Pipeline, Execution: e.ID}, slack.StyleDefault, nil)
+	r := &row{}
+	if a.acts() && !a.sent() {
+		a.answer(r, workflows.Approve, about, g.Warning, line(a.Action, 60))
+		a.answer(r, workflows.Reject, about, "", line(a.Action, 60))
+	}
+	r.add(button{act: ActDetails, text: "Details", about: Subject{Pipeline: e.Pipeline, Execution: e.ID}})
 	l.lines(a.standing())
 	l.lines(warning(a.Stage, g.Warning)...)
-	l.buttons(r.buttons...)
-	l.lines(votes(g.Votes)...)
-	l.lines(append(a.content(), a.change())...)
-	l.context(a.small())
+	l.lines(append(bridge(a.Pipeline.Bridge), a.toAWS()...)...)
+	l.buttons(r.done()...)
+	l.lines(append(votes(g.Votes), dropped(g)...)...)
+	l.lines(slices.Concat(a.content(), []string{a.change(), a.changed(a.Stage)}, a.commits(a.Stage), []string{a.issues(a.Stage), a.unknown()})...)
+	l.context(join(a.console("console"), a.inAWS()))
 	return Message{Text: text, Blocks: l.done(a.console("all of it in the console"))}
+}
+
+// inBrackets is an action behind its stage.
+func inBrackets(action string) string {
+	if action == "" {
+		return ""
+	}
+	return " (" + esc(action, 100) + ")"
 }
 
 func v0(s string) string { return strings.ReplaceAll(esc(s, 130), "*", "∗") }
 
-// standing is the quorum: "1 of 2", what is missing, until when.
+// standing is the quorum: "1 of 2 approvals, 1 more needed", until when.
 func (a *Asking) standing() string {
 	g := &a.Approval
-	missing := ""
-	if len(g.Missing) > 0 {
-		missing = "missing: " + esc(strings.Join(g.Missing, ", "), 300)
-	}
 	expires := ""
 	if !g.ExpiresAt.IsZero() {
 		expires = "expires " + moment(g.ExpiresAt)
@@ -70,26 +76,77 @@ func (a *Asking) standing() string {
 	if g.Comment == "required" {
 		comment = "a comment is required"
 	}
-	return join("*"+quorum(g)+"* approvals", missing, expires, comment)
+	return join("*"+a.format().Quorum(g)+"*", expires, comment)
+}
+
+// asks are those who may answer, as chat mentions or names them.
+func (a *Asking) asks() []string {
+	if len(a.Ask) > 0 {
+		return []string{strings.Join(a.Ask, " ")}
+	}
+	names := make([]string, len(a.From))
+	for i, who := range a.From {
+		names[i] = esc(say.Approver(who), 200)
+	}
+	return names
 }
 
 func votes(all []workflows.Vote) []string {
 	var lines []string
-	for _, v := range all {
-		st := state{"✅", "approved"}
+	for i := range all {
+		v := all[i]
+		comment := v.Comment
+		v.Comment = ""
+		i := icon(say.Approved)
 		if v.Answer == "reject" {
-			st = state{"🚫", "rejected"}
+			i = icon(say.Rejected)
 		}
-		line := st.String() + " by " + name(v.By) + " " + moment(v.At)
+		text := i + " " + plainly().Vote(&v) + " " + moment(v.At)
 		if v.Via != "" && v.Via != "slack" {
-			line += " (" + esc(v.Via, 20) + ")"
+			text += " (" + esc(v.Via, 20) + ")"
 		}
-		lines = append(lines, because(line, v.Comment))
+		lines = append(lines, because(text, comment))
 	}
 	return lines
 }
 
-// content is what the pipeline's author wants the people to read, and what they let through.
+// decided is what became of a gate: by whom and when, in one line, then who had
+// agreed where somebody's right opened it, and what people wrote with their answers.
+func decided(g *workflows.Approval) []string {
+	f := plainly()
+	text := outside(g)
+	if text == "" {
+		text = f.Decision(g, true)
+	}
+	if text == "" {
+		return votes(g.Votes)
+	}
+	lines := []string{icon(say.Gate(g)) + " " + sentence(text)}
+	if agreed := f.Agreed(g); agreed != "" {
+		lines = append(lines, "👍 "+agreed)
+	}
+	return append(lines, (&View{}).comments(g)...)
+}
+
+// comments are what people wrote with their answers.
+func (v *View) comments(g *workflows.Approval) []string {
+	var lines []string
+	for _, vote := range commented(g) {
+		lines = append(lines, "💬 "+because(name(vote.By), vote.Comment))
+	}
+	return lines
+}
+
+// dropped says whose votes count no more, and why.
+func dropped(g *workflows.Approval) []string {
+	lines := make([]string, len(g.Dropped))
+	for i, why := range g.Dropped {
+		lines[i] = "⚠️ " + esc(why, 300)
+	}
+	return lines
+}
+
+// content is what the pipeline's author wants the people to read, and what they approve.
 func (a *Asking) content() []string {
 	var lines []string
 	if a.Approval.Text != "" {
@@ -98,48 +155,70 @@ func (a *Asking) content() []string {
 	if a.Approval.Link != "" {
 		lines = append(lines, "🔗 "+link(a.Approval.Link, esc(a.Approval.Link, 200)))
 	}
+	lines = append(lines, a.planned()...)
 	return append(lines, revisions(&a.Execution, 5)...)
+}
+
+// mostPlanned is how many changes to a stack a gate shows.
+const mostPlanned = 10
+
+// planned are the changes to stacks that the people decide about, one line each.
+func (a *Asking) planned() []string {
+	var lines []string
+	for _, list := range say.PlannedChanges(&a.Execution, a.Stage, a.Action) {
+		lines = append(lines, "📋 "+esc(list[0], 300))
+		for i, change := range list[1:] {
+			if i == mostPlanned {
+				lines = append(lines, fmt.Sprintf("      and %d more", len(list)-1-mostPlanned))
+				break
+			}
+			sign := "•"
+			if strings.Contains(change, "(replacement") || strings.HasPrefix(change, "Remove ") {
+				sign = "⚠️"
+			}
+			lines = append(lines, "      "+sign+" "+esc(change, 200))
+		}
+	}
+	return lines
 }
 
 // change says from what to what the stage goes.
 func (a *Asking) change() string {
 	_, now := a.running(a.Stage)
-	if now == "" {
+	if now == "" || say.IsECS(a.Pipeline.Bridge) { // one hook does not follow another
 		return ""
 	}
-	text := fmt.Sprintf("%s runs %s now", esc(a.Stage, 100), now)
-	if s, ok := a.Pipeline.Stage(a.Stage); ok && !s.Running.Certain {
-		text += ", as far as anybody can know (the last deploy there failed)"
+	text := "➡️ " + esc(a.Stage, 100) + ": " + say.Change(now, a.Execution.Number)
+	if s, ok := a.Pipeline.Stage(a.Stage); ok {
+		if c := s.Running.Caveat(); c != "" {
+			text += fmt.Sprintf(" (%s is %s)", now, esc(c, 200))
+		}
 	}
-	return "➡️ " + text + fmt.Sprintf(", then #%d", a.Execution.Number)
-}
-
-func (a *Asking) small() string {
-	from := "whoever may approve here"
-	if len(a.From) > 0 {
-		from = strings.Join(escaped(a.From), ", ")
-	}
-	return join(fit("may answer: "+from, 1000), a.console("console"))
+	return text
 }
 
 // closed is what is left of a gate: no buttons, but who, what and when.
 func (a *Asking) closed() Message {
 	e, g := &a.Execution, &a.Approval
-	st := ofGate(g.Closed)
-	if aside(g) != nil {
-		st = ofGate(gateOverridden)
-	}
-	head := fmt.Sprintf("%s: %s in %s", sentence(st.word), e.Ref(), a.Stage)
+	state := say.Gate(g)
+	head := fmt.Sprintf("%s: %s in %s", sentence(string(state)), e.Ref(), a.Stage)
 	l := messageLayout()
-	l.lines(st.icon + " *" + v0(head) + "* (" + esc(a.Action, 100) + ")")
-	l.lines("~waits for approval~ · " + join(quorum(g), decided(g), a.when()))
-	l.lines(answers(g)...)
+	l.lines(icon(state) + " *" + v0(head) + "*" + inBrackets(a.Action))
+	l.lines(a.hook())
+	switch state {
+	case say.Approved, say.Rejected, say.Overridden:
+		l.lines(decided(g)...)
+	default:
+		l.lines(join(a.format().Quorum(g), a.when()))
+		l.lines(votes(g.Votes)...)
+	}
+	l.lines(dropped(g)...)
 	l.lines(a.cause())
 	l.lines(revisions(e, 5)...)
-	l.context(a.console("console"))
-	text := st.icon + " " + esc(head, 300)
-	if o := aside(g); o != nil {
-		text = st.icon + " " + esc(e.Ref()+" in "+a.Stage, 300) + ": " + overridden(o)
+	l.context(join(a.console("console"), a.inAWS()))
+	text := icon(state) + " " + esc(head, 300) + inBrackets(a.Action)
+	if state == say.Overridden {
+		text = icon(state) + " " + esc(e.Ref()+" in "+a.Stage, 300) + inBrackets(a.Action) + ": " + a.format().Decision(g, false)
 	}
 	return Message{Text: text, Blocks: l.done("")}
 }
@@ -151,14 +230,26 @@ func (a *Asking) when() string {
 	return moment(a.ClosedAt)
 }
 
+// expired says what AWS does with a deployment of ECS after nobody has decided.
+func (a *Asking) expired() string {
+	if !say.IsECS(a.Pipeline.Bridge) {
+		return ""
+	}
+	switch a.Execution.Variables["onTimeout"] {
+	case "CONTINUE":
+		return ": ECS goes on with the deployment"
+	case "ROLLBACK":
+		return ": ECS rolls the deployment back"
+	}
+	return ""
+}
+
 // cause says why a gate closed without a decision of its people.
 func (a *Asking) cause() string {
 	e, g := &a.Execution, &a.Approval
 	switch {
-	case aside(g) != nil:
-		return ""
 	case g.Closed == "expired":
-		return "⌛ Nobody decided in time: " + strings.Join(append([]string{quorum(g) + " until " + moment(g.ExpiresAt)}, escaped(g.Missing)...), ", missing ")
+		return "⌛ Nobody decided before " + moment(g.ExpiresAt) + a.expired()
 	case g.Closed != "withdrawn":
 		return ""
 	case e.Status == workflows.StatusSuperseded:
@@ -170,15 +261,7 @@ func (a *Asking) cause() string {
 	case e.Stop != nil:
 		return because("🛑 Stopped by "+name(e.Stop.By), e.Stop.Reason)
 	case e.Status == workflows.StatusInProgress:
-		return "↩️ It stepped back before the stage; when it enters again, a new gate asks"
+		return "↩️ It left the stage; when it enters again, approval is requested again"
 	}
 	return ""
-}
-
-func escaped(all []string) []string {
-	some := make([]string, len(all))
-	for i, s := range all {
-		some[i] = esc(s, 200)
-	}
-	return some
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 var update = flag.Bool("update", false, "write the golden files of testdata anew")
@@ -33,20 +35,33 @@ func (d drawing) blocks() []slack.Block {
 	return d.message.Blocks
 }
 
+// named is the drawing as it reaches Slack.
+func (d drawing) named(calls card.Calls) drawing {
+	if d.form != nil {
+		f := *d.form
+		f.Blocks.BlockSet = calls.Blocks(f.Blocks.BlockSet)
+		return drawing{name: d.name, form: &f}
+	}
+	return message(d.name, card.Message{Text: calls.Text(d.message.Text), Blocks: calls.Blocks(d.message.Blocks)})
+}
+
+// nobody is a chat that knows none of the people.
+func nobody([]string) (user, shown string) { return "", "" }
+
 func message(name string, m card.Message) drawing { return drawing{name: name, message: &m} }
 
 func modal(name string, f slack.ModalViewRequest) drawing { return drawing{name: name, form: &f} }
 
 // gallery is every card there is, in the states that people meet.
 func gallery() []drawing {
-	return slices.Concat(executions(), gates(), forms(), lists(), checks())
+	return slices.Concat(executions(), gates(), forms(), lists(), checks(), several(), changing(), bridged())
 }
 
 func executions() []drawing {
-	door := ended(workflows.StatusInProgress, "", "")
-	door.EndedAt, door.WaitsFor = nil, &workflows.Wait{Stage: "Production", For: "transition", Since: at(12)}
-	door.Offers = []workflows.Offer{{Verb: workflows.Enable, Stage: "Production"}, {Verb: workflows.Enable, Stage: "Production", Target: id43}, {Verb: workflows.StopIt}}
-	taken := door
+	blocked := ended(workflows.StatusInProgress, "", "")
+	blocked.EndedAt, blocked.WaitsFor = nil, &workflows.Wait{Stage: "Production", For: "transition", Since: at(12)}
+	blocked.Offers = []workflows.Offer{{Verb: workflows.Unlock, Stage: "Production"}, {Verb: workflows.Unlock, Stage: "Production", Target: id43}, {Verb: workflows.StopExecution}}
+	taken := blocked
 	taken.WaitsFor = &workflows.Wait{Stage: "Production", For: "stage", Since: at(12)}
 	taken.Offers = nil
 	stopped := ended(workflows.StatusStopped, "Stopped", "stopped by Ana")
@@ -56,7 +71,7 @@ func executions() []drawing {
 	deploy := action("Deploy", workflows.StatusInProgress)
 	deploy.Needs, deploy.Error = workflows.NeedsResolve, &workflows.Reason{Code: "InDoubt", Message: "the service was killed after it began"}
 	doubt.Stages[2] = stage("Production", workflows.StatusInProgress, deploy)
-	doubt.Offers = []workflows.Offer{{Verb: workflows.Resolve, Stage: "Production", Action: "Deploy"}, {Verb: workflows.StopIt}}
+	doubt.Offers = []workflows.Offer{{Verb: workflows.Resolve, Stage: "Production", Action: "Deploy"}, {Verb: workflows.StopExecution}}
 	ticket := broken()
 	ticket.Notes = []workflows.Note{{Name: "ticket", State: "done", Text: "OPS-12", URL: "https://acme.example/browse/OPS-12"}, {Name: "status", State: "done", Text: "failure"}}
 	away := broken()
@@ -64,11 +79,9 @@ func executions() []drawing {
 	wants := broken()
 	wants.Notes = []workflows.Note{{Name: "ticket", State: "refused", Text: "Jira wants: the field Team is required"}}
 	planned := uncertain()
-	planned.Stages[2].Planned = &workflows.PlannedReturn{Stage: "Production", Target: id42, Reason: "slow", By: ana(), At: at(20)}
-	left := view(ended(workflows.StatusSucceeded, "", ""), held())
-	left.Execution.Stages[2] = stage("Production", workflows.StatusSucceeded, action("Deploy", workflows.StatusSucceeded))
-	by := back(workflows.StatusSucceeded, workflows.TriggerRollback)
-	left.LeftBy = &by
+	planned.Stages[2].Planned = &workflows.PlannedRollback{Stage: "Production", Target: id42, Reason: "slow", By: ana(), At: at(20)}
+	again := leftBehind()
+	again.Pipeline.Stages[2].Running.Execution, again.Pipeline.Stages[2].Running.Number = id43, 43
 	evil := fresh()
 	evil.SourceRevisions[0].RevisionSummary, evil.SourceRevisions[0].Author.Name, evil.Trigger.By.Name = hostile, hostile, hostile
 	evil.SourceRevisions[0].RevisionURL, evil.Variables = "javascript://evil.example/%0aalert(1)", map[string]string{"x": hostile}
@@ -78,8 +91,8 @@ func executions() []drawing {
 		message("execution-running", card.Execution(view(fresh(), shop()))),
 		message("execution-by-hand", card.Execution(view(byHand, shop()))),
 		message("execution-gate", card.Execution(view(waiting(yes(ana(), 10)), shop()))),
-		message("execution-held", card.Execution(view(door, held()))),
-		message("execution-door", card.Execution(view(taken, uncertain()))),
+		message("execution-locked", card.Execution(view(blocked, locked()))),
+		message("execution-waiting-uncertain", card.Execution(view(taken, uncertain()))),
 		message("execution-succeeded", card.Execution(view(ended(workflows.StatusSucceeded, "", ""), shop()))),
 		message("execution-failed", card.Execution(view(ticket, uncertain()))),
 		message("execution-failed-jira-away", card.Execution(view(away, uncertain()))),
@@ -89,15 +102,73 @@ func executions() []drawing {
 		message("execution-superseded", card.Execution(view(ended(workflows.StatusSuperseded, "Superseded", "superseded by webshop#44"), shop()))),
 		message("execution-stopped", card.Execution(view(stopped, shop()))),
 		message("execution-in-doubt", card.Execution(view(doubt, shop()))),
-		message("execution-left", card.Execution(left)),
+		message("execution-left", card.Execution(leftBehind())),
+		message("execution-left-and-back-again", card.Execution(again)),
+		message("details-left", card.Details(leftBehind())),
 		message("execution-hostile", card.Execution(view(evil, shop()))),
 		message("rollback-running", card.Execution(view(back(workflows.StatusInProgress, workflows.TriggerRollback), shop()))),
-		message("rollback-done", card.Execution(view(back(workflows.StatusSucceeded, workflows.TriggerRollback), held()))),
+		message("rollback-done", card.Execution(view(back(workflows.StatusSucceeded, workflows.TriggerRollback), locked()))),
 		message("rollback-automatic", card.Execution(view(back(workflows.StatusInProgress, workflows.TriggerAutomated), uncertain()))),
 		message("rollback-failed", card.Execution(view(back(workflows.StatusFailed, workflows.TriggerAutomated), uncertain()))),
 		message("details", card.Details(view(ticket, uncertain()))),
+		message("alarm-watched", card.Execution(watched(nil))),
+		message("alarm-unseen", card.Execution(watched(&workflows.Reason{Code: "AlarmMissing", Message: "there is no alarm shop-5xx in eu-west-1"}))),
+		message("alarm-rang", card.Execution(watched(&workflows.Reason{Code: "AlarmRang", Message: rang + "; it is not rolled back: nothing is known that ran in Production before"}))),
+		message("alarm-left", card.Execution(leftForAlarm())),
+		message("rollback-alarm", card.Execution(view(backForAlarm(workflows.StatusInProgress), live(id43, "")))),
+		message("rollback-alarm-announced", card.Announcement(view(backForAlarm(workflows.StatusSucceeded), live(id42, id46)), "Production")),
+		message("notice-alarm", card.Notice("webshop", event.Event{Kind: event.AlarmRang, Stage: "Production", Text: "shop-5xx",
+			Reason: &workflows.Reason{Message: rang + "; it is not rolled back: nothing is known that ran in Production before"}}, "/rollcall")),
 	}
 }
+
+// rang is why a rollback followed a success.
+const rang = "alarm shop-5xx rang 4 minutes after the deployment"
+
+// watched is webshop#43 after its success in Production, whose alarms are watched; or what is not well with them.
+func watched(why *workflows.Reason) card.View {
+	p := live(id43, "")
+	p.Stages[2].Running.Alarm = why
+	if why == nil || why.Code != "AlarmRang" {
+		p.Stages[2].Running.WatchedUntil = when(30)
+	}
+	v := view(ended(workflows.StatusSucceeded, "", ""), p)
+	v.Execution.Stages[2] = stage("Production", workflows.StatusSucceeded, action("Deploy", workflows.StatusSucceeded))
+	return v
+}
+
+// backForAlarm is webshop#46, which takes Production back to #42 because an alarm rang.
+func backForAlarm(s workflows.Status) workflows.Execution {
+	e := back(s, workflows.TriggerAutomated)
+	e.Rollback.FailedExecution, e.Rollback.Alarm, e.Rollback.Reason = "", "shop-5xx", rang
+	return e
+}
+
+// leftForAlarm is webshop#43 after that.
+func leftForAlarm() card.View {
+	v, by := leftBehind(), backForAlarm(workflows.StatusSucceeded)
+	v.LeftBy = &by
+	return v
+}
+
+// leftBehind is webshop#43, seen after #46 took Production back from it.
+func leftBehind() card.View {
+	v := view(ended(workflows.StatusSucceeded, "", ""), locked())
+	v.Execution.Stages[2] = stage("Production", workflows.StatusSucceeded, action("Deploy", workflows.StatusSucceeded))
+	by := back(workflows.StatusSucceeded, workflows.TriggerRollback)
+	v.LeftBy = &by
+	return v
+}
+
+// live is shop while that execution is live in Production, brought there by another one if by is given.
+func live(execution, by string) workflows.PipelineView {
+	p := shop()
+	p.Stages[2].Running = &workflows.Running{Execution: execution, Number: 43, Since: at(20), Certain: true, By: by}
+	p.Stages[2].Offers = []workflows.Offer{{Verb: workflows.RollBack, Stage: "Production", Target: id42}}
+	return p
+}
+
+func reminded(a card.Asking) card.Message { return a.Reminder() }
 
 func notApproved(code, text string) workflows.Execution {
 	e := ended(workflows.StatusFailed, code, text)
@@ -120,7 +191,12 @@ func gates() []drawing {
 	evil := asking(waiting(), signOff())
 	evil.Approval.Text, evil.Approval.Link, evil.Ask = hostile, "https://x.example/<!channel>|y", nil
 	evil.Approval.Votes = []workflows.Vote{{By: workflows.Principal{Name: hostile}, Answer: "approve", Comment: hostile, At: at(10), Via: hostile}}
+	stacks := waiting()
+	template := action("Template", workflows.StatusSucceeded)
+	template.OutputVariables = map[string]string{say.StackChanges: "3 changes to shop planned\nModify AWS::ECS::Service web (replacement)\nRemove AWS::SNS::Topic old\nAdd AWS::SQS::Queue <!channel>"}
+	stacks.Stages[1].Actions = append(stacks.Stages[1].Actions, template)
 	return []drawing{
+		message("gate-stack-changes", card.Gate(asking(stacks, signOff()))),
 		message("gate-open", card.Gate(asking(waiting(), signOff()))),
 		message("gate-one-of-two", card.Gate(asking(waiting(yes(ana(), 10)), signOff(yes(ana(), 10))))),
 		message("gate-uncertain", card.Gate(unsure)),
@@ -130,11 +206,53 @@ func gates() []drawing {
 		message("gate-expired", card.Gate(asking(waiting(), closed("expired", yes(ana(), 10))))),
 		message("gate-superseded", card.Gate(asking(superseded, closed("withdrawn")))),
 		message("gate-stepped-back", card.Gate(asking(waiting(), closed("withdrawn", yes(ana(), 10))))),
-		message("reminder", card.Reminder(asking(waiting(), signOff()))),
+		message("reminder", reminded(asking(waiting(), signOff()))),
 		message("announcement", card.Announcement(view(succeeded(), shop()), "Production")),
-		message("announcement-rollback", card.Announcement(view(back(workflows.StatusSucceeded, workflows.TriggerRollback), held()), "Production")),
+		message("announcement-while-live", card.Announcement(view(succeeded(), live(id43, "")), "Production")),
+		message("announcement-rollback-while-live", card.Announcement(view(back(workflows.StatusSucceeded, workflows.TriggerRollback), live(id42, id46)), "Production")),
+		message("announcement-rollback", card.Announcement(view(back(workflows.StatusSucceeded, workflows.TriggerRollback), locked()), "Production")),
 		message("failure", card.Failure(view(broken(), uncertain()))),
+		message("failure-with-its-log", card.Failure(failed(realLog))),
+		message("failure-without-a-log", card.Failure(failed(nil))),
+		message("failure-with-a-finding", card.Failure(explained())),
+		message("execution-failed-with-a-finding", card.Execution(explained())),
+		message("details-with-a-finding", card.Details(explained())),
+		message("failure-by-a-signal", card.Failure(killed())),
+		message("execution-failed-with-its-log", card.Execution(failed(realLog))),
 	}
+}
+
+// realLog is the end of a log as a deploy writes it.
+var realLog = []string{"+ make deploy", "rolling out webshop 4.2 to 6 machines", "web-1 ok", "web-2 ok", "web-3: health check timed out <after 30 s> ```",
+	"<!channel> rollback of web-1 and web-2", "", "make: *** [Makefile:12: deploy] Error 1", "[rollcall] ended", "exit status 1"}
+
+// failed is webshop#45 after a deploy of which only the status is known, with the end of its log.
+func failed(lines []string) card.View {
+	e := broken()
+	deploy := &e.Stages[2].Actions[1]
+	deploy.Error.Message, deploy.ExternalID, deploy.ExternalURL = "exit status 1", "", ""
+	v := view(e, uncertain())
+	v.Tail.Stage, v.Tail.Action, v.Tail.Lines = "Production", "Deploy", lines
+	return v
+}
+
+// explained is webshop#45 after AWS refused its deploy, with what is known of the cause.
+func explained() card.View {
+	v := failed(nil)
+	f := &workflows.Finding{Class: "AccessDenied", Title: "AWS does not allow ecs:UpdateService", Cause: "the role <deploy> may not update the service shop",
+		Fix: []string{"add the statement to the policy of the role deploy <!channel>", "retry the stage"}, Retry: "afterFix"}
+	links := `{"links":[{"title":"the role in IAM","url":"https://console.aws.amazon.com/iam/"},{"title":"not a page","url":"javascript:alert(1)"}]}`
+	if err := json.Unmarshal([]byte(links), f); err != nil {
+		panic(err)
+	}
+	v.Execution.Stages[2].Actions[1].Error = &workflows.Reason{Code: "AccessDenied", Message: "the role may not update the service", Finding: f}
+	return v
+}
+
+func killed() card.View {
+	v := failed([]string{"loading 12 GB"})
+	v.Execution.Stages[2].Actions[1].Error.Message = "ended by signal: killed"
+	return v
 }
 
 func succeeded() workflows.Execution {
@@ -156,15 +274,15 @@ func forms() []drawing {
 		modal("form-rollback-place", card.RollbackForm(card.Return{Places: places})),
 		modal("form-rollback-place-chosen", card.RollbackForm(card.Return{About: about, Places: places, Targets: simple})),
 		modal("form-rollback-nothing", card.RollbackForm(card.Return{About: about, Targets: targets()[:1]})),
-		modal("form-reject", card.RejectForm(view(waiting(), shop()), answer)),
-		modal("form-approve", card.ApproveForm(view(waiting(), shop()), answer)),
+		modal("form-reject", card.ReasonForm(view(waiting(), shop()), workflows.Reject, answer)),
+		modal("form-approve", card.ReasonForm(view(waiting(), shop()), workflows.Approve, answer)),
 		modal("form-start", card.StartForm(shop(), card.Subject{Pipeline: "webshop"}, map[string]string{"ticket": "OPS-9"})),
 	}
 }
 
 func lists() []drawing {
-	open := []workflows.OpenApproval{{Pipeline: "webshop", Execution: id43, Number: 43, Stage: "Production", Action: "SignOff", Approval: *signOff().Approval, SourceRevisions: []workflows.SourceRevision{revision()}}}
-	all := []workflows.PipelineView{shop(), held()}
+	open := []say.OpenApproval{{Pipeline: "webshop", Execution: id43, Number: 43, Stage: "Production", Action: "SignOff", Approval: *signOff().Approval, SourceRevisions: []workflows.SourceRevision{revision()}}}
+	all := []workflows.PipelineView{shop(), locked()}
 	all[1].Name = "api"
 	help := []card.HelpLine{{Name: "status", Usage: "status [P|E]", Does: "a pipeline, or one execution", Possible: true}, {Name: "start", Usage: "start P", Does: "start an execution"}}
 	problem := &workflows.Problem{Code: workflows.CodeAccessDenied, Message: "Ben does not have the right approve on webshop/Production", Hint: "ask one of them", ID: "9f3c21"}
@@ -173,13 +291,14 @@ func lists() []drawing {
 		message("overview", card.Overview(open, all, at(0), url)),
 		message("overview-empty", card.Overview(nil, nil, at(0), "")),
 		modal("home", card.Home(open, all, []string{"access.allowAll is on: every member may do everything"}, at(0), url)),
-		modal("home-refused", card.HomeRefused("rollcall answers only full members of this workspace, not guests of the workspace.")),
+		modal("home-refused", card.Say("rollcall answers only full members of this workspace, not guests of the workspace.").Home()),
 		message("pipelines", card.Pipelines("Pipelines", all, at(0), url)),
 		message("status", card.Status(shop(), nil, at(0), url)),
-		message("status-held", card.Status(held(), nil, at(0), url)),
-		message("executions", card.Executions("webshop", []workflows.Execution{back(workflows.StatusInProgress, workflows.TriggerAutomated), broken(), waiting()}, url)),
+		message("status-locked", card.Status(locked(), nil, at(0), url)),
+		message("executions", card.Executions("webshop", []card.View{view(back(workflows.StatusInProgress, workflows.TriggerAutomated), shop()), view(broken(), shop()), leftBehind(), view(waiting(), shop())}, url)),
 		message("help", card.Help("/rollcall", help)),
-		message("refusal", card.Refusal(problem, []string{"<@U1>", "<!subteam^S1>"})),
+		message("refusal", card.Refusal(problem, []string{"<@U1>", "<!subteam^S1>"}, "")),
+		message("refusal-of-what-was-written", card.Refusal(problem, nil, "the login page is <!channel> blank\nsee OPS-9")),
 		message("done", card.Done("Your approval counts: webshop#43, 1 of 2, missing 1 more approval.", &e, url)),
 		message("say", card.Say("The console is at "+url)),
 		message("log", card.Log(&e, "Production", "Deploy", []string{"+ dist/deploy production", "web-3: health check timed out <after 30 s> ```", "exit status 1"})),
@@ -191,6 +310,7 @@ func lists() []drawing {
 func TestGolden(t *testing.T) {
 	known := map[string]bool{}
 	for _, d := range gallery() {
+		d = d.named(nobody)
 		known[d.name+".json"], known[d.name+".txt"] = true, true
 		t.Run(d.name, func(t *testing.T) {
 			golden(t, d.name+".json", asJSON(t, d))
@@ -247,6 +367,7 @@ func asJSON(t *testing.T, d drawing) []byte {
 
 // rendered is a drawing as a person might see it, for reading a change.
 func rendered(d drawing) string {
+	d = d.named(nobody)
 	var b strings.Builder
 	if d.form != nil {
 		if d.form.Title != nil {

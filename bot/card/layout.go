@@ -18,7 +18,6 @@ const (
 	maxElements = 25
 	maxButton   = 75
 	maxOption   = 75
-	maxInput    = 3000
 )
 
 // layout gathers blocks and stays within the limits: what does not fit any
@@ -127,9 +126,11 @@ func fit(s string, n int) string {
 		return s
 	}
 	cut := string([]rune(s)[:n-1])
-	// Never inside an entity or a link.
-	if i := strings.LastIndexAny(cut, "&<"); i >= 0 && !strings.ContainsAny(cut[i:], ";>") {
-		cut = cut[:i]
+	// Never inside an entity, a link or a person.
+	for _, open := range []string{"&;", "<>"} {
+		if i := strings.LastIndex(cut, open[:1]); i >= 0 && !strings.Contains(cut[i:], open[1:]) {
+			cut = cut[:i]
+		}
 	}
 	return cut + "…"
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
 )
 
 // token is everything that Slack reads as more than text. All that may stand
@@ -22,8 +23,24 @@ var token = regexp.MustCompile(`<[^>]*>?`)
 
 var allowed = regexp.MustCompile(`^<(https?://[^\s|<>]+\|[^<>|]+|!date\^\d+\^\{date_short_pretty\} \{time\}\|[^<>|]+|@U\w+|!subteam\^S\w+)>$`)
 
-// faults finds what Slack would refuse, and what should not be in a card.
-func faults(d drawing) []string {
+// faults finds what Slack would refuse, and what should not be in a card,
+// whatever the people in it are called.
+func faults(d drawing) (all []string) {
+	for _, calls := range called() {
+		all = append(all, faultsOf(d.named(calls))...)
+	}
+	return all
+}
+
+// called is what chat may call people: as given, by a mention, by any name.
+func called() []card.Calls {
+	return []card.Calls{nobody,
+		func([]string) (string, string) { return "U0123456789", "" },
+		func([]string) (string, string) { return "", strings.Repeat("<&>", 100) },
+	}
+}
+
+func faultsOf(d drawing) []string {
 	c := &checker{ids: map[string]bool{}, most: 50}
 	if d.form != nil {
 		c.most = 100
@@ -216,32 +233,33 @@ func TestAnyExecutionIsWithinSlacksLimits(t *testing.T) {
 		a := card.Asking{View: v, Stage: name(t), Action: name(t), Approval: anyApproval(t), From: rapid.SliceOfN(text(), 0, 60).Draw(t, "from"), Ask: rapid.SliceOfN(rapid.Just("<@U123456>"), 0, 300).Draw(t, "ask")}
 		about := card.Subject{Pipeline: name(t), Stage: a.Stage, Action: a.Action, Execution: v.Execution.ID, Gate: a.Approval.Token, Target: v.Execution.ID, Seen: v.Execution.ID}
 		problem := &workflows.Problem{Message: "x" + text().Draw(t, "message"), Hint: text().Draw(t, "hint"), ID: "9f3c21"}
-		var weak []workflows.Weakened
+		var weak []event.Weakened
 		for range rapid.SampledFrom([]int{1, 30}).Draw(t, "weakened") {
-			weak = append(weak, workflows.Weakened{Stage: name(t), Action: name(t), Old: text().Draw(t, "old"), New: text().Draw(t, "new")})
+			weak = append(weak, event.Weakened{Stage: name(t), Action: name(t), Old: text().Draw(t, "old"), New: text().Draw(t, "new")})
 		}
 		draw := func() []drawing {
 			return []drawing{
-				message("execution", card.Execution(v)), message("details", card.Details(v)), message("gate", card.Gate(a)), message("reminder", card.Reminder(a)),
+				message("execution", card.Execution(v)), message("details", card.Details(v)), message("gate", card.Gate(a)), message("reminder", a.Reminder()),
 				message("announcement", card.Announcement(v, a.Stage)), message("failure", card.Failure(v)), message("status", card.Status(v.Pipeline, []workflows.Execution{v.Execution, v.Execution}, at(0), url)),
 				message("pipelines", card.Pipelines("Pipelines", []workflows.PipelineView{v.Pipeline}, at(0), url)),
-				message("executions", card.Executions(about.Pipeline, []workflows.Execution{v.Execution, v.Execution}, url)),
-				message("refusal", card.Refusal(problem, a.Ask)), message("done", card.Done(problem.Message, &v.Execution, url)),
+				message("executions", card.Executions(about.Pipeline, []card.View{v, v}, url)),
+				message("refusal", card.Refusal(problem, a.Ask, a.Approval.Text)), message("done", card.Done(problem.Message, &v.Execution, url)),
 				message("log", card.Log(&v.Execution, a.Stage, a.Action, a.From)),
-				modal("reject", card.RejectForm(v, about)), modal("approve", card.ApproveForm(v, about)), modal("start", card.StartForm(v.Pipeline, about, v.Execution.Variables)),
-				modal("override", card.OverrideForm(v, about)), message("not started", card.Notice(about.Pipeline, event.Event{Kind: event.IntentRefused, By: v.Execution.Trigger.By, Refused: &event.Refused{Problem: *problem}}, "")),
+				modal("reject", card.ReasonForm(v, workflows.Reject, about)), modal("approve", card.ReasonForm(v, workflows.Approve, about)), modal("start", card.StartForm(v.Pipeline, about, v.Execution.Variables)),
+				modal("override", card.ReasonForm(v, workflows.Override, about)), message("not started", card.Notice(about.Pipeline, event.Event{Kind: event.IntentRefused, By: v.Execution.Trigger.By, Refused: &event.Refused{Problem: *problem}}, "")),
 				message("missed", card.Notice(about.Pipeline, fired(false, problem.Hint), "")), message("polling", card.Notice(about.Pipeline, event.Event{Kind: event.PollingDisabled}, "/rollcall")),
-				message("weakened", card.Weakened(about.Pipeline, event.Event{By: v.Execution.Trigger.By, Defined: &event.Defined{Version: 2, ManagedBy: "file:" + problem.Hint, Weakened: weak}}, a.Ask)),
+				message("weakened", card.Edited(about.Pipeline, event.Event{By: v.Execution.Trigger.By, Defined: &event.Defined{Version: 2, ManagedBy: "file:" + problem.Hint, Weakened: weak}}, a.Ask)),
 				modal("rollback", card.RollbackForm(card.Return{About: about, Targets: anyTargets(t), Busy: problem.Message, Reason: problem.Hint})),
 			}
 		}
+		calls := rapid.SampledFrom(called()).Draw(t, "called")
 		for _, d := range draw() {
-			for _, f := range faults(d) {
+			for _, f := range faultsOf(d.named(calls)) {
 				t.Errorf("%s: %s", d.name, f)
 			}
 		}
-		if n := utf8.RuneCountInString(card.Headline(&v.Execution)); n > 60 {
-			t.Errorf("headline of %d characters: %s", n, card.Headline(&v.Execution))
+		if n := utf8.RuneCountInString(v.Headline()); n > 60 {
+			t.Errorf("headline of %d characters: %s", n, v.Headline())
 		}
 		if first, second := card.Execution(v), card.Execution(v); first.Text != second.Text || rendered(message("", first)) != rendered(message("", second)) {
 			t.Error("the same execution is drawn in two ways")
@@ -280,7 +298,7 @@ func anyApproval(t *rapid.T) workflows.Approval {
 		Text: text().Draw(t, "text"), Link: text().Draw(t, "link"), Missing: rapid.SliceOfN(text(), 0, 5).Draw(t, "missing"), OpenedAt: at(0), ExpiresAt: at(9),
 		Closed: rapid.SampledFrom([]string{"", "approved", "overridden", "rejected", "expired", "withdrawn"}).Draw(t, "closed"), Warning: text().Draw(t, "warning"), Override: anyOverride(t)}
 	for range rapid.SampledFrom([]int{0, 1, 20}).Draw(t, "votes") {
-		a.Votes = append(a.Votes, workflows.Vote{By: anyPrincipal(t), Answer: "approve", Comment: text().Draw(t, "comment"), At: at(3), Via: text().Draw(t, "via")})
+		a.Votes = append(a.Votes, workflows.Vote{By: anyPrincipal(t), Answer: "approve", Comment: text().Draw(t, "comment"), At: at(3), Via: rapid.OneOf(text(), rapid.Just("outside")).Draw(t, "via")})
 	}
 	return a
 }
@@ -329,19 +347,20 @@ func anyAction(t *rapid.T) workflows.ActionExecution {
 func anyOffers(t *rapid.T, stages []string) []workflows.Offer {
 	var offers []workflows.Offer
 	for range rapid.SampledFrom([]int{0, 1, 4, 40}).Draw(t, "offers") {
-		offers = append(offers, workflows.Offer{Verb: rapid.SampledFrom([]workflows.Verb{workflows.Approve, workflows.Reject, workflows.RollBack, workflows.Retry, workflows.StopIt,
-			workflows.Enable, workflows.Start, workflows.Resolve, workflows.Disable, workflows.Override}).Draw(t, "verb"), Stage: rapid.SampledFrom(stages).Draw(t, "stage"), Action: name(t), Target: rapid.SampledFrom([]string{"", id42, id43, "?"}).Draw(t, "target")})
+		offers = append(offers, workflows.Offer{Verb: rapid.SampledFrom([]workflows.Verb{workflows.Approve, workflows.Reject, workflows.RollBack, workflows.Retry, workflows.StopExecution,
+			workflows.Unlock, workflows.Start, workflows.Resolve, workflows.Lock, workflows.Override}).Draw(t, "verb"), Stage: rapid.SampledFrom(stages).Draw(t, "stage"), Action: name(t), Target: rapid.SampledFrom([]string{"", id42, id43, "?"}).Draw(t, "target")})
 	}
 	return offers
 }
 
-func anyTargets(t *rapid.T) []workflows.Target {
-	var all []workflows.Target
+func anyTargets(t *rapid.T) []ledger.Target {
+	var all []ledger.Target
 	for i := range rapid.SampledFrom([]int{0, 1, 3, 120}).Draw(t, "targets") {
 		r := revision()
 		r.RevisionSummary = rapid.SampledFrom([]string{"", hostile, "fine", strings.Repeat("x", 400)}).Draw(t, "summary")
-		all = append(all, workflows.Target{Execution: fmt.Sprintf("0192f000-0000-7000-8000-%012d", i), Number: i, Eligible: rapid.Bool().Draw(t, "eligible"), Now: i == 0, Why: text().Draw(t, "why"),
-			StageChanged: rapid.Bool().Draw(t, "changed"), Ran: []workflows.Span{{From: at(i), To: anyTime(t)}}, SourceRevisions: []workflows.SourceRevision{r}})
+		all = append(all, ledger.Target{Execution: fmt.Sprintf("0192f000-0000-7000-8000-%012d", i), Number: i, Eligible: rapid.Bool().Draw(t, "eligible"), Now: i == 0, Why: text().Draw(t, "why"),
+			StageChanged: rapid.Bool().Draw(t, "changed"), Ran: []ledger.Span{{From: at(i), To: anyTime(t)}}, SourceRevisions: []workflows.SourceRevision{r},
+			Preselected: i == 2, Compared: rapid.Bool().Draw(t, "compared"), Undoes: rapid.IntRange(0, 1<<40).Draw(t, "undoes"), Brings: rapid.IntRange(0, 1<<40).Draw(t, "brings"), CompareURL: text().Draw(t, "compare")})
 	}
 	return all
 }
@@ -354,7 +373,7 @@ func anyView(t *rapid.T) card.View {
 	e.Orphans = rapid.SliceOfN(text(), 0, 20).Draw(t, "orphans")
 	e.SourceRevisions[0].RevisionSummary, e.SourceRevisions[0].RevisionURL, e.SourceRevisions[0].RevisionID = text().Draw(t, "summary"), text().Draw(t, "url"), text().Draw(t, "revision")
 	for range rapid.IntRange(0, 5).Draw(t, "notes") {
-		e.Notes = append(e.Notes, workflows.Note{Name: text().Draw(t, "note"), State: "waiting", Text: text().Draw(t, "says"), URL: text().Draw(t, "at")})
+		e.Notes = append(e.Notes, workflows.Note{Name: rapid.SampledFrom([]string{"changes/Production", text().Draw(t, "note")}).Draw(t, "named"), State: "waiting", Text: text().Draw(t, "says"), URL: text().Draw(t, "at"), Detail: text().Draw(t, "detail")})
 	}
 	if rapid.Bool().Draw(t, "reason") {
 		e.StatusReason = &workflows.Reason{Code: rapid.SampledFrom([]string{"NotApproved", "ActionFailed"}).Draw(t, "code"), Message: text().Draw(t, "message")}
@@ -383,7 +402,7 @@ func anyView(t *rapid.T) card.View {
 			Transition: workflows.Transition{Enabled: rapid.Bool().Draw(t, "enabled"), Cause: "person", Reason: text().Draw(t, "closed because"), By: &by}})
 	}
 	p.Definition.Variables = []workflows.Variable{{Name: name(t), Description: text().Draw(t, "description"), Pattern: text().Draw(t, "pattern")}}
-	p.ExecutionMode = rapid.SampledFrom([]workflows.Mode{workflows.ModeSuperseded, workflows.ModeQueued, workflows.ModeParallel}).Draw(t, "mode")
+	p.ExecutionMode = rapid.SampledFrom([]string{workflows.ModeSuperseded, workflows.ModeQueued, workflows.ModeParallel}).Draw(t, "mode")
 	p.Freezes, p.PollingDisabledAt = anyFreezes(t), anyTime(t)
 	if rapid.Bool().Draw(t, "waits") {
 		e.WaitsFor = &workflows.Wait{Stage: names[0], For: rapid.SampledFrom([]string{workflows.WaitsForStage, workflows.WaitsForTransition, workflows.WaitsForFreeze}).Draw(t, "for"),
@@ -393,5 +412,6 @@ func anyView(t *rapid.T) card.View {
 	}
 	e.Offers = anyOffers(t, names)
 	p.Stages[0].Offers = anyOffers(t, names)
+	anyBridge(t, &e, &p)
 	return card.View{Execution: e, Pipeline: p, Numbers: map[string]int{id43: 43}, URL: url}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // Pipelines lists pipelines, a line each, and what else holds at the time now.
@@ -42,11 +43,14 @@ func pipelineLines(p *workflows.PipelineView, now time.Time) []string {
 		s := &p.Stages[i]
 		text := "▫️ " + esc(s.Name, 40)
 		if s.LatestExecution != nil {
-			st := ofStatus(s.LatestExecution.Status)
-			text = st.icon + " " + esc(s.Name, 40) + fmt.Sprintf(" #%d %s", s.LatestExecution.Number, st.word)
+			st := say.Status(s.LatestExecution.Status)
+			text = icon(st) + " " + esc(s.Name, 40) + fmt.Sprintf(" #%d %s", s.LatestExecution.Number, st)
+		}
+		if s.Running != nil && s.Running.Caveat() != "" {
+			text += " ⚠️ " + esc(s.Running.Caveat(), 100)
 		}
 		if !s.Transition.Enabled {
-			text += " 🔒 closed"
+			text += " 🔒 locked"
 		}
 		if frozenNow(p, s.Name, now) {
 			text += " ❄️ frozen"
@@ -57,26 +61,28 @@ func pipelineLines(p *workflows.PipelineView, now time.Time) []string {
 }
 
 // Overview is what waits for somebody, and how the pipelines stand at the time now.
-func Overview(waiting []workflows.OpenApproval, all []workflows.PipelineView, now time.Time, url string) Message {
+func Overview(waiting []say.OpenApproval, all []workflows.PipelineView, now time.Time, url string) Message {
 	l := messageLayout()
 	overview(l, waiting, all, now, nil)
-	return Message{Text: fmt.Sprintf("%s for approval, %s", count(len(waiting), "waits", "wait"), count(len(all), "pipeline", "pipelines")), Blocks: l.done(consoleRoot(url))}
+	return Message{Text: fmt.Sprintf("%d waiting for approval, %s", len(waiting), count(len(all), "pipeline", "pipelines")), Blocks: l.done(consoleRoot(url))}
 }
 
 // Home is a person's App Home: what waits for them, what is open, the
-// pipelines. open are sentences about settings that are open.
-func Home(waiting []workflows.OpenApproval, all []workflows.PipelineView, open []string, now time.Time, url string) slack.ModalViewRequest {
+// pipelines. open are sentences about settings that are open, unseen about what
+// Slack does not let people see.
+func Home(waiting []say.OpenApproval, all []workflows.PipelineView, open []string, now time.Time, url string, unseen ...string) slack.ModalViewRequest {
 	l := &layout{most: maxHome}
+	if len(unseen) > 0 {
+		l.header("⚠️ Not delivered")
+		for _, s := range unseen {
+			l.lines("• " + esc(s, 300))
+		}
+	}
 	overview(l, waiting, all, now, open)
 	return slack.ModalViewRequest{Type: slack.VTHomeTab, CallbackID: "home", Blocks: slack.Blocks{BlockSet: l.done(consoleRoot(url))}}
 }
 
-// HomeRefused is the App Home of somebody who has no rights here.
-func HomeRefused(why string) slack.ModalViewRequest {
-	return slack.ModalViewRequest{Type: slack.VTHomeTab, CallbackID: "home", Blocks: slack.Blocks{BlockSet: Say(why).Blocks}}
-}
-
-func overview(l *layout, waiting []workflows.OpenApproval, all []workflows.PipelineView, now time.Time, open []string) {
+func overview(l *layout, waiting []say.OpenApproval, all []workflows.PipelineView, now time.Time, open []string) {
 	if len(open) > 0 {
 		l.header("⚠️ Open settings")
 		for _, s := range open {
@@ -85,26 +91,19 @@ func overview(l *layout, waiting []workflows.OpenApproval, all []workflows.Pipel
 	}
 	l.header("✋ Waiting for you")
 	if len(waiting) == 0 {
-		l.lines("Nothing waits for your answer.")
+		l.lines("Nothing is waiting for your approval.")
 	}
-	r := newRow()
-	for i := range waiting {
-		w := &waiting[i]
-		ref := fmt.Sprintf("%s#%d", w.Pipeline, w.Number)
-		if i == 10 {
-			l.lines(fmt.Sprintf("… and %d more", len(waiting)-i))
-			break
-		}
-		v := View{Execution: workflows.Execution{ID: w.Execution, Number: w.Number, Pipeline: w.Pipeline, SourceRevisions: w.SourceRevisions, Trigger: w.StartedBy}}
-		a := Asking{View: v, Stage: w.Stage, Action: w.Action, Approval: w.Approval}
-		l.lines("*"+v0(ref)+"* in *"+v0(w.Stage)+"* · "+a.standing(), strings.Join(revisions(&v.Execution, 1), ""))
+	shown := waiting[:min(len(waiting), 10)]
+	buttons := answerable(shown)
+	for i := range shown {
+		w := &shown[i]
+		a := asked(w)
+		l.lines("*"+v0(a.Execution.Ref())+"* in *"+v0(w.Stage)+"*"+ofSeveral(shown, w)+" · "+a.standing(), strings.Join(revisions(&a.Execution, 1), ""))
 		l.lines(warning(w.Stage, w.Approval.Warning)...)
-		about := Subject{Pipeline: w.Pipeline, Stage: w.Stage, Action: w.Action, Execution: w.Execution, Gate: w.Approval.Token}
-		r.primary = true // several Approves side by side: none stands out
-		v.answer(r, workflows.Approve, about, w.Approval.Warning)
-		v.answer(r, workflows.Reject, about, "")
-		l.buttons(r.buttons...)
-		r.buttons = nil
+		l.buttons(buttons[2*i : 2*i+2]...)
+	}
+	if n := len(waiting) - len(shown); n > 0 {
+		l.lines(fmt.Sprintf("… and %d more", n))
 	}
 	l.header("Pipelines")
 	if len(all) == 0 {
@@ -115,6 +114,40 @@ func overview(l *layout, waiting []workflows.OpenApproval, all []workflows.Pipel
 	}
 }
 
+// asked is a gate that waits for somebody, as far as a list knows it.
+func asked(w *say.OpenApproval) *Asking {
+	e := workflows.Execution{ID: w.Execution, Number: w.Number, Pipeline: w.Pipeline, SourceRevisions: w.SourceRevisions, Trigger: w.StartedBy}
+	return &Asking{View: View{Execution: e}, Stage: w.Stage, Action: w.Action, Approval: w.Approval}
+}
+
+// ofSeveral names a gate's action where its execution asks at several at a time.
+func ofSeveral(all []say.OpenApproval, w *say.OpenApproval) string {
+	n := 0
+	for i := range all {
+		if all[i].Execution == w.Execution {
+			n++
+		}
+	}
+	if n < 2 {
+		return ""
+	}
+	return " " + esc(w.Action, 100)
+}
+
+// answerable are the two buttons of each gate, in order; of several gates none stands out.
+func answerable(all []say.OpenApproval) []*slack.ButtonBlockElement {
+	r := &row{quiet: true}
+	for i := range all {
+		w := &all[i]
+		a := asked(w)
+		about := Subject{Pipeline: w.Pipeline, Stage: w.Stage, Action: w.Action, Execution: w.Execution, Gate: w.Approval.Token}
+		object := a.Execution.Ref() + ofSeveral(all, w)
+		a.answer(r, workflows.Approve, about, w.Approval.Warning, object)
+		a.answer(r, workflows.Reject, about, "", object)
+	}
+	return r.done()
+}
+
 // Status is a pipeline stage by stage at the time now, with what the viewer may
 // do there. moving are its executions that have not ended; without them those
 // that wait have no numbers, and several in one stage are not told apart.
@@ -122,9 +155,10 @@ func Status(p workflows.PipelineView, moving []workflows.Execution, now time.Tim
 	head := fmt.Sprintf("%s, version %d", p.Name, p.Version)
 	l := messageLayout()
 	l.header(head)
-	r := newRow()
+	r := &row{}
 	if offered(&p, workflows.Start) {
-		r.add(ActStart, "Start", Subject{Pipeline: p.Name}, slack.StyleDefault, ask("Start "+p.Name+"?", "A new execution of "+line(p.Name, 100)+" begins with the newest sources.", "Start"))
+		r.add(button{act: ActStart, text: "Start", about: Subject{Pipeline: p.Name},
+			confirm: always(ask("Start "+p.Name+"?", "A new execution of "+line(p.Name, 100)+" begins with the newest sources.", "Start"))})
 	}
 	v := View{Pipeline: p, Execution: workflows.Execution{Pipeline: p.Name}, Numbers: map[string]int{}}
 	for i := range moving {
@@ -132,7 +166,7 @@ func Status(p workflows.PipelineView, moving []workflows.Execution, now time.Tim
 	}
 	for i := range p.Stages {
 		for _, o := range p.Stages[i].Offers {
-			if o.Verb != workflows.RollBack && o.Verb != workflows.Enable {
+			if o.Verb != workflows.RollBack && o.Verb != workflows.Unlock {
 				continue
 			}
 			if o.Stage == "" {
@@ -141,13 +175,15 @@ func Status(p workflows.PipelineView, moving []workflows.Execution, now time.Tim
 			v.offer(r, o)
 		}
 	}
-	l.buttons(r.buttons...)
+	if v.acts() {
+		l.buttons(r.done()...)
+	}
 	l.lines(notices(&p, now)...)
 	for i := range p.Stages {
 		l.lines(v.stageStatus(&p.Stages[i])...)
 		l.lines(inStage(&p, &p.Stages[i], moving))
 	}
-	text := join("mode "+string(p.ExecutionMode), esc(p.File, 150))
+	text := join("mode "+p.ExecutionMode, esc(p.File, 150), whereInAWS(p.Bridge))
 	if p.Archived {
 		text = join("archived", text)
 	}
@@ -170,24 +206,24 @@ func offered(p *workflows.PipelineView, verb workflows.Verb) bool {
 func (v *View) stageStatus(s *workflows.StageView) []string {
 	text := "▫️ *" + v0(s.Name) + "* nothing yet"
 	if s.LatestExecution != nil {
-		st := ofStatus(s.LatestExecution.Status)
-		text = fmt.Sprintf("%s *%s* #%d %s", st.icon, v0(s.Name), s.LatestExecution.Number, st.word)
+		st := say.Status(s.LatestExecution.Status)
+		text = fmt.Sprintf("%s *%s* #%d %s", icon(st), v0(s.Name), s.LatestExecution.Number, st)
 	}
 	if r := s.Running; r != nil {
 		text = join(text, fmt.Sprintf("runs #%d since %s", r.Number, moment(r.Since)))
-		if !r.Certain {
-			text += ", ⚠️ uncertain"
+		if c := r.Caveat(); c != "" {
+			text += ", ⚠️ " + esc(c, 200)
 		}
 	}
 	lines := []string{text}
 	if !s.Transition.Enabled {
-		lines = append(lines, "        🔒 "+closedDoor(s))
+		lines = append(lines, "        🔒 "+v.format().Lock(&s.Transition))
 	}
 	if n := len(s.Inbound); n > 0 {
-		lines = append(lines, "        🚪 "+count(n, "execution waits", "executions wait")+" before it "+strings.Join(v.numbers(s.Inbound), ", "))
+		lines = append(lines, strings.TrimRight("        ⏸️ "+count(n, "execution", "executions")+" waiting: "+strings.Join(v.numbers(s.Inbound), ", "), ": "))
 	}
 	if p := s.Planned; p != nil {
-		lines = append(lines, because("        ↩️ goes back to "+v.number(p.Target)+" when it is free, by "+name(p.By), p.Reason))
+		lines = append(lines, "        ↩️ "+v.format().Planned(p))
 	}
 	return lines
 }
@@ -198,11 +234,12 @@ func inStage(p *workflows.PipelineView, s *workflows.StageView, moving []workflo
 	var all []string
 	for i := range moving {
 		e := &moving[i]
-		at := current(e)
+		at := say.Current(e)
 		if at == nil || at.Name != s.Name || e.WaitsFor != nil || at.Status != workflows.StatusInProgress && at.Status != workflows.StatusStopping {
 			continue
 		}
-		all = append(all, fmt.Sprintf("%s #%d %s", ofStage(e, at).icon, e.Number, ofStage(e, at).word))
+		st := say.Stage(e, at)
+		all = append(all, fmt.Sprintf("%s #%d %s", icon(st), e.Number, st))
 	}
 	if len(all) == 0 || len(all) == 1 && p.ExecutionMode != workflows.ModeParallel {
 		return ""
@@ -224,7 +261,7 @@ func (v *View) numbers(ids []string) []string {
 }
 
 // Executions lists a pipeline's executions, newest first.
-func Executions(pipeline string, all []workflows.Execution, url string) Message {
+func Executions(pipeline string, all []View, url string) Message {
 	head := "Executions of " + pipeline
 	l := messageLayout()
 	l.header(head)
@@ -232,11 +269,11 @@ func Executions(pipeline string, all []workflows.Execution, url string) Message 
 		l.lines("There is none yet.")
 	}
 	for i := range all {
-		e := &all[i]
-		s := headline(e)
-		ref := link(Link(url, e.ID), fmt.Sprintf("#%d", e.Number))
-		l.lines(join(s.icon+" *"+ref+"* "+esc(s.word, 80), moment(e.StartedAt), esc(summary(e.SourceRevisions), 80), "by "+name(e.Trigger.By)))
-		for _, text := range overrides(e) {
+		e := &all[i].Execution
+		state, word := all[i].headline()
+		ref := link(page(url, e.ID), fmt.Sprintf("#%d", e.Number))
+		l.lines(join(icon(state)+" *"+ref+"* "+esc(word, 80), moment(e.StartedAt), esc(summary(e.SourceRevisions), 80), "by "+name(e.Trigger.By)))
+		for _, text := range all[i].overrides() {
 			l.lines("        " + text)
 		}
 	}

@@ -7,13 +7,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
 )
 
 // line makes text from outside safe inside one line of a plain_text object, at
 // most n characters: no line breaks, nothing that turns the direction of writing.
 func line(s string, n int) string {
-	s = strings.Join(strings.Fields(clean(s)), " ")
+	s = clean.Line(s)
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}
@@ -26,7 +26,7 @@ func line(s string, n int) string {
 func esc(s string, n int) string { return within(escape(line(s, n)), n) }
 
 // prose is esc for text that may have several lines.
-func prose(s string, n int) string { return within(escape(strings.TrimSpace(clean(s))), n) }
+func prose(s string, n int) string { return within(escape(strings.TrimSpace(clean.Text(s))), n) }
 
 // within cuts escaped text, never inside an entity.
 func within(s string, n int) string {
@@ -45,22 +45,6 @@ func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "```", "'''").Replace(s)
 }
 
-// clean drops control characters except line breaks, and the marks that turn
-// the direction of writing.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == utf8.RuneError:
-			return -1
-		}
-		return r
-	}, s)
-}
-
 // link is text that leads to an address from outside; only the text when the
 // address is none that a browser should open.
 func link(address, text string) string {
@@ -71,7 +55,7 @@ func link(address, text string) string {
 	if host, _, _ := strings.Cut(rest, "/"); !ok || host == "" || len(address) > 1000 || strings.ContainsAny(host, " <>|&\n") {
 		return text
 	}
-	safe := strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20", "\n", "").Replace(clean(address))
+	safe := strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20").Replace(clean.Line(address))
 	return "<" + safe + "|" + strings.ReplaceAll(text, "|", "¦") + ">"
 }
 
@@ -102,19 +86,6 @@ func lasted(d time.Duration) string {
 	return strings.TrimSuffix(fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour), " 0 h")
 }
 
-// name is how a principal is called in a card.
-func name(p workflows.Principal) string {
-	switch {
-	case p.Name != "":
-		return esc(p.Name, 60)
-	case p.Email != "":
-		return esc(p.Email, 60)
-	case p.ID != "":
-		return esc(p.ID, 60)
-	}
-	return "somebody"
-}
-
 // because appends a reason that somebody gave.
 func because(text, reason string) string {
 	if strings.TrimSpace(reason) == "" {
@@ -134,7 +105,8 @@ func join(parts ...string) string {
 	return strings.Join(some, " · ")
 }
 
-// sentence begins with a capital letter.
+// sentence begins with a capital letter. It is for words of our own: a name
+// means another thing with another first letter.
 func sentence(s string) string {
 	r, size := utf8.DecodeRuneInString(s)
 	if size == 0 {

@@ -7,56 +7,38 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/say"
+	"github.com/rollcall-bot/rollcall/workflows/scope"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // soon is how long before its beginning a freeze is spoken of.
 const soon = 24 * time.Hour
 
-// inLine is where an execution stands in a queue; empty where there is none.
-func (v *View) inLine(s *workflows.StageView) string {
-	if v.Pipeline.ExecutionMode != workflows.ModeQueued {
-		return ""
-	}
-	switch i := slices.Index(s.Inbound, v.Execution.ID); {
-	case i > 0:
-		return ordinal(i+1) + " in line before " + esc(s.Name, 100)
-	case i == 0 && s.LatestExecution != nil && s.LatestExecution.Execution != v.Execution.ID:
-		return fmt.Sprintf("waits behind #%d", s.LatestExecution.Number)
+// mayPass names those whom a freeze lets unlock the stage for one execution.
+func (v *View) mayPass() string {
+	w := v.Execution.WaitsFor
+	for i := range v.Pipeline.Freezes {
+		if f := &v.Pipeline.Freezes[i]; w.For == workflows.WaitsForFreeze && f.Name == w.Freeze && len(f.MayPass) > 0 {
+			return bypass(f)
+		}
 	}
 	return ""
 }
 
-// ordinal is 1st, 2nd, 3rd, 4th, 11th, 21st.
-func ordinal(n int) string {
-	end := "th"
-	if n%100 < 11 || n%100 > 13 {
-		end = map[int]string{1: "st", 2: "nd", 3: "rd"}[n%10]
+// bypass names those who may bypass a freeze.
+func bypass(f *workflows.Freeze) string {
+	names := make([]string, len(f.MayPass))
+	for i, who := range f.MayPass {
+		names[i] = esc(say.Approver(who), 200)
 	}
-	if end == "" {
-		end = "th"
-	}
-	return fmt.Sprint(n) + end
-}
-
-// frozen says which freeze keeps an execution before a stage, until when, and
-// who may let it through.
-func (v *View) frozen(stage, freeze string) string {
-	text := esc(stage, 100) + " is frozen"
-	if freeze != "" {
-		text += " (" + esc(freeze, 60) + ")"
-	}
-	for i := range v.Pipeline.Freezes {
-		if f := &v.Pipeline.Freezes[i]; f.Name == freeze && f.On.Covers(v.Pipeline.Name, stage) {
-			return text + until(f)
-		}
-	}
-	return text
+	return "may bypass: " + fit(strings.Join(names, ", "), 300)
 }
 
 func until(f *workflows.Freeze) string {
 	text := " until " + moment(f.To)
 	if len(f.MayPass) > 0 {
-		text += "; may let it in: " + fit(strings.Join(escaped(f.MayPass), ", "), 300)
+		text += "; " + bypass(f)
 	}
 	return text
 }
@@ -83,7 +65,7 @@ func warning(stage, text string) []string {
 	if text == "" {
 		return nil
 	}
-	return []string{"🚨 *" + v0(stage) + ": " + strings.ReplaceAll(esc(text, 500), "*", "∗") + "*"}
+	return []string{"⚠️ *" + v0(stage) + ": " + strings.ReplaceAll(esc(text, 500), "*", "∗") + "*"}
 }
 
 // warned puts a warning before what a confirm dialog says.
@@ -91,7 +73,7 @@ func warned(warning, text string) string {
 	if warning == "" {
 		return text
 	}
-	return "Careful: " + line(warning, 130) + ". " + text
+	return sentence(say.Warning(line(warning, 130))) + ". " + text
 }
 
 // notices are what holds of a pipeline beyond its stages: freezes that hold or
@@ -109,8 +91,11 @@ func notices(p *workflows.PipelineView, now time.Time) []string {
 			lines = append(lines, fmt.Sprintf("        ❄️ %s is frozen (%s)%s", where, esc(f.Name, 60), until(f)))
 		}
 	}
+	for _, text := range bridge(p.Bridge) {
+		lines = append(lines, "        "+text)
+	}
 	if p.PollingDisabledAt != nil {
-		lines = append(lines, "        💤 nothing has started for 30 days, so its branches are no longer looked at")
+		lines = append(lines, "        💤 nothing has started for 30 days, so its branches are no longer polled")
 	}
 	return lines
 }
@@ -120,17 +105,25 @@ func notices(p *workflows.PipelineView, now time.Time) []string {
 func covered(f *workflows.Freeze, p *workflows.PipelineView) string {
 	var names []string
 	for i := range p.Stages {
-		if f.On.Covers(p.Name, p.Stages[i].Name) {
+		if scope.Covers(f.On, p.Name, p.Stages[i].Name) {
 			names = append(names, esc(p.Stages[i].Name, 60))
 		}
 	}
 	if len(names) > 0 && len(names) == len(p.Stages) {
 		return "all of it"
 	}
-	return and(names, 5)
+	return some(names, 5)
 }
 
 // frozenNow says whether a freeze covers the stage at a time.
 func frozenNow(p *workflows.PipelineView, stage string, now time.Time) bool {
-	return slices.ContainsFunc(p.Freezes, func(f workflows.Freeze) bool { return f.At(now, p.Name, stage) })
+	return slices.ContainsFunc(p.Freezes, func(f workflows.Freeze) bool { return scope.Frozen(&f, now, p.Name, stage) })
+}
+
+// some is a list of at most so many.
+func some(all []string, most int) string {
+	if len(all) > most {
+		all = append(all[:most-1:most-1], fmt.Sprintf("%d more", len(all)-most+1))
+	}
+	return words.List(all, "and")
 }

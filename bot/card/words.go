@@ -1,12 +1,12 @@
 package card
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -21,37 +21,51 @@ func Say(text string) Message {
 }
 
 // Refusal is a problem in words: what happened, what to do, who could. holders
-// are those who have the missing right, ready for Slack; gates are those that
-// were decided before.
-func Refusal(p *workflows.Problem, holders []string, gates ...workflows.Approval) Message {
-	text := "🙅 " + prose(sentence(p.Message), 1500)
+// are those who have the missing right, ready for Slack; said is what the
+// person had written; gates are those that were decided before.
+func Refusal(p *workflows.Problem, holders []string, said string, gates ...workflows.Approval) Message {
+	// A refusal may begin with a name, whose case counts: it stays as it is.
+	text := "🙅 " + prose(p.Message, 1500)
+	if p.Code == workflows.CodeNotAnApprover && len(holders) > 0 {
+		text = "🙅 " + sentence(prose(p.Message, 1500)) + ". " + fit(strings.Join(holders, ", "), 1000) + " can."
+		p, holders = &workflows.Problem{ID: p.ID}, nil
+	}
 	l := messageLayout()
 	l.lines(text)
 	if p.Hint != "" {
-		l.lines("💡 " + prose(sentence(p.Hint), 1000))
+		// What the command line lists by itself, chat shows in the form of the rollback.
+		l.lines("💡 " + prose(strings.Replace(p.Hint, "with: targets ", "with: rollback ", 1), 1000))
 	}
 	if len(holders) > 0 {
-		l.lines("Who may: " + fit(strings.Join(holders, ", "), 1000))
+		l.lines("Who can: " + fit(strings.Join(holders, ", "), 1000))
 	}
 	for i := range gates {
-		if o := aside(&gates[i]); o != nil {
-			l.lines("🔓 " + overridden(o))
+		l.lines(decided(&gates[i])...)
+	}
+	if said = strings.TrimSpace(said); said != "" {
+		l.lines("You wrote:")
+		for part := range slices.Chunk([]rune(said), 2000) {
+			l.lines(prose(string(part), maxSection))
 		}
-		l.lines(answers(&gates[i])...)
 	}
 	if p.ID != "" {
-		l.context("refusal " + code(p.ID, 60))
+		l.context("Reference ID " + code(p.ID, 60))
 	}
 	return Message{Text: text, Blocks: l.done("")}
 }
 
+// Home is the message as somebody's App Home, where there is nothing else to show.
+func (m Message) Home() slack.ModalViewRequest {
+	return slack.ModalViewRequest{Type: slack.VTHomeTab, CallbackID: "home", Blocks: slack.Blocks{BlockSet: m.Blocks}}
+}
+
 // Done says what changed, with the execution's headline behind it.
 func Done(text string, e *workflows.Execution, url string) Message {
-	text = esc(text, 500)
+	text = cmp.Or(esc(text, 500), "Done") // words from outside may overwrite all that stood before them
 	more := ""
 	if e != nil {
-		more = esc(Headline(e), 80)
-		if to := Link(url, e.ID); to != "" {
+		more = esc((&View{Execution: *e}).Headline(), 80)
+		if to := page(url, e.ID); to != "" {
 			more = link(to, more)
 		}
 	}
@@ -65,20 +79,26 @@ func Done(text string, e *workflows.Execution, url string) Message {
 func Details(v View) Message {
 	e := &v.Execution
 	l := messageLayout()
-	l.header(Headline(e))
+	l.header(v.Headline())
 	l.lines(append(revisions(e, 20), startedBy(e))...)
+	l.lines(bridge(v.Pipeline.Bridge)...)
+	l.lines(v.allRequests()...)
 	for i := range e.Stages {
 		s := &e.Stages[i]
-		st := ofStage(e, s)
-		l.lines(join(st.icon+" *"+v0(s.Name)+"* "+v.stageWord(s), v.stageDetail(s)))
+		l.lines(v.stageLine(s))
 		for j := range s.Conditions {
-			l.lines("        " + conditionLine(&s.Conditions[j]))
+			for n, text := range conditionLines(&s.Conditions[j], findings) {
+				l.lines(strings.Repeat(" ", 8+8*min(n, 1)) + text)
+			}
 		}
 		for j := range s.Actions {
 			a := &s.Actions[j]
-			l.lines("        " + join(actionLine(a), attempt(a.Attempt), outputs(a.OutputVariables)))
+			l.lines("        " + join(v.actionLine(s.Name, a), attempt(a.Attempt), outputs(a.OutputVariables)))
+			for _, text := range findings(a) {
+				l.lines("                " + text)
+			}
 			if a.Approval != nil {
-				for _, vote := range answers(a.Approval) {
+				for _, vote := range v.comments(a.Approval) {
 					l.lines("                " + vote)
 				}
 			}
@@ -89,11 +109,11 @@ func Details(v View) Message {
 		a := e.Artifacts[k]
 		l.lines("🗃️ " + join(esc(k, 100), code(a.Digest[:min(12, len(a.Digest))], 12), fmt.Sprintf("%d kB", (a.Size+1023)/1024)))
 	}
-	r := newRow()
+	r := &row{}
 	v.override(r, true)
-	l.buttons(r.buttons...)
+	l.buttons(r.done()...)
 	l.context(v.footer())
-	return Message{Text: escape(Headline(e)), Blocks: l.done(v.console("all of it in the console"))}
+	return Message{Text: escape(v.Headline()), Blocks: l.done(v.console("all of it in the console"))}
 }
 
 func attempt(n int) string {
@@ -105,39 +125,12 @@ func attempt(n int) string {
 
 func outputs(all map[string]string) string { return variables(all) }
 
-// Log is the end of an action's log, in the fixed font; secrets were masked
-// before it was stored.
-func Log(e *workflows.Execution, stage, action string, lines []string) Message {
-	head := fmt.Sprintf("%s · %s · %s, the last %s of its log", e.Ref(), stage, action, count(len(lines), "line", "lines"))
-	if len(lines) == 0 {
-		head = fmt.Sprintf("%s · %s · %s has written no log", e.Ref(), stage, action)
-	}
-	l := messageLayout()
-	l.lines(esc(head, 300))
-	if text := tail(strings.Join(lines, "\n"), maxSection-10); text != "" {
-		l.lines("```" + text + "```")
-	}
-	return Message{Text: esc(head, 300), Blocks: l.done("")}
-}
-
-// tail is the escaped end of a log, at most n characters: the end says what
-// went wrong.
-func tail(text string, n int) string {
-	r := []rune(strings.TrimSpace(clean(text)))
-	size := 1
-	for from := len(r); from > 0; from-- {
-		if size += utf8.RuneCountInString(escape(string(r[from-1]))); size > n {
-			return "…" + escape(string(r[from:]))
-		}
-	}
-	return escape(string(r))
-}
-
 // Right is one row of who may do what.
 type Right struct {
 	What    string // "approve in Production"
 	You     bool
 	Holders []string // ready for Slack
+	AtGate  bool     // the gate names them: whether You may is decided with it
 }
 
 // Who says who may do what. about is the pipeline or execution that was asked about.
@@ -150,9 +143,12 @@ func Who(about string, rights []Right) Message {
 		if len(r.Holders) > 0 {
 			who = fit(strings.Join(r.Holders, ", "), 600)
 		}
-		you := "you may not"
-		if r.You {
-			you = "you may"
+		you := "you can't"
+		switch {
+		case r.AtGate:
+			you = ""
+		case r.You:
+			you = "you can"
 		}
 		l.lines(join("*"+v0(r.What)+"*: "+who, you))
 	}

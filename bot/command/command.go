@@ -30,11 +30,12 @@ const (
 	Rollback   Name = "rollback"
 	Retry      Name = "retry"
 	Stop       Name = "stop"
-	Disable    Name = "disable"
-	Enable     Name = "enable"
+	Lock       Name = "lock"
+	Unlock     Name = "unlock"
 	Override   Name = "override"
 	Resolve    Name = "resolve"
 	Logs       Name = "logs"
+	Notes      Name = "notes"
 	Who        Name = "who"
 	Console    Name = "console"
 	Link       Name = "link"
@@ -67,12 +68,12 @@ func (c Command) Loose(word string) string {
 // What cannot be understood comes back as a problem that says what would have
 // worked.
 func Parse(text string) (Command, *workflows.Problem) {
-	w := words{rest: unescape(text)}
+	w := scanner{rest: unescape(text)}
 	verb, p := w.next()
 	if p != nil {
 		return Command{}, p
 	}
-	name := Name(strings.ToLower(verb))
+	name := named(strings.ToLower(verb))
 	use, ok := usage(name)
 	if !ok {
 		return Command{}, unknown(verb)
@@ -89,7 +90,7 @@ func Parse(text string) (Command, *workflows.Problem) {
 }
 
 // read takes the arguments that the sub-command has.
-func (c *Command) read(w *words) *workflows.Problem {
+func (c *Command) read(w *scanner) *workflows.Problem {
 	switch c.Name {
 	case Status:
 		c.Subject = w.optional()
@@ -98,6 +99,10 @@ func (c *Command) read(w *words) *workflows.Problem {
 		c.Stage = w.optional()
 	case Executions:
 		c.Pipeline = w.required("a pipeline")
+	case Notes:
+		c.Pipeline = w.required("a pipeline")
+		c.Stage = w.required("a stage")
+		c.Execution = c.numbered(w.optional())
 	case Start:
 		c.Pipeline = w.required("a pipeline")
 		c.assign(w)
@@ -117,13 +122,13 @@ func (c *Command) read(w *words) *workflows.Problem {
 		c.Execution = w.required("an execution")
 		c.Abandon = w.flag("abandon")
 		c.Reason = w.all()
-	case Disable, Enable:
+	case Lock, Unlock:
 		c.Pipeline = w.required("a pipeline")
 		c.Stage = w.required("a stage")
-		if c.Name == Disable {
+		if c.Name == Lock {
 			c.Reason = w.all()
 		} else if w.flag("only") {
-			c.Execution = c.numbered(w.required("the execution to let in"))
+			c.Execution = c.numbered(w.required("the execution that may enter"))
 		}
 	case Override:
 		c.Execution = w.required("an execution")
@@ -140,7 +145,7 @@ func (c *Command) read(w *words) *workflows.Problem {
 	return w.end()
 }
 
-func (c *Command) assign(w *words) {
+func (c *Command) assign(w *scanner) {
 	for {
 		word := w.optional()
 		if word == "" {
@@ -155,7 +160,7 @@ func (c *Command) assign(w *words) {
 	}
 }
 
-func (c *Command) rollback(w *words) {
+func (c *Command) rollback(w *scanner) {
 	c.Pipeline = w.optional()
 	if IsExecution(c.Pipeline) {
 		// Only the target was named; "webshop#42" at least tells its pipeline.
@@ -174,7 +179,7 @@ func (c *Command) rollback(w *words) {
 	c.Reason = w.all()
 }
 
-func (c *Command) resolve(w *words) {
+func (c *Command) resolve(w *scanner) {
 	c.Execution = w.required("an execution")
 	c.Action = w.required("an action")
 	c.As = strings.ToLower(w.required("succeeded, failed or again"))

@@ -21,6 +21,8 @@ func TestParse(t *testing.T) {
 		{"status", command.Command{Name: command.Status}},
 		{"status webshop#42", command.Command{Name: command.Status, Subject: "webshop#42"}},
 		{"executions webshop", command.Command{Name: command.Executions, Pipeline: "webshop"}},
+		{"notes webshop Production", command.Command{Name: command.Notes, Pipeline: "webshop", Stage: "Production"}},
+		{"notes webshop prod #41", command.Command{Name: command.Notes, Pipeline: "webshop", Stage: "prod", Execution: "webshop#41"}},
 		{"start webshop", command.Command{Name: command.Start, Pipeline: "webshop"}},
 		{`start webshop canary="10 percent" App=4f2a x=a=b`, command.Command{Name: command.Start, Pipeline: "webshop",
 			Set: []command.Assignment{{Name: "canary", Value: "10 percent"}, {Name: "App", Value: "4f2a"}, {Name: "x", Value: "a=b"}}}},
@@ -30,6 +32,15 @@ func TestParse(t *testing.T) {
 		{"approve webshop#42 looks good", command.Command{Name: command.Approve, Execution: "webshop#42", Action: "looks", Reason: "good"}},
 		{`approve webshop#42 "Sign off" "all fine"`, command.Command{Name: command.Approve, Execution: "webshop#42", Action: "Sign off", Reason: "all fine"}},
 		{"approve webshop#42 “Sign off” can't wait", command.Command{Name: command.Approve, Execution: "webshop#42", Action: "Sign off", Reason: "can't wait"}},
+		// Quotes as keyboards of other languages write them.
+		{"approve webshop#42 „Sign off“ fine", command.Command{Name: command.Approve, Execution: "webshop#42", Action: "Sign off", Reason: "fine"}},
+		{"approve webshop#42 „Sign off” fine", command.Command{Name: command.Approve, Execution: "webshop#42", Action: "Sign off", Reason: "fine"}},
+		{"approve webshop#42 “Sign off\" fine", command.Command{Name: command.Approve, Execution: "webshop#42", Action: "Sign off", Reason: "fine"}},
+		{"reject webshop#42 „the page is blank“", command.Command{Name: command.Reject, Execution: "webshop#42", Reason: "the page is blank"}},
+		{"reject webshop#42 „the page is blank”", command.Command{Name: command.Reject, Execution: "webshop#42", Reason: "the page is blank"}},
+		{`start webshop a="it”s “10”" b=2`, command.Command{Name: command.Start, Pipeline: "webshop",
+			Set: []command.Assignment{{Name: "a", Value: "it”s “10”"}, {Name: "b", Value: "2"}}}},
+		{"start webshop note=“a \"", command.Command{Name: command.Start, Pipeline: "webshop", Set: []command.Assignment{{Name: "note", Value: "a "}}}},
 		{"reject webshop#42 the login page is blank", command.Command{Name: command.Reject, Execution: "webshop#42", Reason: "the login page is blank"}},
 		{`reject webshop#42 "it" is "red"`, command.Command{Name: command.Reject, Execution: "webshop#42", Reason: `"it" is "red"`}},
 		{"reject webshop#42", command.Command{Name: command.Reject, Execution: "webshop#42"}},
@@ -48,9 +59,9 @@ func TestParse(t *testing.T) {
 		{"retry webshop#42 ALL", command.Command{Name: command.Retry, Execution: "webshop#42", All: true}},
 		{"stop webshop#42 wrong branch", command.Command{Name: command.Stop, Execution: "webshop#42", Reason: "wrong branch"}},
 		{"stop webshop#42 abandon wrong branch", command.Command{Name: command.Stop, Execution: "webshop#42", Abandon: true, Reason: "wrong branch"}},
-		{"disable webshop Production audit this week", command.Command{Name: command.Disable, Pipeline: "webshop", Stage: "Production", Reason: "audit this week"}},
-		{"enable webshop Production", command.Command{Name: command.Enable, Pipeline: "webshop", Stage: "Production"}},
-		{"enable webshop Production only #44", command.Command{Name: command.Enable, Pipeline: "webshop", Stage: "Production", Execution: "webshop#44"}},
+		{"lock webshop Production audit this week", command.Command{Name: command.Lock, Pipeline: "webshop", Stage: "Production", Reason: "audit this week"}},
+		{"unlock webshop Production", command.Command{Name: command.Unlock, Pipeline: "webshop", Stage: "Production"}},
+		{"enable webshop Production only #44", command.Command{Name: command.Unlock, Pipeline: "webshop", Stage: "Production", Execution: "webshop#44"}},
 		{"override webshop#42 Production the alarm is false", command.Command{Name: command.Override, Execution: "webshop#42", Stage: "Production", Reason: "the alarm is false"}},
 		{"resolve webshop#42 Deploy Succeeded", command.Command{Name: command.Resolve, Execution: "webshop#42", Action: "Deploy", As: "succeeded"}},
 		{"logs webshop#42 Deploy", command.Command{Name: command.Logs, Execution: "webshop#42", Action: "Deploy"}},
@@ -88,12 +99,45 @@ func TestParseRefusesWithWhatWouldHaveWorked(t *testing.T) {
 		{"override webshop#42 Production", "a reason is missing", "usage: override E STAGE reason"},
 		{"resolve webshop#42 Deploy perhaps", "none of succeeded, failed and again", "usage: resolve"},
 		{"retry webshop#42 everything", "“everything” is too much", "usage: retry E [all]"},
+		{"start webshop =x", "“=x” is not NAME=VALUE", "usage: start P"},
+		{`lock webshop "" audit`, "a stage is missing", "usage: lock P STAGE"},
+		{"unlock webshop Production only", "the execution that may enter is missing", "usage: unlock"},
+		{"unlock webshop Production now", "“now” is too much", "usage: unlock"},
+		{"approve webshop#42 “Sign off", "a quote is not closed", "both quotes"},
+		{"approve webshop#42 „Sign off", "a quote is not closed", "both quotes"},
+		{"resolve webshop#42 Deploy", "succeeded, failed or again is missing", "usage: resolve"},
 		{`logs webshop#42 "Deploy`, "a quote is not closed", "both quotes"},
 	}
 	for _, tt := range tests {
 		_, problem := command.Parse(tt.text)
 		if problem == nil || !strings.Contains(problem.Message, tt.message) || !strings.Contains(problem.Hint, tt.hint) {
 			t.Errorf("Parse(%q) refuses with %v, want %q (%q)", tt.text, problem, tt.message, tt.hint)
+		}
+	}
+}
+
+// A word of a sentence that is taken for an execution loses its place in the reason, or aims a rollback elsewhere.
+func TestWhatLooksLikeAnExecution(t *testing.T) {
+	for word, want := range map[string]bool{
+		"webshop#42": true, "#42": true, "9f3c21": true, "9F3C21": true, "0190a1b2-c3d4-7e5f": true, "123456": true,
+		"": false, "#": false, "webshop#": false, "webshop#4x": false, "C#": false, "#deploys": false, "9f3c2": false,
+		"facade": false, "decade": false, "webshop": false, "v1.2.34": false, "release-42": false,
+	} {
+		if got := command.IsExecution(word); got != want {
+			t.Errorf("%q: %v, want %v", word, got, want)
+		}
+	}
+}
+
+// A candidate that turns out to be no name begins the reason again.
+func TestLoose(t *testing.T) {
+	for text, want := range map[string]string{
+		"approve webshop#42": "", "approve webshop#42 looks": "looks", "approve webshop#42 looks good to me": "looks good to me",
+		`approve webshop#42 "Sign off" fine`: "Sign off fine",
+	} {
+		c, p := command.Parse(text)
+		if p != nil || c.Loose(c.Action) != want {
+			t.Errorf("%q: %q, want %q (%v)", text, c.Loose(c.Action), want, p)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Usage teaches one sub-command.
@@ -28,15 +29,16 @@ func All() []Usage {
 		{Executions, "P", "the newest executions of a pipeline", workflows.View},
 		{Start, "P [VAR=VALUE] [ACTION=REV]", "start an execution", workflows.Start},
 		{Approve, "E [ACTION] [comment]", "let an execution through its gate", workflows.Approve},
-		{Reject, "E [reason]", "refuse it; without a reason a form asks for one", workflows.Approve},
+		{Reject, "E [ACTION] [reason]", "refuse it; without a reason a form asks for one", workflows.Approve},
 		{Rollback, "[P [STAGE [E]]] [reason]", "return a stage to what worked; a form asks for what is missing", workflows.RollBack},
 		{Retry, "E [all]", "take a failed execution up again: its failed actions, or all of the stage", workflows.Retry},
-		{Stop, "E [abandon] [reason]", "stop it after its running actions, or abandon them", workflows.StopIt},
-		{Disable, "P STAGE [reason]", "let nothing more into a stage", workflows.Disable},
-		{Enable, "P STAGE [only E]", "open it again, or for one execution", workflows.Enable},
-		{Override, "E STAGE reason", "go on without the approvals or the condition that are missing; everybody reads why", workflows.Override},
+		{Stop, "E [abandon] [reason]", "stop it after its running actions, or abandon them", workflows.StopExecution},
+		{Lock, "P STAGE [reason]", "lock a stage: no execution enters it (disable works too)", workflows.Lock},
+		{Unlock, "P STAGE [only E]", "unlock it, or let only one execution in (enable works too)", workflows.Unlock},
+		{Override, "E STAGE reason", "go on without the approvals or the condition that are missing; the reason is shown in the channel", workflows.Override},
 		{Resolve, "E ACTION succeeded|failed|again", "say what became of an action that nobody can know about", workflows.Resolve},
 		{Logs, "E [ACTION]", "the last lines of its log", workflows.Logs},
+		{Notes, "P STAGE [E]", "release notes of what a stage runs, since E or what ran before", workflows.View},
 		{Who, "P [STAGE] | E", "who may do what there", workflows.View},
 		{Console, "", "the address of the console", ""},
 		{Link, "", "how rollcall knows who you are", ""},
@@ -51,6 +53,17 @@ func usage(name Name) (Usage, bool) {
 		}
 	}
 	return Usage{}, false
+}
+
+// named is the sub-command of that name, or of CodePipeline's.
+func named(verb string) Name {
+	switch verb {
+	case "disable":
+		return Lock
+	case "enable":
+		return Unlock
+	}
+	return Name(verb)
 }
 
 // unknown is the answer to a verb that does not exist.
@@ -77,10 +90,10 @@ func nearest(verb string) Name {
 		return Stop
 	case "force", "bypass", "skip", "ignore", "breakglass", "break-glass":
 		return Override
-	case "lock", "freeze":
-		return Disable
-	case "unlock", "open":
-		return Enable
+	case "freeze":
+		return Lock
+	case "open":
+		return Unlock
 	case "list", "ls":
 		return Pipelines
 	case "history":
@@ -92,6 +105,6 @@ func nearest(verb string) Name {
 	for _, u := range All() {
 		known = append(known, string(u.Name))
 	}
-	best, _ := workflows.Nearest(verb, known)
+	best, _ := words.Nearest(verb, known)
 	return Name(best)
 }

@@ -8,30 +8,31 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
-// words takes a text apart from the left. After the first problem it gives
+// scanner takes a text apart from the left. After the first problem it gives
 // only empty words; end returns that problem.
-type words struct {
+type scanner struct {
 	rest    string
 	problem *workflows.Problem
 }
 
 // next returns the next word, empty at the end. Quotes inside a word keep its
 // spaces: canary="10 percent".
-func (w *words) next() (string, *workflows.Problem) {
+func (w *scanner) next() (string, *workflows.Problem) {
 	s := strings.TrimLeftFunc(w.rest, unicode.IsSpace)
 	var b strings.Builder
-	closing := rune(0)
+	closing := "" // the quotes that end the open one
 	end := len(s)
 	for i, r := range s {
 		switch {
-		case closing != 0 && (r == closing || r == '"'):
-			closing = 0
-		case closing == 0 && (r == '"' || r == '“' || r == '„'):
-			closing = '"'
-			if r != '"' {
-				closing = '”'
-			}
-		case closing == 0 && unicode.IsSpace(r):
+		case closing != "" && strings.ContainsRune(closing, r):
+			closing = ""
+		case closing == "" && r == '"':
+			closing = `"`
+		case closing == "" && r == '“':
+			closing = `”"`
+		case closing == "" && r == '„': // German ends it with “, Polish with ”
+			closing = `“”"`
+		case closing == "" && unicode.IsSpace(r):
 			end = i
 		default:
 			b.WriteRune(r)
@@ -41,13 +42,13 @@ func (w *words) next() (string, *workflows.Problem) {
 		}
 	}
 	w.rest = s[end:]
-	if closing != 0 {
+	if closing != "" {
 		return "", &workflows.Problem{Code: workflows.CodeValidation, Message: "a quote is not closed", Hint: "write \"two words\" with both quotes"}
 	}
 	return b.String(), nil
 }
 
-func (w *words) optional() string {
+func (w *scanner) optional() string {
 	if w.problem != nil {
 		return ""
 	}
@@ -56,7 +57,7 @@ func (w *words) optional() string {
 	return word
 }
 
-func (w *words) required(what string) string {
+func (w *scanner) required(what string) string {
 	word := w.optional()
 	if word == "" {
 		w.fail(what+" is missing", "")
@@ -64,13 +65,13 @@ func (w *words) required(what string) string {
 	return word
 }
 
-func (w *words) peek() string {
-	ahead := words{rest: w.rest}
+func (w *scanner) peek() string {
+	ahead := scanner{rest: w.rest}
 	return ahead.optional()
 }
 
 // flag takes the word away if it is next.
-func (w *words) flag(word string) bool {
+func (w *scanner) flag(word string) bool {
 	if !strings.EqualFold(w.peek(), word) {
 		return false
 	}
@@ -79,13 +80,13 @@ func (w *words) flag(word string) bool {
 }
 
 // all takes the whole rest as it was typed, without quotes around all of it.
-func (w *words) all() string {
+func (w *scanner) all() string {
 	if w.problem != nil {
 		return ""
 	}
 	s := strings.TrimSpace(w.rest)
 	w.rest = ""
-	for _, q := range []string{`""`, "“”", "„“"} {
+	for _, q := range []string{`""`, "“”", "„“", "„”"} {
 		first, size := utf8.DecodeRuneInString(q)
 		last := q[size:]
 		if inner, ok := strings.CutPrefix(s, string(first)); ok {
@@ -97,14 +98,14 @@ func (w *words) all() string {
 	return s
 }
 
-func (w *words) fail(message, hint string) {
+func (w *scanner) fail(message, hint string) {
 	if w.problem == nil {
 		w.problem = &workflows.Problem{Code: workflows.CodeValidation, Message: message, Hint: hint}
 	}
 }
 
 // end is the first problem; words that nobody took are one too.
-func (w *words) end() *workflows.Problem {
+func (w *scanner) end() *workflows.Problem {
 	if extra := w.optional(); extra != "" {
 		w.fail("“"+extra+"” is too much", "")
 	}

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -129,7 +129,7 @@ func TestSlackSignaturesCountOnce(t *testing.T) {
 	w.until("the one signed command started one execution", func() bool { return len(w.executions()) == 1 })
 }
 
-func (w *world) toldOnly(user workspace.User, words ...string) {
+func (w *fixture) onlyVisibleTo(user slackfake.User, words ...string) {
 	w.t.Helper()
 	w.until(fmt.Sprintf("%s is told %q", user.Name, words), func() bool {
 		for _, m := range w.slack.Ephemerals(user.ID) {
@@ -150,9 +150,9 @@ func TestTheGateListensToTheRightPeople(t *testing.T) {
 	w.push("one", "First")
 	w.until("the gate opens", func() bool { return w.gate(1) != nil })
 	w.press(w.dan, "rollcall_gate", 1, "approve")
-	w.toldOnly(w.dan, "release-managers")
+	w.onlyVisibleTo(w.dan, "release-managers")
 	w.press(w.guest, "rollcall_gate", 1, "approve")
-	w.toldOnly(w.guest, "guest")
+	w.onlyVisibleTo(w.guest, "guest")
 	if g := w.gate(1); len(g.Votes) != 0 {
 		t.Fatalf("votes: %+v", g.Votes)
 	}
@@ -177,11 +177,11 @@ func TestTheGateListensToTheRightPeople(t *testing.T) {
 		return true
 	})
 	w.stale(gate)
-	w.toldOnly(w.ben, "ana", "ben")
+	w.onlyVisibleTo(w.ben, "ana", "ben")
 }
 
 // stale clicks approve as a client that has not seen the edit yet.
-func (w *world) stale(m workspace.Message) {
+func (w *fixture) stale(m slackfake.Message) {
 	w.t.Helper()
 	var value, block string
 	for _, b := range m.Buttons() {
@@ -220,12 +220,15 @@ func TestARejectionIsNeitherTicketNorRollback(t *testing.T) {
 	w.ended(1, workflows.StatusSucceeded)
 	sha := w.push("two", "Second")
 	w.until("the gate opens", func() bool { return w.gate(2) != nil })
-	w.press(w.ben, "rollcall_gate", 2, "reject")
-	w.until("the form opens", func() bool { return len(w.slack.Views(w.ben.ID)) > 0 })
+	w.until("the form opens", func() bool { // in the three seconds after the click, or after another one
+		w.press(w.ben, "rollcall_gate", 2, "reject")
+		return w.soon(func() bool { return len(w.slack.Views(w.ben.ID)) > 0 })
+	})
 	view := w.slack.Views(w.ben.ID)[0]
-	if _, err := w.slack.Submit(t.Context(), w.ben.ID, view.ID, map[string]string{"reason": "not on a Friday"}); err != nil {
-		t.Fatal(err)
-	}
+	w.until("the form is taken", func() bool {
+		_, err := w.slack.Submit(t.Context(), w.ben.ID, view.ID, map[string]string{"reason": "not on a Friday"})
+		return err == nil || w.execution(2).Status.Final()
+	})
 	w.ended(2, workflows.StatusFailed)
 	if e := w.execution(2); e.StatusReason == nil || e.StatusReason.Code != "NotApproved" {
 		t.Errorf("reason: %+v", e.StatusReason)
@@ -263,7 +266,7 @@ func TestBadInputIsToldAndChangesNothing(t *testing.T) {
 		{"/github/webhook", strings.Repeat("x", 10<<20), 413, ""},
 		{"/slack/commands", strings.Repeat("x", 10<<20), 413, ""},
 	} {
-		status, answer := w.request(http.MethodPost, c.path, []byte(c.body))
+		status, answer := w.request(http.MethodPost, c.path, []byte(c.body), "X-Hub-Signature-256", "sha256=00", "X-Hub-Signature", "sha256=00") // without one, a body is not even measured
 		if status != c.status || c.code != "" && answer["code"] != c.code || c.code != "" && answer["detail"] == "" {
 			t.Errorf("%s %.60s: %d %v, want %d %s", c.path, c.body, status, answer, c.status, c.code)
 		}
@@ -275,7 +278,7 @@ func TestBadInputIsToldAndChangesNothing(t *testing.T) {
 	other := strings.Replace(w.read("rollcall.yaml"), w.addr, freeAddr(t), 1)
 	w.write("second.yaml", other)
 	var out bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, w.service.Path, "serve", "--config", w.path("second.yaml"))
 	cmd.Env = append(cmd.Environ(), "ROLLCALL_TEST_AS_SERVICE=1")
@@ -343,17 +346,22 @@ func TestOneTicketAndOneRollbackPerFailure(t *testing.T) {
 	w.kill()
 	w.start()
 	w.push("broken again", "Release broken again")
-	w.until("#4 waits at the held door", func() bool { e := w.execution(4); return e.WaitsFor != nil })
+	w.until("#4 waits before the locked stage", func() bool { e := w.execution(4); return e.WaitsFor != nil })
 	if status, answer := w.post("/api/v1/pipelines/webshop/stages/Production/transition", map[string]any{"enabled": true, "only": w.execution(4).ID}); status != http.StatusOK {
-		t.Fatalf("let it in: %d %v", status, answer)
+		t.Fatalf("unlock for it alone: %d %v", status, answer)
 	}
 	w.approve(w.ana, 4)
 	w.approve(w.ben, 4)
 	w.ended(5, workflows.StatusSucceeded)
 	w.jira.Faults.Set()
+	// Whichever of the two Jira is asked about first when it is back opens the ticket.
 	w.until("one ticket with both failures", func() bool {
 		all := w.jira.Issues()
-		return len(all) == 1 && len(all[0].Comments) > 0 && strings.Contains(strings.Join(all[0].Comments, "\n"), "webshop#4")
+		if len(all) != 1 || len(all[0].Comments) == 0 {
+			return false
+		}
+		text := all[0].Description + strings.Join(all[0].Comments, "\n")
+		return strings.Contains(text, "webshop#2") && strings.Contains(text, "webshop#4")
 	})
 	all := w.executions()
 	for _, n := range []int{2, 4} {
@@ -378,22 +386,18 @@ func TestGateBySocketMode(t *testing.T) {
 	w.until("the service is connected again", func() bool { return w.slack.Connected() > 0 })
 	w.approve(w.ben, 1)
 	w.ended(1, workflows.StatusSucceeded)
-	if _, err := w.slack.Command(t.Context(), w.dan.ID, "#deploys", "status webshop"); err != nil {
-		t.Error(err)
-	}
-	w.toldOnly(w.dan, "webshop", "Production")
+	w.types(w.dan, "status webshop")
+	w.onlyVisibleTo(w.dan, "webshop", "Production")
 }
 
-// SIGTERM ends the service in order and in time, also while Slack hangs, and
-// leaves a running deploy to its supervisor.
+// SIGTERM ends the service in order, also while Slack hangs without end: what
+// people asked for, which is tried for a minute and a half, is left for the next start.
 func TestSigtermDrains(t *testing.T) {
 	w := newWorld(t)
 	w.push("one", "First")
 	w.until("the gate is posted", func() bool { return w.gate(1) != nil && len(w.posts("rollcall_gate", w.execution(1).ID)) == 1 })
-	w.slack.Fault("", workspace.Fault{Delay: time.Minute})
-	if _, err := w.slack.Command(t.Context(), w.ana.ID, "#deploys", "status webshop"); err != nil {
-		t.Error(err)
-	}
+	w.slack.Faults.Set(slackfake.On("", fault.Fault{Hang: true}))
+	w.types(w.ana, "status webshop")
 	began := time.Now()
 	w.mu.Lock()
 	cmd := w.service
@@ -401,21 +405,21 @@ func TestSigtermDrains(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); err != nil || time.Since(began) > 10*time.Second {
+	if err := cmd.Wait(); err != nil || time.Since(began) > 80*time.Second {
 		t.Errorf("ended after %s: %v", time.Since(began), err)
 	}
-	w.slack.Mend()
+	w.slack.Faults.Set()
 	w.start()
-	w.toldOnly(w.ana, "webshop", "Production") // what was acknowledged is answered after all
+	w.onlyVisibleTo(w.ana, "webshop", "Production") // what was acknowledged is answered after all
 }
 
 // Whatever Slack does, people are acknowledged at once, the engine goes on, and the card catches up.
 func TestSlackInTrouble(t *testing.T) {
-	for name, trouble := range map[string]workspace.Fault{
-		"429":   {RateLimited: 2 * time.Second},
+	for name, trouble := range map[string]fault.Fault{
+		"429":   {Status: 429, RetryAfter: 2 * time.Second},
 		"500":   {Status: 500},
 		"hangs": {Delay: 30 * time.Second},
-		"down":  {Down: true},
+		"down":  {Cut: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -427,21 +431,17 @@ func TestSlackInTrouble(t *testing.T) {
 				return strings.Contains(w.slack.Rendered(w.posts("rollcall_execution", w.execution(1).ID)[0]), "waiting for approval")
 			})
 			before := edits()
-			w.slack.Fault("", trouble)
-			ack, err := w.slack.Command(t.Context(), w.ana.ID, "#deploys", "status webshop")
-			if err != nil || ack.Took > time.Second {
-				t.Errorf("a command was acknowledged after %s: %v", ack.Took, err)
-			}
+			w.slack.Faults.Add(slackfake.On("", trouble))
+			// Slack gives the service three seconds for an acknowledgement, the service gives a hanging Slack ten.
+			w.types(w.ana, "status webshop")
 			m := w.posts("rollcall_gate", w.execution(1).ID)[0]
-			if ack, err = w.slack.Click(t.Context(), w.ana.ID, m.At(), "approve"); err != nil || ack.Took > time.Second {
-				t.Errorf("a click was acknowledged after %s: %v", ack.Took, err)
-			}
+			w.acknowledged("a click", func() (slackfake.Ack, error) { return w.slack.Click(t.Context(), w.ana.ID, m.At(), "approve") })
 			// The engine goes on without Slack: a machine stops the release.
 			if status, answer := w.post("/api/v1/executions/webshop%231/stop", map[string]any{"abandon": true, "reason": "Slack is away"}); status != http.StatusOK {
 				t.Fatalf("stop: %d %v", status, answer)
 			}
 			w.ended(1, workflows.StatusStopped)
-			w.slack.Mend()
+			w.slack.Faults.Set()
 			w.until("the card catches up", func() bool {
 				cards := w.posts("rollcall_execution", w.execution(1).ID)
 				return len(cards) == 1 && strings.Contains(strings.ToLower(w.slack.Rendered(cards[0])), "stopped")

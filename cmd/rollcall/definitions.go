@@ -8,11 +8,18 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/client"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 	"github.com/rollcall-bot/rollcall/workflows/spec"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // definition is a pipeline file as it was read. A template, which is not a
@@ -23,7 +30,7 @@ type definition struct {
 }
 
 // readDefinitions reads pipeline files, with the templates that they extend,
-// and prints every problem of every one to w. It answers errTold when one of
+// and prints every problem of every one to w. It answers errReported when one of
 // them cannot be used.
 func readDefinitions(w io.Writer, files ...string) ([]definition, error) {
 	var all []definition
@@ -31,13 +38,13 @@ func readDefinitions(w io.Writer, files ...string) ([]definition, error) {
 	for _, file := range files {
 		p, diagnostics := readDefinition(file)
 		for _, d := range diagnostics {
-			fmt.Fprintln(w, d)
+			fmt.Fprintln(w, clean.Text(d.String()))
 			failed = failed || !d.Warning
 		}
 		all = append(all, definition{file, p})
 	}
 	if failed {
-		return nil, errTold
+		return nil, errReported
 	}
 	return all, nil
 }
@@ -79,20 +86,52 @@ func readBeside(file, path string) ([]byte, error) {
 }
 
 type validateCmd struct {
-	Files []string `arg:"" name:"file" help:"Pipeline files."`
+	Files []string
 }
 
-// Run prints every problem of every file; the exit status is 1 when there is an error among them.
-func (v *validateCmd) Run(o *output) error {
-	_, err := readDefinitions(o.out, v.Files...)
-	return err
+func (c *validateCmd) command() *cobra.Command {
+	return command(c.Run, "validate", "Check pipeline files.", "rollcall validate pipelines/*.yaml", several(&c.Files, "FILE", "Pipeline files."))
+}
+
+// Run prints every problem of every file, and what is in those without an error;
+// the exit status is 1 when there is an error among them.
+func (c *validateCmd) Run(_ context.Context, o *output) (failed error) {
+	for _, file := range c.Files {
+		read, err := readDefinitions(o.out, file)
+		switch {
+		case err != nil:
+			failed = err
+		case read[0].pipeline == nil:
+			fmt.Fprintf(o.out, "ok %s: a template\n", clean.Line(file))
+		default:
+			fmt.Fprintf(o.out, "ok %s: %s\n", clean.Line(file), sizeOf(read[0].pipeline))
+		}
+	}
+	return failed
+}
+
+// sizeOf is how much a pipeline has of everything.
+func sizeOf(p *workflows.Pipeline) string {
+	actions := 0
+	for _, s := range p.Stages {
+		actions += len(s.Actions)
+	}
+	return words.Count(len(p.Stages), "stage") + ", " + words.Count(actions, "action")
 }
 
 type applyCmd struct {
 	service
-	Files      []string `arg:"" name:"file" help:"Pipeline files."`
-	Start      bool     `help:"Start the pipelines that have changed."`
-	StartNamed []string `name:"start-pipeline" help:"Start this pipeline of the files, changed or not." placeholder:"P"`
+	Files, StartNamed []string
+	Start             bool
+}
+
+func (c *applyCmd) command() *cobra.Command {
+	cmd := command(c.Run, "apply", "Deploy pipeline definitions.", "rollcall apply pipelines/webshop.yaml --start", several(&c.Files, "FILE", "Pipeline files."))
+	f := cmd.Flags()
+	f.BoolVar(&c.Start, "start", false, "Start the pipelines that have changed.")
+	f.StringSliceVar(&c.StartNamed, "start-pipeline", nil, "Start this `PIPELINE` of the files, changed or not.")
+	c.service.flags(cmd)
+	return cmd
 }
 
 // Run puts files in force: all of them are checked first, and when one is
@@ -127,8 +166,8 @@ func (c *applyCmd) Run(ctx context.Context, o *output) error {
 		}
 		answers = append(answers, answer)
 	}
-	if c.JSON {
-		return printJSON(o.out, map[string]any{"pipelines": answers})
+	if c.structured() {
+		return c.printValue(o.out, map[string]any{"pipelines": answers})
 	}
 	return nil
 }
@@ -142,7 +181,7 @@ func (c *applyCmd) apply(ctx context.Context, o *output, d definition) (client.E
 		return answer, about(d.file, err)
 	}
 	out := o.out
-	if c.JSON {
+	if c.structured() {
 		out = o.err // what is for machines must be nothing else
 	}
 	if answer.Changed {
@@ -151,12 +190,15 @@ func (c *applyCmd) apply(ctx context.Context, o *output, d definition) (client.E
 		fmt.Fprintf(out, "%s: unchanged, version %d\n", answer.Name, answer.Version)
 	}
 	for _, w := range answer.Weakened {
-		fmt.Fprintf(out, "  careful: %s\n", client.WeakenedWords(w))
+		fmt.Fprintf(out, "  warning: %s\n", say.Weakened(w.Stage, w.Action, w.Old, w.New))
+	}
+	if len(answer.Cancels) > 0 {
+		fmt.Fprintf(out, "  warning: cancelled %s, once running actions have ended\n", strings.Join(answer.Cancels, ", "))
 	}
 	if c.Start && answer.Changed || slices.Contains(c.StartNamed, answer.Name) {
 		e, err := c.client().Start(ctx, answer.Name)
 		if err != nil {
-			return answer, about(d.file+" is in force and was not started", err)
+			return answer, about(d.file+" was applied and not started", err)
 		}
 		fmt.Fprintf(out, "  started %s\n", e.Ref())
 	}
@@ -176,8 +218,12 @@ func about(what string, err error) error {
 
 type schemaCmd struct{}
 
+func (c schemaCmd) command() *cobra.Command {
+	return command(c.Run, "schema", "Print the JSON Schema of pipeline files.", "rollcall schema > pipeline.schema.json")
+}
+
 // Run prints the JSON Schema of pipeline files.
-func (schemaCmd) Run(o *output) error {
+func (schemaCmd) Run(_ context.Context, o *output) error {
 	_, err := o.out.Write(spec.Schema())
 	if err != nil {
 		return fmt.Errorf("print the schema: %w", err)
@@ -187,8 +233,15 @@ func (schemaCmd) Run(o *output) error {
 
 type diffCmd struct {
 	service
-	File     string `arg:"" help:"A pipeline file."`
-	ExitCode bool   `help:"Exit with 1 when there is a difference."`
+	File     string
+	ExitCode bool
+}
+
+func (c *diffCmd) command() *cobra.Command {
+	cmd := command(c.Run, "diff", "Compare a pipeline file with the current definition.", "rollcall diff pipelines/webshop.yaml", one(&c.File, "FILE", "A pipeline file."))
+	cmd.Flags().BoolVar(&c.ExitCode, "exit-code", false, "Exit with 1 when there is a difference.")
+	c.service.flags(cmd)
+	return cmd
 }
 
 // Run prints how a file differs from what is in force.
@@ -212,18 +265,45 @@ func (c *diffCmd) Run(ctx context.Context, o *output) error {
 		return err
 	}
 	changes := spec.Diff(now.Definition, p)
-	if c.JSON {
+	cancels, err := c.cancels(ctx, now.Definition, p)
+	if err != nil {
+		return err
+	}
+	if c.structured() {
 		if changes == nil {
 			changes = []spec.Change{}
 		}
-		err = printJSON(o.out, map[string]any{"pipeline": p.Name, "version": now.Version, "changes": changes})
+		err = c.printValue(o.out, map[string]any{"pipeline": p.Name, "version": now.Version, "changes": changes, "cancels": cancels})
 	} else {
 		printChanges(o.out, p.Name, now, changes)
+		if len(cancels) > 0 {
+			fmt.Fprintf(o.out, "  warning: apply cancels %s, once running actions have ended\n", strings.Join(cancels, ", "))
+		}
 	}
 	if err == nil && c.ExitCode && len(changes) > 0 {
-		return errTold
+		return errReported
 	}
 	return err
+}
+
+// cancels are the executions that apply would end now.
+func (c *diffCmd) cancels(ctx context.Context, now, then *workflows.Pipeline) ([]string, error) {
+	refs := []string{}
+	if now == nil || now.Shape() == then.Shape() {
+		return refs, nil
+	}
+	for _, status := range []workflows.Status{workflows.StatusInProgress, workflows.StatusStopping} {
+		all, err := c.client().Executions(ctx, record.Query{Pipeline: now.Name, Status: status})
+		if err != nil {
+			return nil, err
+		}
+		for i := range all {
+			if now.Cancels(&all[i], then) {
+				refs = append(refs, all[i].Ref())
+			}
+		}
+	}
+	return refs, nil
 }
 
 func printChanges(w io.Writer, name string, now workflows.PipelineView, changes []spec.Change) {
@@ -232,114 +312,14 @@ func printChanges(w io.Writer, name string, now workflows.PipelineView, changes 
 		fmt.Fprintf(w, "%s is new\n", name)
 		return
 	case len(changes) == 0:
-		fmt.Fprintf(w, "%s is as in force, version %d\n", name, now.Version)
+		fmt.Fprintf(w, "%s: no differences (version %d)\n", name, now.Version)
 	default:
-		fmt.Fprintf(w, "%s differs from what is in force, version %d:\n", name, now.Version)
+		fmt.Fprintf(w, "%s differs from version %d:\n", name, now.Version)
 	}
 	if now.Archived {
 		fmt.Fprintf(w, "  it is archived; apply takes it up again\n")
 	}
 	for _, c := range changes {
-		fmt.Fprintf(w, "  %s\n", c)
+		fmt.Fprintf(w, "  %s\n", clean.Line(c.String()))
 	}
-}
-
-type exportCmd struct {
-	service
-	Pipelines []string `arg:"" optional:"" name:"pipeline" help:"The pipelines; default all."`
-	Version   int      `help:"An earlier version, of one pipeline." placeholder:"N"`
-	Dir       string   `help:"Write a file for each pipeline into this folder." placeholder:"DIR"`
-}
-
-// Validate refuses what cannot be meant, before anything is asked for.
-func (c *exportCmd) Validate() error {
-	if c.Version < 0 || c.Version > 0 && len(c.Pipelines) != 1 {
-		return errors.New("--version: name one pipeline and one of its versions")
-	}
-	return nil
-}
-
-// Run prints what is in force as pipeline files.
-func (c *exportCmd) Run(ctx context.Context, o *output) error {
-	all, err := c.inForce(ctx)
-	if err != nil {
-		return err
-	}
-	if c.Dir != "" {
-		return c.write(o, all)
-	}
-	if c.JSON && len(all) != 1 {
-		return printJSON(o.out, map[string]any{"pipelines": all})
-	}
-	for i, p := range all {
-		if i > 0 {
-			fmt.Fprintln(o.out, "---")
-		}
-		if _, err := o.out.Write(c.print(p)); err != nil {
-			return fmt.Errorf("print %s: %w", p.Name, err)
-		}
-	}
-	return nil
-}
-
-// inForce asks for the definitions that are wanted.
-func (c *exportCmd) inForce(ctx context.Context) ([]*workflows.Pipeline, error) {
-	var views []workflows.PipelineView
-	if len(c.Pipelines) == 0 {
-		all, err := c.client().Pipelines(ctx)
-		if err != nil {
-			return nil, err
-		}
-		views = all
-	}
-	for _, name := range c.Pipelines {
-		v, err := c.client().Version(ctx, name, c.Version)
-		if err != nil {
-			return nil, err
-		}
-		views = append(views, v)
-	}
-	all := []*workflows.Pipeline{}
-	for _, v := range views {
-		if v.Definition == nil {
-			return nil, &workflows.Problem{Message: "the service does not say how " + v.Name + " is defined", Hint: "is it as new as this rollcall?"}
-		}
-		all = append(all, v.Definition)
-	}
-	return all, nil
-}
-
-// print is a definition as a pipeline file.
-func (c *exportCmd) print(p *workflows.Pipeline) []byte {
-	if c.JSON {
-		return spec.PrintJSON(p)
-	}
-	return spec.Print(p)
-}
-
-// write never replaces a file that says something else: it may hold comments, or a template.
-func (c *exportCmd) write(o *output, all []*workflows.Pipeline) error {
-	extension := ".yaml"
-	if c.JSON {
-		extension = ".json"
-	}
-	if err := os.MkdirAll(c.Dir, 0o755); err != nil { //nolint:gosec // pipeline files are no secret
-		return fmt.Errorf("make the folder: %w", err)
-	}
-	for _, p := range all {
-		path := filepath.Join(c.Dir, filepath.Base(p.Name+extension))
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // pipeline files are no secret
-		if errors.Is(err, os.ErrExist) {
-			return &workflows.Problem{Message: path + " is there already; it was left as it is", Hint: "name another --dir, or take the file away"}
-		}
-		if err != nil {
-			return fmt.Errorf("write a pipeline file: %w", err)
-		}
-		_, err = f.Write(c.print(p))
-		if err := errors.Join(err, f.Close()); err != nil {
-			return fmt.Errorf("write %s: %w", path, err)
-		}
-		fmt.Fprintln(o.out, path)
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/spec"
 )
 
@@ -27,7 +28,7 @@ stages:
 }
 
 // send sends a declaration as YAML, or as JSON where it begins like it.
-func (w *world) send(method, path, body string, header ...string) (int, map[string]any) {
+func (w *fixture) send(method, path, body string, header ...string) (int, map[string]any) {
 	w.t.Helper()
 	kind := "application/yaml"
 	if strings.HasPrefix(body, "{") {
@@ -52,7 +53,7 @@ func TestPipelinesAreDefinedOverTheAPI(t *testing.T) {
 	if weak, _ := answer["weakened"].([]any); status != http.StatusOK || answer["version"] != 2.0 || len(weak) != 1 || weak[0].(map[string]any)["old"] != "2 of group:release-managers" {
 		t.Errorf("weaker: %d %v", status, answer)
 	}
-	if all, err := w.api.Executions(t.Context(), workflows.ExecutionQuery{Pipeline: "shop"}); err != nil || len(all) != 0 {
+	if all, err := w.api.Executions(t.Context(), record.Query{Pipeline: "shop"}); err != nil || len(all) != 0 {
 		t.Errorf("defining started %v, %v", all, err)
 	}
 
@@ -175,6 +176,11 @@ func TestAnOverrideFillsWhatIsMissingAndStaysInTheRecord(t *testing.T) {
 // What apply sends, and export writes, says what the file says.
 func TestWhatIsSentIsWhatTheFileSays(t *testing.T) {
 	files, err := filepath.Glob("../../examples/*/*.yaml")
+	if err == nil {
+		var inAWS []string
+		inAWS, err = filepath.Glob("../../examples/aws/*/*.[jy]*")
+		files = append(files, inAWS...)
+	}
 	if samples := os.Getenv("ROLLCALL_SAMPLES"); samples != "" && err == nil {
 		var more []string
 		more, err = filepath.Glob(filepath.Join(samples, "codepipeline", "*.json"))

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/app"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/demo"
@@ -16,10 +18,19 @@ import (
 )
 
 type demoCmd struct {
-	File    string `arg:"" optional:"" help:"Play this pipeline file with simulated actions instead of the web shop; get-pipeline output too."`
-	Listen  string `help:"A loopback address and port." default:"127.0.0.1:8484" placeholder:"HOST:PORT"`
-	Data    string `help:"The folder of the demo; default .rollcall-demo here." placeholder:"DIR"`
-	Verbose bool   `help:"Log what the service does." short:"v"`
+	File, Listen, Data string
+	AWS, Verbose       bool
+}
+
+func (c *demoCmd) command() *cobra.Command {
+	cmd := command(c.Run, "demo", "Try rollcall on this machine, without any setup.", "rollcall demo\nrollcall demo pipelines/webshop.yaml",
+		one(&c.File, "FILE", "Run this pipeline file with simulated actions instead of the web shop; get-pipeline output works too.").orNone())
+	f := cmd.Flags()
+	f.StringVar(&c.Listen, "listen", "127.0.0.1:8484", "`HOST:PORT`, on loopback.")
+	f.StringVar(&c.Data, "data", "", "The `FOLDER` of the demo; default .rollcall-demo here.")
+	f.BoolVar(&c.AWS, "aws", false, "Two pipelines that stay in a local AWS CodePipeline instead of the web shop.")
+	f.BoolVarP(&c.Verbose, "verbose", "v", false, "Log what the service does.")
+	return cmd
 }
 
 // Run is rollcall with a world around it, until it is told to stop.
@@ -30,11 +41,16 @@ func (c *demoCmd) Run(ctx context.Context, o *output) (err error) {
 	if c.Verbose {
 		log = logger(o.err, true)
 	}
-	d, err := demo.Open(ctx, demo.Options{Data: c.Data, Listen: c.Listen, File: c.File, Log: log, Again: again})
+	d, err := demo.Open(ctx, demo.Options{Data: c.Data, Listen: c.Listen, File: c.File, AWS: c.AWS, Log: log, Again: restartAfterKill})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close(o.err)) }()
+	for name, value := range d.Environment() {
+		if err := setOrUnset(name, value); err != nil {
+			return err
+		}
+	}
 	settings, err := config.Load(d.ConfigFile())
 	if err != nil {
 		return err
@@ -47,15 +63,23 @@ func (c *demoCmd) Run(ctx context.Context, o *output) (err error) {
 			x.Runners[provider] = r
 		}
 	}
-	a, err := app.NewWith(settings, log, x)
+	a, err := app.New(settings, log, x)
 	if err != nil {
 		return err
 	}
-	return a.Run(ctx, o.out)
+	return untilStopped(a.Run(ctx, o.out))
 }
 
-// again replaces this process by a new one of the same program. It returns only an error.
-func again(args []string) error {
+// setOrUnset changes this process's environment; an empty value removes the name.
+func setOrUnset(name, value string) error {
+	if value == "" {
+		return os.Unsetenv(name)
+	}
+	return os.Setenv(name, value)
+}
+
+// restartAfterKill replaces this process by a new one of the same program. It returns only an error.
+func restartAfterKill(args []string) error {
 	self := "/proc/self/exe"
 	if runtime.GOOS != "linux" {
 		var err error

@@ -40,8 +40,8 @@ func example(t *testing.T, name string) string {
 	return string(b)
 }
 
-// told carries the first `rollcall init` line of an example out and returns the configuration it makes.
-func told(t *testing.T, text string) *config.Config {
+// configOf carries the first `rollcall init` line of an example out and returns the configuration it makes.
+func configOf(t *testing.T, text string) *config.Config {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)rollcall init (\S+) (--[^#\n]+)$`).FindStringSubmatch(text)
 	if m == nil {
@@ -100,7 +100,7 @@ func TestExamplesCompose(t *testing.T) {
 	if !slices.Equal(s.Command, []string{"serve", "--config", path.Join(where, "rollcall.yaml")}) {
 		t.Error(s.Command, "does not read what is mounted at", where)
 	}
-	if c := told(t, text); c.DataDir != img.data || c.Listen != "0.0.0.0:"+img.port {
+	if c := configOf(t, text); c.DataDir != img.data || c.Listen != "0.0.0.0:"+img.port {
 		t.Error("init makes a configuration for somewhere else:", c.DataDir, c.Listen)
 	}
 }
@@ -127,7 +127,7 @@ func TestExamplesSystemd(t *testing.T) {
 	if !regexp.MustCompile(`(?s)# A restart must leave running deployments alone.*\nKillMode=process`).MatchString(text) {
 		t.Error("KillMode has no reason beside it")
 	}
-	if c := told(t, text); c.DataDir != "/var/lib/"+unit["StateDirectory"] || c.DataDir != unit["WorkingDirectory"] {
+	if c := configOf(t, text); c.DataDir != "/var/lib/"+unit["StateDirectory"] || c.DataDir != unit["WorkingDirectory"] {
 		t.Error("init makes a configuration for somewhere else:", c.DataDir)
 	}
 }
@@ -192,7 +192,7 @@ func TestExamplesKubernetes(t *testing.T) {
 	if !pod.SecurityContext.RunAsNonRoot || pod.SecurityContext.User != img.uid || pod.SecurityContext.Group != pod.SecurityContext.User || c.Privileges.Escalation || !c.Privileges.ReadOnly {
 		t.Errorf("security: %+v %+v", pod.SecurityContext, c.Privileges)
 	}
-	if cfg := told(t, text); cfg.DataDir != img.data || cfg.Listen != "0.0.0.0:"+img.port {
+	if cfg := configOf(t, text); cfg.DataDir != img.data || cfg.Listen != "0.0.0.0:"+img.port {
 		t.Error("init makes a configuration for somewhere else:", cfg.DataDir, cfg.Listen)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/slack"
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 )
 
 // The first ten minutes, as docs/slack.md tells them: init, the tokens, serve,
@@ -21,12 +21,12 @@ func TestTheFirstTenMinutes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts real processes")
 	}
-	w := &world{t: t, dir: t.TempDir(), addr: freeAddr(t)}
-	w.slack = workspace.New(workspace.Options{BotToken: "xoxb-first", AppToken: "xapp-first"})
+	w := &fixture{t: t, dir: folder(t), addr: freeAddr(t)}
+	w.slack = slackfake.New(slackfake.Options{BotToken: "xoxb-first", AppToken: "xapp-first"})
 	w.slack.Grant(scopesOfTheManifest()...)
 	t.Cleanup(w.slack.Close)
-	w.ana = w.slack.AddUser(workspace.User{ID: "UANA", Name: "ana", Email: "ana@acme.example"})
-	w.slack.AddChannel(workspace.Channel{ID: "CDEPLOYS", Name: "deploys"})
+	w.ana = w.slack.AddUser(slackfake.User{ID: "UANA", Name: "ana", Email: "ana@acme.example"})
+	w.slack.AddChannel(slackfake.Channel{ID: "CDEPLOYS", Name: "deploys"})
 	w.git("", "init", "-q", "-b", "main", w.path("shop"))
 	w.write("shop/page", "hello\n")
 	w.git("shop", "add", ".")
@@ -54,11 +54,9 @@ func TestTheFirstTenMinutes(t *testing.T) {
 	t.Cleanup(w.end)
 	w.until("the log says that all is well", func() bool { return strings.Contains(w.read("service.log"), "set up as it should be") })
 
-	if _, err := w.slack.Command(t.Context(), w.ana.ID, "deploys", "start "+filepath.Base(w.path("shop"))); err != nil {
-		t.Fatal(err)
-	}
-	w.until("the gate asks in the channel, and Ana approves", func() bool { return w.clicks("approve") })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	w.types(w.ana, "start "+filepath.Base(w.path("shop")))
+	w.until("the gate asks in the channel, and Ana approves", func() bool { return w.click("approve") })
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	if err := w.slack.Until(ctx, func() bool { return strings.Contains(w.everythingSaid(), "is in Production") }); err != nil {
 		t.Fatal(err)
@@ -76,15 +74,15 @@ func TestTheFirstTenMinutes(t *testing.T) {
 		if err != nil {
 			t.Error("the service did not end well:", err)
 		}
-	case <-time.After(15 * time.Second):
+	case <-time.After(testTimeout):
 		t.Error("the service does not end")
 	}
 }
 
-// clicks presses the first button of that action in #deploys, when it is there.
-func (w *world) clicks(action string) bool {
+// click presses the first button of that action in #deploys, when it is there.
+func (w *fixture) click(action string) bool {
 	for _, top := range w.slack.Messages("#deploys") {
-		for _, m := range append([]workspace.Message{top}, w.slack.Thread("CDEPLOYS", top.TS)...) {
+		for _, m := range append([]slackfake.Message{top}, w.slack.Thread("CDEPLOYS", top.TS)...) {
 			for _, b := range m.Buttons() {
 				if b.ActionID == action || strings.HasPrefix(b.ActionID, action+".") {
 					_, err := w.slack.Click(w.t.Context(), w.ana.ID, m.At(), b.ActionID)

@@ -2,7 +2,8 @@
 // service (serve), what makes and checks pipeline files (validate, test, schema), and a client for
 // everything the service can be asked.
 //
-// Exit status: 0 done, 1 refused or failed, 2 wrong usage.
+// Exit status: 0 done, 1 refused or failed, 2 wrong usage; of what waits: 3 it
+// ended badly, 4 out of time; 5 the service cannot be reached; 130 interrupted.
 package main
 
 import (
@@ -12,104 +13,118 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // named time zones work on machines that have none
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
 
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/client"
 	"github.com/rollcall-bot/rollcall/integrations/commands"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
 )
 
-type cli struct {
-	Demo    demoCmd    `cmd:"" help:"Try rollcall out on this machine: nothing to set up."`
-	Serve   serveCmd   `cmd:"" help:"Run the service."`
-	Init    initCmd    `cmd:"" help:"Write a configuration, a Slack app manifest and a first pipeline."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-
-	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask whether the service is ready."`
-
-	Validate validateCmd `cmd:"" group:"define" help:"Check pipeline files."`
-	Test     testCmd     `cmd:"" group:"define" help:"Play the tests of pipelines."`
-	Apply    applyCmd    `cmd:"" group:"define" help:"Put pipeline files in force."`
-	Diff     diffCmd     `cmd:"" group:"define" help:"Say how a pipeline file differs from what is in force."`
-	Schema   schemaCmd   `cmd:"" group:"define" help:"Print the JSON Schema of pipeline files."`
-	Export   exportCmd   `cmd:"" group:"define" help:"Print the pipelines that are in force as files."`
-
-	Start      startCmd      `cmd:"" group:"ask" help:"Start an execution."`
-	Stop       stopCmd       `cmd:"" group:"ask" help:"Stop an execution."`
-	Retry      retryCmd      `cmd:"" group:"ask" help:"Run the failed actions of a stage again."`
-	Rollback   rollbackCmd   `cmd:"" group:"ask" help:"Return a stage to an earlier execution."`
-	Approve    approveCmd    `cmd:"" group:"ask" help:"Approve at the open gate of an execution."`
-	Reject     rejectCmd     `cmd:"" group:"ask" help:"Reject at the open gate of an execution."`
-	Enable     enableCmd     `cmd:"" group:"ask" help:"Open the door into a stage."`
-	Disable    disableCmd    `cmd:"" group:"ask" help:"Close the door into a stage."`
-	Override   overrideCmd   `cmd:"" group:"ask" help:"Set an open gate or a failed condition aside, in an emergency."`
-	Resolve    resolveCmd    `cmd:"" group:"ask" help:"Say what became of an action that is in doubt."`
-	Status     statusCmd     `cmd:"" group:"look" help:"Show all pipelines, one pipeline, or one execution."`
-	Executions executionsCmd `cmd:"" group:"look" help:"List executions of a pipeline, newest first."`
-	Targets    targetsCmd    `cmd:"" group:"look" help:"List what a stage could be rolled back to."`
-	Logs       logsCmd       `cmd:"" group:"look" help:"Print the log of an action."`
-	Watch      watchCmd      `cmd:"" group:"look" help:"Follow what happens."`
+// sections are all commands, as help lists them.
+func sections() []struct {
+	title    string
+	commands []commander
+} {
+	return []struct {
+		title    string
+		commands []commander
+	}{
+		{"Commands", []commander{new(demoCmd), new(serveCmd), new(initCmd), new(helpCmd), new(versionCmd), new(loginCmd), new(logoutCmd), new(completionCmd), new(healthcheckCmd)}},
+		{"Maintenance", []commander{new(doctorCmd), new(iamPolicyCmd), new(checkCmd), new(backupCmd), new(restoreCmd), new(auditCmd)}},
+		{"Definitions (apply, diff and export call a service)", []commander{new(validateCmd), new(testCmd), new(applyCmd), new(diffCmd), new(schemaCmd), new(exportCmd), new(importCmd)}},
+		{"Change something", []commander{new(startCmd), new(stopCmd), new(retryCmd), new(rollbackCmd), new(approveCmd), new(rejectCmd), new(lockCmd), new(unlockCmd), new(overrideCmd), new(resolveCmd)}},
+		{"View", []commander{new(pipelinesCmd), new(statusCmd), new(executionsCmd), new(targetsCmd), new(whyCmd), new(compareCmd), new(notesCmd), new(logsCmd), new(watchCmd), new(openCmd), new(waitCmd), new(whoamiCmd)}},
+	}
 }
 
 func main() {
 	commands.Supervise()
+	cobra.EnableCommandSorting = false // help lists the commands in the order of sections
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// usageExit carries kong's wish to exit (after --help) out of its parser.
-type usageExit struct{ code int }
-
-func run(args []string, stdout, stderr io.Writer) (code int) {
-	defer func() {
-		switch e := recover().(type) {
-		case nil:
-		case usageExit:
-			code = e.code
-		default:
-			panic(e)
+// commandLine is rollcall with all its commands.
+func commandLine() *cobra.Command {
+	root := parent(&cobra.Command{Use: "rollcall COMMAND", Short: "Release pipelines that a team steers from Slack.", SilenceErrors: true, SilenceUsage: true})
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpFunc(help)
+	root.SetFlagErrorFunc(wrongFlag)
+	root.PersistentFlags().BoolP("help", "h", false, "Show this help.")
+	version := root.Flags().Bool("version", false, "Print the version.")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *version {
+			return new(versionCmd).Run(cmd.Context(), &output{cmd.OutOrStdout(), cmd.ErrOrStderr()})
 		}
-	}()
-	var c cli
-	parser, err := kong.New(&c, kong.Name("rollcall"), kong.Writers(stdout, stderr), kong.UsageOnError(),
-		kong.Description("Release pipelines that a team steers from Slack."),
-		kong.ExplicitGroups([]kong.Group{{Key: "define", Title: "Define pipelines (apply, diff and export ask a service):"}, {Key: "ask", Title: "Ask a service (ROLLCALL_URL, ROLLCALL_TOKEN):"}, {Key: "look", Title: "Look at a service:"}}),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.Exit(func(code int) { panic(usageExit{code}) }))
-	if err != nil {
-		panic(err) // the struct tags above are wrong
+		return cmd.Help()
 	}
-	k, err := parser.Parse(args)
-	if err != nil {
-		fmt.Fprintf(stderr, "rollcall: %s\n  see rollcall --help\n", err)
-		return 2
+	for _, s := range sections() {
+		root.AddGroup(&cobra.Group{ID: s.title, Title: s.title})
+		for _, c := range s.commands {
+			cmd := c.command()
+			cmd.GroupID = s.title
+			completeChoices(cmd)
+			if _, ok := c.(*helpCmd); ok {
+				root.SetHelpCommand(cmd)
+			}
+			root.AddCommand(cmd)
+		}
+	}
+	return root
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		args = joined(args)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	k.BindTo(ctx, (*context.Context)(nil))
-	return exitStatus(k.Run(&output{stdout, stderr}), stderr)
+	root := commandLine()
+	root.SetArgs(append([]string{}, args...))
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	var f *failure
+	if err == nil || errors.As(err, &f) {
+		return exitStatus(err, stderr)
+	}
+	fmt.Fprintf(stderr, "rollcall: %s\n  see %s --help\n", clean.Text(err.Error()), strings.TrimSuffix(cmd.CommandPath(), " help"))
+	return 2
 }
 
 // output is where a command prints.
 type output struct{ out, err io.Writer }
 
-// quiet is an error that has been told already.
-var errTold = errors.New("told")
+// errReported is an error that has been printed already: status 1.
+var errReported = errors.New("reported")
 
 func exitStatus(err error, stderr io.Writer) int {
 	var p *workflows.Problem
+	var e *exit
 	switch {
-	case err == nil, errors.Is(err, context.Canceled):
+	case errors.As(err, &e):
+		fmt.Fprintf(stderr, "rollcall: %s\n", clean.Text(e.sentence))
+		return e.status
+	case err == nil:
 		return 0
-	case errors.Is(err, errTold):
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "rollcall: interrupted")
+		return exitInterrupted
+	case errors.Is(err, errReported):
 	case errors.As(err, &p):
-		fmt.Fprintf(stderr, "rollcall: %s\n", p.Message)
+		fmt.Fprintf(stderr, "rollcall: %s\n", clean.Text(p.Message))
 		if p.Hint != "" {
-			fmt.Fprintf(stderr, "  %s\n", p.Hint)
+			fmt.Fprintf(stderr, "  %s\n", clean.Text(p.Hint))
+		}
+		if p.Code == client.Unreachable {
+			return exitUnreachable
 		}
 	default:
-		fmt.Fprintf(stderr, "rollcall: %s\n", err)
+		fmt.Fprintf(stderr, "rollcall: %s\n", clean.Text(err.Error()))
 	}
 	return 1
 }

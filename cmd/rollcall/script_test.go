@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
@@ -18,6 +19,11 @@ func TestScripts(t *testing.T) {
 			addr := freeAddr(t)
 			e.Setenv("ADDR", addr)
 			e.Setenv("ROLLCALL_URL", "http://"+addr)
+			root, err := filepath.Abs("../..")
+			if err != nil {
+				return err
+			}
+			e.Setenv("CLONE", root)
 			e.Setenv("ROLLCALL_TOKEN", "token-of-the-script")
 			e.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
 			e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
@@ -57,14 +63,14 @@ func patiently(ts *testscript.TestScript, neg bool, complaint string, holds func
 	if neg {
 		ts.Fatalf("there is no opposite of waiting")
 	}
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			ts.Fatalf("waited %s in vain: %s", patience, complaint)
+			ts.Fatalf("waited %s in vain: %s", testTimeout, complaint)
 		}
 	}
 }

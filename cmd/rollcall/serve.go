@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,55 +9,124 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/app"
-	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/vault"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
 )
 
 type serveCmd struct {
-	Config  string `help:"The configuration file." default:"rollcall.yaml" placeholder:"FILE"`
-	Verbose bool   `help:"Log more." short:"v"`
+	Config       string
+	New, Verbose bool
+}
+
+func (c *serveCmd) command() *cobra.Command {
+	cmd := command(c.Run, "serve", "Run the service.", "rollcall serve --config rollcall.yaml")
+	f := cmd.Flags()
+	configFlag(f, &c.Config, "The configuration `FILE`.")
+	f.BoolVar(&c.New, "new", false, "Start from scratch if the data folder has lost its database.")
+	f.BoolVarP(&c.Verbose, "verbose", "v", false, "Log more.")
+	return cmd
 }
 
 // Run is the service until it is told to stop.
 func (s *serveCmd) Run(ctx context.Context, o *output) error {
-	c, err := config.Load(s.Config)
-	var faults config.Problems
-	if errors.As(err, &faults) {
-		fmt.Fprintf(o.err, "rollcall: %s cannot be used, nothing was started\n%s\n", s.Config, faults)
-		return errTold
-	}
+	c, err := loadConfig(s.Config, o)
 	if err != nil {
 		return err
 	}
-	a, err := app.New(c, logger(o.err, s.Verbose))
+	if c, err = vault.Fill(ctx, c); err != nil {
+		return faulty(s.Config, err, o)
+	}
+	moreThreads()
+	log := logger(o.err, s.Verbose)
+	a, err := app.New(c, log, app.Extras{New: s.New})
 	if err != nil {
 		return err
 	}
-	return a.Run(ctx, o.out)
+	if terminal(os.Stdin) {
+		log.Info("this terminal ends the service when it is closed; elsewhere SIGHUP reads the pipeline files again")
+	}
+	ctx, stop := untilClosed(ctx, os.Stdin)
+	defer stop()
+	return untilStopped(a.Run(ctx, o.out))
 }
 
-// logger writes text on a terminal and JSON elsewhere.
+// untilStopped is no error of a service that ended because it was told to.
+func untilStopped(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// leastThreads run Go code at the same time, also on fewer cores.
+const leastThreads = 4
+
+// moreThreads lets the kernel share few cores out, unless GOMAXPROCS says
+// otherwise. Go looks for requests that have arrived when a thread runs out of
+// work, and else every 10 ms: with a thread per core and both busy, each request
+// takes that long before anybody sees it.
+func moreThreads() {
+	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < leastThreads {
+		runtime.GOMAXPROCS(leastThreads)
+	}
+}
+
+// untilClosed ends with the terminal that the service was started from: SIGHUP
+// says then that nobody can end it any more, and its port would stay taken.
+func untilClosed(ctx context.Context, stdin any) (context.Context, context.CancelFunc) {
+	if !terminal(stdin) {
+		return ctx, func() {}
+	}
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
+}
+
+// logger writes text on a terminal and JSON elsewhere. What records quote of
+// vendors and strangers is cleaned here, once for all that log.
 func logger(w io.Writer, verbose bool) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: slog.LevelInfo}
+	opts := &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: cleaned}
 	if verbose {
 		opts.Level = slog.LevelDebug
 	}
-	if f, ok := w.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return slog.New(slog.NewTextHandler(w, opts))
-		}
+	if terminal(w) {
+		return slog.New(slog.NewTextHandler(w, opts))
 	}
 	return slog.New(slog.NewJSONHandler(w, opts))
 }
 
+func cleaned(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(clean.Text(v))
+	case error:
+		a.Value = slog.StringValue(clean.Text(v.Error()))
+	case []string:
+		list := make([]string, len(v))
+		for i, s := range v {
+			list[i] = clean.Text(s)
+		}
+		a.Value = slog.AnyValue(list)
+	}
+	return a
+}
+
 type versionCmd struct{}
 
+func (c versionCmd) command() *cobra.Command {
+	return command(c.Run, "version", "Print the version.", "rollcall version")
+}
+
 // Run prints what was built.
-func (versionCmd) Run(o *output) error {
+func (versionCmd) Run(_ context.Context, o *output) error {
 	version, revision := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version
@@ -70,15 +140,20 @@ func (versionCmd) Run(o *output) error {
 	return nil
 }
 
-type healthcheckCmd struct {
-	URL string `help:"The service's address." env:"ROLLCALL_URL" default:"http://127.0.0.1:8484"`
+type healthcheckCmd struct{ URL string }
+
+func (c *healthcheckCmd) command() *cobra.Command {
+	cmd := command(c.Run, "healthcheck", "Ask whether the service is ready.", "rollcall healthcheck")
+	cmd.Hidden = true
+	cmd.Flags().StringVar(&c.URL, "url", "", "`URL` of the service ($ROLLCALL_URL; default "+defaultURL+").")
+	return cmd
 }
 
 // Run asks whether the service can decide and write, for a container's health check.
-func (h *healthcheckCmd) Run(ctx context.Context) error {
+func (c *healthcheckCmd) Run(ctx context.Context, _ *output) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(h.URL, "/")+"/readyz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(cmp.Or(c.URL, os.Getenv("ROLLCALL_URL"), defaultURL), "/")+"/readyz", nil)
 	if err != nil {
 		return fmt.Errorf("ROLLCALL_URL is not an address: %w", err)
 	}

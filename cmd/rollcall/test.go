@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,21 +10,34 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/rehearsal"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 type testCmd struct {
-	Paths   []string `arg:"" name:"dir" default:"." help:"Test files (NAME.test.yaml), or folders that hold some."`
-	Only    string   `name:"run" placeholder:"REGEX" help:"Only tests whose name matches."`
-	Verbose bool     `short:"v" help:"Print what happens in every test."`
+	Paths   []string
+	Only    string
+	Verbose bool
+}
+
+func (c *testCmd) command() *cobra.Command {
+	cmd := command(c.Run, "test", "Run the tests of pipelines.", "rollcall test pipelines", several(&c.Paths, "PATH", "Test files (NAME.test.yaml), or folders that contain some; default this folder.").orNone())
+	cmd.Flags().StringVar(&c.Only, "run", "", "Only tests whose name matches this `REGEX`.")
+	cmd.Flags().BoolVarP(&c.Verbose, "verbose", "v", false, "Print what happens in every test.")
+	return cmd
 }
 
 // tally counts what became of tests.
 type tally struct{ passed, failed int }
 
 // Run plays the tests of all files; it fails when any test does, and when there is none.
-func (c *testCmd) Run(o *output) error {
+func (c *testCmd) Run(_ context.Context, o *output) error {
+	if len(c.Paths) == 0 {
+		c.Paths = []string{"."}
+	}
 	only, err := regexp.Compile(c.Only)
 	if err != nil {
 		return fmt.Errorf("--run is no regular expression: %w", err)
@@ -47,7 +61,7 @@ func (c *testCmd) Run(o *output) error {
 	}
 	fmt.Fprintf(o.out, "%d passed, %d failed, %s, %s\n", all.passed, all.failed, words.Count(len(files), "file"), milliseconds(time.Since(began)))
 	if all.failed > 0 {
-		return errTold
+		return errReported
 	}
 	return nil
 }
@@ -63,7 +77,7 @@ func (c *testCmd) file(o *output, file string, only *regexp.Regexp, all *tally) 
 		all.failed++
 		fmt.Fprintf(o.out, "FAIL  %s\n", file)
 		for _, f := range faults {
-			fmt.Fprintf(o.out, "      %s\n", f)
+			fmt.Fprintf(o.out, "      %s\n", clean.Text(f.String()))
 		}
 		return nil
 	}
@@ -80,14 +94,14 @@ func (c *testCmd) file(o *output, file string, only *regexp.Regexp, all *tally) 
 			all.failed++
 			word = "FAIL"
 		}
-		fmt.Fprintf(o.out, "%s  %s: %s (%s)\n", word, file, t.Name, took)
+		fmt.Fprintf(o.out, "%s  %s: %s (%s)\n", word, file, clean.Line(t.Name), took)
 		for _, f := range result.Faults {
-			fmt.Fprintf(o.out, "      %s\n", f)
+			fmt.Fprintf(o.out, "      %s\n", clean.Text(f.String()))
 		}
 		if c.Verbose || len(result.Faults) > 0 {
 			fmt.Fprintf(o.out, "      what happened:\n")
 			for _, line := range result.Trace {
-				fmt.Fprintf(o.out, "      %s\n", line)
+				fmt.Fprintf(o.out, "      %s\n", clean.Text(line))
 			}
 		}
 	}

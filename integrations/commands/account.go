@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -35,8 +36,8 @@ func lookUp(name string) (*account, error) {
 	if int(uid) == os.Geteuid() {
 		return nil, nil
 	}
-	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("commands should run as %q, but only root can become somebody else; run the service as root or as %q", name, name)
+	if missing := lacks(); len(missing) > 0 {
+		return nil, fmt.Errorf("commands should run as %q, but the service lacks %s; start it with these capabilities (examples/systemd), as root, or as %q", name, strings.Join(missing, ", "), name)
 	}
 	gid, err := number(u.Gid)
 	if err != nil {
@@ -121,28 +122,30 @@ func (a *account) owns(file fs.FileInfo) bool {
 }
 
 // own gives everything in the run folder but .run to the account. The run
-// folder opens to others only afterwards, so that nobody can swap a folder for
-// a link while root walks through it.
+// folder opens to others only afterwards. Everything goes through a handle of
+// it, so that a link in the place of a folder leads nowhere.
 func (a *account) own(f folder) error {
 	if a == nil {
 		return nil
 	}
-	if err := os.Chmod(string(f), 0o700); err != nil {
+	root, err := os.OpenRoot(string(f))
+	if err != nil {
 		return fmt.Errorf("give the run folder to %q: %w", a.Name, err)
 	}
-	err := filepath.WalkDir(string(f), func(path string, d fs.DirEntry, err error) error {
+	defer root.Close()
+	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case path == string(f):
-			return nil
-		case path == f.control(""):
+		case path == ".":
+			return root.Chmod(".", 0o700)
+		case path == ".run":
 			return fs.SkipDir
 		}
-		return os.Lchown(path, int(a.UID), int(a.GID))
+		return root.Lchown(path, int(a.UID), int(a.GID))
 	})
 	if err == nil {
-		err = os.Chmod(string(f), 0o711)
+		err = root.Chmod(".", 0o711)
 	}
 	if err != nil {
 		return fmt.Errorf("give the run folder to %q: %w", a.Name, err)

@@ -1,16 +1,17 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os/exec"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -26,12 +27,19 @@ const (
 
 // Options are what a [Runner] needs; the zero value works.
 type Options struct {
+	// Host is who we are: of tasks whose run folders another host has, the runner
+	// says nothing, because nothing here knows how they stand.
+	Host string
 	// User runs commands as somebody else than the service, which must be root
-	// then. Empty: as the service.
+	// then or have the capabilities for it. Empty: as the service.
 	User string
 	// Secrets returns the values that logs must not show. It is asked at every
 	// start; values shorter than 4 bytes are not masked.
 	Secrets func() []string
+	// Fetch returns the secrets that a task's environment names, by variable. They
+	// are handed to the commands alone, and logs do not show them. refused says why
+	// that can never be; an error, why it cannot be now. nil: none can be fetched.
+	Fetch func(ctx context.Context, t work.Task) (values map[string]string, refused *workflows.Reason, err error)
 	// MaxLog is how many bytes of output the log of one attempt keeps; 0: 64 MiB.
 	MaxLog int64
 	// Grace is the time between SIGTERM and SIGKILL at a deadline or a cancel; 0: 10 s.
@@ -90,9 +98,13 @@ func shell() (string, error) {
 // returns once the supervisor has durably noted the start. Called again with
 // the same task it never runs the commands twice, not even those of a
 // restartable action: starting again is another attempt, with another folder.
-func (r *Runner) Start(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
+func (r *Runner) Start(ctx context.Context, t work.Task, w work.Workspace) (_ work.Outcome, err error) {
+	if err := r.checkHost(t); err != nil {
+		return work.Outcome{}, err
+	}
 	f := folder(w.Dir())
-	if err := f.make(); err != nil {
+	defer f.scrubs(&err)
+	if err := f.create(); err != nil {
 		return work.Outcome{}, err
 	}
 	lock, err := f.claim(ctx)
@@ -100,27 +112,27 @@ func (r *Runner) Start(ctx context.Context, t work.Task, w work.Workspace) (work
 		return work.Outcome{}, err
 	}
 	if lock == nil { // over or running, thanks to an earlier call
-		return r.look(t, w)
+		return r.status(t, w)
 	}
 	defer lock.Close()
 	if f.has(startedMark) {
 		return inDoubt(t), nil
 	}
-	j, refusal, err := r.layOut(t, w)
+	j, refusal, err := r.prepare(ctx, t, w)
 	switch {
 	case err != nil:
 		return work.Outcome{}, err
 	case refusal != nil:
-		return r.close(t, w, ending{How: notRun, Code: refusal.Code, Message: refusal.Message})
+		return r.finish(t, w, ending{How: notRun, Code: refusal.Code, Message: refusal.Message, Finding: refusal.Finding})
 	}
 	if err := spawn(ctx, f, lock, j); err != nil {
 		return work.Outcome{}, err
 	}
-	return r.look(t, w)
+	return r.status(t, w)
 }
 
-// close makes an ending durable that needed no supervisor; the caller holds the lock.
-func (r *Runner) close(t work.Task, w work.Workspace, e ending) (work.Outcome, error) {
+// finish makes an ending durable that needed no supervisor; the caller has the lock.
+func (r *Runner) finish(t work.Task, w work.Workspace, e ending) (work.Outcome, error) {
 	if err := folder(w.Dir()).end(e); err != nil {
 		return work.Outcome{}, err
 	}
@@ -129,14 +141,27 @@ func (r *Runner) close(t work.Task, w work.Workspace, e ending) (work.Outcome, e
 
 // Poll reads from the run folder how the commands stand; once they have
 // succeeded it packs the output artifacts.
-func (r *Runner) Poll(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
-	return r.look(t, w)
+func (r *Runner) Poll(ctx context.Context, t work.Task, w work.Workspace) (_ work.Outcome, err error) {
+	if err := r.checkHost(t); err != nil {
+		return work.Outcome{}, err
+	}
+	defer folder(w.Dir()).scrubs(&err)
+	return r.status(t, w)
 }
 
-// look turns the state of the run folder into an outcome. A task that is
+// checkHost refuses the tasks of another host. Its run folder is not here, and what
+// is missing here must not be taken for work that never began or was lost.
+func (r *Runner) checkHost(t work.Task) error {
+	if t.Host == "" || t.Host == r.o.Host {
+		return nil
+	}
+	return fmt.Errorf("the commands of %s belong to the host %s, and this is %s: ask there, by starting rollcall with that host's data folder", t.ID, t.Host, cmp.Or(r.o.Host, "none"))
+}
+
+// status turns the state of the run folder into an outcome. A task that is
 // looked at has been started: a folder that knows nothing of it has lost its
 // evidence, which is in doubt, not "did not run".
-func (r *Runner) look(t work.Task, w work.Workspace) (work.Outcome, error) {
+func (r *Runner) status(t work.Task, w work.Workspace) (work.Outcome, error) {
 	state, e, err := folder(w.Dir()).state()
 	switch {
 	case err != nil:
@@ -152,9 +177,13 @@ func (r *Runner) look(t work.Task, w work.Workspace) (work.Outcome, error) {
 
 // Cancel asks the supervisor to end the commands. It is confirmed when their
 // ending is there, or when nobody is left who could run them.
-func (r *Runner) Cancel(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
+func (r *Runner) Cancel(ctx context.Context, t work.Task, w work.Workspace) (_ work.Outcome, err error) {
+	if err := r.checkHost(t); err != nil {
+		return work.Outcome{}, err
+	}
 	f := folder(w.Dir())
-	if err := f.make(); err != nil {
+	defer f.scrubs(&err)
+	if err := f.create(); err != nil {
 		return work.Outcome{}, err
 	}
 	if err := f.mark(cancelMark); err != nil {
@@ -165,7 +194,7 @@ func (r *Runner) Cancel(ctx context.Context, t work.Task, w work.Workspace) (wor
 		return work.Outcome{}, err
 	}
 	if lock == nil {
-		return r.look(t, w)
+		return r.status(t, w)
 	}
 	defer lock.Close()
 	e, ended, err := f.ending()
@@ -177,13 +206,17 @@ func (r *Runner) Cancel(ctx context.Context, t work.Task, w work.Workspace) (wor
 	case f.has(startedMark):
 		return work.Outcome{Task: t.ID, State: work.Cancelled, Summary: "the supervisor of the commands had already gone; how far they came is unknown"}, nil
 	}
-	return r.close(t, w, ending{How: cancelled})
+	return r.finish(t, w, ending{How: cancelled})
 }
 
 // Find looks a start of unknown outcome up. ok is false when the commands
 // certainly did not start and no supervisor is left that could still start
 // them. While one is about to, the answer is an error: ask again.
 func (r *Runner) Find(ctx context.Context, t work.Task, w work.Workspace) (o work.Outcome, ok bool, err error) {
+	if err := r.checkHost(t); err != nil {
+		return work.Outcome{}, false, err
+	}
+	defer folder(w.Dir()).scrubs(&err)
 	state, _, err := folder(w.Dir()).state()
 	switch {
 	case err != nil:
@@ -193,7 +226,7 @@ func (r *Runner) Find(ctx context.Context, t work.Task, w work.Workspace) (o wor
 	case state == untouched:
 		return work.Outcome{}, false, nil
 	}
-	o, err = r.look(t, w)
+	o, err = r.status(t, w)
 	return o, err == nil, err
 }
 
@@ -204,12 +237,12 @@ func inDoubt(t work.Task) work.Outcome {
 	}}
 }
 
-// outcome says what an ending means for the action.
+// outcome says what an ending means for the action. What the commands did is
+// their exit status: whatever of ours failed behind it is a note.
 func (r *Runner) outcome(t work.Task, w work.Workspace, e ending) (work.Outcome, error) {
-	o := work.Outcome{Task: t.ID, State: work.Failed}
+	o := work.Outcome{Task: t.ID, State: work.Failed, EndedAt: e.At}
 	fail := func(code, message string) (work.Outcome, error) {
-		o.Error = &workflows.Reason{Code: code, Message: message}
-		o.Summary = lastLines(w.LogFile())
+		o.Error = &workflows.Reason{Code: code, Message: folder(w.Dir()).scrub(message)}
 		return o, nil
 	}
 	switch {
@@ -219,36 +252,29 @@ func (r *Runner) outcome(t work.Task, w work.Workspace, e ending) (work.Outcome,
 	case e.How == timedOut:
 		return fail("ActionTimedOut", "the commands were still running at their deadline and were ended")
 	case e.How == notRun:
-		return fail(e.Code, e.Message)
+		o, err := fail(e.Code, e.Message)
+		o.Error.Finding = e.Finding
+		return o, err
 	case e.Signal != "":
 		return fail("ActionFailed", "ended by signal: "+e.Signal)
 	case e.Status != 0:
 		return fail("ActionFailed", fmt.Sprintf("exit status %d", e.Status))
-	case e.Message != "":
-		return fail("ActionFailed", e.Message)
 	}
 	for _, out := range t.Action.OutputArtifacts {
 		a, err := w.Pack(out.Name, folder(w.Dir()).work(t), out.Files)
-		if passing(err) {
+		if wire.TransientIO(err) {
 			return work.Outcome{}, fmt.Errorf("store output artifact %q: %w", out.Name, err)
 		}
 		if err != nil {
-			return fail("ActionFailed", fmt.Sprintf("the commands succeeded, but output artifact %q could not be stored: %v", out.Name, err))
+			return fail("ArtifactNotStored", fmt.Sprintf("the commands succeeded, but output artifact %q could not be stored: %v", out.Name, err))
 		}
 		o.Artifacts = append(o.Artifacts, a)
 	}
-	o.State, o.Outputs = work.Succeeded, e.Outputs
-	return o, nil
-}
-
-// passing says whether an error of the disk may go away by itself.
-func passing(err error) bool {
-	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, io.ErrShortWrite} {
-		if errors.Is(err, e) {
-			return true
-		}
+	if e.Message != "" { // as earlier versions wrote it
+		e.Notes = append(e.Notes, e.Message)
 	}
-	return false
+	o.State, o.Outputs, o.Summary = work.Succeeded, e.Outputs, strings.Join(e.Notes, "; ")
+	return o, nil
 }
 
 // oneLine makes a text fit into an error.

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,7 @@ import (
 // TestMain is also the supervisor, and the service of the crash tests.
 func TestMain(m *testing.M) {
 	Supervise()
+	mainOfHost()
 	if len(os.Args) == 3 && os.Args[1] == "service" {
 		serve(os.Args[2])
 		return
@@ -179,7 +182,7 @@ func TestSupervisorShowsNoSecret(t *testing.T) {
 	for _, pid := range []int{shell, parent(shell)} {
 		for _, what := range []string{"cmdline", "environ"} {
 			data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, what))
-			if err != nil {
+			if err != nil && !errors.Is(err, fs.ErrPermission) { // closed even to us, who are the same account
 				t.Fatal(err)
 			}
 			if strings.Contains(string(data), "secret") {

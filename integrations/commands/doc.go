@@ -4,7 +4,7 @@
 // A run folder belongs to one task. The [Runner] lays it out, takes its lock
 // and starts the supervisor, the same binary again (see [Supervise]), which
 // inherits the lock; so there is no moment between the two at which somebody
-// else could start. The supervisor is told its job over standard input. It
+// else could start. The supervisor gets its job over standard input. It
 // makes a mark, started, durable before anything runs, and writes an ending
 // when everything has ended. From these three every question is answered:
 //

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -36,12 +38,15 @@ const (
 
 // ending is the last word about a run, written once.
 type ending struct {
-	How     string            `json:"how"`
-	Status  int               `json:"status,omitempty"`
-	Signal  string            `json:"signal,omitempty"`
-	Code    string            `json:"code,omitempty"`
-	Message string            `json:"message,omitempty"` // exited: why the action failed although the commands succeeded
-	Outputs map[string]string `json:"outputs,omitempty"`
+	How     string             `json:"how"`
+	Status  int                `json:"status,omitempty"`
+	Signal  string             `json:"signal,omitempty"`
+	Code    string             `json:"code,omitempty"`
+	Message string             `json:"message,omitempty"`
+	Finding *workflows.Finding `json:"finding,omitempty"`
+	Outputs map[string]string  `json:"outputs,omitempty"`
+	Notes   []string           `json:"notes,omitempty"` // exited with status 0: what of the rest did not work
+	At      time.Time          `json:"at,omitzero"`     // when the commands ended by themselves
 }
 
 // state is how a run stands; see the package's table.
@@ -70,9 +75,9 @@ func (f folder) work(t work.Task) string {
 	return f.input("work")
 }
 
-// make creates the control folder durably. Without its entry on disk, a power
+// create creates the control folder durably. Without its entry on disk, a power
 // cut could make a run look as if it had never begun.
-func (f folder) make() error {
+func (f folder) create() error {
 	control := filepath.Join(string(f), ".run")
 	if _, err := os.Stat(control); err == nil {
 		return nil
@@ -217,6 +222,27 @@ func (f folder) state() (state, ending, error) {
 	}
 	return untouched, ending{}, nil
 }
+
+// scrub leaves the path of the run folder out of a text: people read in it what
+// is inside, relative to it.
+func (f folder) scrub(text string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, string(f)+"/", ""), string(f), "the run folder")
+}
+
+// scrubs does so to the text of an error.
+func (f folder) scrubs(err *error) {
+	if *err != nil {
+		*err = scrubbed{f, *err}
+	}
+}
+
+type scrubbed struct {
+	folder folder
+	err    error
+}
+
+func (s scrubbed) Error() string { return s.folder.scrub(s.err.Error()) }
+func (s scrubbed) Unwrap() error { return s.err }
 
 // syncDir makes a folder's entries durable.
 func syncDir(path string) error {

@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"strings"
 	"sync"
-	"unicode/utf8"
 )
 
 // boundedLog is where output goes: masked first, then cut to size. It keeps
@@ -90,42 +87,4 @@ func (l *boundedLog) Close() error {
 	}
 	_, _ = l.file.Write(l.tail)
 	return l.file.Close()
-}
-
-// lastLines returns the end of a log for people: at most 10 lines and 1000 bytes.
-func lastLines(path string) string {
-	file, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer file.Close()
-	const window = 8 << 10
-	if size, err := file.Seek(0, io.SeekEnd); err == nil {
-		_, _ = file.Seek(max(0, size-window), io.SeekStart)
-	}
-	data, _ := io.ReadAll(io.LimitReader(file, window))
-	text := escapes.ReplaceAllString(strings.ToValidUTF8(string(data), "\uFFFD"), "")
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	lines = lines[max(0, len(lines)-10):]
-	text = strings.Join(lines, "\n")
-	for i := max(0, len(text)-1000); i < len(text); i++ {
-		if utf8.RuneStart(text[i]) {
-			return text[i:]
-		}
-	}
-	return ""
-}
-
-// escapes are colours and other things that only a terminal understands.
-var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]`)
-
-// clip cuts text to n bytes, at the border of a character.
-func clip(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n] + "…"
 }

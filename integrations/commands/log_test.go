@@ -2,6 +2,10 @@ package commands
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +45,60 @@ func TestMask(t *testing.T) {
 			if got := hide(c.secrets, c.text, sizes); got != c.want {
 				t.Errorf("mask %q in %q, chunks %v: %q, want %q", c.secrets, c.text, sizes, got, c.want)
 			}
+		}
+	}
+}
+
+// T12: a secret is found in the encodings in which programs hand it on, at any
+// place of what they encode, and however base64 and hex are broken into lines.
+func TestMaskEncodings(t *testing.T) {
+	const secret = `xoxb-17/Geheim+"ß"?` + "\n" + `and=another&line`
+	wrapped := func(text string, columns int) string {
+		var b strings.Builder
+		for i := 0; i < len(text); i += columns {
+			b.WriteString(text[i:min(i+columns, len(text))] + "\n")
+		}
+		return b.String()
+	}
+	forms := map[string]func(string) string{
+		"plain":     func(s string) string { return s },
+		"base64":    func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+		"base64url": func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) },
+		"hex":       func(s string) string { return hex.EncodeToString([]byte(s)) },
+		"HEX":       func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) },
+		"query":     url.QueryEscape,
+		"path":      url.PathEscape,
+		"json":      func(s string) string { b, _ := json.Marshal(s); return string(b) },
+		"base64 -w 76": func(s string) string {
+			return wrapped(base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", 50)+s)), 76)
+		},
+		"xxd -p": func(s string) string { return wrapped(hex.EncodeToString([]byte(strings.Repeat("x", 25)+s)), 60) },
+	}
+	for name, encode := range forms {
+		for _, before := range []string{"", "u", "u:", "x-access-token:"} {
+			for _, after := range []string{"", "!", "@h", "@ho"} {
+				text := encode(before + secret + after)
+				for _, sizes := range [][]byte{nil, {0}, {6, 0, 3}} {
+					got := hide([]string{secret}, "A="+text+" end\n", sizes)
+					left := strings.NewReplacer("***", "", "\n", "").Replace(got)
+					if !strings.Contains(got, masked) || len(left) > len(encode(before+after))+12 {
+						t.Errorf("%s of %q: %q", name, before+secret+after, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+// What may be the beginning of an encoded secret holds back no line that people wait for.
+func TestMaskLetsLinesPass(t *testing.T) {
+	var out bytes.Buffer
+	m := newMask([]string{"xoxb-17-Geheim"}, func(p []byte) { out.Write(p) })
+	for _, c := range "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/" {
+		out.Reset()
+		line := "waiting " + string(c) + "\n"
+		if m.write([]byte(line)); out.String() != line {
+			t.Errorf("of %q came %q", line, out.String())
 		}
 	}
 }

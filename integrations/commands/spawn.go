@@ -10,7 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"syscall"
+
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // marker is the first argument of a supervisor; the second is the run folder,
@@ -24,7 +25,7 @@ const lockFD = 3
 // tells the rest. The lock is inherited: it stays taken until both this
 // process has closed it and the supervisor has gone.
 func spawn(ctx context.Context, f folder, lock *os.File, j job) error {
-	told, err := json.Marshal(j)
+	spec, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("describe the job to its supervisor: %w", err)
 	}
@@ -46,9 +47,9 @@ func spawn(ctx context.Context, f folder, lock *os.File, j job) error {
 	cmd.Args = []string{"rollcall", marker, string(f)}
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(told), said, errs
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(spec), said, errs
 	cmd.ExtraFiles = []*os.File{lock} // becomes lockFD
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = supervisor(j.As)
 	err = cmd.Start()
 	said.Close()
 	if err != nil {
@@ -62,7 +63,7 @@ func spawn(ctx context.Context, f folder, lock *os.File, j job) error {
 			return fmt.Errorf("wait for the supervisor: %w", ctx.Err())
 		}
 		why, _ := os.ReadFile(f.control(errorsFile))
-		return fmt.Errorf("the supervisor ended before it began: %s", orElse(oneLine(clip(string(why), 500)), "it left no word"))
+		return fmt.Errorf("the supervisor ended before it began: %s", orElse(oneLine(words.CutBytes(string(why), 500)), "it left no word"))
 	}
 	return nil
 }

@@ -11,15 +11,19 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rollcall-bot/rollcall/integrations/wire"
 )
 
-// look is how often a supervisor looks for a cancel and at the clock.
-const look = 200 * time.Millisecond
+// pollEvery is how often a supervisor looks for a cancel and at the clock.
+const pollEvery = 200 * time.Millisecond
 
-// Supervise is the first thing that main and TestMain do: when this process
-// was started as a supervisor, it does that work and exits; otherwise it
-// returns at once.
+// Supervise is the first thing that main and TestMain do. It protects this process
+// from others of its account (on Linux): commands that run as the service cannot
+// read its environment or memory. When this process was started as a supervisor,
+// it does that work and exits; otherwise it returns at once.
 func Supervise() {
+	forbidTracing()
 	if len(os.Args) != 3 || os.Args[1] != marker {
 		return
 	}
@@ -40,13 +44,14 @@ func Supervise() {
 func supervise(j job) error {
 	// The shell dies with the thread that started it (see attributes), so this one must stay.
 	runtime.LockOSThread()
+	dropCapabilities()
 	unix.CloseOnExec(lockFD)
 	// Caught, not ignored: what is ignored would be ignored in the commands too.
 	// A service manager that ends a whole group ends the commands, and this
 	// process stays to write down how.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	syscall.Umask(0o022)
-	adopt()
+	becomeSubreaper()
 
 	log, err := openLog(j.LogFile, j.MaxLog, j.Secrets)
 	if err != nil {
@@ -71,16 +76,16 @@ func supervise(j job) error {
 	e := j.watch(shell, log)
 	select {
 	case <-copied:
-	case <-time.After(5 * time.Second): // somebody out of reach holds the pipe
+	case <-time.After(5 * time.Second): // a process out of reach has the pipe open
 		output.Close()
 		<-copied
 	}
 	j.conclude(&e, log)
 	_ = log.Close() // whoever sees the ending may read the whole log
-	return j.persist(e)
+	return j.writeEnding(e)
 }
 
-// answered tells the service that the folder holds the answer now.
+// answered tells the service that the answer is in the run folder now.
 func answered(err error) error {
 	if err == nil {
 		_, _ = os.Stdout.Write([]byte{'.'}) // nobody may be listening any more
@@ -117,14 +122,14 @@ func (j job) begin() (pid int, output *os.File, err error) {
 // deadline, and returns when no process of the commands is left.
 func (j job) watch(shell int, log *boundedLog) ending {
 	ended, alone := reap(shell)
-	tick := time.NewTicker(look)
+	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	var e ending
 	var killAt time.Time
 	for {
 		select {
 		case status := <-ended:
-			killRest(shell, alone)
+			killRemaining(shell, alone)
 			return e.with(status)
 		case now := <-tick.C:
 			switch {
@@ -150,7 +155,7 @@ func (j job) watch(shell int, log *boundedLog) ending {
 
 func (e ending) with(status syscall.WaitStatus) ending {
 	if e.How == "" {
-		e.How = exited
+		e.How, e.At = exited, time.Now()
 	}
 	if status.Signaled() {
 		e.Signal = status.Signal().String()
@@ -181,10 +186,10 @@ func reap(shell int) (ended chan syscall.WaitStatus, alone chan struct{}) {
 	return ended, alone
 }
 
-// killRest ends what the shell left running. Whoever loses a parent becomes a
+// killRemaining ends what the shell left running. Whoever loses a parent becomes a
 // child of this process, so a few rounds reach everybody; the bound is for
 // processes that cannot be killed.
-func killRest(shell int, alone <-chan struct{}) {
+func killRemaining(shell int, alone <-chan struct{}) {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	for range 500 {
@@ -199,30 +204,22 @@ func killRest(shell int, alone <-chan struct{}) {
 
 // conclude takes the output variables over and says in the log what is odd.
 func (j job) conclude(e *ending, log *boundedLog) {
-	openFolders(j.Folder.home())
 	if e.How != exited || e.Status != 0 || e.Signal != "" {
 		return
 	}
-	outputs, err := j.takeOutputs()
-	if err != nil {
-		e.Message = err.Error()
-		return
+	e.Outputs, e.Notes = j.readOutputs()
+	for _, note := range e.Notes {
+		log.Note(note)
 	}
-	for _, name := range j.Outputs {
-		if _, ok := outputs[name]; !ok {
-			log.Note("output variable " + name + " was not exported")
-		}
-	}
-	e.Outputs = outputs
 }
 
-// persist writes the ending, again and again while the disk refuses: as long
-// as this process holds the lock, nobody takes the run for lost. It gives up
+// writeEnding writes the ending, again and again while the disk refuses: as long
+// as this process has the lock, nobody takes the run for lost. It gives up
 // when the run folder has been removed.
-func (j job) persist(e ending) error {
+func (j job) writeEnding(e ending) error {
 	for {
 		err := j.Folder.end(e)
-		if err == nil || !passing(err) {
+		if err == nil || !wire.TransientIO(err) {
 			return err
 		}
 		time.Sleep(time.Second)

@@ -104,7 +104,7 @@ func task(lines ...string) work.Task {
 		ID: "e1/Build/Make/1", Kind: work.Start, Pipeline: "webshop", Execution: "e1", Number: 42, Stage: "Build", Attempt: 1,
 		Action:   workflows.Action{Name: "Make", ActionType: workflows.ActionType{Provider: Provider}, Commands: lines},
 		Commands: lines,
-		Deadline: time.Now().Add(time.Minute),
+		Deadline: time.Now().Add(time.Hour),
 	}
 }
 
@@ -112,7 +112,7 @@ func task(lines ...string) work.Task {
 // processes, so there is nothing to be notified by.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	again, late := time.NewTicker(5*time.Millisecond), time.After(30*time.Second)
+	again, late := time.NewTicker(5*time.Millisecond), time.After(5*time.Minute)
 	defer again.Stop()
 	for !holds() {
 		select {

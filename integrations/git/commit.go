@@ -3,10 +3,14 @@ package git
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/source"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 const (
@@ -23,7 +27,7 @@ type commit struct {
 
 // commit reads a commit. The author is who the commit names (%an), not who a
 // .mailmap says it is (%aN): the map is part of what is to be judged.
-func (c *bare) commit(ctx context.Context, sha string) (commit, error) {
+func (c *clone) commit(ctx context.Context, sha string) (commit, error) {
 	out, err := c.git(ctx, "log", "--max-count=1", "--no-show-signature", "--no-notes", "--encoding=UTF-8",
 		"--format=%H%x00%an%x00%ae%x00%aI%x00%cI%x00%B", sha)
 	if err != nil {
@@ -35,42 +39,33 @@ func (c *bare) commit(ctx context.Context, sha string) (commit, error) {
 	}
 	return commit{
 		sha: sha, authored: fields[3], committed: fields[4],
-		message: clip(strings.TrimRight(fields[5], "\n"), maxMessage),
-		author:  workflows.Author{Name: clip(fields[1], maxName), Email: clip(fields[2], maxName)},
+		message: words.CutBytes(strings.TrimRight(fields[5], "\n"), maxMessage),
+		author:  workflows.Author{Name: words.CutBytes(fields[1], maxName), Email: words.CutBytes(fields[2], maxName)},
 	}, nil
 }
 
 // summary is the first line of the message.
 func (c commit) summary() string {
 	line, _, _ := strings.Cut(strings.TrimSpace(c.message), "\n")
-	return clip(strings.TrimSpace(line), maxSummary)
+	return words.CutBytes(clean.Line(line), maxSummary)
 }
 
-func (c commit) sourceRevision(action string, p place) *workflows.SourceRevision {
+func (c commit) sourceRevision(action string, p remote) *workflows.SourceRevision {
 	return &workflows.SourceRevision{
 		ActionName: action, RevisionID: c.sha, RevisionSummary: c.summary(), RevisionURL: p.commitURL(c.sha),
 		Branch: p.branch, Repository: p.repository, Author: &c.author,
 	}
 }
 
-// outputs are the variables of CodePipeline's Git sources. BranchName is the
-// branch that the commit came from; empty where a tag or a bare ID named it.
-func (c commit) outputs(p place) map[string]string {
-	return map[string]string{
-		"AuthorDate": c.authored, "BranchName": p.branch, "CommitId": c.sha, "CommitMessage": c.message,
-		"CommitterDate": c.committed, "RepositoryName": p.name, "FullRepositoryName": p.full,
+// outputs are the variables of CodePipeline's Git sources, as far as the action
+// has them. BranchName is the branch that the commit came from; empty where a tag
+// or a bare ID named it. CommitUrl is empty where GitHub is reached by ssh.
+func (c commit) outputs(a *workflows.Action, p remote) map[string]string {
+	all := map[string]string{
+		"AuthorDate": c.authored, "BranchName": p.branch, "CommitId": c.sha, "CommitMessage": c.message, "CommitUrl": p.commitURL(c.sha),
+		"CommitterDate": c.committed, "RepositoryName": p.name, "FullRepositoryName": p.full, "ConnectionArn": a.Configuration["ConnectionArn"],
 	}
-}
-
-// clip cuts text to n bytes, the sign of cutting included, at the border of a character.
-func clip(text string, n int) string {
-	const sign = "…"
-	if len(text) <= n {
-		return text
-	}
-	n -= len(sign)
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n] + sign
+	names, _ := source.Outputs(a)
+	maps.DeleteFunc(all, func(name, _ string) bool { return !slices.Contains(names, name) })
+	return all
 }

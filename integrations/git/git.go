@@ -23,39 +23,74 @@ const (
 
 // Options are what a [Source] needs.
 type Options struct {
-	// CloneURL stands before "owner/name.git" for GitHub actions; empty: https://github.com/.
+	// CloneURL stands before "owner/name.git" for GitHub actions; empty: https://github.com/,
+	// but not for a CodeStarSourceConnection, which may lead to another host.
 	CloneURL string
+	// WebURL stands before "owner/name" of the web pages of GitHub, for the links of
+	// ranges where CloneURL is no https address; empty: there are none then.
+	WebURL string
 	// AllowFileURLs also allows file:// URLs and paths; otherwise only https and ssh.
 	AllowFileURLs bool
 	// CacheDir is the folder of the bare copies; it is created with mode 0700.
 	CacheDir string
 	// Token returns the password for https at CloneURL, and only there; nil: none.
 	Token func(ctx context.Context) (string, error)
+	// Connections says where each CodeStarSourceConnection leads, by its ARN. One
+	// that is not among them is taken to lead to CloneURL, if that is given.
+	Connections map[string]Connection
+	// People maps a login at GitHub to an e-mail address, so that somebody who
+	// commits under GitHub's address that hides the real one is known.
+	People map[string]string
 	// Log takes what operators should know; nil: nothing is logged.
 	Log *slog.Logger
+}
+
+// Connection is another server with repositories: what stands before their names,
+// and the password for https there, and only there; nil: none.
+type Connection struct {
+	CloneURL string
+	Token    func(ctx context.Context) (string, error)
 }
 
 // Source fetches revisions (as a runner) and looks at heads (as a source). It
 // keeps nothing in memory; several may share a cache folder.
 type Source struct {
-	o Options
+	o          Options
+	noCloneURL bool // CloneURL was not given
 }
 
 // New returns a source. See [Source.Check] for what can be wrong with a machine.
 func New(o Options) *Source {
-	if o.CloneURL == "" {
+	noCloneURL := o.CloneURL == ""
+	if noCloneURL {
 		o.CloneURL = defaultURL
 	}
-	if !strings.HasSuffix(o.CloneURL, "/") && !strings.HasSuffix(o.CloneURL, ":") {
-		o.CloneURL += "/"
+	o.CloneURL = prefix(o.CloneURL)
+	connections := make(map[string]Connection, len(o.Connections))
+	for arn, c := range o.Connections {
+		connections[arn] = Connection{prefix(c.CloneURL), c.Token}
 	}
+	o.Connections = connections
 	if dir, err := filepath.Abs(o.CacheDir); err == nil {
 		o.CacheDir = dir
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Source{o: o}
+	people := make(map[string]string, len(o.People))
+	for login, mail := range o.People {
+		people[strings.ToLower(login)] = mail
+	}
+	o.People = people
+	return &Source{o: o, noCloneURL: noCloneURL}
+}
+
+// prefix is an address to which a repository's name can be appended.
+func prefix(url string) string {
+	if strings.HasSuffix(url, "/") || strings.HasSuffix(url, ":") {
+		return url
+	}
+	return url + "/"
 }
 
 // Check says in one sentence why sources cannot be fetched here: no git.
@@ -75,27 +110,38 @@ func (s *Source) Start(ctx context.Context, t work.Task, w work.Workspace) (work
 		defer cancel()
 	}
 	o, err := s.fetch(ctx, t, w)
-	if final, ok := errors.AsType[*workflows.Problem](err); ok {
-		return work.Outcome{Task: t.ID, State: work.Failed, Error: &workflows.Reason{
-			Code: reasonCode(final), Message: final.Error(),
-		}}, nil
+	if damaged(err) { // the copy is gone; what a fresh one lacks too, the repository lacks
+		o, err = s.fetch(ctx, t, w)
 	}
-	return o, err
+	if err == nil || ctx.Err() != nil || transient(err) {
+		return o, err
+	}
+	why := reason(err)
+	if r := t.Revision; why.Code == reasonUnavailable && r != nil && r.Branch != "" { // a change brought it, nobody asked for it
+		why.Code = "Superseded"
+		why.Message = fmt.Sprintf("commit %s is no longer on branch %s: a forced push replaced it before it was fetched; nothing is broken, and what replaced it starts by itself", r.RevisionID, r.Branch)
+	}
+	return work.Outcome{Task: t.ID, State: work.Failed, Error: why}, nil
 }
 
-// reasonCode tells a configuration that cannot work from a revision that is not there.
-func reasonCode(p *workflows.Problem) string {
-	switch p.Code {
-	case workflows.CodeValidation:
-		return "ConfigurationInvalid"
-	case reasonUnavailable:
-		return reasonUnavailable
+// reason tells a configuration that cannot work, and a revision that is not
+// there, from everything else.
+func reason(err error) *workflows.Reason {
+	why := &workflows.Reason{Code: "ActionFailed", Message: err.Error()}
+	if p, ok := errors.AsType[*workflows.Problem](err); ok {
+		why.Message = p.Error()
+		switch p.Code {
+		case workflows.CodeValidation:
+			why.Code = "ConfigurationInvalid"
+		case reasonUnavailable:
+			why.Code = reasonUnavailable
+		}
 	}
-	return "ActionFailed"
+	return why
 }
 
 func (s *Source) fetch(ctx context.Context, t work.Task, w work.Workspace) (o work.Outcome, err error) {
-	p, err := s.place(t.Action.ActionType.Provider, t.Configuration)
+	p, err := s.remote(t.Action.ActionType.Provider, t.Configuration)
 	if err != nil {
 		return work.Outcome{}, err
 	}
@@ -110,7 +156,7 @@ func (s *Source) fetch(ctx context.Context, t work.Task, w work.Workspace) (o wo
 	if err != nil {
 		return work.Outcome{}, err
 	}
-	defer func() { c.close(err) }()
+	defer func() { c.release(err) }()
 	sha, branch, err := c.find(ctx, t.Revision)
 	if err != nil {
 		fmt.Fprintln(log, err)
@@ -122,25 +168,30 @@ func (s *Source) fetch(ctx context.Context, t work.Task, w work.Workspace) (o wo
 		return work.Outcome{}, err
 	}
 	fmt.Fprintf(log, "commit %s by %s: %s\n", sha, commit.author.Name, commit.summary())
-	artifacts, err := c.pack(ctx, sha, t, w)
+	artifacts, err := c.packArtifact(ctx, sha, t, w)
 	if err != nil {
 		fmt.Fprintln(log, err)
 		return work.Outcome{}, err
 	}
+	for _, line := range c.notFetched(ctx, sha) {
+		fmt.Fprintln(log, line)
+	}
+	action := t.Action
+	action.Configuration = t.Configuration
 	return work.Outcome{
 		Task: t.ID, State: work.Succeeded, Summary: commit.summary(),
 		ExternalID: sha, ExternalURL: p.commitURL(sha),
-		Revision: commit.sourceRevision(t.Action.Name, p), Outputs: commit.outputs(p), Artifacts: artifacts,
+		Revision: commit.sourceRevision(t.Action.Name, p), Outputs: commit.outputs(&action, p), Artifacts: artifacts,
 	}, nil
 }
 
-// pack checks the commit's tree out into the run folder and stores it.
-func (c *bare) pack(ctx context.Context, sha string, t work.Task, w work.Workspace) ([]workflows.Artifact, error) {
+// packArtifact checks the commit's tree out into the run folder and stores it.
+func (c *clone) packArtifact(ctx context.Context, sha string, t work.Task, w work.Workspace) ([]workflows.Artifact, error) {
 	if len(t.Action.OutputArtifacts) == 0 {
 		return nil, nil
 	}
 	tree := filepath.Join(w.Dir(), "tree")
-	if err := c.checkOut(ctx, sha, tree, filepath.Join(w.Dir(), "index")); err != nil {
+	if err := c.checkout(ctx, sha, tree, filepath.Join(w.Dir(), "index")); err != nil {
 		return nil, err
 	}
 	var out []workflows.Artifact
@@ -173,41 +224,12 @@ func (s *Source) Find(ctx context.Context, t work.Task, w work.Workspace) (work.
 	return work.Outcome{}, false, nil
 }
 
-// Changed lists the files that differ between two commits, the newer of which is
-// the branch's, in git's order. nil: not known, because the older one is gone.
-func (s *Source) Changed(ctx context.Context, a workflows.Action, from, to string) (files []string, err error) {
-	p, err := s.place(a.ActionType.Provider, a.Configuration)
-	if err != nil || !isCommit(from) || !isCommit(to) {
-		return nil, err
-	}
-	c, err := s.open(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { c.close(err) }()
-	if err := c.fetchBranch(ctx); err != nil {
-		return nil, err
-	}
-	for _, sha := range []string{from, to} {
-		_, err := c.git(ctx, "cat-file", "-e", sha+"^{commit}")
-		if _, gone := errors.AsType[*failure](err); gone && ctx.Err() == nil {
-			return nil, nil
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	out, err := c.git(ctx, "diff", "--name-only", "--no-renames", "-z", from, to)
-	if err != nil {
-		return nil, err
-	}
-	return strings.FieldsFunc(out, func(r rune) bool { return r == 0 }), nil
-}
-
 // Head returns the newest revision of the branch that the action follows. Who
 // pushed it is not known from looking. A branch, repository or right that is
 // missing is a *workflows.Problem.
-func (s *Source) Head(ctx context.Context, a workflows.Action) (work.Change, error) {
-	p, err := s.place(a.ActionType.Provider, a.Configuration)
+func (s *Source) Head(ctx context.Context, f work.Followed) (work.Change, error) {
+	a := f.Action
+	p, err := s.remote(a.ActionType.Provider, a.Configuration)
 	if err != nil {
 		return work.Change{}, err
 	}
@@ -223,7 +245,7 @@ func (s *Source) Head(ctx context.Context, a workflows.Action) (work.Change, err
 		sha, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		if name == ref && isCommit(sha) {
 			return work.Change{
-				Provider: p.provider, Event: "push", Repository: p.repository, Branch: p.branch, Commit: sha, URL: p.commitURL(sha),
+				Provider: p.provider, Event: "push", Repository: p.reportedName(), Branch: p.branch, Commit: sha, URL: p.commitURL(sha),
 				By: workflows.Principal{ID: "git:poll", Name: "polling", Via: "git"},
 			}, nil
 		}

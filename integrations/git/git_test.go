@@ -104,7 +104,7 @@ func TestCopyFollows(t *testing.T) {
 		if err != nil || o.State != work.Succeeded {
 			t.Fatal(o.Error, err)
 		}
-		change, err := s.Head(t.Context(), workflows.Action{ActionType: workflows.ActionType{Provider: Git}, Configuration: tk.Configuration})
+		change, err := s.Head(t.Context(), work.Followed{Action: workflows.Action{ActionType: workflows.ActionType{Provider: Git}, Configuration: tk.Configuration}})
 		if err != nil || change.Commit != o.Revision.RevisionID {
 			t.Errorf("Head: %+v %v", change, err)
 		}
@@ -177,7 +177,7 @@ func TestWhatWillNotMendIsFailed(t *testing.T) {
 			if err != nil || o.State != work.Failed || o.Error.Code != "ActionFailed" || !strings.Contains(o.Error.Message, c.fails) {
 				t.Errorf("outcome %+v %+v %v", o, o.Error, err)
 			}
-			_, err = local(t).Head(t.Context(), workflows.Action{ActionType: tk.Action.ActionType, Configuration: tk.Configuration})
+			_, err = local(t).Head(t.Context(), work.Followed{Action: workflows.Action{ActionType: tk.Action.ActionType, Configuration: tk.Configuration}})
 			if err == nil || !strings.Contains(err.Error(), c.fails) {
 				t.Errorf("Head: %v", err)
 			}
@@ -241,7 +241,7 @@ func TestDamagedCopyIsMadeAnew(t *testing.T) {
 	if _, err := fetch(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := s.place(Git, task(r.dir, "").Configuration)
+	p, err := s.remote(Git, task(r.dir, "").Configuration)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,10 +273,36 @@ func TestDamagedCopyIsMadeAnew(t *testing.T) {
 	}
 }
 
+// A fetch that was ended while it noted the parents of commits costs no second clone.
+func TestALockOfTheCommitGraphIsNoDamage(t *testing.T) {
+	r, s := newRepo(t, t.TempDir()), local(t)
+	p, err := s.remote(Git, task(r.dir, "").Configuration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(s.o.CacheDir, digest(p.url)+".git")
+	for _, text := range []string{"1", "2"} {
+		r.commit("file", text, "a change")
+		if o, err := s.Start(t.Context(), task(r.dir, ""), newDesk(t)); err != nil || o.State != work.Succeeded {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		if text == "1" {
+			for _, path := range []string{parentsLock, "the first copy"} {
+				if err := os.WriteFile(filepath.Join(dir, path), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "the first copy")); err != nil {
+		t.Errorf("it was made anew: %v", err)
+	}
+}
+
 func TestWaitingForTheLockEndsWithTheContext(t *testing.T) {
 	r, s := newRepo(t, t.TempDir()), local(t)
 	r.commit("file", "1", "one")
-	p, err := s.place(Git, task(r.dir, "").Configuration)
+	p, err := s.remote(Git, task(r.dir, "").Configuration)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +315,7 @@ func TestWaitingForTheLockEndsWithTheContext(t *testing.T) {
 	if _, err := s.Start(ctx, task(r.dir, ""), newDesk(t)); err == nil || !strings.Contains(err.Error(), "wait for another fetch") {
 		t.Errorf("error %v", err)
 	}
-	other.close(nil)
+	other.release(nil)
 	if err := syscall.Flock(int(mustOpen(t, other.dir+".lock").Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		t.Errorf("the lock was not given back: %v", err)
 	}
@@ -340,7 +366,7 @@ func TestMessagesAreBounded(t *testing.T) {
 func TestScale(t *testing.T) {
 	list := "100644 blob aaaa      12\tfile with blanks\n120000 blob bbbb       3\tlink\n160000 commit cccc       -\tmodule\n"
 	for cut := range list {
-		var s scale
+		var s treeSize
 		_, _ = s.Write([]byte(list[:cut]))
 		_, _ = s.Write([]byte(list[cut:]))
 		if s.files != 3 || s.size != 15 {

@@ -4,17 +4,20 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/source"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -25,8 +28,9 @@ const token = "ghs_hunter2hunter2"
 type hub struct {
 	*httptest.Server
 	status atomic.Int32
-	asked  atomic.Int32 // requests with the token
-	old    atomic.Bool  // speaks the first protocol only, which gives no commit away by its ID
+	asked  atomic.Int32           // requests with the token
+	moved  atomic.Pointer[string] // where acme/old is now acme/webshop
+	old    atomic.Bool            // speaks the first protocol only, which gives no commit away by its ID
 }
 
 func newHub(t *testing.T, root string) *hub {
@@ -43,6 +47,8 @@ func newHub(t *testing.T, root string) *hub {
 		switch {
 		case h.status.Load() != 0:
 			http.Error(w, "hub is in a mood", int(h.status.Load()))
+		case h.moved.Load() != nil && strings.HasPrefix(r.URL.Path, "/acme/old.git/"):
+			http.Redirect(w, r, *h.moved.Load()+strings.Replace(r.URL.RequestURI(), "/old.git/", "/webshop.git/", 1), http.StatusMovedPermanently)
 		case !ok || password != token:
 			w.Header().Set("WWW-Authenticate", `Basic realm="hub"`)
 			http.Error(w, "who are you", http.StatusUnauthorized)
@@ -89,8 +95,23 @@ func TestGitHubOverHTTPS(t *testing.T) {
 	if want := h.URL + "/acme/webshop/commit/" + sha; o.Revision.RevisionURL != want || o.Revision.Repository != "acme/webshop" || o.Outputs["FullRepositoryName"] != "acme/webshop" || o.Outputs["RepositoryName"] != "webshop" {
 		t.Errorf("outcome %+v %+v", o, o.Revision)
 	}
+	// D3: the runner leaves what the checker and the manual list, for each provider.
+	for provider, where := range map[string]string{GitHub: "", CodeStar: "", Git: r.dir} {
+		tk := task(where, "")
+		tk.Action.ActionType.Provider = provider
+		tk.Configuration = map[string]string{"FullRepositoryId": "acme/webshop", "Repository": where, "BranchName": "main", "ConnectionArn": "arn:x"}
+		local := New(Options{CloneURL: h.URL, CacheDir: t.TempDir(), AllowFileURLs: true, Token: func(context.Context) (string, error) { return token, nil }})
+		o, err := local.Start(t.Context(), tk, newDesk(t))
+		want, _ := source.Outputs(&workflows.Action{ActionType: tk.Action.ActionType, Configuration: tk.Configuration})
+		if got := slices.Sorted(maps.Keys(o.Outputs)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s leaves %v, want %v (%v)", provider, got, want, err)
+		}
+		if url := o.Outputs["CommitUrl"]; where == "" && url != h.URL+"/acme/webshop/commit/"+sha {
+			t.Errorf("%s: CommitUrl %q", provider, url)
+		}
+	}
 	action := workflows.Action{ActionType: workflows.ActionType{Provider: GitHub}, Configuration: githubTask().Configuration}
-	if c, err := s.Head(t.Context(), action); err != nil || c.Commit != sha || c.Provider != "GitHub" || c.Repository != "acme/webshop" || c.Event != "push" || c.Branch != "main" {
+	if c, err := s.Head(t.Context(), work.Followed{Action: action}); err != nil || c.Commit != sha || c.Provider != "GitHub" || c.Repository != "acme/webshop" || c.Event != "push" || c.Branch != "main" {
 		t.Errorf("Head: %+v %v", c, err)
 	}
 	holdsNoToken(t, cache, d.root)
@@ -182,7 +203,7 @@ func TestGuardsBehindTheGuards(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, where := range []string{"http://127.0.0.1:1/x", "git://127.0.0.1:1/x", "/somewhere", "file:///somewhere", "ext::touch pwned"} {
-		_, err := s.git(t.Context(), place{}, call{remote: true, args: []string{"ls-remote", "--", where}})
+		_, err := s.git(t.Context(), remote{}, call{remote: true, args: []string{"ls-remote", "--", where}})
 		if err == nil || !strings.Contains(err.Error(), "not allowed") {
 			t.Errorf("%s: %v", where, err)
 		}
@@ -192,7 +213,7 @@ func TestGuardsBehindTheGuards(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, where := range []string{"/" + token, "/" + secret(token).basic()} {
-		_, err := s.git(t.Context(), place{ours: true, url: "https://git.example/x"}, call{remote: true, args: []string{"ls-remote", "--", where}})
+		_, err := s.git(t.Context(), remote{at: Connection{s.o.CloneURL, s.o.Token}, url: "https://git.example/x"}, call{remote: true, args: []string{"ls-remote", "--", where}})
 		if err == nil || !strings.Contains(err.Error(), "'/***'") {
 			t.Errorf("error %v", err)
 		}

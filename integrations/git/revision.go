@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -18,7 +17,7 @@ const reasonUnavailable = "RevisionUnavailable"
 // find fetches what a revision names and returns its commit, and the branch
 // that it is known to be of; empty: nobody knows. None, or one without
 // AnyBranch, must be on the configured branch.
-func (c *bare) find(ctx context.Context, r *workflows.SourceRevision) (sha, branch string, err error) {
+func (c *clone) find(ctx context.Context, r *workflows.SourceRevision) (sha, branch string, err error) {
 	if r == nil || r.RevisionID == "" {
 		if err := c.fetchBranch(ctx); err != nil {
 			return "", "", err
@@ -27,7 +26,11 @@ func (c *bare) find(ctx context.Context, r *workflows.SourceRevision) (sha, bran
 		return strings.TrimSpace(out), c.p.branch, err
 	}
 	sha = r.RevisionID
-	if !isCommit(sha) {
+	switch {
+	case abbreviatedRule().MatchString(sha) && !isCommit(sha):
+		sha, err = c.fullSHA(ctx, sha)
+		return sha, c.p.branch, err
+	case !isCommit(sha):
 		return "", "", invalid("revision %q is no commit ID (give the 40 characters that git log shows)", sha)
 	}
 	if r.AnyBranch && r.Branch != "" && r.Branch != c.p.branch {
@@ -43,13 +46,41 @@ func (c *bare) find(ctx context.Context, r *workflows.SourceRevision) (sha, bran
 	return sha, c.p.branch, err
 }
 
+// fullSHA completes the abbreviated ID of a commit of the branch.
+func (c *clone) fullSHA(ctx context.Context, start string) (string, error) {
+	if err := c.fetchBranch(ctx); err != nil {
+		return "", err
+	}
+	out, err := c.git(ctx, "rev-parse", "--disambiguate="+start)
+	if err != nil {
+		return "", err
+	}
+	var on []string
+	for sha := range strings.FieldsSeq(out) {
+		err := c.onBranch(ctx, sha)
+		if _, elsewhere := errors.AsType[*workflows.Problem](err); err == nil {
+			on = append(on, sha)
+		} else if !elsewhere {
+			return "", err
+		}
+	}
+	if len(on) == 1 {
+		return on[0], nil
+	}
+	return "", &workflows.Problem{
+		Code:    reasonUnavailable,
+		Message: fmt.Sprintf("%d commits on branch %q of %s begin with %s", len(on), c.p.branch, c.p.repository, start),
+		Hint:    "give the 40 characters that git log shows; a commit of another branch needs the right start-any-revision too",
+	}
+}
+
 // fetchBranch brings the branch up to date.
-func (c *bare) fetchBranch(ctx context.Context) error {
+func (c *clone) fetchBranch(ctx context.Context) error {
 	return c.p.explain("fetch", c.fetch(ctx, "+refs/heads/"+c.p.branch+":"+c.ref))
 }
 
 // onBranch refuses a commit that cannot be reached from the branch.
-func (c *bare) onBranch(ctx context.Context, sha string) error {
+func (c *clone) onBranch(ctx context.Context, sha string) error {
 	_, err := c.git(ctx, "merge-base", "--is-ancestor", sha, c.ref)
 	f, ok := errors.AsType[*failure](err)
 	// 1: known, but elsewhere. Unknown here: not on the branch either.
@@ -63,20 +94,20 @@ func (c *bare) onBranch(ctx context.Context, sha string) error {
 	}
 }
 
-// hidden is what a server says that does not give a commit away by its ID, or has none.
-var hidden = regexp.MustCompile(`(?i)not our ref|unadvertised object|couldn't find remote ref|no such remote ref`)
+// refusesCommit matches the answer of a server that does not serve commits by their ID, or lacks this one.
+var refusesCommit = compiled(`(?i)not our ref|unadvertised object|couldn't find remote ref|no such remote ref`)
 
 // fetchCommit fetches one commit, whatever branch it is on: by its ID where the
 // server allows that, otherwise with everything that has a name. A pull request
 // on GitHub keeps its commits when its branch is gone.
-func (c *bare) fetchCommit(ctx context.Context, sha string) error {
+func (c *clone) fetchCommit(ctx context.Context, sha string) error {
 	attempts := [][]string{{sha}, {"+refs/heads/*:refs/rollcall/heads/*", "+refs/tags/*:refs/rollcall/tags/*"}}
 	if c.p.provider == GitHub {
 		attempts = append(attempts, []string{"+refs/pull/*/head:refs/rollcall/pull/*"})
 	}
 	for _, refs := range attempts {
 		err := c.fetch(ctx, refs...)
-		if f, ok := errors.AsType[*failure](err); err != nil && !(ok && f.cause == nil && hidden.MatchString(f.text)) {
+		if f, ok := errors.AsType[*failure](err); err != nil && !(ok && f.cause == nil && refusesCommit().MatchString(f.text)) {
 			return c.p.explain("fetch", err)
 		}
 		if out, err := c.git(ctx, "rev-parse", "--verify", "--quiet", sha+"^{commit}"); err == nil && strings.TrimSpace(out) == sha {
@@ -92,9 +123,12 @@ func (c *bare) fetchCommit(ctx context.Context, sha string) error {
 	}
 }
 
+// parentsLock is git's lock of the commit graph, within a copy.
+const parentsLock = "objects/info/commit-graphs/commit-graph-chain.lock"
+
 // fetch fetches refs into the copy, which is made if there is none. Names that
 // are gone there and in the way here (a beside a/b) are dropped.
-func (c *bare) fetch(ctx context.Context, refs ...string) error {
+func (c *clone) fetch(ctx context.Context, refs ...string) error {
 	if _, err := os.Stat(filepath.Join(c.dir, "HEAD")); err != nil {
 		if err := os.RemoveAll(c.dir); err != nil {
 			return fmt.Errorf("make a copy of %s: %w", c.p.repository, err)
@@ -103,6 +137,9 @@ func (c *bare) fetch(ctx context.Context, refs ...string) error {
 			return err
 		}
 	}
+	// A git that was ended while it noted parents leaves this lock. Nobody else is
+	// at work here, and the copy is whole: it need not be fetched anew.
+	_ = os.Remove(filepath.Join(c.dir, parentsLock))
 	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}
 	if len(refs) > 1 || strings.Contains(refs[0], "*") {
 		args = append(args, "--prune")

@@ -2,7 +2,10 @@ package git
 
 import (
 	"context"
+	"crypto/sha1"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -71,6 +74,77 @@ func TestRevisionsOfAnyBranch98(t *testing.T) {
 	}
 }
 
+// C14: an abbreviation is looked up as git does, among the commits of the branch.
+func TestAbbreviatedCommits(t *testing.T) {
+	r := newRepo(t, t.TempDir())
+	r.commit("file", "1", "one")
+	first, second := r.twins()
+	sha := r.git("commit-tree", "-p", first, "-p", second, "-m", "both", "HEAD^{tree}")
+	r.git("update-ref", "refs/heads/main", sha)
+	blob := r.git("rev-parse", "HEAD:file")
+	r.git("checkout", "-q", "-b", "dev")
+	other := r.commit("file", "other", "other")
+	r.git("branch", sha[:7]) // a name is no ID
+	r.git("checkout", "-q", "main")
+	s := local(t)
+	for _, c := range []struct {
+		name, revision, fails string
+		any                   bool
+	}{
+		{"seven digits", sha[:7], "", false},
+		{"39 digits", sha[:39], "", false},
+		{"with the right to any revision", sha[:7], "", true},
+		{"of another branch", other[:10], `0 commits on branch "main"`, false},
+		{"of another branch, with the right", other[:10], `give the 40 characters`, true},
+		{"of two", first[:7], `2 commits on branch "main"`, false},
+		{"one of the two", first[:38], "", false},
+		{"of a file", blob[:12], `0 commits on branch "main"`, false},
+		{"of nothing", "abcdef0123", `0 commits on branch "main"`, false},
+		{"upper case", strings.ToUpper(sha[:7]), "is no commit ID", false},
+		{"six digits", sha[:6], "is no commit ID", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tk := task(r.dir, c.revision)
+			tk.Revision.AnyBranch = c.any
+			o, err := s.Start(t.Context(), tk, newDesk(t))
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case c.fails == "" && (o.State != work.Succeeded || !strings.HasPrefix(o.Revision.RevisionID, c.revision) || len(o.Outputs["CommitId"]) != 40):
+				t.Errorf("outcome %+v %+v", o, o.Error)
+			case c.fails != "" && (o.State != work.Failed || !strings.Contains(o.Error.Message, c.fails)):
+				t.Errorf("outcome %+v %+v", o, o.Error)
+			}
+		})
+	}
+}
+
+// twins writes two commits whose IDs have the same first seven digits.
+func (r repo) twins() (string, string) {
+	r.t.Helper()
+	tree, seen := r.git("rev-parse", "HEAD^{tree}"), map[string]string{}
+	for i := 0; ; i++ {
+		text := fmt.Sprintf("tree %s\nauthor Ana <ana@acme.example> 1767323045 +0000\ncommitter Ana <ana@acme.example> 1767323045 +0000\n\n%d\n", tree, i)
+		id := fmt.Sprintf("%x", sha1.Sum(fmt.Appendf(nil, "commit %d\x00%s", len(text), text)))
+		twin, found := seen[id[:7]]
+		seen[id[:7]] = text
+		if !found {
+			continue
+		}
+		var ids []string
+		for _, text := range []string{twin, text} {
+			cmd := exec.Command("git", "hash-object", "-t", "commit", "-w", "--stdin")
+			cmd.Dir, cmd.Stdin = r.dir, strings.NewReader(text)
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				r.t.Fatalf("%v %s", err, out)
+			}
+			ids = append(ids, strings.TrimSpace(string(out)))
+		}
+		return ids[0], ids[1]
+	}
+}
+
 // The configured branch need not even exist for what a trigger names.
 func TestAnyBranchWithoutTheConfiguredOne(t *testing.T) {
 	r := newRepo(t, t.TempDir())
@@ -118,7 +192,7 @@ func TestServersThatHideCommits(t *testing.T) {
 			t.Errorf("outcome %+v %+v", o, o.Error)
 		}
 	}
-	if o := start(nameless); o.State != work.Failed || o.Error.Code != reasonUnavailable {
+	if o := start(nameless); o.State != work.Failed || o.Error.Code != "Superseded" { // a change brought it
 		t.Errorf("outcome %+v %+v", o, o.Error)
 	}
 	r.git("branch", "-m", "dev", "other")
@@ -147,7 +221,7 @@ func TestTroubleIsNoMissingRevision(t *testing.T) {
 	if o, err := s.Start(t.Context(), tk, newDesk(t)); err != nil || o.State != work.Succeeded {
 		t.Errorf("outcome %+v %v", o, err)
 	}
-	p, err := s.place(GitHub, tk.Configuration)
+	p, err := s.remote(GitHub, tk.Configuration)
 	if err != nil {
 		t.Fatal(err)
 	}

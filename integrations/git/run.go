@@ -12,9 +12,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -23,7 +25,7 @@ type call struct {
 	args   []string
 	env    []string  // besides the allow-list
 	remote bool      // speaks to the repository: may need the token
-	lock   *os.File  // inherited, so that it is held as long as git lives
+	lock   *os.File  // inherited, so that it stays locked as long as git lives
 	out    io.Writer // nil: returned, at most 1 MiB
 }
 
@@ -58,14 +60,18 @@ func (f *failure) Error() string {
 			break
 		}
 	}
-	return fmt.Sprintf("git %s: %s", f.verb, clip(strings.Join(strings.Fields(why), " "), 300))
+	why = strings.Join(strings.Fields(why), " ")
+	if len(why) > 300 { // paths are long, and what is wrong with them stands behind them
+		why = strings.ToValidUTF8(why[:100]+" … "+why[len(why)-200:], "")
+	}
+	return fmt.Sprintf("git %s: %s", f.verb, why)
 }
 
 // Unwrap gives the end of the context, when that was why.
 func (f *failure) Unwrap() error { return f.cause }
 
 // git runs the binary with an environment that is an allow-list.
-func (s *Source) git(ctx context.Context, p place, c call) (string, error) {
+func (s *Source) git(ctx context.Context, p remote, c call) (string, error) {
 	path, err := binary()
 	if err != nil {
 		return "", err
@@ -107,8 +113,8 @@ func (s *Source) git(ctx context.Context, p place, c call) (string, error) {
 }
 
 // environment of git: programs, language, how to reach the network, and
-// settings of ours only. The token goes in as a header for one URL.
-func (s *Source) environment(ctx context.Context, p place, c call) ([]string, secret, error) {
+// settings of ours only. The token goes in as the password for one URL.
+func (s *Source) environment(ctx context.Context, p remote, c call) ([]string, secret, error) {
 	protocols := "https:ssh"
 	if s.o.AllowFileURLs {
 		protocols += ":file"
@@ -131,22 +137,30 @@ func (s *Source) environment(ctx context.Context, p place, c call) ([]string, se
 			env = append(env, name+"="+value)
 		}
 	}
-	if s.o.Token == nil || !p.ours || !strings.HasPrefix(p.url, "https://") {
+	if p.at.Token == nil || !strings.HasPrefix(p.url, "https://") {
 		return env, "", nil
 	}
-	token, err := s.o.Token(ctx)
+	token, err := p.at.Token(ctx)
 	if err != nil {
-		return nil, "", fmt.Errorf("get the token for %s: %w", s.o.CloneURL, err)
+		return nil, "", transientError{fmt.Errorf("get the token for %s: %w", p.at.CloneURL, err)}
 	}
 	if token == "" {
 		return env, "", nil
 	}
 	return append(env,
-		"GIT_CONFIG_COUNT=1",
-		"GIT_CONFIG_KEY_0=http."+s.o.CloneURL+".extraHeader",
-		"GIT_CONFIG_VALUE_0=Authorization: Basic "+secret(token).basic(),
+		"GIT_CONFIG_COUNT=2",
+		"GIT_CONFIG_KEY_0=credential."+p.at.CloneURL+".helper", "GIT_CONFIG_VALUE_0="+helper,
+		"GIT_CONFIG_KEY_1=credential.useHttpPath", "GIT_CONFIG_VALUE_1=true", // for a CloneURL with a path
+		tokenVariable+"="+token,
 	), secret(token), nil
 }
+
+// helper answers git's question for a password. A header would be sent on to
+// wherever a redirect points; a password is asked for again, by the new address.
+const (
+	tokenVariable = "ROLLCALL_GIT_TOKEN"
+	helper        = `!f() { case $1 in get) printf 'username=x-access-token\npassword=%s\n' "$` + tokenVariable + `";; esac; }; f`
+)
 
 // secret is a token that no text may show.
 type secret string
@@ -168,13 +182,15 @@ func (s secret) hide(text string) string {
 // that serves a local repository.
 func (s *Source) settings() string { return filepath.Join(s.o.CacheDir, "gitconfig") }
 
-// prepare makes the cache folder and the settings.
+// prepare makes the cache folder and the settings. A fetch notes the parents of
+// commits in a file of their own (a commit graph), because while somebody waits
+// for an approval histories are walked to their beginning.
 func (s *Source) prepare() error {
 	if err := os.MkdirAll(s.o.CacheDir, 0o700); err != nil {
 		return fmt.Errorf("make the cache folder: %w", err)
 	}
 	text := "[core]\n\thooksPath = /dev/null\n\tprotectHFS = true\n\tprotectNTFS = true\n" +
-		"[gc]\n\tautoDetach = false\n[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 60\n" +
+		"[gc]\n\tautoDetach = false\n[fetch]\n\twriteCommitGraph = true\n[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 60\n" +
 		"[submodule]\n\trecurse = false\n[init]\n\tdefaultBranch = main\n"
 	if s.o.AllowFileURLs {
 		text += "[safe]\n\tdirectory = *\n" // a repository on this machine may be somebody else's
@@ -196,16 +212,47 @@ func (s *Source) prepare() error {
 	return nil
 }
 
+// compiled is a regular expression that is compiled when it is first needed: every
+// command line and every supervisor starts with this package.
+func compiled(form string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(form) })
+}
+
 var (
-	gone = regexp.MustCompile(`(?i)repository not found|not found: did you run|' not found|returned error: 404|does not appear to be a git repository`)
-	shut = regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|terminal prompts disabled|returned error: 40[13]|permission denied \(|host key verification failed`)
+	gone   = compiled(`(?i)repository not found|not found: did you run|' not found|returned error: 404|does not appear to be a git repository`)
+	denied = compiled(`(?i)authentication failed|could not read (username|password)|terminal prompts disabled|returned error: 40[13]|permission denied \(|host key verification failed`)
 	// broken is a copy that a crash or a disk has damaged.
-	broken = regexp.MustCompile(`(?i)\.lock': file exists|corrupt|loose object|bad object|bad tree|missing (blob|tree|commit)|not a git repository: |unable to read|invalid sha1 pointer|packfile .* (cannot|could not)|did not send all necessary objects`)
+	broken = compiled(`(?i)\.lock': file exists|corrupt|loose object|bad object|bad tree|missing (blob|tree|commit)|not a git repository: |unable to read|invalid sha1 pointer|packfile .* (cannot|could not)|did not send all necessary objects`)
+	// short is a machine that has too little of something.
+	short = compiled(`(?i)no space left|quota exceeded|input/output error|out of memory|cannot allocate|too many open files|temporarily unavailable`)
 )
+
+// transientError is an error that passes by itself, whatever it says.
+type transientError struct{ error }
+
+// Unwrap is the cause.
+func (o transientError) Unwrap() error { return o.error }
+
+// transient says whether a fetch that ended in err may succeed when it is tried
+// again: the other side or the way to it was in trouble, or this machine is short
+// of something. Everything else is a matter of the commit, and stays as it is.
+func transient(err error) bool {
+	if _, ok := errors.AsType[transientError](err); ok || wire.TransientIO(err) {
+		return true
+	}
+	f, ok := errors.AsType[*failure](err)
+	return ok && (f.cause != nil || f.status < 0 || short().MatchString(f.text))
+}
+
+// damaged says whether the copy of a repository is.
+func damaged(err error) bool {
+	f, ok := errors.AsType[*failure](err)
+	return ok && broken().MatchString(f.text)
+}
 
 // explain turns git's refusal into a Problem where trying again will not
 // help, and into an error that says what was tried otherwise.
-func (p place) explain(doing string, err error) error {
+func (p remote) explain(doing string, err error) error {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {
 		return err
@@ -216,14 +263,16 @@ func (p place) explain(doing string, err error) error {
 		return fmt.Errorf("%s %s: %w", doing, p.repository, err)
 	case strings.Contains(f.text, "couldn't find remote ref"):
 		return p.noBranch()
-	case shut.MatchString(f.text):
+	case denied().MatchString(f.text):
 		problem.Message, problem.Hint = fmt.Sprintf("%s does not let rollcall in: %v", p.repository, f), "check the token or the ssh key and what it may read"
-	case gone.MatchString(f.text):
+	case strings.Contains(f.text, "corruption on the remote side"):
+		problem.Message, problem.Hint = fmt.Sprintf("the repository %s is damaged: %v", p.repository, f), "run git fsck in it"
+	case gone().MatchString(f.text):
 		problem.Message, problem.Hint = fmt.Sprintf("there is no repository %s, or rollcall may not see it: %v", p.repository, f), "check the name, and the token or the ssh key"
 	default:
-		return fmt.Errorf("%s %s: %w", doing, p.repository, err)
+		return transientError{fmt.Errorf("%s %s: %w", doing, p.repository, err)}
 	}
-	return problem
+	return p.withConnectionHint(problem)
 }
 
 // bounded keeps the beginning of what is written and lets the rest go.

@@ -28,6 +28,11 @@ type App struct {
 // newClient makes the library's client. Exactly one of token and app is set.
 // Writes are paced at one a second, as GitHub asks for.
 func newClient(api, token string, app *App, base http.RoundTripper) (*github.Client, error) {
+	return newPacedClient(api, token, app, base, wire.Pacing{Timeout: 20 * time.Second, PerSecond: 5, Burst: 10})
+}
+
+// newPacedClient is newClient with a pace of its own.
+func newPacedClient(api, token string, app *App, base http.RoundTripper, pace wire.Pacing) (*github.Client, error) {
 	if api == "" {
 		api = DefaultAPI
 	}
@@ -37,7 +42,7 @@ func newClient(api, token string, app *App, base http.RoundTripper) (*github.Cli
 			Message: fmt.Sprintf("github.apiURL %q is not an address", wire.Address(api)),
 			Hint:    "use " + DefaultAPI + " or https://HOST/api/v3/, without a user part"}
 	}
-	hc := &http.Client{Transport: wire.Transport(base, wire.Pacing{Timeout: 20 * time.Second, PerSecond: 5, Burst: 10})}
+	hc := &http.Client{Transport: wire.Transport(base, pace)}
 	switch {
 	case app == nil && token == "", app != nil && token != "":
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "github.token",
@@ -60,16 +65,31 @@ func newClient(api, token string, app *App, base http.RoundTripper) (*github.Cli
 	return c, nil
 }
 
-// passing says whether an error of the client is worth another try.
-func passing(err error) bool {
+// kindOf says what becomes of a failed call if it is made again. No answer at all may pass.
+func kindOf(err error) wire.Kind {
 	var limit *github.RateLimitError
 	var abuse *github.AbuseRateLimitError
-	if errors.As(err, &limit) || errors.As(err, &abuse) {
-		return true
+	status := answered(err)
+	switch {
+	case errors.As(err, &limit), errors.As(err, &abuse):
+		return wire.Transient
+	case wire.Final(err):
+		return wire.Permanent
+	case status == 0:
+		return wire.Transient
 	}
+	return wire.KindOf(status)
+}
+
+// answered is the status of GitHub's refusal, also of an app's token; 0: it was none.
+func answered(err error) int {
 	var answer *github.ErrorResponse
-	if errors.As(err, &answer) && answer.Response != nil {
-		return wire.Passing(answer.Response.StatusCode)
+	var app *ghinstallation.HTTPError
+	switch {
+	case errors.As(err, &answer) && answer.Response != nil:
+		return answer.Response.StatusCode
+	case errors.As(err, &app) && app.Response != nil:
+		return app.Response.StatusCode
 	}
-	return true // no answer at all
+	return 0
 }

@@ -11,6 +11,9 @@
 // status per pipeline, its context "rollcall/PIPELINE", on the commits that an
 // execution's GitHub sources brought in.
 //
+// Asked, [Pulls] says by which pull requests commits came, in few calls, and
+// [Directory] who is in a team.
+//
 // Payloads are read into narrow structs of our own, because the library's
 // types refuse deliveries of real organisations; the library makes the calls.
 package github

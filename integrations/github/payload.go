@@ -6,16 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
-// news is what a delivery says: a change, or why it is none.
-type news struct {
+// parsedDelivery is what a delivery says: a change, or why it is none.
+type parsedDelivery struct {
 	change  work.Change
+	at      time.Time // when it happened, as what is signed says; zero: it does not
 	ignored string
 }
 
@@ -27,9 +31,11 @@ const maxCommits = 2048
 type (
 	pushPayload struct {
 		Ref        string       `json:"ref"`
+		Before     string       `json:"before"`
 		After      string       `json:"after"`
 		Created    bool         `json:"created"`
 		Deleted    bool         `json:"deleted"`
+		Forced     bool         `json:"forced"`
 		Commits    *[]commit    `json:"commits"`
 		HeadCommit *commit      `json:"head_commit"`
 		Repository repository   `json:"repository"`
@@ -55,7 +61,8 @@ type (
 		Login string `json:"login"`
 	}
 	repository struct {
-		FullName string `json:"full_name"`
+		FullName string          `json:"full_name"`
+		PushedAt json.RawMessage `json:"pushed_at"` // in a push a number of seconds
 	}
 	pullPayload struct {
 		Action      string     `json:"action"`
@@ -81,10 +88,10 @@ type (
 
 // parse reads a payload. An error means that the delivery makes no sense; an
 // event that nobody listens to makes sense and is ignored, with a reason.
-func parse(event string, payload []byte) (news, error) {
+func parse(event string, payload []byte) (parsedDelivery, error) {
 	trimmed := bytes.TrimSpace(payload)
 	if !json.Valid(trimmed) || len(trimmed) == 0 || trimmed[0] != '{' {
-		return news{}, errors.New("the delivery is signed, but its payload is not a JSON object")
+		return parsedDelivery{}, errors.New("the delivery is signed, but its payload is not a JSON object")
 	}
 	switch event {
 	case "push":
@@ -92,23 +99,23 @@ func parse(event string, payload []byte) (news, error) {
 	case "pull_request":
 		return parsePull(trimmed)
 	case "ping":
-		return news{ignored: "ping: nothing to do"}, nil
+		return parsedDelivery{ignored: "ping: nothing to do"}, nil
 	case "":
-		return news{}, errors.New("the header X-GitHub-Event is missing")
+		return parsedDelivery{}, errors.New("the header X-GitHub-Event is missing")
 	}
-	return news{ignored: fmt.Sprintf("%s: nobody listens to this event", clip(printable(event), 64))}, nil
+	return parsedDelivery{ignored: fmt.Sprintf("%s: nobody listens to this event", words.Cut(clean.Line(event), 64))}, nil
 }
 
-func parsePush(payload []byte) (news, error) {
+func parsePush(payload []byte) (parsedDelivery, error) {
 	var p pushPayload
 	if err := json.Unmarshal(payload, &p); err != nil {
-		return news{}, errors.New("the push cannot be read: a field has an unexpected type")
+		return parsedDelivery{}, errors.New("the push cannot be read: a field has an unexpected type")
 	}
 	if _, _, err := splitRepository(p.Repository.FullName); err != nil {
-		return news{}, err
+		return parsedDelivery{}, err
 	}
 	if p.Deleted || strings.Trim(p.After, "0") == "" {
-		return news{ignored: fmt.Sprintf("%s was deleted", printable(p.Ref))}, nil
+		return parsedDelivery{ignored: fmt.Sprintf("%s was deleted", clean.Line(p.Ref))}, nil
 	}
 	c := work.Change{
 		Provider: "GitHub", Event: "push", Repository: p.Repository.FullName, Commit: p.After,
@@ -121,21 +128,28 @@ func parsePush(payload []byte) (news, error) {
 		c.Author = &workflows.Author{Name: head.Author.Name, Email: head.Author.Email, Login: head.Author.Username}
 		c.At = instant(head.Timestamp)
 	}
-	c.Authors = p.authors(c.Author)
+	c.Authors, c.Commits = p.authors(c.Author), p.ids(c.Commit)
+	if isSHA(p.Before) && strings.Trim(p.Before, "0") != "" {
+		c.Before = p.Before
+	}
 	if !isSHA(c.Commit) {
-		return news{}, errors.New("the push names no commit")
+		return parsedDelivery{}, errors.New("the push names no commit")
 	}
 	var ok bool
 	if c.Branch, ok = strings.CutPrefix(p.Ref, "refs/heads/"); !ok {
 		c.Branch = ""
 		if c.Tag, ok = strings.CutPrefix(p.Ref, "refs/tags/"); !ok {
-			return news{ignored: fmt.Sprintf("%s is neither a branch nor a tag", printable(p.Ref))}, nil
+			return parsedDelivery{ignored: fmt.Sprintf("%s is neither a branch nor a tag", clean.Line(p.Ref))}, nil
 		}
 	}
 	if c.Branch+c.Tag == "" {
-		return news{}, errors.New("the push names no branch and no tag")
+		return parsedDelivery{}, errors.New("the push names no branch and no tag")
 	}
-	return news{change: c}, nil
+	var at time.Time
+	if seconds, err := strconv.ParseInt(string(p.Repository.PushedAt), 10, 64); err == nil && seconds > 0 {
+		at = time.Unix(seconds, 0)
+	}
+	return parsedDelivery{change: c, at: at}, nil
 }
 
 // authors are those of the other commits, each once.
@@ -153,11 +167,28 @@ func (p *pushPayload) authors(head *workflows.Author) []workflows.Author {
 	return all
 }
 
-// files lists what the push changed, each path once. Nil means unknown: the
-// list was cut, or the push brought no commits of its own (a tag, a new branch
-// on known commits).
+// ids are the commits that the push brought, as far as the delivery lists them.
+func (p *pushPayload) ids(head string) (ids []string) {
+	if p.Commits == nil || len(*p.Commits) == 0 {
+		return nil
+	}
+	for _, c := range *p.Commits {
+		if isSHA(c.ID) {
+			ids = append(ids, c.ID)
+		}
+	}
+	if !slices.Contains(ids, head) {
+		ids = append(ids, head)
+	}
+	return ids
+}
+
+// files lists what the commits of the push changed, each path once: no less than
+// what differs between before and after. Nil means unknown: commits were taken
+// away, the list was cut, or the push brought no commits of its own (a tag, a new
+// branch on known commits).
 func (p *pushPayload) files() []string {
-	if p.Commits == nil || len(*p.Commits) == 0 || len(*p.Commits) >= maxCommits {
+	if p.Forced || p.Commits == nil || len(*p.Commits) == 0 || len(*p.Commits) >= maxCommits {
 		return nil
 	}
 	files, seen := []string{}, map[string]bool{}
@@ -174,27 +205,28 @@ func (p *pushPayload) files() []string {
 	return files
 }
 
-func parsePull(payload []byte) (news, error) {
+func parsePull(payload []byte) (parsedDelivery, error) {
 	var p pullPayload
 	if err := json.Unmarshal(payload, &p); err != nil {
-		return news{}, errors.New("the pull request event cannot be read: a field has an unexpected type")
+		return parsedDelivery{}, errors.New("the pull request event cannot be read: a field has an unexpected type")
 	}
 	if _, _, err := splitRepository(p.Repository.FullName); err != nil {
-		return news{}, err
+		return parsedDelivery{}, err
 	}
 	kind, ok := pullEvent(p.Action)
 	if !ok {
-		return news{ignored: fmt.Sprintf("pull request %d: %s starts nothing", p.Number, clip(printable(p.Action), 64))}, nil
+		return parsedDelivery{ignored: fmt.Sprintf("pull request %d: %s starts nothing", p.Number, words.Cut(clean.Line(p.Action), 64))}, nil
 	}
 	pr := p.PullRequest
 	if !isSHA(pr.Head.SHA) || pr.Base.Ref == "" {
-		return news{}, errors.New("the pull request names no commit or no base branch")
+		return parsedDelivery{}, errors.New("the pull request names no commit or no base branch")
 	}
-	return news{change: work.Change{
+	at := instant(pr.UpdatedAt)
+	return parsedDelivery{at: at, change: work.Change{
 		Provider: "GitHub", Event: "pull_request", PullEvent: kind, Repository: p.Repository.FullName,
 		Number: p.Number, Branch: pr.Base.Ref, HeadBranch: pr.Head.Ref, Commit: pr.Head.SHA, Summary: firstLine(pr.Title), URL: pr.HTMLURL,
 		Fork:   pr.Head.Repo == nil || !strings.EqualFold(pr.Head.Repo.FullName, p.Repository.FullName),
-		Author: &workflows.Author{Login: pr.User.Login}, By: principal(p.Sender.Login, ""), At: instant(pr.UpdatedAt),
+		Author: &workflows.Author{Login: pr.User.Login}, By: principal(p.Sender.Login, ""), At: at,
 	}}, nil
 }
 
@@ -227,7 +259,7 @@ func principal(login, fallback string) workflows.Principal {
 func splitRepository(full string) (owner, name string, err error) {
 	owner, name, ok := strings.Cut(full, "/")
 	if !ok || !isName(owner) || !isName(name) {
-		return "", "", fmt.Errorf("%q is not a repository: owner/name is wanted", clip(printable(full), 80))
+		return "", "", fmt.Errorf("%q is not a repository: owner/name is wanted", words.Cut(clean.Line(full), 80))
 	}
 	return owner, name, nil
 }
@@ -245,17 +277,7 @@ func isSHA(s string) bool {
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return clip(printable(strings.TrimSpace(line)), 200)
-}
-
-// printable replaces what a terminal or a log could misread.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
+	return words.Cut(clean.Line(line), 200)
 }
 
 // instant reads a time; one that cannot be read is no reason to refuse a push.

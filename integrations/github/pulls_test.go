@@ -1,215 +1,181 @@
 package github
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"log/slog"
-	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
+	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
-// direct carries calls of the API to the fake without a network, so that a test may own the clock.
-type direct struct{ hub http.Handler }
+// mainline is a branch as it grew, and the pull requests that made it grow.
+type mainline struct {
+	fake    *githubfake.Server
+	commits []work.Commit  // oldest first
+	came    map[string]int // by commit, as GitHub knows it
+	pulls   int
+}
 
-func (d direct) RoundTrip(r *http.Request) (_ *http.Response, err error) {
-	defer func() {
-		if recover() != nil {
-			err = io.ErrUnexpectedEOF // the fake broke the connection
+func newMainline() *mainline {
+	return &mainline{fake: githubfake.New(githubfake.Options{Token: "secret-token"}), came: map[string]int{}}
+}
+
+// commit adds a commit, by default on top of the newest.
+func (m *mainline) commit(summary string, parents ...string) string {
+	if n := len(m.commits); n > 0 && len(parents) == 0 {
+		parents = []string{m.commits[n-1].ID}
+	}
+	id := fmt.Sprintf("%040x", len(m.commits)+1)
+	m.commits = append(m.commits, work.Commit{ID: id, Summary: summary, Parents: parents})
+	return id
+}
+
+func (m *mainline) direct(n int) {
+	for range n {
+		m.commit("Straight to main")
+	}
+}
+
+// pull merges a pull request of n commits, one of "merge", "squash", "rebase".
+func (m *mainline) pull(how string, n int) {
+	m.pulls++
+	p := githubfake.Pull{Repository: "acme/shop", Number: m.pulls, Action: "closed", Merged: true, Title: fmt.Sprint("Pull ", m.pulls), Head: fmt.Sprint("topic-", m.pulls)}
+	base := m.commits[len(m.commits)-1].ID
+	switch how {
+	case "squash":
+		p.Commits = []string{m.commit(fmt.Sprintf("Pull %d (#%d)", m.pulls, m.pulls))}
+	default:
+		at := base
+		for i := range n {
+			at = m.commit(fmt.Sprint("Part ", i), at)
+			p.Commits = append(p.Commits, at)
 		}
-	}()
-	w := httptest.NewRecorder()
-	d.hub.ServeHTTP(w, r)
-	return w.Result(), nil
+		p.Commit = at
+		if how == "merge" {
+			p.Commits = append(p.Commits, m.commit(fmt.Sprintf("Merge pull request #%d from acme/topic-%d", m.pulls, m.pulls), base, at))
+		} else {
+			p.Commit = strings.Repeat("f", 40) // its own commits have other IDs
+		}
+	}
+	p.MergeCommit = p.Commits[len(p.Commits)-1]
+	m.fake.Keep(p)
+	for _, id := range p.Commits {
+		m.came[id] = m.pulls
+	}
 }
 
-// desk is a webhook whose pull requests are carried out, beside a GitHub.
-type desk struct {
-	hook *Webhook
-	hub  *githubfake.Server
-	e    *engine
-	log  *bytes.Buffer
-	n    int
-}
-
-// tell runs a story on its own clock.
-func tell(t *testing.T, story func(t *testing.T, d *desk)) {
+// unpaced asks as fast as it can.
+func unpaced(t *testing.T, url, token string) *Pulls {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{files: true}, log: &bytes.Buffer{}}
-		d.start(t)
-		story(t, d)
-	})
-}
-
-// start begins a process; what an earlier one accepted is still there.
-func (d *desk) start(t *testing.T) (stop func()) {
-	t.Helper()
-	var err error
-	d.hook, err = NewWebhook(WebhookOptions{Secret: secret, Engine: d.e, Token: token, Transport: direct{d.hub}, Log: slog.New(slog.NewTextHandler(d.log, nil))})
+	c, err := newPacedClient(url, token, nil, nil, wire.Pacing{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := d.hook.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	}()
-	stop = func() { cancel(); <-ended }
-	t.Cleanup(stop)
-	return stop
+	return &Pulls{client: c}
 }
 
-// deliver hands an event of a pull request over and returns the answer.
-func (d *desk) deliver(t *testing.T, p githubfake.Pull) (status int, answer string) {
-	t.Helper()
-	_, _ = d.hub.Pull(t.Context(), p) // no webhook is connected: the fake only learns the files
-	d.n++
-	r := request(string(p.Payload()), "pull_request")
-	r.Header.Set("X-GitHub-Delivery", fmt.Sprint("d-", d.n))
-	r.URL.Path = WebhookPath
-	w := httptest.NewRecorder()
-	d.hook.Handler().ServeHTTP(w, r)
-	return w.Code, strings.TrimSpace(w.Body.String())
-}
-
-func cart() githubfake.Pull {
-	return githubfake.Pull{Repository: "acme/webshop", Number: 7, Action: "opened", Base: "main", Head: "cart", Commit: sha, Title: "Cart", Author: "ana-dev",
-		Files: []githubfake.File{{Name: "src/cart.go", Status: "modified"}, {Name: "docs/new.md", Previous: "docs/old.md", Status: "renamed"}}}
-}
-
-func TestFilesOfAPullRequestAreAskedForAfterTheAnswer(t *testing.T) {
-	tell(t, func(t *testing.T, d *desk) {
-		d.hub.Faults.Set(fault.Fault{Hang: true})
-		if status, answer := d.deliver(t, cart()); status != 202 || answer != `{"started":[],"ignored":[]}` {
-			t.Errorf("answer %d %s", status, answer)
+// By which pull requests commits came, for releases of all sizes and every way of
+// merging, in at most 95 calls; what these do not suffice for is left open.
+func TestPullsOfCommits(t *testing.T) {
+	times := func(n int, do func()) {
+		for range n {
+			do()
 		}
-		if r := d.e.receipts["github/d-1"]; r.Done || len(r.Payload) == 0 {
-			t.Errorf("before the files are known the receipt is %+v", r)
-		}
-		d.hub.Faults.Set()
-		time.Sleep(2 * firstPause)
-		synctest.Wait()
-		if len(d.e.changes) != 1 || !d.e.receipts["github/d-1"].Done {
-			t.Fatalf("changes %+v", d.e.changes)
-		}
-		c := d.e.changes[0]
-		if diff := cmp.Diff([]string{"src/cart.go", "docs/new.md", "docs/old.md"}, c.Files); diff != "" {
-			t.Errorf("files (-want +got):\n%s", diff)
-		}
-		if c.Branch != "main" || c.HeadBranch != "cart" || c.Commit != sha || c.Number != 7 || c.Fork {
-			t.Errorf("change %+v", c)
-		}
-	})
-}
-
-func TestAtMost100FilesAreAskedFor(t *testing.T) {
-	tell(t, func(t *testing.T, d *desk) {
-		p := cart()
-		p.Files = nil
-		for i := range 250 {
-			p.Files = append(p.Files, githubfake.File{Name: fmt.Sprint("f", i), Status: "added"})
-		}
-		d.deliver(t, p)
-		synctest.Wait()
-		if d.hub.Calls() != 1 || len(d.e.changes) != 1 || len(d.e.changes[0].Files) != 100 {
-			t.Errorf("%d calls, changes %+v", d.hub.Calls(), d.e.changes)
-		}
-	})
-}
-
-func TestNobodyIsAskedWhereFilesDoNotMatter(t *testing.T) {
-	tell(t, func(t *testing.T, d *desk) {
-		fork := cart()
-		fork.HeadOwner = "mallory"
-		d.deliver(t, fork)
-		d.e.files = false
-		d.deliver(t, cart())
-		synctest.Wait()
-		if d.hub.Calls() != 0 || len(d.e.changes) != 2 || !d.e.changes[0].Fork || d.e.changes[1].Fork {
-			t.Errorf("%d calls, changes %+v", d.hub.Calls(), d.e.changes)
-		}
-	})
-}
-
-// While GitHub is away the pull request waits; after a restart it is taken up, and carried out once.
-func TestAPullRequestOutlivesGitHubAndTheProcess(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{files: true}, log: &bytes.Buffer{}}
-		stop := d.start(t)
-		d.hub.Faults.Set(fault.Fault{Status: http.StatusBadGateway})
-		d.deliver(t, cart())
-		time.Sleep(2 * time.Minute)
-		stop()
-		if len(d.e.changes) != 0 || d.e.receipts["github/d-1"].Done {
-			t.Fatalf("without its files: changes %+v", d.e.changes)
-		}
-		d.hub.Faults.Set()
-		d.start(t)
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if len(d.e.changes) != 1 || len(d.e.changes[0].Files) != 3 {
-			t.Errorf("after a restart: changes %+v", d.e.changes)
-		}
-		d.n = 0 // the same delivery again
-		if status, answer := d.deliver(t, cart()); status != 200 || !strings.Contains(answer, `"duplicate":true,"started":["id-1"]`) || len(d.e.changes) != 1 {
-			t.Errorf("again: %d %s, %d changes", status, answer, len(d.e.changes))
-		}
-		if strings.Contains(d.log.String(), token) {
-			t.Error("the token is in the log")
-		}
-	})
-}
-
-// What starts without files is not held back for ever by files that cannot be had.
-func TestFilesThatCannotBeHadStayUnknown(t *testing.T) {
-	for name, c := range map[string]struct {
-		fault  fault.Fault
-		within time.Duration
+	}
+	for _, c := range []struct {
+		name  string
+		grow  func(m *mainline)
+		from  int // commits that the release does not have
+		open  int
+		calls int // at most
 	}{
-		"refused for good": {fault.Fault{Status: http.StatusNotFound}, 10 * time.Second},
-		"away for long":    {fault.Fault{Status: http.StatusBadGateway}, askFor + 2*longestPause},
+		{"one commit", func(m *mainline) { m.pull("squash", 1) }, 1, 0, 1},
+		{"one that nobody asked for", func(m *mainline) { m.direct(1) }, 1, 0, 1},
+		{"12, of three pull requests", func(m *mainline) { m.pull("merge", 3); m.direct(2); m.pull("rebase", 3); m.pull("merge", 2) }, 1, 0, 12},
+		{"400 merged", func(m *mainline) { times(100, func() { m.pull("merge", 3) }) }, 1, 0, 1},
+		{"400 squashed", func(m *mainline) { times(400, func() { m.pull("squash", 9) }) }, 1, 0, 4},
+		{"400 straight to main", func(m *mainline) { m.direct(400) }, 1, 0, 1},
+		{"400, some rebased", func(m *mainline) {
+			times(20, func() { m.direct(12); m.pull("merge", 3); m.pull("rebase", 2); m.pull("squash", 2) })
+		}, 1, 0, 41},
+		{"400, all rebased", func(m *mainline) { times(100, func() { m.pull("rebase", 4) }) }, 1, 207, 95},
+		{"the newest 30 of a pull request", func(m *mainline) { m.pull("merge", 60) }, 31, 0, 1},
+		{"2,500 squashed", func(m *mainline) { times(2500, func() { m.pull("squash", 1) }) }, 1, 0, 25},
+		{"100 after very many others", func(m *mainline) { times(3200, func() { m.pull("squash", 1) }); m.direct(100) }, 3201, 35, 95},
 	} {
-		t.Run(name, func(t *testing.T) {
-			tell(t, func(t *testing.T, d *desk) {
-				d.hub.Faults.Set(c.fault)
-				d.deliver(t, cart())
-				time.Sleep(c.within)
-				synctest.Wait()
-				if len(d.e.changes) != 1 || d.e.changes[0].Files != nil {
-					t.Errorf("changes %+v", d.e.changes)
-				}
-				if !strings.Contains(d.log.String(), "the changed files of a pull request are not known") {
-					t.Error("the log does not say so")
-				}
-			})
-		})
+		m := newMainline()
+		m.commit("First")
+		c.grow(m)
+		server := httptest.NewServer(m.fake)
+		p := unpaced(t, server.URL, "secret-token")
+		release := slices.Clone(m.commits[c.from:])
+		slices.Reverse(release)
+		got, err := p.Pulls(t.Context(), "acme/shop", release, 95)
+		open := 0
+		for _, one := range release {
+			pull, known := got.By[one.ID]
+			switch {
+			case !known:
+				open++
+			case pull == nil && m.came[one.ID] != 0, pull != nil && pull.Number != m.came[one.ID]:
+				t.Errorf("%s: %s came by #%d, not by %+v", c.name, one.Summary, m.came[one.ID], pull)
+			case pull != nil && (pull.Title != fmt.Sprint("Pull ", pull.Number) || pull.Branch != fmt.Sprint("topic-", pull.Number) || !strings.HasSuffix(pull.URL, fmt.Sprint("/pull/", pull.Number))):
+				t.Errorf("%s: %+v", c.name, pull)
+			}
+		}
+		if err != nil || open != c.open || got.Calls > c.calls || got.Calls != m.fake.Calls() {
+			t.Errorf("%s: %d of %d open (want %d) after %d calls (at most %d, the fake counts %d), %v", c.name, open, len(release), c.open, got.Calls, c.calls, m.fake.Calls(), err)
+		}
+		server.Close()
 	}
 }
 
-// A receipt that is the engine's own business is left to it.
-func TestReceiptsOfTheEngineAreLeftAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{}, log: &bytes.Buffer{}}
-		d.e.keep(work.Receipt{Key: "github/half-way", Source: "github"})
-		d.start(t)
-		time.Sleep(time.Hour)
-		if d.e.receipts["github/half-way"].Done {
-			t.Error("it was finished")
+// What was found before GitHub went away is not lost; what it refuses says what it wants.
+func TestPullsOfAGitHubThatIsAway(t *testing.T) {
+	m := newMainline()
+	m.commit("First")
+	m.pull("squash", 1)
+	m.pull("squash", 1)
+	server := httptest.NewServer(m.fake)
+	defer server.Close()
+	ask := func(token string) (work.Pulled, error) {
+		return unpaced(t, server.URL, token).Pulls(t.Context(), "acme/shop", m.commits[1:], 95)
+	}
+	m.fake.Faults.Set(fault.Fault{Match: "GET /repos/acme/shop/commits/" + m.commits[2].ID, Status: 403})
+	if got, err := ask("secret-token"); err == nil || !strings.Contains(err.Error(), "needs the right") || len(got.By) != 1 || got.Calls != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	m.fake.Faults.Set()
+	if got, err := ask("wrong"); err == nil || len(got.By) != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := ask("secret-token"); err != nil || len(got.By) != 2 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A list that holds nothing where a pull request should be names none.
+func TestAPullRequestThatIsNull(t *testing.T) {
+	m := newMainline()
+	m.commit("First")
+	m.direct(30)
+	server := httptest.NewServer(m.fake)
+	defer server.Close()
+	m.fake.Faults.Set(fault.Fault{Match: "GET /repos/acme/shop/", Status: 200, Body: "[null]"})
+	for _, n := range []int{1, 30} {
+		got, err := unpaced(t, server.URL, "secret-token").Pulls(t.Context(), "acme/shop", m.commits[1:1+n], 95)
+		for id, pull := range got.By {
+			if pull != nil {
+				t.Errorf("%s came by %+v", id, pull)
+			}
 		}
-	})
+		if err != nil || len(got.By) != n {
+			t.Errorf("%d of %d are known, %v", len(got.By), n, err)
+		}
+	}
 }

@@ -1,19 +1,23 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-github/v60/github"
 
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Reader reads what was committed.
@@ -23,10 +27,15 @@ type Reader interface {
 	Pipeline(ctx context.Context, viewer workflows.Principal, name string, version int) (workflows.PipelineView, error)
 }
 
-// Notes remembers what GitHub was told.
+// Notes remembers the statuses that GitHub has taken.
 type Notes interface {
 	Memo(ctx context.Context, key string) (value []byte, ok bool, err error)
 	Note(ctx context.Context, key string, value []byte) error // durable when it returns
+}
+
+// Submitter takes the notes that executions get.
+type Submitter interface {
+	Submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (event.Result, error)
 }
 
 // StatusOptions is what Statuses needs.
@@ -36,8 +45,10 @@ type StatusOptions struct {
 	App       *App
 	PublicURL string // where an execution can be looked at: PublicURL/executions/ID; empty: no link
 	Reader    Reader
+	Submitter Submitter
 	Notes     Notes
 	Log       *slog.Logger      // nil: slog.Default()
+	Now       func() time.Time  // nil: time.Now
 	Transport http.RoundTripper // nil: http.DefaultTransport; wrapped in wire.Transport
 }
 
@@ -48,11 +59,8 @@ type StatusOptions struct {
 // Telling GitHub the same thing twice is harmless, so no marker is written
 // before a call; the memo behind it only saves calls.
 type Statuses struct {
+	StatusOptions
 	client *github.Client
-	public string
-	reader Reader
-	notes  Notes
-	log    *slog.Logger
 }
 
 // NewStatuses checks the options; its errors are *workflows.Problem.
@@ -61,73 +69,124 @@ func NewStatuses(o StatusOptions) (*Statuses, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Statuses{client: c, public: strings.TrimSuffix(o.PublicURL, "/"), reader: o.Reader, notes: o.Notes, log: o.Log}
-	if s.log == nil {
-		s.log = slog.Default()
+	o.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
-	return s, nil
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Statuses{o, c}, nil
 }
 
 // Name is the follower's name.
 func (s *Statuses) Name() string { return "github-status" }
 
-// Follow brings the statuses of the executions in the batch up to date. An
-// error means that GitHub could not be asked; what GitHub refuses for good is
-// logged once and accepted.
+// Follow brings the statuses of the executions in the batch up to date. What
+// GitHub does not take now is noted, and tried again by the clock until it does
+// or has refused it for good; the execution says so. It delays nothing else.
 func (s *Statuses) Follow(ctx context.Context, b event.Batch) error {
-	var failed []error
-	for _, id := range b.Executions() {
-		e, err := s.reader.Execution(ctx, workflows.EnginePrincipal(), id)
-		if unknown(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("reading execution %s: %w", id, err)
-		}
-		if e.Type == workflows.TypeRollback {
-			continue
-		}
-		commits, err := s.commits(ctx, &e)
-		if err != nil {
-			return err
-		}
-		for _, c := range commits {
-			if err := s.tell(ctx, &e, c); err != nil {
-				failed = append(failed, err)
+	q, err := s.loadQueue(ctx, b.Pipeline)
+	if err != nil {
+		return err
+	}
+	due := !s.Now().Before(q.Again)
+	var cause error
+	var left []string
+	blocked := map[string]bool{} // repositories that somebody must fix first; "" for all of GitHub, which is away
+	for _, id := range q.order(b.Executions()) {
+		waits := slices.Contains(q.Waiting, id)
+		one := errors.New("GitHub was asked a moment ago")
+		if !blocked[""] && (due || !waits) {
+			if one, err = s.updateExecution(ctx, id, waits, blocked); err != nil {
+				return err
 			}
 		}
+		if one != nil {
+			cause, left = cmp.Or(cause, one), append(left, id)
+		}
 	}
-	return errors.Join(failed...)
+	return s.saveQueue(ctx, q, left, due, cause)
 }
 
-// target is a commit on GitHub.
-type target struct{ owner, name, sha string }
+// updateExecution brings the statuses of one execution up to date. waits says that it was
+// tried before; such a one leaves blocked repositories alone. left says
+// why it must be tried again; the error is trouble of our own.
+func (s *Statuses) updateExecution(ctx context.Context, id string, waits bool, blocked map[string]bool) (left, err error) {
+	e, err := s.Reader.Execution(ctx, workflows.EnginePrincipal(), id)
+	if notFound(err) || err == nil && e.Type == workflows.TypeRollback {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading execution %s: %w", id, err)
+	}
+	commits, err := s.commitsOf(ctx, &e)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range commits {
+		repository := c.owner + "/" + c.name
+		if waits && blocked[repository] {
+			left = cmp.Or(left, errors.New(repository+" must be mended first"))
+			continue
+		}
+		var refused *refusal
+		switch err := s.post(ctx, &e, c); {
+		case err == nil:
+		case !errors.As(err, &refused) || ctx.Err() != nil:
+			return nil, err
+		default:
+			left = cmp.Or(left, error(refused))
+			kind := kindOf(refused.err)
+			blocked[repository] = blocked[repository] || kind == wire.Fixable
+			blocked[""] = blocked[""] || kind == wire.Transient && answered(refused.err) < 500 // away, or a limit
+		}
+	}
+	return left, nil
+}
 
-// commits returns what the execution's GitHub sources brought in, each once.
-func (s *Statuses) commits(ctx context.Context, e *workflows.Execution) ([]target, error) {
+// refusal is trouble of GitHub's with one commit.
+type refusal struct {
+	repository string
+	err        error
+}
+
+// Error says where.
+func (r *refusal) Error() string {
+	return fmt.Sprintf("setting a commit status on %s: %s", r.repository, wire.Scrub(r.err))
+}
+
+// Unwrap is the cause.
+func (r *refusal) Unwrap() error { return r.err }
+
+// commitRef is a commit on GitHub.
+type commitRef struct{ owner, name, sha string }
+
+// commitsOf returns what the execution's GitHub sources brought in, each once.
+func (s *Statuses) commitsOf(ctx context.Context, e *workflows.Execution) ([]commitRef, error) {
 	if len(e.SourceRevisions) == 0 {
 		return nil, nil
 	}
-	view, err := s.reader.Pipeline(ctx, workflows.EnginePrincipal(), e.Pipeline, e.Version)
-	if unknown(err) || err == nil && view.Definition == nil {
+	view, err := s.Reader.Pipeline(ctx, workflows.EnginePrincipal(), e.Pipeline, e.Version)
+	if notFound(err) || err == nil && view.Definition == nil {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading version %d of %s: %w", e.Version, e.Pipeline, err)
 	}
-	var found []target
-	seen := map[target]bool{}
+	var found []commitRef
+	seen := map[commitRef]bool{}
 	for _, r := range e.SourceRevisions {
-		repository, ok := onGitHub(view.Definition, r)
+		repository, ok := repositoryOf(view.Definition, r)
 		if !ok || !isSHA(r.RevisionID) {
 			continue
 		}
 		owner, name, err := splitRepository(repository)
 		if err != nil {
-			s.log.Warn("a source's repository gets no commit status", "execution", e.Ref(), "action", r.ActionName, "error", err)
+			s.Log.With(words.LogAttrs(e.Ref(), view.Definition.Stages[0].Name, r.ActionName)...).Warn("a source's repository gets no commit status", "error", err)
 			continue
 		}
-		t := target{owner, name, r.RevisionID}
+		t := commitRef{owner, name, r.RevisionID}
 		if !seen[t] {
 			seen[t] = true
 			found = append(found, t)
@@ -136,8 +195,8 @@ func (s *Statuses) commits(ctx context.Context, e *workflows.Execution) ([]targe
 	return found, nil
 }
 
-// onGitHub returns the repository of a revision whose source action reads from GitHub.
-func onGitHub(p *workflows.Pipeline, r workflows.SourceRevision) (string, bool) {
+// repositoryOf returns the repository of a revision whose source action reads from GitHub.
+func repositoryOf(p *workflows.Pipeline, r workflows.SourceRevision) (string, bool) {
 	for i := range p.Stages {
 		a, ok := p.Stages[i].Action(r.ActionName)
 		if !ok || !a.IsSource() {
@@ -151,19 +210,33 @@ func onGitHub(p *workflows.Pipeline, r workflows.SourceRevision) (string, bool) 
 	return "", false
 }
 
-// told is the memo of one pipeline's status on one commit.
-type told struct {
+// postedStatus is the memo of one pipeline's status on one commit.
+type postedStatus struct {
 	Number      int    `json:"number"` // of the execution it speaks of
 	State       string `json:"state"`
 	Description string `json:"description"`
 	Refused     int    `json:"refused,omitempty"` // HTTP status with which GitHub refused it
 }
 
-// tell posts the status unless GitHub knows it, or speaks of a newer execution.
-func (s *Statuses) tell(ctx context.Context, e *workflows.Execution, t target) error {
-	key := fmt.Sprintf("%s/%s@%s/%s", t.owner, t.name, t.sha, e.Pipeline)
-	var last told
-	raw, ok, err := s.notes.Memo(ctx, key)
+func statusKey(repository, sha, pipeline string) string {
+	return repository + "@" + sha + "/" + pipeline
+}
+
+// ExecutionMemos are the memos of what GitHub was told about an execution: they go with it.
+func (s *Statuses) ExecutionMemos(x *workflows.Execution) (keys []string) {
+	for _, r := range x.SourceRevisions {
+		if r.Repository != "" && isSHA(r.RevisionID) {
+			keys = append(keys, statusKey(r.Repository, r.RevisionID, x.Pipeline))
+		}
+	}
+	return keys
+}
+
+// post posts the status unless GitHub knows it, or speaks of a newer execution.
+func (s *Statuses) post(ctx context.Context, e *workflows.Execution, t commitRef) error {
+	key := statusKey(t.owner+"/"+t.name, t.sha, e.Pipeline)
+	var last postedStatus
+	raw, ok, err := s.Notes.Memo(ctx, key)
 	if err != nil {
 		return fmt.Errorf("reading what GitHub was told: %w", err)
 	}
@@ -172,59 +245,42 @@ func (s *Statuses) tell(ctx context.Context, e *workflows.Execution, t target) e
 			return fmt.Errorf("reading what GitHub was told about %s: %w", key, err)
 		}
 	}
-	now := told{Number: e.Number}
+	now := postedStatus{Number: e.Number}
 	now.State, now.Description = describe(e)
-	if last.Number > e.Number || now == (told{last.Number, last.State, last.Description, 0}) {
+	mendable := last.Refused != 0 && wire.KindOf(last.Refused) == wire.Fixable
+	if last.Number > e.Number || !mendable && now == (postedStatus{last.Number, last.State, last.Description, 0}) {
 		return nil
 	}
 	status := &github.RepoStatus{
 		State: github.String(now.State), Description: github.String(now.Description), Context: github.String("rollcall/" + e.Pipeline),
 	}
-	if s.public != "" {
-		status.TargetURL = github.String(s.public + "/executions/" + e.ID)
+	if s.PublicURL != "" {
+		status.TargetURL = github.String(s.PublicURL + "/executions/" + e.ID)
 	}
-	if _, _, err := s.client.Repositories.CreateStatus(ctx, t.owner, t.name, t.sha, status); err != nil {
-		if passing(err) {
-			return fmt.Errorf("setting the commit status of %s on %s/%s: %w", e.Ref(), t.owner, t.name, wire.Scrub(err))
+	_, _, err = s.client.Repositories.CreateStatus(ctx, t.owner, t.name, t.sha, status)
+	refused := &refusal{t.owner + "/" + t.name, err}
+	kind := kindOf(err)
+	if err != nil && kind == wire.Transient {
+		return refused
+	}
+	if err != nil {
+		if now.Refused = cmp.Or(answered(err), -1); /* redirected, or too large */ now.Refused != last.Refused {
+			s.Log.With(words.LogAttrs(e.Ref())...).Warn("GitHub refused a commit status", "repository", refused.repository, "commit", t.sha,
+				"status", now.Refused, "hint", hint(now.Refused), "error", wire.Scrub(err))
 		}
-		now.Refused = s.refused(e, t, err, last.Refused)
+	}
+	if said := s.annotate(ctx, e, now, refused.repository, kind); said != nil {
+		return said
 	}
 	value, err := json.Marshal(now)
+	if err == nil {
+		err = s.Notes.Note(ctx, key, value)
+	}
 	if err != nil {
 		return fmt.Errorf("noting what GitHub was told: %w", err)
 	}
-	if err := s.notes.Note(ctx, key, value); err != nil {
-		return fmt.Errorf("noting what GitHub was told: %w", err)
+	if now.Refused != 0 && kind == wire.Fixable {
+		return refused
 	}
 	return nil
-}
-
-// refused says once per commit what an operator can do about it.
-func (s *Statuses) refused(e *workflows.Execution, t target, err error, before int) int {
-	status := 0
-	var answer *github.ErrorResponse
-	if errors.As(err, &answer) && answer.Response != nil {
-		status = answer.Response.StatusCode
-	}
-	if status == before {
-		return status
-	}
-	hint := "GitHub does not take this commit status"
-	switch status {
-	case http.StatusForbidden:
-		hint = "give the token or the app the permission \"Commit statuses: write\" on this repository"
-	case http.StatusNotFound:
-		hint = "check the repository's name, and that the token or the app may see it"
-	case http.StatusUnprocessableEntity:
-		hint = "the commit is not in this repository, or has too many statuses"
-	}
-	s.log.Warn("GitHub refused a commit status", "execution", e.Ref(), "repository", t.owner+"/"+t.name, "commit", t.sha,
-		"status", status, "hint", hint, "error", wire.Scrub(err))
-	return status
-}
-
-// unknown says whether a reader's error means that there is no such thing any more.
-func unknown(err error) bool {
-	var p *workflows.Problem
-	return errors.As(err, &p) && (p.Code == workflows.CodeExecutionNotFound || p.Code == workflows.CodePipelineNotFound)
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -32,6 +33,7 @@ type house struct {
 	provider   string // of the source action
 	repository string
 	memos      map[string][]byte
+	clock      time.Time
 }
 
 func (h *house) Execution(_ context.Context, _ workflows.Principal, ref string) (workflows.Execution, error) {
@@ -54,8 +56,18 @@ func (h *house) Memo(_ context.Context, key string) ([]byte, bool, error) {
 }
 
 func (h *house) Note(_ context.Context, key string, value []byte) error {
-	h.memos[key] = value
+	if h.memos[key] = value; len(value) == 0 {
+		delete(h.memos, key)
+	}
 	return nil
+}
+
+// Submit keeps the note on its execution.
+func (h *house) Submit(_ context.Context, in workflows.Intent, _ workflows.Principal) (event.Result, error) {
+	e := h.executions[in.Execution]
+	e.Notes = []workflows.Note{*in.Note}
+	h.executions[e.ID] = e
+	return event.Result{}, nil
 }
 
 func newHouse() *house {
@@ -75,16 +87,18 @@ func mirror(t *testing.T) (s *Statuses, h *house, hub *githubfake.Server, log *b
 	hub, h, log = githubfake.New(githubfake.Options{Token: token}), newHouse(), &bytes.Buffer{}
 	srv := httptest.NewServer(hub)
 	t.Cleanup(srv.Close)
-	s, err := NewStatuses(StatusOptions{APIURL: srv.URL, Token: token, PublicURL: "https://rollcall.example/", Reader: h, Notes: h, Log: slog.New(slog.NewTextHandler(log, nil))})
+	s, err := NewStatuses(StatusOptions{APIURL: srv.URL, Token: token, PublicURL: "https://rollcall.example/", Reader: h, Submitter: h, Notes: h, Now: func() time.Time { return h.clock }, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s, h, hub, log
 }
 
-// show commits the execution and lets the follower see it.
+// show commits the execution and lets the follower see it, half a minute after the last.
 func show(t *testing.T, s *Statuses, h *house, e workflows.Execution) error {
 	t.Helper()
+	h.clock = h.clock.Add(statusPause)
+	e.Notes = h.executions[e.ID].Notes
 	h.executions[e.ID] = e
 	return s.Follow(t.Context(), event.Batch{Pipeline: e.Pipeline, Frames: []event.Frame{{Events: []event.Event{{Execution: e.ID}, {Execution: e.ID}}}}})
 }
@@ -100,6 +114,8 @@ func TestStatusFollowsAnExecution(t *testing.T) {
 	}
 	must(show(t, s, h, e))
 	must(show(t, s, h, e)) // nothing visible changed
+	e.Stages = append([]workflows.StageExecution(nil), e.Stages...)
+	e.Stages[len(e.Stages)-1].Status = workflows.StatusSucceeded
 	e.Stages = append(e.Stages, workflows.StageExecution{Name: "Production", Status: workflows.StatusInProgress,
 		Actions: []workflows.ActionExecution{{Name: "SignOff", Needs: workflows.NeedsApproval, Approval: &workflows.Approval{}}}})
 	must(show(t, s, h, e))
@@ -112,7 +128,7 @@ func TestStatusFollowsAnExecution(t *testing.T) {
 	}
 	const at = " | https://rollcall.example/executions/id-42"
 	want := []string{
-		"acme/webshop | rollcall/webshop | pending | running Build" + at,
+		"acme/webshop | rollcall/webshop | pending | running in Build" + at,
 		"acme/webshop | rollcall/webshop | pending | waiting for approval in Production" + at,
 		"acme/webshop | rollcall/webshop | success | succeeded" + at,
 	}
@@ -139,21 +155,22 @@ func TestDescribe(t *testing.T) {
 		e           workflows.Execution
 		state, text string
 	}{
-		{"just begun", workflows.Execution{Status: workflows.StatusInProgress}, "pending", "started"},
-		{"at work", at(workflows.ActionExecution{Name: "Deploy"}), "pending", "running Production"},
+		{"just begun", workflows.Execution{Status: workflows.StatusInProgress}, "pending", "starting"},
+		{"at work", at(workflows.ActionExecution{Name: "Deploy"}), "pending", "running in Production"},
 		{"at a gate", at(workflows.ActionExecution{Needs: workflows.NeedsApproval}), "pending", "waiting for approval in Production"},
-		{"in doubt", at(workflows.ActionExecution{Name: "Deploy", Needs: workflows.NeedsResolve}), "pending", "Deploy in Production is in doubt: somebody must say whether it ran"},
-		{"at a taken stage", workflows.Execution{Status: workflows.StatusInProgress, WaitsFor: &workflows.Wait{Stage: "Production", For: "stage"}}, "pending", "waiting for Production to be free"},
-		{"at a closed door", workflows.Execution{Status: workflows.StatusInProgress, WaitsFor: &workflows.Wait{Stage: "Production", For: "transition"}}, "pending", "waiting: Production is disabled"},
+		{"in doubt", at(workflows.ActionExecution{Name: "Deploy", Needs: workflows.NeedsResolve}), "pending", "result unknown in Production"},
+		{"before a busy stage", workflows.Execution{Status: workflows.StatusInProgress, WaitsFor: &workflows.Wait{Stage: "Production", For: "stage"}}, "pending", "waiting for Production"},
+		{"before a locked stage", workflows.Execution{Status: workflows.StatusInProgress, WaitsFor: &workflows.Wait{Stage: "Production", For: "transition"}}, "pending", "blocked: Production is locked"},
 		{"stopping", workflows.Execution{Status: workflows.StatusStopping}, "pending", "stopping"},
 		{"an action failed", failed("ActionFailed", workflows.ActionExecution{Name: "Deploy"}), "failure", "Deploy failed in Production"},
+		{"an artifact of work that succeeded", failed("ArtifactNotStored", workflows.ActionExecution{Name: "Deploy"}), "error", "m"}, // C3
 		{"rejected", failed("NotApproved", workflows.ActionExecution{Name: "SignOff", Approval: gate(
 			workflows.Vote{Answer: "approve", By: workflows.Principal{Name: "Cho"}}, workflows.Vote{Answer: "reject", By: workflows.Principal{Name: "Ben"}})}), "failure", "not approved by Ben"},
-		{"expired", failed("ApprovalExpired", workflows.ActionExecution{Name: "SignOff", Approval: gate()}), "failure", "not approved in time in Production"},
+		{"expired", failed("ApprovalExpired", workflows.ActionExecution{Name: "SignOff", Approval: gate()}), "failure", "approval expired in Production"},
 		{"superseded", workflows.Execution{Status: workflows.StatusSuperseded, StatusReason: &workflows.Reason{Message: "superseded by webshop#44"}}, "error", "superseded by webshop#44"},
 		{"stopped", workflows.Execution{Status: workflows.StatusStopped, Stop: &workflows.Stop{Reason: "wrong branch", By: workflows.Principal{Name: "Ana"}}}, "error", "stopped by Ana: wrong branch"},
 		{"cancelled", workflows.Execution{Status: workflows.StatusCancelled}, "error", "cancelled"},
-		{"too long for GitHub", workflows.Execution{Status: workflows.StatusSuperseded, StatusReason: &workflows.Reason{Message: strings.Repeat("é", 200)}}, "error", strings.Repeat("é", 139) + "…"},
+		{"too long for GitHub", workflows.Execution{Status: workflows.StatusSuperseded, StatusReason: &workflows.Reason{Message: strings.Repeat("é", 200)}}, "error", "superseded: " + strings.Repeat("é", 127) + "…"},
 	} {
 		if state, text := describe(&c.e); state != c.state || text != c.text {
 			t.Errorf("%s: %s %q, want %s %q", c.name, state, text, c.state, c.text)
@@ -219,6 +236,70 @@ func TestStatusCodes(t *testing.T) {
 	})
 }
 
+// run is the runtime for a while: the follower is called when it asked to be.
+func run(t *testing.T, s *Statuses, h *house, d time.Duration, happened ...string) {
+	t.Helper()
+	b := event.Batch{Pipeline: "webshop"}
+	for _, id := range happened {
+		b.Frames = append(b.Frames, event.Frame{Events: []event.Event{{Execution: id}}})
+	}
+	for end := h.clock.Add(d); ; b.Frames = nil {
+		err := s.Follow(t.Context(), b)
+		var more *event.Unfinished
+		if err != nil && !errors.As(err, &more) {
+			t.Fatalf("the batch was not taken: %v", err)
+		}
+		if err == nil || h.clock.Add(more.After).After(end) {
+			h.clock = end
+			return
+		}
+		h.clock = h.clock.Add(more.After)
+	}
+}
+
+// C6, C19c: what somebody can mend is said on the execution, and set within 40 s
+// of the mending, however long that takes; what GitHub will never take
+// ends with its answer. Neither keeps up the next commit.
+func TestACommitThatGetsNoStatusKeepsUpNoOther(t *testing.T) {
+	const other = "ffff2d3e4f5061728394a5b6c7d8e9f001122334"
+	for status, want := range map[int]string{401: "renew the token", 403: "Commit statuses: write", 404: "the token or the app may see it", 422: "too many statuses", 500: ""} {
+		for _, broken := range []time.Duration{20 * time.Second, 5 * time.Minute} {
+			t.Run(fmt.Sprint(status, " for ", broken), func(t *testing.T) {
+				if status == 500 && broken > time.Minute {
+					t.Skip("its transport waits in real time")
+				}
+				s, h, hub, _ := mirror(t)
+				hub.Faults.Set(fault.Fault{Match: "POST /repos/acme/webshop/statuses/" + sha, Status: status, Body: `{"message":"no"}`})
+				one, two := standard(1), standard(2)
+				two.SourceRevisions = []workflows.SourceRevision{{ActionName: "App", RevisionID: other}}
+				h.executions[one.ID], h.executions[two.ID] = one, two
+				run(t, s, h, broken, one.ID)
+				run(t, s, h, 2*time.Second, two.ID)
+				if len(hub.Statuses(other)) != 1 {
+					t.Errorf("the next commit has %d statuses", len(hub.Statuses(other)))
+				}
+				if said := fmt.Sprint(h.executions[one.ID].Notes); !strings.Contains(said, want) || want == "" && said != "[]" {
+					t.Errorf("its execution says %s", said)
+				}
+				if most := int(broken/statusPause)*3 + 40; hub.Calls() > most {
+					t.Errorf("%d calls in %s", hub.Calls(), broken)
+				}
+				hub.Faults.Set()
+				run(t, s, h, 40*time.Second)
+				if n := len(hub.Statuses(sha)); status != 422 && n != 1 || status == 422 && n != 0 {
+					t.Errorf("40 s after the mending %d statuses", n)
+				}
+				if said := h.executions[one.ID].Notes; status != 422 && len(said) > 0 && said[0].State != "done" {
+					t.Errorf("its execution still says %v", said)
+				}
+				if _, ok := h.memos["queue/webshop"]; ok {
+					t.Error("nothing waits, and the queue is kept")
+				}
+			})
+		}
+	}
+}
+
 func TestGitHubAway(t *testing.T) {
 	for name, f := range map[string]fault.Fault{
 		"down":              {Cut: true},
@@ -243,16 +324,20 @@ func TestGitHubAway(t *testing.T) {
 	}
 }
 
-func TestApp(t *testing.T) {
+func privateKey(t *testing.T) []byte {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+}
+
+func TestApp(t *testing.T) {
 	hub, h := githubfake.New(githubfake.Options{Token: token}), newHouse()
 	srv := httptest.NewServer(hub)
 	defer srv.Close()
-	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	s, err := NewStatuses(StatusOptions{APIURL: srv.URL + "/", App: &App{ID: 1, InstallationID: 2, PrivateKey: private}, Reader: h, Notes: h})
+	s, err := NewStatuses(StatusOptions{APIURL: srv.URL + "/", App: &App{ID: 1, InstallationID: 2, PrivateKey: privateKey(t)}, Reader: h, Notes: h})
 	if err != nil {
 		t.Fatal(err)
 	}

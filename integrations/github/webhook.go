@@ -16,6 +16,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -27,6 +28,10 @@ const (
 	bodyLimit = 5 << 20
 	// GitHub gives up after 10 s and never repeats by itself; one second is left for the answer.
 	answerWithin = 9 * time.Second
+	// What was signed is remembered for a week; GitHub delivers again for three days.
+	oldest = 6 * 24 * time.Hour
+	// An accepted delivery that is processed this fast is answered with what came of it.
+	waitFor = time.Second
 )
 
 // Engine is what a webhook needs of the runtime.
@@ -37,6 +42,9 @@ type Engine interface {
 	Receive(ctx context.Context, r work.Receipt, changes []work.Change) (prior work.Receipt, fresh bool, err error)
 	// NeedsFiles says whether it depends on the changed files what a change starts.
 	NeedsFiles(ctx context.Context, c work.Change) (bool, error)
+	// Changed lists the files in which a push differs from what the branch was
+	// before; nil: that cannot be known there. An error is worth another try.
+	Changed(ctx context.Context, c work.Change) ([]string, error)
 	// Accept makes a receipt durable that Receive, under the same key, finishes later.
 	Accept(ctx context.Context, r work.Receipt) (prior work.Receipt, fresh bool, err error)
 	// Pending are the receipts of a source that were accepted and not finished, oldest first.
@@ -51,7 +59,8 @@ type WebhookOptions struct {
 	// pushed cannot approve the push in chat either.
 	People map[string]string
 	// The API is asked for the changed files of pull requests, which their
-	// deliveries do not name. Without Token and App they stay unknown.
+	// deliveries do not name, and of pushes that the engine does not know. Without
+	// Token and App they stay unknown.
 	APIURL    string // empty: DefaultAPI
 	Token     string // or App
 	App       *App
@@ -65,9 +74,9 @@ type WebhookOptions struct {
 type Webhook struct {
 	secret []byte
 	engine Engine
-	people people
+	emails authorEmails
 	client *github.Client // nil: the API may not be asked
-	wake   chan struct{}  // a pull request was accepted
+	inbox  *wire.Inbox    // of the deliveries whose files must be asked for
 	log    *slog.Logger
 	now    func() time.Time
 }
@@ -80,7 +89,7 @@ func NewWebhook(o WebhookOptions) (*Webhook, error) {
 			Message: "github.webhookSecret is empty, so deliveries cannot be told from forgeries",
 			Hint:    "set the same secret here and in the webhook's settings on GitHub"}
 	}
-	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, people: newPeople(o.People), wake: make(chan struct{}, 1), log: o.Log, now: o.Now}
+	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, emails: newAuthorEmails(o.People), log: o.Log, now: o.Now}
 	if o.Token != "" || o.App != nil {
 		var err error
 		if h.client, err = newClient(o.APIURL, o.Token, o.App, o.Transport); err != nil {
@@ -93,69 +102,76 @@ func NewWebhook(o WebhookOptions) (*Webhook, error) {
 	if h.now == nil {
 		h.now = time.Now
 	}
+	h.inbox = h.newInbox()
 	return h, nil
 }
+
+// Run finishes the deliveries that were only accepted, also those of an earlier
+// process, until ctx ends.
+func (h *Webhook) Run(ctx context.Context) error { return h.inbox.Run(ctx) }
 
 // Handler serves POST /github/webhook.
 func (h *Webhook) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+WebhookPath, h.deliver)
+	signature := wire.Signature{Header: "X-Hub-Signature-256", Secret: h.secret, BodyLimit: bodyLimit}
+	mux.Handle("POST "+WebhookPath, wire.Endpoint{
+		Name: "a GitHub delivery", Log: h.log, Limit: signature.Limit, Verify: signature.Verify, Accept: h.accept,
+		Describe: func(r *http.Request) []any {
+			return []any{"delivery", words.Cut(r.Header.Get("X-GitHub-Delivery"), 64), "event", words.Cut(r.Header.Get("X-GitHub-Event"), 64)}
+		},
+	}.Handler(wire.NewSampler()))
 	return mux
 }
 
-// answer is what a delivery is told, and what its receipt keeps.
+// answer is what a delivery is answered, and what its receipt keeps.
 type answer struct {
 	Duplicate bool     `json:"duplicate,omitempty"`
 	Started   []string `json:"started"`
 	Ignored   []string `json:"ignored"`
 }
 
-func (h *Webhook) deliver(w http.ResponseWriter, r *http.Request) {
-	body, err := wire.ReadBody(w, r, bodyLimit)
-	if err != nil {
-		h.refuse(w, r, wire.BodyStatus(err), workflows.CodeValidation, err.Error(), nil)
-		return
-	}
-	if !wire.Verify(h.secret, body, r.Header.Get("X-Hub-Signature-256")) {
-		h.refuse(w, r, http.StatusUnauthorized, workflows.CodeAccessDenied, "the delivery is not signed with this webhook's secret (X-Hub-Signature-256)", nil)
-		return
-	}
+// accept answers a verified delivery.
+func (h *Webhook) accept(w http.ResponseWriter, r *http.Request, body []byte, fingerprint string) *wire.Rejection {
 	id := r.Header.Get("X-GitHub-Delivery")
 	if !plausibleID(id) {
-		h.refuse(w, r, http.StatusBadRequest, workflows.CodeValidation, "the header X-GitHub-Delivery is missing or not an ID", nil)
-		return
+		return invalid("the header X-GitHub-Delivery is missing or not an ID")
 	}
-	payload, err := jsonPart(r.Header.Get("Content-Type"), body)
+	payload, err := jsonPayload(r.Header.Get("Content-Type"), body)
 	if err != nil {
-		h.refuse(w, r, http.StatusBadRequest, workflows.CodeValidation, err.Error(), nil)
-		return
+		return invalid(err.Error())
 	}
 	news, err := parse(r.Header.Get("X-GitHub-Event"), payload)
 	if err != nil {
-		h.refuse(w, r, http.StatusBadRequest, workflows.CodeValidation, err.Error(), nil)
-		return
+		return invalid(err.Error())
 	}
 	if news.ignored != "" {
 		wire.Answer(w, http.StatusOK, answer{Started: []string{}, Ignored: []string{news.ignored}})
-		return
+		return nil
 	}
-	h.people.join(&news.change)
-	h.receive(w, r, id, news)
+	if !news.at.IsZero() && h.now().Sub(news.at) > oldest {
+		wire.Answer(w, http.StatusOK, answer{Started: []string{}, Ignored: []string{news.change.Repository + ": what it tells of is older than six days"}})
+		return nil
+	}
+	h.emails.join(&news.change)
+	return h.receive(w, r, work.Receipt{Key: source + "/" + id, Print: fingerprint, Source: source, At: h.now().UTC()}, news.change)
+}
+
+func invalid(detail string) *wire.Rejection {
+	return &wire.Rejection{Status: http.StatusBadRequest, Code: workflows.CodeValidation, Detail: detail}
 }
 
 // receive hands the change over and says what became of it.
-func (h *Webhook) receive(w http.ResponseWriter, r *http.Request, id string, n news) {
+func (h *Webhook) receive(w http.ResponseWriter, r *http.Request, receipt work.Receipt, c work.Change) *wire.Rejection {
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
-	receipt, fresh, err := h.record(ctx, work.Receipt{Key: source + "/" + id, Source: source, At: h.now().UTC()}, n.change)
+	receipt, fresh, err := h.record(ctx, receipt, c)
 	if err != nil {
-		code, detail := workflows.CodeUnavailable, "the delivery could not be recorded; deliver it again"
-		var p *workflows.Problem
-		if errors.As(err, &p) {
-			code, detail = p.Code, p.Message
+		refused := &wire.Rejection{Status: http.StatusServiceUnavailable, Code: workflows.CodeUnavailable,
+			Detail: "the delivery could not be recorded; deliver it again", Cause: err}
+		if p, ok := errors.AsType[*workflows.Problem](err); ok {
+			refused.Code, refused.Detail = p.Code, p.Message
 		}
-		h.refuse(w, r, http.StatusServiceUnavailable, code, detail, err)
-		return
+		return refused
 	}
 	var result answer
 	if len(receipt.Result) > 0 {
@@ -174,32 +190,23 @@ func (h *Webhook) receive(w http.ResponseWriter, r *http.Request, id string, n n
 		result.Duplicate, status = true, http.StatusOK
 	}
 	wire.Answer(w, status, result)
+	return nil
 }
 
-// record makes the delivery durable, with what it starts. A pull request whose
-// files must be asked for is only accepted, and finished by Run.
+// record makes the delivery durable, with what it starts, in one commit. A
+// change whose files must be asked for is only accepted, and processed by Run.
 func (h *Webhook) record(ctx context.Context, r work.Receipt, c work.Change) (work.Receipt, bool, error) {
-	later, err := h.later(ctx, c)
+	needs, err := h.needsFiles(ctx, c)
 	if err != nil {
 		return r, false, err
 	}
-	if !later {
+	if !needs {
 		return h.engine.Receive(ctx, r, []work.Change{c})
 	}
 	if r.Payload, err = json.Marshal(c); err != nil {
 		return r, false, fmt.Errorf("writing the change down: %w", err)
 	}
-	prior, fresh, err := h.engine.Accept(ctx, r)
-	if err == nil && fresh {
-		h.rouse()
-	}
-	return prior, fresh, err
-}
-
-func (h *Webhook) refuse(w http.ResponseWriter, r *http.Request, status int, code, detail string, cause error) {
-	id := wire.Refuse(w, status, code, detail)
-	h.log.Warn("a GitHub delivery was refused", "id", id, "status", status, "reason", detail,
-		"delivery", clip(r.Header.Get("X-GitHub-Delivery"), 64), "event", clip(r.Header.Get("X-GitHub-Event"), 64), "error", cause)
+	return h.inbox.Take(ctx, r, waitFor)
 }
 
 // plausibleID keeps anything but a short printable word out of receipt keys.
@@ -215,8 +222,8 @@ func plausibleID(id string) bool {
 	return true
 }
 
-// jsonPart takes the JSON out of a form-encoded delivery; the signature covers the raw body in both forms.
-func jsonPart(contentType string, body []byte) ([]byte, error) {
+// jsonPayload takes the JSON out of a form-encoded delivery; the signature covers the raw body in both forms.
+func jsonPayload(contentType string, body []byte) ([]byte, error) {
 	kind, _, err := mime.ParseMediaType(contentType)
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return body, nil
@@ -231,11 +238,11 @@ func jsonPart(contentType string, body []byte) ([]byte, error) {
 	return []byte(form.Get("payload")), nil
 }
 
-// people joins GitHub logins with e-mail addresses, as the configuration says.
-type people map[string]string
+// authorEmails joins GitHub logins with e-mail addresses, as the configuration says.
+type authorEmails map[string]string
 
-func newPeople(m map[string]string) people {
-	p := make(people, len(m))
+func newAuthorEmails(m map[string]string) authorEmails {
+	p := make(authorEmails, len(m))
 	for login, mail := range m {
 		p[strings.ToLower(login)] = mail
 	}
@@ -243,7 +250,7 @@ func newPeople(m map[string]string) people {
 }
 
 // join names the author and the pusher as chat knows them. Only exclusion looks at these.
-func (p people) join(c *work.Change) {
+func (p authorEmails) join(c *work.Change) {
 	login := strings.TrimPrefix(c.By.ID, "github:")
 	if mail, ok := p[strings.ToLower(login)]; ok {
 		c.By.Email = mail
@@ -256,17 +263,8 @@ func (p people) join(c *work.Change) {
 	}
 }
 
-func (p people) name(a *workflows.Author) {
+func (p authorEmails) name(a *workflows.Author) {
 	if mail, ok := p[strings.ToLower(a.Login)]; ok && a.Login != "" {
 		a.Email = mail
 	}
-}
-
-// clip cuts text to n characters, with an ellipsis in the last place.
-func clip(text string, n int) string {
-	r := []rune(text)
-	if len(r) <= n {
-		return text
-	}
-	return fmt.Sprintf("%s…", string(r[:n-1]))
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,8 @@ type engine struct {
 	mu       sync.Mutex
 	receipts map[string]work.Receipt
 	changes  []work.Change
-	files    bool // pipelines look at the files of pull requests
+	files    bool // pipelines look at changed files
+	diff     func(c work.Change) ([]string, error)
 	err      error
 }
 
@@ -59,6 +61,15 @@ func (e *engine) keep(r work.Receipt) {
 	e.receipts[r.Key] = r
 }
 
+func (e *engine) Changed(_ context.Context, c work.Change) ([]string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.diff == nil {
+		return nil, nil
+	}
+	return e.diff(c)
+}
+
 func (e *engine) NeedsFiles(context.Context, work.Change) (bool, error) { return e.files, nil }
 
 func (e *engine) Accept(_ context.Context, r work.Receipt) (work.Receipt, bool, error) {
@@ -79,6 +90,7 @@ func (e *engine) Pending(_ context.Context, source string) (open []work.Receipt,
 			open = append(open, r)
 		}
 	}
+	slices.SortFunc(open, func(a, b work.Receipt) int { return strings.Compare(a.Key, b.Key) })
 	return open, e.err
 }
 
@@ -120,7 +132,7 @@ func TestPushStartsPipelinesOnce(t *testing.T) {
 		t.Errorf("again: %d %s", again.Status, again.Answer)
 	}
 	want := []work.Change{{
-		Provider: "GitHub", Event: "push", Repository: "acme/webshop", Branch: "main", Commit: sha, Files: []string{"cart.go"},
+		Provider: "GitHub", Event: "push", Repository: "acme/webshop", Branch: "main", Commit: sha, Files: []string{"cart.go"}, Commits: []string{sha},
 		Summary: "Fix the cart", URL: "https://github.com/acme/webshop/commit/" + sha,
 		Author: &workflows.Author{Name: "Ana", Email: "ana@acme.example", Login: "ana-dev"},
 		By:     workflows.Principal{ID: "github:ana-dev", Name: "ana-dev", Email: "ana@acme.example", Via: "github"},
@@ -258,10 +270,14 @@ func TestParse(t *testing.T) {
 		Author: &workflows.Author{Name: "Ana"}, By: workflows.Principal{ID: "github:ana-dev", Name: "ana-dev", Via: "github"}}
 	branch := tag
 	branch.Tag, branch.Branch, branch.Created, branch.Files = "", "feature/a", true, []string{"a", "b", "c"}
+	branch.Commits = []string{strings.Repeat("b", 40), sha}
 	bare := work.Change{Provider: "GitHub", Event: "push", Repository: "acme/webshop", Branch: "main", Commit: sha,
 		By: workflows.Principal{ID: "github:unknown", Name: "unknown", Via: "github"}}
 	many := strings.Repeat(`{"modified":["x"]},`, maxCommits-1) + `{"modified":["x"]}`
 	cut := bare
+	cut.Commits = []string{sha}
+	forced := bare
+	forced.Before, forced.Commits = strings.Repeat("b", 40), []string{sha}
 	for _, c := range []struct {
 		name, event, payload string
 		want                 work.Change
@@ -270,10 +286,12 @@ func TestParse(t *testing.T) {
 		{"an annotated tag runs the commit behind it", "push", `{"ref":"refs/tags/v1","after":"` + strings.Repeat("a", 40) + `","commits":[],
 			"head_commit":{"id":"` + sha + `","message":"Release","author":{"name":"Ana"}},"repository":{"full_name":"acme/webshop"},"sender":{"login":"ana-dev"}}`, tag, ""},
 		{"a new branch lists every changed path once", "push", `{"ref":"refs/heads/feature/a","after":"` + sha + `","created":true,"pusher":{"name":"ana-dev"},
-			"commits":[{"added":["a"],"modified":["b"]},{"removed":["c"],"modified":["b"]}],
+			"commits":[{"id":"` + strings.Repeat("b", 40) + `","added":["a"],"modified":["b"]},{"removed":["c"],"modified":["b"]}],
 			"head_commit":{"id":"` + sha + `","message":"Release","author":{"name":"Ana"}},"repository":{"full_name":"acme/webshop"}}`, branch, ""},
 		{"a push that says little", "push", `{"ref":"refs/heads/main","after":"` + sha + `","repository":{"full_name":"acme/webshop"}}`, bare, ""},
 		{"a list that was cut leaves the files unknown", "push", `{"ref":"refs/heads/main","after":"` + sha + `","commits":[` + many + `],"repository":{"full_name":"acme/webshop"}}`, cut, ""},
+		{"C8 a forced push lists what it brought, not what it took away", "push", `{"ref":"refs/heads/main","before":"` + forced.Before + `","after":"` + sha + `","forced":true,
+			"commits":[{"id":"` + sha + `","modified":["x"]}],"repository":{"full_name":"acme/webshop"}}`, forced, ""},
 		{"a ref of another kind", "push", `{"ref":"refs/notes/x","after":"` + sha + `","repository":{"full_name":"acme/webshop"}}`, work.Change{}, "neither a branch nor a tag"},
 		{"pull request opened", "pull_request", pull("opened", own), opened, ""},
 		{"reopened", "pull_request", pull("reopened", own), opened, ""},

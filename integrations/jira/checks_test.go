@@ -15,7 +15,7 @@ import (
 // rule fails, the stage with it, and the execution.
 func (h *house) refuse(e *workflows.Execution, kind string) {
 	why := &workflows.Reason{Code: reasonCondition, Message: "the condition of Production does not hold: Calm: 7 percent"}
-	rule := &workflows.Reason{Code: "ActionFailed", Message: "7 percent"}
+	rule := &workflows.Reason{Code: "ActionFailed", Message: "7 percent", Finding: &workflows.Finding{Title: "too many errors", Fix: []string{"look at the log"}, Retry: "afterFix"}}
 	e.Status, e.StatusReason, e.Stages[0].Status = workflows.StatusFailed, why, workflows.StatusFailed
 	e.Stages[0].Actions[0].Status = workflows.StatusSucceeded
 	if kind == workflows.BeforeEntry {
@@ -32,7 +32,7 @@ func (h *house) refuse(e *workflows.Execution, kind string) {
 func TestWhatAnEntryConditionKeepsOutIsNoFailure(t *testing.T) {
 	h := newHouse(t, jirafake.Options{})
 	h.refuse(h.start(45), workflows.BeforeEntry)
-	h.settle()
+	h.catchUp()
 	if len(h.jira.Calls()) > 0 || len(h.notes) > 0 {
 		t.Errorf("calls %v, notes %v", h.jira.Calls(), h.notes)
 	}
@@ -41,13 +41,13 @@ func TestWhatAnEntryConditionKeepsOutIsNoFailure(t *testing.T) {
 func TestASuccessConditionThatDoesNotHoldOpensATicket(t *testing.T) {
 	h := newHouse(t, jirafake.Options{})
 	h.refuse(h.start(45), workflows.OnSuccess)
-	h.settle()
+	h.catchUp()
 	i := h.only()
-	if i.Summary != "webshop #45: success condition Calm failed in Production" || !strings.Contains(i.Description, "*Error:* 7 percent\n") {
+	if i.Summary != "webshop #45: success condition Calm failed in Production" || !strings.Contains(i.Description, "*Error:* 7 percent\n*Finding:* too many errors\n*What to do, 1:* look at the log\n") {
 		t.Errorf("issue %+v", i)
 	}
 	h.refuse(h.start(46), workflows.OnSuccess)
-	h.settle()
+	h.catchUp()
 	if c := h.only().Comments; len(c) != 1 || !strings.HasPrefix(c[0], "success condition Calm failed in Production again") {
 		t.Errorf("comments %q", c)
 	}
@@ -63,7 +63,7 @@ func TestARuleNeverNamesTheFailureOfAnAction(t *testing.T) {
 		event.Event{Kind: event.ConditionOverridden, Execution: e.ID, Stage: "Production", Text: workflows.BeforeEntry})
 	h.commit(event.Event{Kind: event.ActionFailed, Execution: e.ID, Stage: "Production", Action: "onFailure:Alarm", Attempt: 1, Reason: rule})
 	h.fail(e, "ActionFailed")
-	h.settle()
+	h.catchUp()
 	if i := h.only(); i.Summary != "webshop #45: Deploy failed in Production" || strings.Contains(i.Description, "50 is not 10") {
 		t.Errorf("issue %+v", i)
 	}
@@ -77,15 +77,15 @@ func TestAnAutomaticRetryIsNoFailure(t *testing.T) {
 	h.commit(event.Event{Kind: event.ActionFailed, Execution: e.ID, Stage: "Production", Action: "Deploy", Attempt: 1, Reason: first},
 		event.Event{Kind: event.StageFailed, Execution: e.ID, Stage: "Production", Reason: first},
 		event.Event{Kind: event.StageResumed, Execution: e.ID, Stage: "Production", Text: "FAILED_ACTIONS"})
-	h.settle()
+	h.catchUp()
 	if len(h.jira.Calls()) > 0 {
 		t.Fatalf("a ticket before the execution has failed: %v", h.jira.Calls())
 	}
 	e.Stages[0].Actions[0].Attempt, e.Stages[0].Retries = 2, &workflows.Retries{Automatic: 1, Latest: "AutomatedStageRetry"}
 	h.fail(e, "ActionFailed")
-	h.settle()
+	h.catchUp()
 	i := h.only()
-	for _, want := range []string{"*Action:* Deploy, attempt 2\n", "*Error:* exit status 3\n", "*Automatic retry:* it was tried again by itself, and failed again\n"} {
+	for _, want := range []string{"*Action:* Deploy, attempt 2\n", "*Error:* exit status 3\n", "*Automatic retry:* failed again after an automatic retry\n"} {
 		if !strings.Contains(i.Description, want) {
 			t.Errorf("the description lacks %q:\n%s", want, i.Description)
 		}
@@ -103,9 +103,9 @@ func TestATicketNamesWhatWasSetAside(t *testing.T) {
 	e.Stages[0].Conditions = []workflows.ConditionExecution{{Kind: workflows.BeforeEntry, Status: workflows.StatusOverridden, Override: &workflows.Overridden{By: by.By, Reason: "a half is enough"}}}
 	h.fail(e, "ActionFailed")
 	h.fail(h.start(46), "ActionFailed")
-	h.settle()
+	h.catchUp()
 	i := h.only()
-	for _, want := range []string{`*Gate:* SignOff in Production was overridden by Cho without 1 of 2 approvals: the \[shop\] is down` + "\n", "*Condition:* entry condition of Production was overridden by Cho: a half is enough\n"} {
+	for _, want := range []string{`*Overridden:* Production: SignOff overridden by Cho without 1 of 2 approvals: the \[shop\] is down` + "\n", "*Overridden:* Production: entry condition overridden by Cho: a half is enough\n"} {
 		if !strings.Contains(i.Description, want) {
 			t.Errorf("the description lacks %q:\n%s", want, i.Description)
 		}
@@ -127,12 +127,12 @@ func TestActionsThatFailTogether(t *testing.T) {
 		h.commit(smoke)
 		want := []string{"*Action:* Smoke, attempt 1\n*Error:* 2 of 9 pages are blank\n*Failed as well:* Deploy: exit status 3\n"}
 		if apart {
-			h.settle()
+			h.catchUp()
 			h.frames = nil
 			want = []string{"*Action:* Deploy, attempt 1\n*Error:* exit status 3\n*Failed as well:* Smoke: 2 of 9 pages are blank\n"}
 		}
 		h.fail(e, "ActionFailed")
-		h.settle()
+		h.catchUp()
 		for _, w := range want {
 			if i := h.only(); !strings.Contains(i.Description, w) {
 				t.Errorf("apart %t: the description lacks %q:\n%s", apart, w, i.Description)
@@ -167,7 +167,7 @@ func TestATicketIsOpenedAgain(t *testing.T) {
 			h := newHouse(t, c.jira)
 			h.pipeline.Ticket.ReopenWithin = c.within
 			h.fail(h.start(45), "ActionFailed")
-			h.settle()
+			h.catchUp()
 			if _, err := h.jira.Move(t.Context(), "OPS-1", "Done"); err != nil {
 				t.Fatal(err)
 			}
@@ -179,7 +179,7 @@ func TestATicketIsOpenedAgain(t *testing.T) {
 				h.jira.Faults.Set(c.trouble)
 			}
 			h.fail(h.start(47), "ActionFailed")
-			h.settle()
+			h.catchUp()
 			list := h.jira.Issues()
 			if len(list) != c.want {
 				t.Fatalf("%d issues, want %d: %+v", len(list), c.want, list)
@@ -195,12 +195,12 @@ func TestATicketIsOpenedAgain(t *testing.T) {
 			}
 			// It is an ordinary open ticket from now on, also for what is heard late.
 			h.fail(h.start(48), "ActionFailed")
-			h.settle()
+			h.catchUp()
 			if i := h.only(); len(i.Comments) != 2 || strings.Contains(i.Comments[1], "open again") || h.note(47).Text != "OPS-1" {
 				t.Errorf("issue %+v, note %+v", i, h.note(47))
 			}
 			h.succeed(h.start(49))
-			h.settle()
+			h.catchUp()
 			if i := h.only(); len(i.Comments) != 3 || !strings.Contains(i.Comments[2], "webshop#49") {
 				t.Errorf("the success is not told: %q", i.Comments)
 			}
@@ -215,7 +215,7 @@ func TestReopeningSurvivesCrashes(t *testing.T) {
 		h := newHouse(t, jirafake.Options{})
 		h.pipeline.Ticket.ReopenWithin = "168h"
 		h.fail(h.start(45), "ActionFailed")
-		h.settle()
+		h.catchUp()
 		if _, err := h.jira.Move(t.Context(), "OPS-1", "Done"); err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +223,7 @@ func TestReopeningSurvivesCrashes(t *testing.T) {
 		places := h.crashAt(n)
 		died := h.untilCrash()
 		if died {
-			h.settle()
+			h.catchUp()
 		}
 		if i := h.only(); i.Status != "To Do" || len(i.Comments) != 1 || !strings.Contains(i.Comments[0], "is open again because of this") {
 			t.Fatalf("crash at place %d: %+v", n, i)

@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +26,11 @@ type client struct {
 }
 
 func newClient(base, user, token string, transport http.RoundTripper) (*client, error) {
+	return newPacedClient(base, user, token, transport, wire.Pacing{Timeout: 20 * time.Second, PerSecond: 5, Burst: 10})
+}
+
+// newPacedClient is newClient with a pace of its own.
+func newPacedClient(base, user, token string, transport http.RoundTripper, pace wire.Pacing) (*client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.url",
@@ -37,7 +39,7 @@ func newClient(base, user, token string, transport http.RoundTripper) (*client, 
 	if token == "" {
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.token", Message: "jira.token is empty", Hint: "make an API token for the bot's account"}
 	}
-	paced := wire.Transport(transport, wire.Pacing{Timeout: 20 * time.Second, PerSecond: 5, Burst: 10})
+	paced := wire.Transport(transport, pace)
 	var auth http.RoundTripper = &jira.BasicAuthTransport{Username: user, Password: token, Transport: paced}
 	if user == "" {
 		auth = &jira.PATAuthTransport{Token: token, Transport: paced}
@@ -50,104 +52,40 @@ func newClient(base, user, token string, transport http.RoundTripper) (*client, 
 	return &client{jira: c, base: strings.TrimSuffix(base, "/")}, nil
 }
 
-// refusal is an answer that is not a success, with what Jira says about it.
-type refusal struct {
-	status int
-	says   string // may be empty
-}
-
-// Error is the status and Jira's words.
-func (r *refusal) Error() string {
-	if r.says == "" {
-		return fmt.Sprintf("Jira answers %d %s", r.status, http.StatusText(r.status))
-	}
-	return fmt.Sprintf("Jira answers %d: %s", r.status, r.says)
-}
-
-// passing says whether an error may pass by itself. No answer at all counts.
-func passing(err error) bool {
-	var own *internal
-	if errors.As(err, &own) {
-		return false
-	}
-	var r *refusal
-	if errors.As(err, &r) {
-		return wire.Passing(r.status)
-	}
-	return true
-}
-
-// answered is the status of Jira's refusal; 0: it was none.
-func answered(err error) int {
-	var r *refusal
-	if errors.As(err, &r) {
-		return r.status
-	}
-	return 0
-}
-
-// judge turns the library's error into a refusal, reading the body that the library leaves unread.
-func judge(resp *jira.Response, err error) error {
-	if resp == nil || resp.Response == nil || resp.StatusCode < 300 {
-		return wire.Scrub(err)
-	}
-	defer resp.Body.Close()
-	r := &refusal{status: resp.StatusCode}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	if err != nil {
-		return r
-	}
-	var said struct {
-		Messages []string       `json:"errorMessages"`
-		Errors   map[string]any `json:"errors"`
-	}
-	if json.Unmarshal(body, &said) == nil {
-		parts := said.Messages
-		for _, field := range slices.Sorted(maps.Keys(said.Errors)) {
-			parts = append(parts, fmt.Sprintf("%s: %v", field, said.Errors[field]))
-		}
-		r.says = clip(oneLine(strings.Join(parts, "; ")), 500)
-	}
-	if r.says == "" && resp.StatusCode < 400 {
-		r.says = "it sends us to another address; check jira.url"
-	}
-	return r
-}
-
 // call makes one call; in and out are JSON, each may be nil.
 func (c *client) call(ctx context.Context, method, path string, in, out any) error {
 	req, err := c.jira.NewRequestWithContext(ctx, method, path, in)
 	if err != nil {
-		return &internal{fmt.Errorf("preparing a call to Jira: %w", wire.Scrub(err))}
+		return &ownError{fmt.Errorf("preparing a call to Jira: %w", wire.Scrub(err))}
 	}
 	resp, err := c.jira.Do(req, nil)
 	if err != nil {
-		return judge(resp, err)
+		return toRefusal(resp, err)
 	}
 	defer resp.Body.Close()
 	if out == nil {
 		return nil
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 8<<20)).Decode(out); err != nil {
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
 		return fmt.Errorf("reading Jira's answer: %w", err)
 	}
 	return nil
 }
 
-// draft is a ticket to be.
-type draft struct {
+// newIssue is a ticket to be.
+type newIssue struct {
 	project, issueType, summary, description string
 	labels                                   []string
 }
 
 // create makes an issue and returns its key.
-func (c *client) create(ctx context.Context, d draft) (string, error) {
+func (c *client) create(ctx context.Context, d newIssue) (string, error) {
 	issue, resp, err := c.jira.Issue.CreateWithContext(ctx, &jira.Issue{Fields: &jira.IssueFields{
 		Project: jira.Project{Key: d.project}, Type: jira.IssueType{Name: d.issueType},
 		Summary: d.summary, Description: d.description, Labels: d.labels,
 	}})
 	if err != nil {
-		return "", judge(resp, err)
+		return "", toRefusal(resp, err)
 	}
 	if !isKey(issue.Key) {
 		return "", errors.New("jira answered without the new issue's key")
@@ -182,20 +120,20 @@ func (c *client) find(ctx context.Context, jql string) (string, error) {
 
 // open says whether the issue is there and not done.
 func (c *client) open(ctx context.Context, key string) (bool, error) {
-	s, err := c.standing(ctx, key)
+	s, err := c.state(ctx, key)
 	return s.there && !s.done, err
 }
 
-// standing is how an issue stands.
-type standing struct {
+// issueState is how an issue stands.
+type issueState struct {
 	there, done bool
 	since       time.Time // done: when it was closed, as far as Jira says; zero: unknown
 }
 
-// standing asks for an issue. Cloud says when the status last changed its
+// state asks for an issue's state. Cloud says when the status last changed its
 // category, servers when the issue was resolved; where neither is said, the
 // last change of anything is the latest that it can have been.
-func (c *client) standing(ctx context.Context, key string) (standing, error) {
+func (c *client) state(ctx context.Context, key string) (issueState, error) {
 	var issue struct {
 		Fields struct {
 			Status   status `json:"status"`
@@ -208,12 +146,12 @@ func (c *client) standing(ctx context.Context, key string) (standing, error) {
 	switch answered(err) {
 	case 0:
 	case http.StatusNotFound, http.StatusGone:
-		return standing{}, nil
+		return issueState{}, nil
 	}
 	if err != nil {
-		return standing{there: true}, err
+		return issueState{there: true}, err
 	}
-	s := standing{there: true, done: issue.Fields.Status.done()}
+	s := issueState{there: true, done: issue.Fields.Status.done()}
 	for _, said := range []string{issue.Fields.Category, issue.Fields.Resolved, issue.Fields.Updated} {
 		for _, form := range []string{"2006-01-02T15:04:05.000-0700", time.RFC3339} {
 			if at, err := time.Parse(form, said); err == nil && s.since.IsZero() {
@@ -239,8 +177,8 @@ func (c *client) comment(ctx context.Context, key, text string) error {
 	return c.call(ctx, http.MethodPost, "rest/api/2/issue/"+key+"/comment", map[string]string{"body": text}, nil)
 }
 
-// commented says whether a comment on the issue contains text.
-func (c *client) commented(ctx context.Context, key, text string) (bool, error) {
+// hasComment says whether a comment on the issue contains text.
+func (c *client) hasComment(ctx context.Context, key, text string) (bool, error) {
 	var list struct {
 		Comments []struct {
 			Body json.RawMessage `json:"body"`
@@ -251,7 +189,7 @@ func (c *client) commented(ctx context.Context, key, text string) (bool, error) 
 	}
 	for _, m := range list.Comments {
 		var body string
-		if json.Unmarshal(m.Body, &body) == nil && strings.Contains(body, text) {
+		if json.Unmarshal(m.Body, &body) == nil && strings.Contains(basic(body), basic(text)) {
 			return true, nil
 		}
 	}
@@ -265,14 +203,14 @@ type transition struct {
 	To   status `json:"to"`
 }
 
-// leadsTo fits a transition by its name or its status's.
-func leadsTo(name string) func(transition) bool {
+// toNamed fits a transition by its name or its status's.
+func toNamed(name string) func(transition) bool {
 	return func(t transition) bool { return strings.EqualFold(t.Name, name) || strings.EqualFold(t.To.Name, name) }
 }
 
-// reopens fits a transition to what is still to do. Names are translated, and
+// toOpen fits a transition to what is still to do. Names are translated, and
 // teams choose them; the category's key is the same everywhere.
-func reopens(t transition) bool { return t.To.Category.Key == "new" }
+func toOpen(t transition) bool { return t.To.Category.Key == "new" }
 
 // move makes the issue take the first transition that fits. The names of those
 // that there are come back when none does.

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 	"github.com/rollcall-bot/rollcall/integrations/jira/jirafake"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
-	"github.com/rollcall-bot/rollcall/workflows/work"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 const (
@@ -37,6 +38,7 @@ type house struct {
 
 	executions map[string]*workflows.Execution
 	pipeline   workflows.Pipeline
+	stages     []workflows.StageView // as they stand
 	tail       []string
 	memos      map[string][]byte
 	frames     []event.Frame
@@ -44,7 +46,11 @@ type house struct {
 
 	// crash is asked before and after everything that outlives the process.
 	crash   func(what string)
-	noteErr error // the store's, when it is away
+	mu      sync.Mutex       // guards noteErr
+	noteErr error            // the store's, when it is away
+	read    func(key string) // is called after a memo was read
+
+	taken int // frames that the follower has accepted from run
 }
 
 func newHouse(t *testing.T, o jirafake.Options) *house {
@@ -76,14 +82,14 @@ func (h *house) Execution(_ context.Context, _ workflows.Principal, ref string) 
 }
 
 func (h *house) Pipeline(context.Context, workflows.Principal, string, int) (workflows.PipelineView, error) {
-	return workflows.PipelineView{Name: h.pipeline.Name, Definition: &h.pipeline}, nil
+	return workflows.PipelineView{Name: h.pipeline.Name, Definition: &h.pipeline, Stages: h.stages}, nil
 }
 
 func (h *house) Tail(_ context.Context, _, _, _ string, _, lines int) ([]string, error) {
 	return h.tail[max(0, len(h.tail)-lines):], nil
 }
 
-func (h *house) Submit(_ context.Context, in workflows.Intent, by workflows.Principal) (workflows.Result, error) {
+func (h *house) Submit(_ context.Context, in workflows.Intent, by workflows.Principal) (event.Result, error) {
 	if in.Verb != workflows.Annotate || !by.IsEngine() {
 		h.t.Errorf("submitted %+v by %+v", in, by)
 	}
@@ -93,19 +99,22 @@ func (h *house) Submit(_ context.Context, in workflows.Intent, by workflows.Prin
 	e.Notes = append(e.Notes, *in.Note)
 	h.notes = append(h.notes, *in.Note)
 	h.crash("after the note")
-	return workflows.Result{}, nil
+	return event.Result{}, nil
 }
 
 func (h *house) Memo(_ context.Context, key string) ([]byte, bool, error) {
 	v, ok := h.memos[key]
+	if h.read != nil {
+		h.read(key)
+	}
 	return v, ok, nil
 }
 
-func (h *house) List(_ context.Context, prefix string) ([]work.Memo, error) {
-	var list []work.Memo
+func (h *house) List(_ context.Context, prefix string) ([]record.Memo, error) {
+	var list []record.Memo
 	for _, k := range slices.Sorted(maps.Keys(h.memos)) {
 		if strings.HasPrefix(k, prefix) {
-			list = append(list, work.Memo{Key: k, Value: h.memos[k]})
+			list = append(list, record.Memo{Key: k, Value: h.memos[k]})
 		}
 	}
 	return list, nil
@@ -113,8 +122,11 @@ func (h *house) List(_ context.Context, prefix string) ([]work.Memo, error) {
 
 func (h *house) Note(_ context.Context, key string, value []byte) error {
 	h.crash("before the memo")
-	if h.noteErr != nil {
-		return h.noteErr
+	h.mu.Lock()
+	broken := h.noteErr
+	h.mu.Unlock()
+	if broken != nil {
+		return broken
 	}
 	if len(value) == 0 {
 		delete(h.memos, key)
@@ -123,6 +135,13 @@ func (h *house) Note(_ context.Context, key string, value []byte) error {
 	}
 	h.crash("after the memo")
 	return nil
+}
+
+// breakNotes has the store fail, or work again, also beside a webhook.
+func (h *house) breakNotes(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.noteErr = err
 }
 
 // RoundTrip carries calls to Jira, past the places where the process may die.
@@ -150,8 +169,8 @@ func (h *house) once() error {
 	return h.tickets().Follow(h.t.Context(), event.Batch{Pipeline: "webshop", Frames: h.frames})
 }
 
-// settle follows as the runtime does, after 1 s, doubling to 60 s, and returns how long it took.
-func (h *house) settle() time.Duration {
+// catchUp follows as the runtime does, after 1 s, doubling to 60 s, and returns how long it took.
+func (h *house) catchUp() time.Duration {
 	h.t.Helper()
 	begin := h.now()
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
@@ -166,6 +185,25 @@ func (h *house) settle() time.Duration {
 			h.t.Fatalf("still failing after an hour: %v", err)
 		}
 		h.pass(wait)
+	}
+}
+
+// run is the runtime for a while: frames that were taken do not come again,
+// and the follower, new each time, is called when it asked to be.
+func (h *house) run(d time.Duration) {
+	h.t.Helper()
+	for end := h.now().Add(d); ; {
+		err := h.tickets().Follow(h.t.Context(), event.Batch{Pipeline: "webshop", Frames: h.frames[h.taken:]})
+		var more *event.Unfinished
+		if err != nil && !errors.As(err, &more) {
+			h.t.Fatalf("the batch was not taken: %v", err)
+		}
+		h.taken = len(h.frames)
+		if err == nil || h.now().Add(more.After).After(end) {
+			h.clock.Store(end.UnixNano())
+			return
+		}
+		h.pass(more.After)
 	}
 }
 
@@ -194,7 +232,11 @@ func (h *house) start(number int) *workflows.Execution {
 
 // fail lets the execution's Deploy fail; more events belong to the same commit.
 func (h *house) fail(e *workflows.Execution, code string, more ...event.Event) {
-	why := &workflows.Reason{Code: code, Message: "exit status 3"}
+	h.failBecause(e, workflows.Reason{Code: code, Message: "exit status 3"}, more...)
+}
+
+func (h *house) failBecause(e *workflows.Execution, reason workflows.Reason, more ...event.Event) {
+	why := &reason
 	e.Status, e.StatusReason, e.Stages[0].Status = workflows.StatusFailed, why, workflows.StatusFailed
 	e.Stages[0].Actions[0].Status, e.Stages[0].Actions[0].Error = workflows.StatusFailed, why
 	a := e.Stages[0].Actions[0]
@@ -268,6 +310,6 @@ func (h *house) untilCrash() (died bool) {
 			died = true
 		}
 	}()
-	h.settle()
+	h.catchUp()
 	return false
 }

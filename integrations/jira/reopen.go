@@ -2,8 +2,6 @@ package jira
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -20,32 +18,31 @@ func (t *Tickets) reopen(ctx context.Context, r *ticket, j *job, p *workflows.Pi
 	if within <= 0 || r.Issue == "" {
 		return false, nil
 	}
-	now, err := t.jira.standing(ctx, r.Issue)
-	if err != nil && passing(err) {
+	now, err := t.jira.state(ctx, r.Issue)
+	if err != nil && !final(err) {
 		return false, err
 	}
 	if err != nil || !now.there || now.done && t.Now().Sub(now.since) >= within {
 		return false, nil
 	}
 	if now.done {
-		r.Reopening = j.id
+		r.Reopening = j.ID
 		if err := t.save(ctx, r); err != nil {
 			return false, err
 		}
-		offered, ok, err := t.jira.move(ctx, r.Issue, reopens)
-		if err != nil && passing(err) {
+		offered, ok, err := t.jira.move(ctx, r.Issue, toOpen)
+		if err != nil && !final(err) {
 			return false, err
 		}
 		if err != nil || !ok {
-			t.Log.Warn("a closed ticket cannot be opened again, so the failure gets a new one", "ticket", r.Issue, "offered", offered, "error", err)
+			t.Log.With(j.about()...).Warn("a closed ticket cannot be opened again, so the failure gets a new one", "ticket", r.Issue, "offered", offered, "error", err)
 			r.Reopening = ""
 			return false, nil
 		}
 	}
-	if err := t.heardOpen(ctx, r.Issue); err != nil {
-		return false, err
-	}
-	r.State = opened
+	// Only webhooks write the issue's last status. Reopened makes a delivery about
+	// the closing, which may still be on its way, count as older.
+	r.State, r.Reopened = opened, t.Now().UnixMilli()
 	return true, t.add(ctx, r, j)
 }
 
@@ -59,17 +56,4 @@ func reopenWithin(p *workflows.Pipeline) time.Duration {
 		return 0
 	}
 	return d
-}
-
-// heardOpen notes that the ticket is open now; a delivery about its closing
-// that is still on its way is older.
-func (t *Tickets) heardOpen(ctx context.Context, issue string) error {
-	raw, err := json.Marshal(heard{At: t.Now().UnixMilli()})
-	if err == nil {
-		err = t.Notes.Note(ctx, closedKey(issue), raw)
-	}
-	if err != nil {
-		return &internal{fmt.Errorf("noting that %s is open again: %w", issue, err)}
-	}
-	return nil
 }

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/say"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Jira's limits, in characters, with room to spare in the description.
@@ -17,15 +20,15 @@ const (
 	defaultTail    = 10
 )
 
-// draft writes the ticket.
-func (t *Tickets) draft(ctx context.Context, r *ticket, j *job, p *workflows.Pipeline) draft {
-	d := draft{project: t.Project, issueType: t.IssueType, summary: clip(oneLine(headline(j)), maxSummary)}
+// compose writes the ticket.
+func (t *Tickets) compose(ctx context.Context, r *ticket, j *job, p *workflows.Pipeline) newIssue {
+	d := newIssue{project: t.Project, issueType: t.IssueType, summary: words.Cut(clean.Line(headline(j)), maxSummary)}
 	var own []string
 	lines := defaultTail
 	if k := p.Ticket; k != nil {
 		d.project, d.issueType, own, lines = or(k.Project, d.project), or(k.IssueType, d.issueType), k.Labels, k.LogTail
 	}
-	if !r.Plain {
+	if !j.Reduced {
 		d.labels = []string{"rollcall", r.Label}
 		for _, l := range own {
 			// Jira's labels hold no spaces.
@@ -38,44 +41,52 @@ func (t *Tickets) draft(ctx context.Context, r *ticket, j *job, p *workflows.Pip
 	t.tail(ctx, &b, j, lines, maxDescription-b.Len()-len(foot))
 	b.WriteString(foot)
 	d.description = b.String()
+	if j.Basic {
+		d.summary, d.description = basic(d.summary), basic(d.description)
+	}
 	return d
 }
 
 // headline is the summary: "webshop #45: Deploy failed in Production".
 func headline(j *job) string {
-	return fmt.Sprintf("%s #%d: %s failed in %s", j.e.Pipeline, j.e.Number, or(called(j.action), "the stage"), j.stage)
+	ref := fmt.Sprintf("%s #%d: ", j.execution.Pipeline, j.execution.Number)
+	if j.Reason.Code == "ArtifactNotStored" { // what ran has worked
+		return ref + fmt.Sprintf("an artifact of %s in %s could not be stored", say.ActionName(j.Action), j.Stage)
+	}
+	return ref + (&say.Format{}).FailedIn(j.Action, j.Stage)
 }
 
-// called is how people call an action: a condition's rule by what it is.
-func called(action string) string {
-	if _, rule, ok := strings.Cut(action, ":"); ok {
-		return "success condition " + rule
-	}
-	return action
+// format is how a ticket writes what stands in a sentence.
+func format() *say.Format {
+	return &say.Format{Text: func(s string) string { return words.Cut(wiki(clean.Line(s)), 1000) }}
 }
 
 // facts writes what is known of the failure, a line each.
 func (t *Tickets) facts(b *strings.Builder, r *ticket, j *job, p *workflows.Pipeline) {
 	line := func(name, text string) { fmt.Fprintf(b, "*%s:* %s\n", name, text) }
-	line("Execution", t.ref(j.e))
-	line("Pipeline", wiki(j.e.Pipeline)+", version "+strconv.Itoa(j.e.Version))
-	stage := wiki(j.stage)
-	if st, ok := p.Stage(j.stage); ok && st.Environment != "" {
+	line("Execution", t.ref(j.execution))
+	line("Pipeline", wiki(j.execution.Pipeline)+", version "+strconv.Itoa(j.execution.Version))
+	stage := wiki(j.Stage)
+	if st, ok := p.Stage(j.Stage); ok && st.Environment != "" {
 		stage += " (environment " + wiki(st.Environment) + ")"
 	}
 	line("Stage", stage)
-	if j.action != "" {
-		line("Action", fmt.Sprintf("%s, attempt %d", wiki(called(j.action)), max(j.attempt, 1)))
+	if j.Action != "" {
+		line("Action", fmt.Sprintf("%s, attempt %d", wiki(say.ActionName(j.Action)), max(j.Attempt, 1)))
 	}
-	line("Error", cause(j.reason))
-	circumstances(line, j)
-	for _, s := range j.e.SourceRevisions {
+	line("Error", cause(j.Reason))
+	addFinding(b, line, j.Reason.Finding)
+	addCircumstances(line, j)
+	for _, s := range j.execution.SourceRevisions {
 		line("Revision", revision(s))
 	}
-	if rb := j.e.Rollback; rb != nil {
-		line("Rollback", fmt.Sprintf("to %s #%d, which failed as well", wiki(j.e.Pipeline), rb.TargetNumber))
+	if r := j.runs; r != nil && r.Caveat() != "" {
+		line("Runs there now", fmt.Sprintf("#%d, %s", r.Number, wiki(r.Caveat())))
 	}
-	if by := j.e.Trigger.By.Name; by != "" {
+	if rb := j.execution.Rollback; rb != nil {
+		line("Rollback", fmt.Sprintf("to %s #%d, which failed as well", wiki(j.execution.Pipeline), rb.TargetNumber))
+	}
+	if by := j.execution.Trigger.By.Called(); by != "" {
 		line("Started by", wiki(by))
 	}
 	if n := next(t, j); n != "" {
@@ -86,50 +97,34 @@ func (t *Tickets) facts(b *strings.Builder, r *ticket, j *job, p *workflows.Pipe
 	}
 }
 
-// circumstances are what else somebody must know of a failure: what failed
+// addCircumstances are what else somebody must know of a failure: what failed
 // beside it, that it was tried again already, and which checks were set aside.
-func circumstances(line func(name, text string), j *job) {
-	for i, f := range j.others {
+func addCircumstances(line func(name, text string), j *job) {
+	for i, f := range j.Others {
 		if i == 10 {
-			line("Failed as well", fmt.Sprintf("%d more", len(j.others)-i))
+			line("Failed as well", fmt.Sprintf("%d more", len(j.Others)-i))
 			break
 		}
-		line("Failed as well", wiki(called(f.action))+": "+cause(f.reason))
+		line("Failed as well", wiki(say.ActionName(f.Action))+": "+cause(f.Reason))
 	}
-	if st, ok := j.e.Stage(j.stage); ok && st.Retries != nil && st.Retries.Latest == "AutomatedStageRetry" {
-		line("Automatic retry", "it was tried again by itself, and failed again")
+	if st, ok := j.execution.Stage(j.Stage); ok && st.Retries != nil && st.Retries.Latest == "AutomatedStageRetry" {
+		line("Automatic retry", say.Retried(st))
 	}
-	for _, s := range j.e.Stages {
-		for _, a := range s.Actions {
-			if a.Approval != nil && a.Approval.Override != nil {
-				line("Gate", wiki(a.Name)+" in "+wiki(s.Name)+" was "+overridden(a.Approval.Override))
-			}
-		}
-		for _, c := range s.Conditions {
-			if c.Override != nil {
-				line("Condition", map[string]string{workflows.BeforeEntry: "entry", workflows.OnSuccess: "success"}[c.Kind]+" condition of "+wiki(s.Name)+" was "+overridden(c.Override))
-			}
+	for i := range j.execution.Stages {
+		for _, text := range format().Overrides(&j.execution.Stages[i]) {
+			line("Overridden", wiki(j.execution.Stages[i].Name)+": "+text)
 		}
 	}
-}
-
-// overridden says who set a check aside, without what, and why.
-func overridden(o *workflows.Overridden) string {
-	text := "overridden by " + wiki(oneLine(or(o.By.Name, or(o.By.Email, o.By.ID))))
-	if o.Without != "" {
-		text += " without " + wiki(oneLine(o.Without))
-	}
-	return text + ": " + clip(wiki(oneLine(o.Reason)), 1000)
 }
 
 // tail writes the last lines of the action's log, at most room characters.
 func (t *Tickets) tail(ctx context.Context, b *strings.Builder, j *job, lines, room int) {
-	if lines <= 0 || j.action == "" {
+	if lines <= 0 || j.Action == "" {
 		return
 	}
-	log, err := t.Reader.Tail(ctx, j.e.ID, j.stage, j.action, j.attempt, lines)
+	log, err := t.Reader.Tail(ctx, j.execution.ID, j.Stage, j.Action, j.Attempt, lines)
 	if err != nil {
-		t.Log.Warn("a ticket goes without log lines", "execution", j.e.Ref(), "action", j.action, "error", err)
+		t.Log.With(j.about()...).Warn("a ticket goes without log lines", "error", err)
 		return
 	}
 	if len(log) > lines {
@@ -137,7 +132,7 @@ func (t *Tickets) tail(ctx context.Context, b *strings.Builder, j *job, lines, r
 	}
 	var text strings.Builder
 	for _, l := range log {
-		text.WriteString(clip(strings.ReplaceAll(oneLine(l), "{noformat}", "{ noformat}"), maxLogLine) + "\n")
+		text.WriteString(words.Cut(strings.ReplaceAll(clean.Text(l), "{noformat}", "{ noformat}"), maxLogLine) + "\n")
 	}
 	const open, end = "\n{noformat}\n", "{noformat}\n"
 	if text.Len() == 0 || text.Len()+len(open)+len(end) > room {
@@ -146,20 +141,21 @@ func (t *Tickets) tail(ctx context.Context, b *strings.Builder, j *job, lines, r
 	b.WriteString(open + text.String() + end)
 }
 
-// again is the comment for one more failure. Its first line names the failure, so that it is recognised.
-func again(t *Tickets, r *ticket, j *job) string {
+// repeatText is the comment for one more failure. Its first line names the failure, so that it is recognised.
+func repeatText(t *Tickets, r *ticket, j *job) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s failed in %s again: %s, attempt %d (%s).\n", wiki(or(called(j.action), "The stage")), wiki(j.stage), t.ref(j.e), max(j.attempt, 1), shortID(j.id))
+	fmt.Fprintf(&b, "%s again: %s, attempt %d (%s).\n", format().FailedIn(j.Action, j.Stage), t.ref(j.execution), max(j.Attempt, 1), shortID(j.ID))
 	line := func(name, text string) { fmt.Fprintf(&b, "*%s:* %s\n", name, text) }
-	line("Error", cause(j.reason))
-	circumstances(line, j)
-	for _, s := range j.e.SourceRevisions {
+	line("Error", cause(j.Reason))
+	addFinding(&b, line, j.Reason.Finding)
+	addCircumstances(line, j)
+	for _, s := range j.execution.SourceRevisions {
 		line("Revision", revision(s))
 	}
 	if n := next(t, j); n != "" {
 		line("What happened next", n)
 	}
-	if r.Reopening == j.id {
+	if r.Reopening == j.ID {
 		b.WriteString("The ticket was closed, and is open again because of this.\n")
 	}
 	if r.Recovered {
@@ -168,17 +164,17 @@ func again(t *Tickets, r *ticket, j *job) string {
 	return b.String()
 }
 
-// better is the comment for a success in the stage.
-func better(t *Tickets, j *job) string {
-	if rb := j.e.Rollback; rb != nil {
-		how := "by " + wiki(j.e.Trigger.By.Name)
-		if j.e.Trigger.Type == workflows.TriggerAutomated {
+// successText is the comment for a success in the stage.
+func successText(t *Tickets, j *job) string {
+	if rb := j.execution.Rollback; rb != nil {
+		how := "by " + wiki(j.execution.Trigger.By.Called())
+		if j.execution.Trigger.Type == workflows.TriggerAutomated {
 			how = "automatically"
 		}
-		return fmt.Sprintf("%s was rolled back %s to %s #%d: %s succeeded (%s).\n", wiki(j.stage), how, wiki(j.e.Pipeline), rb.TargetNumber, t.ref(j.e), shortID(j.id))
+		return fmt.Sprintf("%s was rolled back %s to %s #%d: %s succeeded (%s).\n", wiki(j.Stage), how, wiki(j.execution.Pipeline), rb.TargetNumber, t.ref(j.execution), shortID(j.ID))
 	}
-	text := fmt.Sprintf("%s succeeded in %s (%s).\n", t.ref(j.e), wiki(j.stage), shortID(j.id))
-	for _, s := range j.e.SourceRevisions {
+	text := fmt.Sprintf("%s succeeded in %s (%s).\n", t.ref(j.execution), wiki(j.Stage), shortID(j.ID))
+	for _, s := range j.execution.SourceRevisions {
 		text += "*Revision:* " + revision(s) + "\n"
 	}
 	return text
@@ -186,10 +182,10 @@ func better(t *Tickets, j *job) string {
 
 // next says what followed by itself.
 func next(t *Tickets, j *job) string {
-	if j.next == nil || j.next.Rollback == nil {
+	if j.Next == nil || j.Next.Rollback == nil {
 		return ""
 	}
-	return fmt.Sprintf("automatic rollback to %s #%d started: %s", wiki(j.e.Pipeline), j.next.Rollback.TargetNumber, t.ref(j.next))
+	return fmt.Sprintf("automatic rollback to %s #%d started: %s", wiki(j.execution.Pipeline), j.Next.Rollback.TargetNumber, t.ref(j.Next))
 }
 
 // ref names an execution, as a link where there is an address.
@@ -201,23 +197,20 @@ func (t *Tickets) ref(e *workflows.Execution) string {
 }
 
 func cause(r workflows.Reason) string {
-	return clip(wiki(oneLine(or(r.Message, or(r.Code, "unknown")))), 2000)
+	return words.Cut(wiki(clean.Line(or(r.Message, or(r.Code, "unknown")))), 2000)
 }
 
 func revision(s workflows.SourceRevision) string {
-	id := s.RevisionID
-	if len(id) > 12 {
-		id = id[:12]
-	}
+	id := words.Revision(s.RevisionID)
 	text := wiki(s.ActionName) + " " + wiki(id)
 	if safeLink(s.RevisionURL) {
 		text = fmt.Sprintf("%s [%s|%s]", wiki(s.ActionName), wiki(id), s.RevisionURL)
 	}
 	if s.RevisionSummary != "" {
-		text += " \"" + clip(wiki(oneLine(s.RevisionSummary)), 300) + "\""
+		text += " \"" + words.Cut(wiki(clean.Line(s.RevisionSummary)), 300) + "\""
 	}
 	if a := s.Author; a != nil && or(a.Name, a.Login) != "" {
-		text += " by " + wiki(oneLine(or(a.Name, a.Login)))
+		text += " by " + wiki(clean.Line(or(a.Name, a.Login)))
 	}
 	return text
 }
@@ -249,21 +242,13 @@ func or(s, otherwise string) string {
 	return s
 }
 
-// oneLine replaces line breaks and control characters.
-func oneLine(s string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
+// basic replaces characters beyond U+FFFF, which a Jira on an old database
+// cannot store.
+func basic(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r > 0xffff {
+			return '\uFFFD'
 		}
 		return r
-	}, s))
-}
-
-// clip cuts text to n characters, with an ellipsis in the last place.
-func clip(text string, n int) string {
-	r := []rune(text)
-	if len(r) <= n {
-		return text
-	}
-	return string(r[:n-1]) + "…"
+	}, s)
 }

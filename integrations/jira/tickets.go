@@ -11,7 +11,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
-	"github.com/rollcall-bot/rollcall/workflows/work"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 // FollowerName is the follower's name, and the owner of its memos.
@@ -31,13 +31,13 @@ type Reader interface {
 
 // Submitter takes the notes that executions get.
 type Submitter interface {
-	Submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (workflows.Result, error)
+	Submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (event.Result, error)
 }
 
 // Notes is our map of tickets.
 type Notes interface {
 	Memo(ctx context.Context, key string) (value []byte, ok bool, err error)
-	List(ctx context.Context, prefix string) ([]work.Memo, error)
+	List(ctx context.Context, prefix string) ([]record.Memo, error)
 	Note(ctx context.Context, key string, value []byte) error // durable when it returns; an empty value deletes
 }
 
@@ -89,65 +89,77 @@ func New(o Options) (*Tickets, error) {
 // Name is the follower's name.
 func (t *Tickets) Name() string { return FollowerName }
 
-// Follow opens tickets for the batch's failures and tells open tickets of
-// successes. An error means that Jira was away; the executions concerned say
-// so until a later call succeeds.
+// Follow opens tickets for the batch's failures and reports successes to open
+// tickets. What Jira does not take now is queued and retried by the clock until
+// Jira takes it or refuses it for good; the executions concerned say so. It
+// delays nothing else.
 func (t *Tickets) Follow(ctx context.Context, b event.Batch) error {
-	var away error
-	for _, j := range jobs(b) {
-		if away != nil && j.kind != failed {
-			continue
-		}
-		e, err := t.Reader.Execution(ctx, workflows.EnginePrincipal(), j.execution)
-		if gone(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("reading execution %s: %w", j.execution, err)
-		}
-		j.e = &e
-		switch {
-		case j.kind == recovered:
-			err = t.recover(ctx, j)
-		case !j.locate():
-			t.Log.Warn("a failed execution gets no ticket: nothing says which stage failed", "execution", e.Ref())
-			continue
-		default:
-			err = t.fail(ctx, j, away)
-		}
-		if err != nil && (!passing(err) || ctx.Err() != nil) {
-			return err
-		}
-		if err != nil && away == nil {
-			away = err
-		}
+	q, err := t.loadQueue(ctx, b.Pipeline)
+	if err != nil {
+		return err
 	}
-	return away
+	q.add(jobs(b))
+	if len(q.Jobs) == 0 {
+		return nil
+	}
+	cause, err := t.processQueue(ctx, q)
+	if err != nil {
+		return err
+	}
+	if err := t.saveQueue(ctx, q); err != nil || len(q.Jobs) == 0 {
+		return err
+	}
+	return &event.Unfinished{Err: cause, After: max(q.Again.Sub(t.Now()), time.Second)}
 }
 
-// say puts a note on the job's execution unless it is there already.
-func (t *Tickets) say(ctx context.Context, j *job, state, text, url string) error {
+// processJob does one job. away is set when Jira was found away a moment ago.
+func (t *Tickets) processJob(ctx context.Context, j *job, away error) error {
+	if found, err := t.loadExecution(ctx, j); !found {
+		return err
+	}
+	switch {
+	case j.Kind == recovered:
+		return t.reportSuccess(ctx, j)
+	case !j.addFromExecution():
+		t.Log.With(j.about()...).Warn("a failed execution gets no ticket: nothing says which stage failed")
+		return nil
+	}
+	return t.reportFailure(ctx, j, away)
+}
+
+// loadExecution reads how the job's execution stands; false: it is gone.
+func (t *Tickets) loadExecution(ctx context.Context, j *job) (bool, error) {
+	e, err := t.Reader.Execution(ctx, workflows.EnginePrincipal(), j.Execution)
+	if err != nil && !notFound(err) {
+		return false, &ownError{fmt.Errorf("reading execution %s: %w", j.Execution, err)}
+	}
+	j.execution = &e
+	return err == nil, nil
+}
+
+// annotate puts a note on the job's execution unless it is there already.
+func (t *Tickets) annotate(ctx context.Context, j *job, state, text, url string) error {
 	n := workflows.Note{Name: noteName, State: state, Text: text, URL: url}
-	for _, old := range j.e.Notes {
+	for _, old := range j.execution.Notes {
 		if old == n {
 			return nil
 		}
 	}
-	in := workflows.Intent{Verb: workflows.Annotate, Pipeline: j.e.Pipeline, Execution: j.e.ID, Note: &n}
-	if _, err := t.Submitter.Submit(ctx, in, workflows.EnginePrincipal()); err != nil && !gone(err) {
-		return &internal{fmt.Errorf("noting the ticket on %s: %w", j.e.Ref(), err)}
+	in := workflows.Intent{Verb: workflows.Annotate, Pipeline: j.execution.Pipeline, Execution: j.execution.ID, Note: &n}
+	if _, err := t.Submitter.Submit(ctx, in, workflows.EnginePrincipal()); err != nil && !notFound(err) {
+		return &ownError{fmt.Errorf("noting the ticket on %s: %w", j.execution.Ref(), err)}
 	}
 	return nil
 }
 
-// internal is trouble on our own side, which is not Jira being away.
-type internal struct{ error }
+// ownError is trouble on our own side, which is not Jira being away.
+type ownError struct{ error }
 
 // Unwrap is the cause.
-func (i *internal) Unwrap() error { return i.error }
+func (i *ownError) Unwrap() error { return i.error }
 
-// gone says whether an error means that there is no such thing any more.
-func gone(err error) bool {
+// notFound says whether an error means that there is no such thing any more.
+func notFound(err error) bool {
 	var p *workflows.Problem
-	return errors.As(err, &p) && (p.Code == workflows.CodeExecutionNotFound || p.Code == workflows.CodePipelineNotFound)
+	return errors.As(err, &p) && p.NotFound()
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -22,14 +24,17 @@ import (
 const WebhookPath = "/jira/webhook"
 
 const (
+	source       = "jira" // of receipts
 	bodyLimit    = 5 << 20
 	answerWithin = 9 * time.Second
+	// retryFor is how long a delivery is tried that cannot be noted: longer than
+	// a restart or a full disk usually takes, and no delivery is tried for ever.
+	retryFor = 10 * time.Minute
 )
 
 // Engine is what a webhook needs of the runtime.
 type Engine interface {
-	// Accept makes the receipt durable; fresh is false for a delivery seen before.
-	Accept(ctx context.Context, r work.Receipt) (prior work.Receipt, fresh bool, err error)
+	wire.Receipts
 	// Finish notes what a repeat is answered.
 	Finish(ctx context.Context, key string, result []byte) error
 }
@@ -44,9 +49,13 @@ type WebhookOptions struct {
 }
 
 // Webhook takes Jira's deliveries.
-type Webhook struct{ o WebhookOptions }
+type Webhook struct {
+	o     WebhookOptions
+	inbox *wire.Inbox
+}
 
 // NewWebhook refuses an empty secret: without one, anybody could close tickets.
+// [Webhook.Run] must run beside it.
 func NewWebhook(o WebhookOptions) (*Webhook, error) {
 	if o.Secret == "" {
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.webhookSecret",
@@ -59,17 +68,30 @@ func NewWebhook(o WebhookOptions) (*Webhook, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Webhook{o}, nil
+	h := &Webhook{o: o}
+	h.inbox = wire.NewInbox(wire.InboxOptions{
+		Source: source, Receipts: o.Engine, Finish: o.Engine.Finish, Queue: queueOf, Process: h.process,
+		Resume: true, ReportTries: true, // Jira delivers again what is answered 503
+		Workers: 8, RetryFor: retryFor, LongestPause: time.Minute, Log: o.Log,
+	})
+	return h, nil
 }
+
+// Run processes deliveries, also those that an earlier process accepted and did
+// not finish, until ctx ends.
+func (h *Webhook) Run(ctx context.Context) error { return h.inbox.Run(ctx) }
 
 // Handler serves POST /jira/webhook.
 func (h *Webhook) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+WebhookPath, h.deliver)
+	signature := wire.Signature{Header: "X-Hub-Signature", Secret: []byte(h.o.Secret), BodyLimit: bodyLimit}
+	mux.Handle("POST "+WebhookPath, wire.Endpoint{
+		Name: "a Jira delivery", Log: h.o.Log, Limit: signature.Limit, Verify: signature.Verify, Accept: h.accept,
+	}.Handler(wire.NewSampler()))
 	return mux
 }
 
-// answer is what a delivery is told, and what its receipt keeps.
+// answer is what a delivery is answered, and what its receipt keeps.
 type answer struct {
 	Duplicate bool     `json:"duplicate,omitempty"`
 	Started   []string `json:"started"` // executions; a ticket starts none
@@ -113,15 +135,15 @@ func parse(payload []byte) (delivery, error) {
 	return d, nil
 }
 
-// ignored says why a delivery changes nothing; empty: it tells an issue's new status.
+// ignored says why a delivery changes nothing; empty: it reports an issue's new status.
 func (d *delivery) ignored() string {
 	switch {
 	case d.Issue == nil || !isKey(d.Issue.Key):
-		return clip(oneLine(d.Event), 64) + ": it names no issue"
+		return words.Cut(clean.Line(d.Event), 64) + ": it names no issue"
 	case d.Event == "jira:issue_deleted":
 		return ""
 	case d.Event != "jira:issue_updated":
-		return fmt.Sprintf("%s: %s changes no status", d.Issue.Key, clip(oneLine(d.Event), 64))
+		return fmt.Sprintf("%s: %s changes no status", d.Issue.Key, words.Cut(clean.Line(d.Event), 64))
 	}
 	for _, i := range d.Changelog.Items {
 		if i.Field == "status" {
@@ -151,79 +173,107 @@ func hash(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-func (h *Webhook) deliver(w http.ResponseWriter, r *http.Request) {
-	body, err := wire.ReadBody(w, r, bodyLimit)
-	if err != nil {
-		h.refuse(w, wire.BodyStatus(err), workflows.CodeValidation, err.Error(), nil)
-		return
-	}
-	if !wire.Verify([]byte(h.o.Secret), body, r.Header.Get("X-Hub-Signature")) {
-		h.refuse(w, http.StatusUnauthorized, workflows.CodeAccessDenied, "the delivery is not signed with this webhook's secret (X-Hub-Signature, sha256)", nil)
-		return
-	}
+// accept answers a verified delivery.
+func (h *Webhook) accept(w http.ResponseWriter, r *http.Request, body []byte, fingerprint string) *wire.Rejection {
 	d, err := parse(body)
 	if err != nil {
-		h.refuse(w, http.StatusBadRequest, workflows.CodeValidation, err.Error(), nil)
-		return
+		return &wire.Rejection{Status: http.StatusBadRequest, Code: workflows.CodeValidation, Detail: err.Error()}
 	}
 	if why := d.ignored(); why != "" {
 		wire.Answer(w, http.StatusOK, answer{Started: []string{}, Ignored: []string{why}})
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
-	a, fresh, err := h.record(ctx, d.key(r.Header), &d)
+	a, fresh, err := h.record(ctx, work.Receipt{Key: d.key(r.Header), Print: fingerprint, Source: source, At: h.o.Now().UTC()}, &d)
 	if err != nil {
-		h.refuse(w, http.StatusServiceUnavailable, workflows.CodeUnavailable, "the delivery could not be recorded; deliver it again", err)
-		return
+		return &wire.Rejection{Status: http.StatusServiceUnavailable, Code: workflows.CodeUnavailable,
+			Detail: "the delivery could not be recorded; deliver it again", Cause: err}
 	}
 	code := http.StatusAccepted
 	if !fresh {
 		a.Duplicate, code = true, http.StatusOK
 	}
 	wire.Answer(w, code, a)
+	return nil
 }
 
-// record carries the delivery out. A delivery whose first time broke off in
-// the middle is carried out again, which changes nothing that was done.
-func (h *Webhook) record(ctx context.Context, key string, d *delivery) (a answer, fresh bool, err error) {
-	prior, fresh, err := h.o.Engine.Accept(ctx, work.Receipt{Key: key, Source: "jira", At: h.o.Now().UTC()})
-	if err != nil {
+// record makes the delivery durable and waits for what comes of it.
+func (h *Webhook) record(ctx context.Context, r work.Receipt, d *delivery) (a answer, fresh bool, err error) {
+	if r.Payload, err = json.Marshal(d.change()); err != nil {
 		return a, false, err
 	}
-	if !fresh && prior.Done {
-		err := json.Unmarshal(prior.Result, &a)
+	got, fresh, err := h.inbox.Take(ctx, r, answerWithin)
+	if err != nil {
 		return a, false, err
 	}
 	a = answer{Started: []string{}, Ignored: []string{}}
-	issue := d.Issue.Key
-	_, ours, err := h.o.Notes.Memo(ctx, issueKey(issue))
-	if err != nil {
-		return a, false, err
+	if len(got.Result) > 0 {
+		err = json.Unmarshal(got.Result, &a)
 	}
-	if !ours {
-		a.Ignored = append(a.Ignored, issue+": not one of our tickets")
-	} else if a.Noted, err = h.noteStatus(ctx, d); err != nil {
-		return a, false, err
-	}
-	result, err := json.Marshal(a)
-	if err != nil {
-		return a, false, err
-	}
-	return a, true, h.o.Engine.Finish(ctx, key, result)
+	return a, fresh, err
 }
 
-// heard is the memo of what a webhook last said of a ticket: deliveries come in any order.
-type heard struct {
+// statusChange is what a receipt keeps of a delivery.
+type statusChange struct {
+	Issue string `json:"issue"`
+	At    int64  `json:"at"` // ms, Jira's clock
+	Done  bool   `json:"done"`
+}
+
+func (d *delivery) change() statusChange {
+	return statusChange{Issue: d.Issue.Key, At: d.Timestamp, Done: d.Event == "jira:issue_deleted" || d.Issue.Fields.Status.done()}
+}
+
+// queueOf is the issue of a receipt: what is read of one issue and written again
+// is never mixed. Earlier versions kept no payload; only a repeat brings it.
+func queueOf(r work.Receipt) (issue string, ours bool) {
+	var c statusChange
+	_ = json.Unmarshal(r.Payload, &c) // process says so of what cannot be read
+	return c.Issue, len(r.Payload) > 0
+}
+
+// process notes the new status. A delivery that was processed before changes
+// nothing: it is no newer than what is known.
+func (h *Webhook) process(ctx context.Context, r work.Receipt, try wire.Try) ([]byte, error) {
+	a := answer{Started: []string{}, Ignored: []string{}}
+	var c statusChange
+	err := json.Unmarshal(r.Payload, &c)
+	if err == nil {
+		err = try(ctx, func(ctx context.Context) error {
+			_, ours, err := h.o.Notes.Memo(ctx, issueKey(c.Issue))
+			switch {
+			case err != nil:
+				return err
+			case !ours:
+				a.Ignored = []string{c.Issue + ": not one of our tickets"}
+				return nil
+			}
+			a.Noted, err = h.noteStatus(ctx, c)
+			return err
+		})
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, err
+	case err != nil:
+		h.o.Log.Error("a delivery of Jira's could not be noted and is given up", "receipt", r.Key, "issue", c.Issue, "error", err)
+		a.Ignored = []string{c.Issue + ": it could not be noted"}
+	}
+	return json.Marshal(a)
+}
+
+// lastStatus is the memo of the newest status that was delivered; deliveries come in any order.
+type lastStatus struct {
 	At   int64 `json:"at"` // ms, Jira's clock
 	Done bool  `json:"done"`
 }
 
-// noteStatus keeps the newest status that was heard of.
-func (h *Webhook) noteStatus(ctx context.Context, d *delivery) ([]string, error) {
-	issue, now := d.Issue.Key, heard{At: d.Timestamp, Done: d.Event == "jira:issue_deleted" || d.Issue.Fields.Status.done()}
-	var last heard
-	raw, ok, err := h.o.Notes.Memo(ctx, closedKey(issue))
+// noteStatus keeps the newest status that was delivered. Nobody else writes that
+// memo; that we reopened an issue is in the ticket's own memo.
+func (h *Webhook) noteStatus(ctx context.Context, c statusChange) ([]string, error) {
+	var last lastStatus
+	raw, ok, err := h.o.Notes.Memo(ctx, closedKey(c.Issue))
 	if err != nil {
 		return nil, err
 	}
@@ -232,22 +282,17 @@ func (h *Webhook) noteStatus(ctx context.Context, d *delivery) ([]string, error)
 			return nil, err
 		}
 	}
-	if last.At > now.At {
-		return []string{issue + ": something newer is known already"}, nil
+	if last.At > c.At {
+		return []string{c.Issue + ": something newer is known already"}, nil
 	}
-	if raw, err = json.Marshal(now); err != nil {
+	if raw, err = json.Marshal(lastStatus{At: c.At, Done: c.Done}); err != nil {
 		return nil, err
 	}
-	if err := h.o.Notes.Note(ctx, closedKey(issue), raw); err != nil {
+	if err := h.o.Notes.Note(ctx, closedKey(c.Issue), raw); err != nil {
 		return nil, err
 	}
-	if now.Done {
-		return []string{issue + ": closed"}, nil
+	if c.Done {
+		return []string{c.Issue + ": closed"}, nil
 	}
-	return []string{issue + ": open"}, nil
-}
-
-func (h *Webhook) refuse(w http.ResponseWriter, status int, code, detail string, cause error) {
-	id := wire.Refuse(w, status, code, detail)
-	h.o.Log.Warn("a Jira delivery was refused", "id", id, "status", status, "reason", detail, "error", cause)
+	return []string{c.Issue + ": open"}, nil
 }

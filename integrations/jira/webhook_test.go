@@ -11,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/jira/jirafake"
@@ -23,11 +25,14 @@ const secret = "the webhook's secret"
 
 // engine keeps receipts like the real one.
 type engine struct {
+	mu       sync.Mutex
 	receipts map[string]work.Receipt
 	err      error
 }
 
 func (e *engine) Accept(_ context.Context, r work.Receipt) (work.Receipt, bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if prior, ok := e.receipts[r.Key]; ok || e.err != nil {
 		return prior, false, e.err
 	}
@@ -36,13 +41,26 @@ func (e *engine) Accept(_ context.Context, r work.Receipt) (work.Receipt, bool, 
 }
 
 func (e *engine) Finish(_ context.Context, key string, result []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	r := e.receipts[key]
-	r.Done, r.Result = true, result
+	r.Done, r.Payload, r.Result = true, nil, result
 	e.receipts[key] = r
 	return nil
 }
 
-// listen connects the house's Jira with a webhook.
+func (e *engine) Pending(context.Context, string) (open []work.Receipt, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.receipts {
+		if !r.Done {
+			open = append(open, r)
+		}
+	}
+	return open, nil
+}
+
+// listen connects the fixture's Jira with a webhook.
 func listen(t *testing.T, h *house) (address string, e *engine, log *bytes.Buffer) {
 	t.Helper()
 	e, log = &engine{receipts: map[string]work.Receipt{}}, &bytes.Buffer{}
@@ -50,17 +68,34 @@ func listen(t *testing.T, h *house) (address string, e *engine, log *bytes.Buffe
 	if err != nil {
 		t.Fatal(err)
 	}
+	run(t, hook)
 	srv := httptest.NewServer(hook.Handler())
 	t.Cleanup(srv.Close)
 	h.jira.Connect(srv.URL+WebhookPath, secret)
 	return srv.URL + WebhookPath, e, log
 }
 
+// run has a webhook process deliveries until stop or the test's end.
+func run(t *testing.T, hook *Webhook) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- hook.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
 func TestAClosedTicketIsHeardOf(t *testing.T) {
 	h := newHouse(t, jirafake.Options{})
 	listen(t, h)
 	h.fail(h.start(45), "ActionFailed")
-	h.settle()
+	h.catchUp()
 	first, err := h.jira.Move(t.Context(), "OPS-1", "Done")
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +113,7 @@ func TestAClosedTicketIsHeardOf(t *testing.T) {
 	// What was heard is enough: Jira need not be asked.
 	calls := len(h.jira.Calls())
 	h.fail(h.start(46), "ActionFailed")
-	h.settle()
+	h.catchUp()
 	if got := h.jira.Calls()[calls:]; len(got) != 1 || h.note(46).Text != "OPS-2" {
 		t.Errorf("calls %v, note %+v", got, h.note(46))
 	}
@@ -88,7 +123,7 @@ func TestDeliveriesComeInAnyOrder(t *testing.T) {
 	h := newHouse(t, jirafake.Options{})
 	listen(t, h)
 	h.fail(h.start(45), "ActionFailed")
-	h.settle()
+	h.catchUp()
 	closed, _ := h.jira.Move(t.Context(), "OPS-1", "Done")
 	h.pass(time.Second)
 	if _, err := h.jira.Move(t.Context(), "OPS-1", "To Do"); err != nil {
@@ -99,7 +134,7 @@ func TestDeliveriesComeInAnyOrder(t *testing.T) {
 		t.Errorf("%s, %v", late.Answer, err)
 	}
 	h.fail(h.start(46), "ActionFailed")
-	h.settle()
+	h.catchUp()
 	h.only()
 }
 
@@ -107,18 +142,111 @@ func TestADeliveryThatBrokeOffIsCarriedOutAgain(t *testing.T) {
 	h := newHouse(t, jirafake.Options{})
 	listen(t, h)
 	h.fail(h.start(45), "ActionFailed")
-	h.settle()
+	h.catchUp()
 	broken := errors.New("the store is away")
-	h.noteErr = broken
+	h.breakNotes(broken)
 	first, err := h.jira.Move(t.Context(), "OPS-1", "Done")
 	if err != nil || first.Status != 503 {
 		t.Fatalf("%d %s, %v", first.Status, first.Answer, err)
 	}
-	h.noteErr = nil
+	h.breakNotes(nil)
 	again, err := h.jira.Deliver(t.Context(), first.ID, first.Payload)
-	if err != nil || again.Status != 202 || h.memos[closedKey("OPS-1")] == nil {
+	if err != nil || again.Status != 202 || !strings.Contains(string(again.Answer), "OPS-1: closed") {
 		t.Errorf("%d %s, %v", again.Status, again.Answer, err)
 	}
+}
+
+// hear has a webhook answer a delivery that OPS-1 is closed, and returns what it says.
+func hear(t *testing.T, hook *Webhook, id string) (status int, says string) {
+	t.Helper()
+	body := `{"timestamp":7,"webhookEvent":"jira:issue_updated","issue":{"id":"1","key":"OPS-1","fields":{"status":{"statusCategory":{"key":"done"}}}},"changelog":{"items":[{"field":"status"}]}}`
+	r := httptest.NewRequest("POST", WebhookPath, strings.NewReader(body))
+	r.Header.Set("X-Atlassian-Webhook-Identifier", id)
+	r.Header.Set("X-Hub-Signature", wire.Sign([]byte(secret), []byte(body)))
+	w := httptest.NewRecorder()
+	hook.Handler().ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+// What was accepted when the process died is noted after the next start,
+// without Jira delivering it again; a failing store is tried for ten minutes.
+func TestAnAcceptedDeliveryOutlivesTheProcess(t *testing.T) {
+	for name, c := range map[string]struct {
+		first func(t *testing.T, h *house, hook *Webhook) // what the process that dies gets to do
+		away  time.Duration                               // how long the store is away in the second one
+		noted bool
+		again string // the answer to a repeat
+	}{
+		"before it was processed": {func(*testing.T, *house, *Webhook) {}, 0, true, `"noted":["OPS-1: closed"]`},
+		"the store was away": {func(t *testing.T, h *house, hook *Webhook) {
+			h.breakNotes(errors.New("the store is away"))
+			stop := run(t, hook)
+			time.Sleep(time.Minute)
+			stop()
+		}, time.Minute, true, `"noted":["OPS-1: closed"]`},
+		"the store stays away": {func(*testing.T, *house, *Webhook) {}, time.Hour, false, `"ignored":["OPS-1: it could not be noted"]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, jirafake.Options{})
+			h.memos[issueKey("OPS-1")] = []byte("ticket/x")
+			synctest.Test(t, func(t *testing.T) {
+				e := &engine{receipts: map[string]work.Receipt{}}
+				boot := func() *Webhook {
+					hook, err := NewWebhook(WebhookOptions{Secret: secret, Engine: e, Notes: h, Log: slog.New(slog.DiscardHandler)})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return hook
+				}
+				hook := boot()
+				if status, says := hear(t, hook, "d-1"); status != 202 || !strings.Contains(says, `"started":[],"ignored":[]`) {
+					t.Errorf("accepted, not processed: %d %s", status, says)
+				}
+				c.first(t, h, hook)
+				if h.memos[closedKey("OPS-1")] != nil {
+					t.Fatal("the first process noted it")
+				}
+				if c.away > 0 {
+					h.breakNotes(errors.New("the store is away"))
+				}
+				hook = boot()
+				run(t, hook)
+				time.Sleep(c.away)
+				h.breakNotes(nil)
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				if noted := string(h.memos[closedKey("OPS-1")]); noted != `{"at":7,"done":true}` == c.noted {
+					t.Errorf("noted %q", noted)
+				}
+				if status, says := hear(t, hook, "d-1"); status != 200 || !strings.Contains(says, `"duplicate":true`) || !strings.Contains(says, c.again) {
+					t.Errorf("again: %d %s", status, says)
+				}
+			})
+		})
+	}
+}
+
+// A receipt of an earlier version, which kept no payload, waits for the repeat.
+func TestAnOldReceiptWaitsForItsRepeat(t *testing.T) {
+	h := newHouse(t, jirafake.Options{})
+	h.memos[issueKey("OPS-1")] = []byte("ticket/x")
+	synctest.Test(t, func(t *testing.T) {
+		key := "jira/" + hash("d-1")
+		e := &engine{receipts: map[string]work.Receipt{key: {Key: key, Source: source}}}
+		hook, err := NewWebhook(WebhookOptions{Secret: secret, Engine: e, Notes: h, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, hook)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if e.receipts[key].Done {
+			t.Error("it was finished without its payload")
+		}
+		if status, says := hear(t, hook, "d-1"); status != 202 || !strings.Contains(says, "OPS-1: closed") || !e.receipts[key].Done {
+			t.Errorf("%d %s", status, says)
+		}
+	})
 }
 
 func TestDeliveriesThatChangeNothing(t *testing.T) {

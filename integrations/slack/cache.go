@@ -27,11 +27,14 @@ func newCache[V any](age time.Duration, now func() time.Time) *cache[V] {
 	return &cache[V]{age: age, now: now, rows: map[string]cached[V]{}}
 }
 
-func (c *cache[V]) get(key string) (V, bool) {
+func (c *cache[V]) get(key string) (V, bool) { return c.within(key, c.age) }
+
+// within is get for those who want an answer no older than age.
+func (c *cache[V]) within(key string, age time.Duration) (V, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	row, ok := c.rows[key]
-	if !ok || c.now().Sub(row.at) > c.age {
+	if !ok || c.now().Sub(row.at) > age {
 		var none V
 		return none, false
 	}

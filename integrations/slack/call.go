@@ -13,16 +13,17 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/integrations/slack/token"
+	"github.com/rollcall-bot/rollcall/integrations/wire"
 )
 
-// do carries a call out when its turn has come, again after a 429, and
-// nothing else again: what may be repeated is the caller's knowledge. It takes
-// at most Options.Timeout. key tells lanes of one method apart.
+// do makes a call when its turn has come, and again after a 429. Whether any
+// other failure may be repeated only the caller knows. It takes at most
+// Options.Timeout. key distinguishes the rate limits of one method.
 func (c *Client) do(ctx context.Context, method, key string, call func(context.Context) error) error {
-	return c.within(ctx, c.o.Timeout, method, key, call)
+	return c.doWithin(ctx, c.o.Timeout, method, key, call)
 }
 
-func (c *Client) within(ctx context.Context, limit time.Duration, method, key string, call func(context.Context) error) error {
+func (c *Client) doWithin(ctx context.Context, limit time.Duration, method, key string, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
@@ -32,22 +33,24 @@ func (c *Client) within(ctx context.Context, limit time.Duration, method, key st
 		err := call(ctx)
 		after, limited := rateLimited(err)
 		if !limited {
-			c.lacking(err)
+			if method != openSocket { // that is the app token's
+				c.noteMissingScope(err)
+			}
 			return explain(method, err)
 		}
 		c.log.Info("slack asks to slow down", "method", method, "for", after)
-		c.pace.hold(method, key, after)
+		c.pace.pause(method, key, after)
 	}
 }
 
-// lacking notes the scope that Slack misses, whichever call it was.
-func (c *Client) lacking(err error) {
+// noteMissingScope notes the scope that Slack misses, whichever call it was.
+func (c *Client) noteMissingScope(err error) {
 	var answered slack.SlackErrorResponse
 	if !errors.As(err, &answered) || answered.Err != "missing_scope" || answered.Needed == "" {
 		return
 	}
 	for scope := range strings.SplitSeq(answered.Needed, ",") {
-		c.faults.note("scope/"+scope, c.missing(scope))
+		c.faults.add("scope/"+scope, c.scopeFault(scope))
 	}
 }
 
@@ -77,8 +80,33 @@ func code(err error) string {
 	return ""
 }
 
-// explain turns a call's error into one for people: a *bot.Refusal when trying
-// again will not mend it. Addresses are left out, because those of response
+// refusalKind is what becomes of a call that Slack refuses.
+type refusalKind int
+
+const (
+	fixable   refusalKind = iota // works once somebody has mended the cause; so does whatever we do not know
+	transient                    // works by itself, later
+	never                        // is about the content: not this message, wherever and whenever
+	gone                         // the message or thread is not there any more
+)
+
+// refusalKinds has the kind of every error code of Slack's that no person can
+// mend. No other place decides on codes.
+var refusalKinds = map[string]refusalKind{
+	"internal_error": transient, "fatal_error": transient, "service_unavailable": transient, "request_timeout": transient, "team_added_to_org": transient,
+	"hash_conflict": transient, "ratelimited": transient, "rate_limited": transient, "external_channel_migrating": transient, "message_limit_exceeded": transient,
+
+	"invalid_blocks": never, "invalid_blocks_format": never, "invalid_arguments": never, "invalid_arg_name": never, "invalid_array_arg": never, "invalid_charset": never,
+	"invalid_form_data": never, "invalid_post_type": never, "missing_post_type": never, "msg_blocks_too_long": never, "msg_too_long": never,
+	"no_text": never, "too_many_attachments": never, "markdown_text_conflict": never, "block_mismatch": never,
+	"invalid_metadata_format": never, "invalid_metadata_schema": never, "metadata_must_be_sent_from_app": never, "metadata_too_large": never,
+	"view_too_large": never, "cant_update_message": never, "edit_window_closed": never, "duplicate_message_not_found": never,
+
+	"message_not_found": gone, "thread_not_found": gone, "cannot_reply_to_message": gone,
+}
+
+// explain turns a call's error into one for people: a *bot.Refusal when it
+// does not pass by itself. Addresses are left out, because those of response
 // URLs and of Socket Mode are secrets.
 func explain(method string, err error) error {
 	if err == nil {
@@ -86,11 +114,11 @@ func explain(method string, err error) error {
 	}
 	var answered slack.SlackErrorResponse
 	if errors.As(err, &answered) {
-		switch answered.Err {
-		case "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org", "hash_conflict":
+		s := refusalKinds[answered.Err]
+		if s == transient {
 			return fmt.Errorf("slack could not do %s just now: %s", method, answered.Err)
 		}
-		return &bot.Refusal{Code: answered.Err, Hint: hint(method, answered)}
+		return &bot.Refusal{Code: answered.Err, Hint: hint(method, answered), Never: s == never, Gone: s == gone}
 	}
 	var status slack.StatusCodeError
 	if errors.As(err, &status) {
@@ -98,6 +126,9 @@ func explain(method string, err error) error {
 			return &bot.Refusal{Code: fmt.Sprintf("http_%d", status.Code), Hint: "is slack.apiURL the address of Slack's Web API?"}
 		}
 		return fmt.Errorf("slack answered %s with HTTP status %d", method, status.Code)
+	}
+	if wire.Final(err) {
+		return &bot.Refusal{Code: "unusable_answer", Hint: withoutAddress(err).Error()}
 	}
 	return fmt.Errorf("slack %s: %w", method, withoutAddress(err))
 }

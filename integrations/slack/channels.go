@@ -18,31 +18,31 @@ func (c *Client) channel(ctx context.Context, name string) (string, error) {
 	if !named {
 		return name, nil
 	}
-	if id := c.known(name); id != "" {
+	if id := c.channelID(name); id != "" {
 		return id, nil
 	}
-	_, err := c.once(ctx, "channels", func(ctx context.Context) (any, error) { return nil, c.listChannels(ctx) })
+	_, err := c.shareLookup(ctx, "channels", func(ctx context.Context) (any, error) { return nil, c.listChannels(ctx) })
 	var refused *bot.Refusal
 	if err != nil && !errors.As(err, &refused) {
 		return "", err
 	}
-	if id := c.known(name); id != "" {
+	if id := c.channelID(name); id != "" {
 		return id, nil
 	}
-	if c.nag.due("channel "+name, c.now()) {
+	if c.logLimit.allow("channel "+name, c.now()) {
 		c.log.Warn("the channel is not among those that the app can list", "channel", "#"+name, "error", err)
 	}
 	return "#" + name, nil
 }
 
-func (c *Client) known(name string) string {
+func (c *Client) channelID(name string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.channels[name]
 }
 
-// forget drops a name whose channel is gone, so that it is looked up again.
-func (c *Client) forget(name string) {
+// forgetChannel drops a name whose channel is gone, so that it is looked up again.
+func (c *Client) forgetChannel(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.channels, strings.TrimPrefix(name, "#"))

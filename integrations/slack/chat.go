@@ -7,19 +7,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/integrations/wire"
 )
 
 const (
-	lookPages    = 5   // how far back a message is looked for, in pages …
-	lookPage     = 200 // … of so many messages
-	formPatience = 3 * time.Second
+	lookPages  = 5   // how far back a message is looked for, in pages …
+	lookPage   = 200 // … of so many messages
+	formWithin = 3 * time.Second
 )
 
 // Post implements bot.Chat. A connection that breaks while posting is an
@@ -32,7 +35,7 @@ func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
 		return bot.Place{}, err
 	}
 	if m.Look {
-		at, found, err := c.look(ctx, channel, m)
+		at, found, err := c.findPosted(ctx, channel, m)
 		var refused *bot.Refusal
 		switch {
 		case errors.As(err, &refused):
@@ -60,7 +63,7 @@ func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
 		c.unposted(m.Channel, err)
 		return bot.Place{}, err
 	}
-	c.faults.mended(channelFault(m.Channel))
+	c.faults.remove(channelFault(m.Channel))
 	return at, nil
 }
 
@@ -68,10 +71,10 @@ func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
 func (c *Client) unposted(channel string, err error) {
 	switch code := code(err); code {
 	case "channel_not_found":
-		c.forget(channel)
+		c.forgetChannel(channel)
 		fallthrough
 	case "not_in_channel", "is_archived", "restricted_action", "restricted_action_read_only_channel":
-		c.faults.note(channelFault(channel), c.cannotPost(channel, code))
+		c.faults.add(channelFault(channel), c.postFault(channel, code))
 	}
 }
 
@@ -80,9 +83,20 @@ func (c *Client) unposted(channel string, err error) {
 func content(m bot.Message) []slack.MsgOption {
 	opts := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...)}
 	if m.EventType != "" {
-		opts = append(opts, slack.MsgOptionMetadata(slack.SlackMetadata{EventType: m.EventType, EventPayload: m.Payload}))
+		opts = append(opts, slack.MsgOptionMetadata(slack.SlackMetadata{EventType: m.EventType, EventPayload: payload(m)}))
 	}
 	return opts
+}
+
+// payload is the metadata that identify a message, and beside them its anchor.
+func payload(m bot.Message) map[string]any {
+	a := m.Anchor
+	if a == nil {
+		return m.Payload
+	}
+	p := maps.Clone(m.Payload)
+	p["pipeline"], p["record"], p["hash"], p["at"] = a.Pipeline, a.Record, a.Hash, a.At
+	return p
 }
 
 // Edit implements bot.Chat.
@@ -93,9 +107,9 @@ func (c *Client) Edit(ctx context.Context, at bot.Place, m bot.Message) error {
 	})
 }
 
-// look searches the channel, or the thread, for a message of ours with the
-// same metadata, newest first.
-func (c *Client) look(ctx context.Context, channel string, m bot.Message) (bot.Place, bool, error) {
+// findPosted searches the channel, or the thread, for a message of ours with the
+// same payload, newest first.
+func (c *Client) findPosted(ctx context.Context, channel string, m bot.Message) (bot.Place, bool, error) {
 	want, err := json.Marshal(m.Payload)
 	if err != nil {
 		return bot.Place{}, false, fmt.Errorf("writing the metadata: %w", err)
@@ -119,7 +133,7 @@ func (c *Client) look(ctx context.Context, channel string, m bot.Message) (bot.P
 		}
 		for _, old := range page {
 			ours := old.User == id.User || old.BotID != "" && old.BotID == id.Bot || old.User == "" && old.BotID == ""
-			have, err := json.Marshal(old.Metadata.EventPayload)
+			have, err := json.Marshal(identifying(old.Metadata.EventPayload, m.Payload))
 			if err == nil && ours && old.Metadata.EventType == m.EventType && m.EventType != "" && string(have) == string(want) {
 				return bot.Place{Channel: channel, TS: old.Timestamp}, true, nil
 			}
@@ -129,6 +143,18 @@ func (c *Client) look(ctx context.Context, channel string, m bot.Message) (bot.P
 		}
 	}
 	return bot.Place{}, false, nil
+}
+
+// identifying are the metadata of a message that some payload has too: what is
+// beside them, an anchor, identifies nothing.
+func identifying(have, want map[string]any) map[string]any {
+	same := map[string]any{}
+	for key, value := range have {
+		if _, ok := want[key]; ok {
+			same[key] = value
+		}
+	}
+	return same
 }
 
 // page reads messages of a channel or thread with their metadata.
@@ -163,15 +189,18 @@ func (c *Client) join(ctx context.Context, channel string) error {
 	})
 }
 
-// Whisper implements bot.Chat. Where neither the response URL nor the channel
+// PostEphemeral implements bot.Chat. Where neither the response URL nor the channel
 // reaches the person, it is a direct message.
-func (c *Client) Whisper(ctx context.Context, to bot.Reply, m bot.Message) error {
-	if to.ResponseURL != "" {
+func (c *Client) PostEphemeral(ctx context.Context, to bot.Reply, m bot.Message) error {
+	wire.Release(ctx)
+	if to.ResponseURL != "" && !c.answerable(to.ResponseURL) {
+		c.log.Warn("a response URL is not one of Slack's; posting an ephemeral message in the channel", "user", to.User)
+	} else if to.ResponseURL != "" {
 		err := c.respond(ctx, to, m)
 		if err == nil {
 			return nil
 		}
-		c.log.Debug("a response URL did not work, whispering in the channel", "user", to.User, "error", err)
+		c.log.Debug("a response URL did not work, posting an ephemeral message in the channel", "user", to.User, "error", err)
 	}
 	if to.Channel != "" {
 		opts := content(m)
@@ -182,7 +211,7 @@ func (c *Client) Whisper(ctx context.Context, to bot.Reply, m bot.Message) error
 			_, err := c.api.PostEphemeralContext(ctx, to.Channel, to.User, opts...)
 			return err
 		})
-		if !elsewhere(err) {
+		if !notReachedThere(err) {
 			return err
 		}
 	}
@@ -203,13 +232,24 @@ func (c *Client) Whisper(ctx context.Context, to bot.Reply, m bot.Message) error
 	})
 }
 
-// elsewhere says whether the person, or the bot, is not in the channel, so that another way is left.
-func elsewhere(err error) bool {
+// notReachedThere says whether the person, or the bot, is not in the channel, so that another way is left.
+func notReachedThere(err error) bool {
 	switch code(err) {
 	case "user_not_in_channel", "channel_not_found", "not_in_channel", "is_archived", "restricted_action":
 		return true
 	}
 	return false
+}
+
+// answerable says whether an address that a request brought along is Slack's:
+// its own host for answers, or the host and scheme of Options.APIURL.
+func (c *Client) answerable(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil {
+		return false
+	}
+	api, err := url.Parse(c.o.APIURL)
+	return u.Scheme == "https" && u.Host == "hooks.slack.com" || err == nil && u.Scheme == api.Scheme && u.Host == api.Host
 }
 
 // respond posts to the request's response URL: only the person sees it. The
@@ -221,7 +261,7 @@ func (c *Client) respond(ctx context.Context, to bot.Reply, m bot.Message) error
 	}
 	body, err := json.Marshal(msg)
 	if err != nil {
-		return fmt.Errorf("writing the whisper: %w", err)
+		return fmt.Errorf("writing the ephemeral message: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
@@ -255,11 +295,12 @@ func (c *Client) respond(ctx context.Context, to bot.Reply, m bot.Message) error
 // Open implements bot.Chat. A form that should be replaced and has been closed
 // is opened anew while the request's trigger lasts.
 func (c *Client) Open(ctx context.Context, to bot.Reply, form slack.ModalViewRequest) error {
+	wire.Release(ctx)
 	if form.Type == slack.VTHomeTab {
 		return c.publish(ctx, to.User, form)
 	}
 	if to.View != "" {
-		err := c.within(ctx, formPatience, "views.update", "", func(ctx context.Context) error {
+		err := c.doWithin(ctx, formWithin, "views.update", "", func(ctx context.Context) error {
 			_, err := c.api.UpdateViewContext(ctx, form, "", "", to.View)
 			return err
 		})
@@ -267,7 +308,7 @@ func (c *Client) Open(ctx context.Context, to bot.Reply, form slack.ModalViewReq
 			return err
 		}
 	}
-	return c.within(ctx, formPatience, "views.open", "", func(ctx context.Context) error {
+	return c.doWithin(ctx, formWithin, "views.open", "", func(ctx context.Context) error {
 		_, err := c.api.OpenViewContext(ctx, to.Trigger, form)
 		return err
 	})

@@ -11,8 +11,11 @@ import (
 	goslack "github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/bot"
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
+	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
+	"github.com/rollcall-bot/rollcall/workflows/audit"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 func row(ids ...string) goslack.Block {
@@ -58,6 +61,41 @@ func TestPostAndEdit(t *testing.T) {
 	})
 }
 
+// An anchor stands beside what identifies a message, changes with each edit, and
+// keeps nobody from finding the message again.
+func TestAnAnchorIsInTheMetadata(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		m := cardMessage()
+		m.Anchor = &record.Anchor{Pipeline: "webshop", Record: 7, Hash: strings.Repeat("0f", 32), At: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
+		at, err := d.client.Post(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, look := range []*record.Anchor{nil, {Pipeline: "webshop", Record: 8, Hash: m.Anchor.Hash}} {
+			again := cardMessage()
+			again.Look, again.Anchor = true, look
+			if found, err := d.client.Post(t.Context(), again); err != nil || found != at {
+				t.Errorf("looked for with %+v: %+v %v", look, found, err)
+			}
+		}
+		newer := *m.Anchor
+		newer.Record = 9
+		m.Anchor = &newer
+		if err := d.client.Edit(t.Context(), at, m); err != nil {
+			t.Fatal(err)
+		}
+		kept, err := audit.Anchors(d.Messages("deploys")[0].Metadata.Payload)
+		if err != nil || len(kept) != 1 || kept[0] != newer {
+			t.Errorf("the metadata hold %+v: %v", kept, err)
+		}
+		if got := m.Payload["record"]; got != nil {
+			t.Errorf("the message itself was changed: %v", got)
+		}
+	})
+}
+
 func TestAPostThatMayHaveArrivedIsLookedForNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, leave := office(t)
@@ -71,7 +109,7 @@ func TestAPostThatMayHaveArrivedIsLookedForNotRepeated(t *testing.T) {
 			"in a thread":    {Channel: root.Channel, Thread: root.TS, Text: "gate", EventType: "rollcall_gate", Payload: map[string]any{"execution": "e42"}},
 		} {
 			before := len(d.Thread("deploys", root.TS)) + len(d.Messages("deploys"))
-			d.Fault("chat.postMessage", workspace.Fault{Lost: true, Times: 1})
+			d.Faults.Add(slackfake.On("chat.postMessage", fault.Fault{Cut: true, After: true, Times: 1}))
 			if _, err := d.client.Post(t.Context(), m); err == nil {
 				t.Fatal(name, "the answer was lost, and nobody said so")
 			}
@@ -99,17 +137,17 @@ func TestLookingNeedsToBeAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, leave := office(t)
 		defer leave()
-		quiet := d.AddChannel(workspace.Channel{Name: "quiet", Members: []string{d.ana.ID}})
+		quiet := d.AddChannel(slackfake.Channel{Name: "quiet", Members: []string{d.ana.ID}})
 		m := cardMessage()
 		m.Channel, m.Look = "#quiet", true
 		if _, err := d.client.Post(t.Context(), m); err != nil || d.Calls("conversations.join") != 1 {
 			t.Error("a public channel is joined to look into it:", err)
 		}
-		d.Fault("conversations.history", workspace.Fault{Error: "missing_scope", Needed: "channels:history"})
+		d.Faults.Add(slackfake.On("conversations.history", slackfake.Refusal("missing_scope", "channels:history")))
 		if _, err := d.client.Post(t.Context(), m); err != nil || len(d.Messages(quiet.ID)) != 2 {
 			t.Error("where looking is refused for good, the message is posted all the same:", err)
 		}
-		d.Fault("conversations.history", workspace.Fault{Status: 500})
+		d.Faults.Add(slackfake.On("conversations.history", fault.Fault{Status: 500}))
 		if _, err := d.client.Post(t.Context(), m); err == nil || len(d.Messages(quiet.ID)) != 2 {
 			t.Error("where looking fails for now, nothing is posted:", err)
 		}
@@ -122,27 +160,27 @@ func TestCallsAreBoundedAndPatient(t *testing.T) {
 		return err
 	}
 	for name, c := range map[string]struct {
-		fault  workspace.Fault
+		fault  fault.Fault
 		took   time.Duration
 		posted int
 		calls  int
 		fails  string
 	}{
-		"a short rate limit is waited for":     {workspace.Fault{RateLimited: 5 * time.Second, Times: 1}, 5 * time.Second, 1, 2, ""},
-		"a long one comes back at once":        {workspace.Fault{RateLimited: time.Minute}, 0, 0, 1, "wait"},
-		"429 without end":                      {workspace.Fault{RateLimited: 3 * time.Second}, 9 * time.Second, 0, 4, "next one in"},
-		"500 is not repeated":                  {workspace.Fault{Status: 500}, 0, 0, 1, "HTTP status 500"},
-		"a lost connection is not repeated":    {workspace.Fault{Lost: true, Times: 1}, 0, 1, 1, "closed"},
-		"silence ends after ten seconds":       {workspace.Fault{Delay: time.Hour}, 10 * time.Second, 0, 1, "deadline"},
-		"slowness is waited for":               {workspace.Fault{Delay: 9 * time.Second}, 9 * time.Second, 1, 1, ""},
-		"nonsense is an error":                 {workspace.Fault{Garbage: true}, 0, 0, 1, "invalid character"},
-		"trouble of slack's own is no refusal": {workspace.Fault{Error: "internal_error"}, 0, 0, 1, "just now"},
+		"a short rate limit is waited for":     {fault.Fault{Status: 429, RetryAfter: 5 * time.Second, Times: 1}, 5 * time.Second, 1, 2, ""},
+		"a long one comes back at once":        {fault.Fault{Status: 429, RetryAfter: time.Minute}, 0, 0, 1, "wait"},
+		"429 without end":                      {fault.Fault{Status: 429, RetryAfter: 3 * time.Second}, 9 * time.Second, 0, 4, "next one in"},
+		"500 is not repeated":                  {fault.Fault{Status: 500}, 0, 0, 1, "HTTP status 500"},
+		"a lost connection is not repeated":    {fault.Fault{Cut: true, After: true, Times: 1}, 0, 1, 1, "closed"},
+		"silence ends after ten seconds":       {fault.Fault{Delay: time.Hour}, 10 * time.Second, 0, 1, "deadline"},
+		"slowness is waited for":               {fault.Fault{Delay: 9 * time.Second}, 9 * time.Second, 1, 1, ""},
+		"nonsense is an error":                 {fault.Fault{Status: 200, Body: "<!doctype html><title>Slack</title>"}, 0, 0, 1, "invalid character"},
+		"trouble of slack's own is no refusal": {slackfake.Refusal("internal_error", ""), 0, 0, 1, "just now"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, leave := office(t)
 				defer leave()
-				d.Fault("chat.postMessage", c.fault)
+				d.Faults.Add(slackfake.On("chat.postMessage", c.fault))
 				start := time.Now()
 				err := post(d, t.Context())
 				if took := time.Since(start); took != c.took || len(d.Messages("deploys")) != c.posted || d.Calls("chat.postMessage") != c.calls {
@@ -168,8 +206,8 @@ func TestAHangingCallBlocksNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, leave := office(t)
 		defer leave()
-		other := d.AddChannel(workspace.Channel{Name: "other"})
-		d.Fault("chat.postMessage", workspace.Fault{Delay: time.Hour, Times: 1})
+		other := d.AddChannel(slackfake.Channel{Name: "other"})
+		d.Faults.Add(slackfake.On("chat.postMessage", fault.Fault{Delay: time.Hour, Times: 1}))
 		hung := make(chan error, 1)
 		go func() {
 			_, err := d.client.Post(t.Context(), bot.Message{Channel: d.deploys.ID, Text: "hangs"})
@@ -216,26 +254,26 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, leave := office(t)
 		defer leave()
-		d.AddChannel(workspace.Channel{Name: "old", Archived: true})
+		d.AddChannel(slackfake.Channel{Name: "old", Archived: true})
 		long := cardMessage()
 		long.Blocks = []goslack.Block{row("a", "a")}
 		for name, c := range map[string]struct {
-			fault workspace.Fault
+			fault fault.Fault
 			m     bot.Message
 			code  string
 			hint  string
 		}{
-			"no such channel":  {workspace.Fault{}, bot.Message{Channel: "#nowhere", Text: "x"}, "channel_not_found", "/invite"},
-			"archived":         {workspace.Fault{}, bot.Message{Channel: "#old", Text: "x"}, "is_archived", "unarchive"},
-			"not in channel":   {workspace.Fault{Error: "not_in_channel"}, cardMessage(), "not_in_channel", "/invite"},
-			"scope":            {workspace.Fault{Error: "missing_scope", Needed: "chat:write"}, cardMessage(), "missing_scope", "chat:write"},
-			"token":            {workspace.Fault{Error: "invalid_auth"}, cardMessage(), "invalid_auth", "token"},
-			"bad blocks":       {workspace.Fault{}, long, "invalid_blocks", "action_id"},
-			"a code of Mars's": {workspace.Fault{Error: "martian"}, cardMessage(), "martian", "chat.postMessage"},
+			"no such channel":  {fault.Fault{}, bot.Message{Channel: "#nowhere", Text: "x"}, "channel_not_found", "/invite"},
+			"archived":         {fault.Fault{}, bot.Message{Channel: "#old", Text: "x"}, "is_archived", "unarchive"},
+			"not in channel":   {slackfake.Refusal("not_in_channel", ""), cardMessage(), "not_in_channel", "/invite"},
+			"scope":            {slackfake.Refusal("missing_scope", "chat:write"), cardMessage(), "missing_scope", "chat:write"},
+			"token":            {slackfake.Refusal("invalid_auth", ""), cardMessage(), "invalid_auth", "token"},
+			"bad blocks":       {fault.Fault{}, long, "invalid_blocks", "action_id"},
+			"a code of Mars's": {slackfake.Refusal("martian", ""), cardMessage(), "martian", "chat.postMessage"},
 		} {
-			d.Mend()
-			if c.fault.Error != "" {
-				d.Fault("chat.postMessage", c.fault)
+			d.Faults.Set()
+			if c.fault.Status != 0 {
+				d.Faults.Add(slackfake.On("chat.postMessage", c.fault))
 			}
 			time.Sleep(10 * time.Second)
 			_, err := d.client.Post(t.Context(), c.m)
@@ -251,7 +289,7 @@ func TestWithoutTheRightToListChannelsNamesGoToSlackAsTheyAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, leave := office(t)
 		defer leave()
-		d.Fault("conversations.list", workspace.Fault{Error: "missing_scope", Needed: "channels:read"})
+		d.Faults.Add(slackfake.On("conversations.list", slackfake.Refusal("missing_scope", "channels:read")))
 		if at, err := d.client.Post(t.Context(), cardMessage()); err != nil || at.Channel != d.deploys.ID {
 			t.Error(at, err)
 		}
@@ -262,31 +300,31 @@ func TestAWhisperFindsItsWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, leave := office(t)
 		defer leave()
-		private := d.AddChannel(workspace.Channel{Name: "private", Private: true, Members: []string{d.ben.ID}})
+		private := d.AddChannel(slackfake.Channel{Name: "private", Private: true, Members: []string{d.ben.ID}})
 		d.command(t, d.ana, "x")
 		reply := d.next(t).Reply
 		m := bot.Message{Text: "psst", Blocks: []goslack.Block{row("details")}}
 		for _, c := range []struct {
-			name            string
-			fault           string
-			to              bot.Reply
-			whispers, plain int // what ana has seen then
+			name              string
+			fault             string
+			to                bot.Reply
+			ephemerals, plain int // what ana has seen then
 		}{
 			{"through the response URL", "", reply, 1, 0},
-			{"in the channel when that does not work", workspace.ResponseURLs, reply, 2, 0},
+			{"in the channel when that does not work", slackfake.ResponseURLs, reply, 2, 0},
 			{"in the channel without one", "", bot.Reply{User: d.ana.ID, Channel: d.deploys.ID}, 3, 0},
 			{"directly where the app cannot be", "", bot.Reply{User: d.ana.ID, Channel: private.ID}, 3, 1},
 			{"directly without a channel", "", bot.Reply{User: d.ana.ID}, 3, 2},
 		} {
-			d.Mend()
+			d.Faults.Set()
 			if c.fault != "" {
-				d.Fault(c.fault, workspace.Fault{Down: true})
+				d.Faults.Add(slackfake.On(c.fault, fault.Fault{Cut: true}))
 			}
-			if err := d.client.Whisper(t.Context(), c.to, m); err != nil {
+			if err := d.client.PostEphemeral(t.Context(), c.to, m); err != nil {
 				t.Errorf("%s: %v", c.name, err)
 			}
-			if w, p := len(d.Ephemerals(d.ana.ID)), len(d.Direct(d.ana.ID)); w != c.whispers || p != c.plain {
-				t.Errorf("%s: %d whispers, %d direct messages", c.name, w, p)
+			if w, p := len(d.Ephemerals(d.ana.ID)), len(d.Direct(d.ana.ID)); w != c.ephemerals || p != c.plain {
+				t.Errorf("%s: %d ephemerals, %d direct messages", c.name, w, p)
 			}
 		}
 		if len(d.Messages("deploys")) != 0 || len(d.Ephemerals(d.ben.ID)) != 0 {
@@ -329,6 +367,44 @@ func TestOpenOpensReplacesAndPublishes(t *testing.T) {
 		}
 		if v, ok := d.Home(d.ben.ID); !ok || len(v.Buttons()) != 1 {
 			t.Errorf("ben's home: %+v", v)
+		}
+	})
+}
+
+// C4: Slack's codes in three heaps: about the content, for a person to mend,
+// passing by themselves. What is not known somebody may be able to mend.
+func TestRefusalsAreSorted(t *testing.T) {
+	heaps := map[string][]string{
+		"passes": {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "hash_conflict", "team_added_to_org"},
+		"never":  {"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "no_text", "invalid_metadata_format", "cant_update_message", "edit_window_closed"},
+		"gone":   {"message_not_found", "thread_not_found"},
+		"mends": {"not_in_channel", "channel_not_found", "is_archived", "missing_scope", "invalid_auth", "token_revoked", "token_expired", "account_inactive", "restricted_action",
+			"restricted_action_read_only_channel", "ekm_access_denied", "org_login_required", "a_code_of_next_year"},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		for heap, codes := range heaps {
+			for _, code := range codes {
+				d.Faults.Add(slackfake.On("chat.postMessage", slackfake.Refusal(code, "")))
+				_, err := d.client.Post(t.Context(), bot.Message{Channel: "#deploys", Text: "x"})
+				var no *bot.Refusal
+				got := "passes"
+				switch {
+				case !errors.As(err, &no):
+				case no.Never:
+					got = "never"
+				case no.Gone:
+					got = "gone"
+				default:
+					got = "mends"
+				}
+				if err == nil || got != heap {
+					t.Errorf("%s: %s, want %s (%v)", code, got, heap, err)
+				}
+				d.Faults.Set()
+				time.Sleep(10 * time.Second) // the lane
+			}
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,10 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 	"github.com/rollcall-bot/rollcall/integrations/slack/token"
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
+	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
 )
 
 // names are the scopes that rollcall asks for, without some.
@@ -38,7 +41,7 @@ func checked(t *testing.T, channel string) *desk {
 	t.Helper()
 	d := newDesk(t)
 	d.client = slack.New(slack.Options{
-		APIURL: "http://slack.test/api", BotToken: botToken, SigningSecret: signingSecret, Transport: workspace.Direct(d.Workspace), Channel: channel, Command: "/rollcall",
+		APIURL: "http://slack.test/api", BotToken: botToken, SigningSecret: signingSecret, Transport: wirefake.Direct(d.Server), Channel: channel, Command: "/rollcall",
 		Log: slog.New(slog.NewTextHandler(d.log, nil)),
 	})
 	d.receiver = d.client.Receive(d.inbox, d.bot)
@@ -54,10 +57,10 @@ func TestCheckupNamesEveryProblemWithItsFix(t *testing.T) {
 		want    []string // "code: words … / fix", by pieces that must occur, one fault each
 	}{
 		{"all is well", "#deploys", func(*desk) {}, nil},
-		{"the channel by its ID", "C0DEPLOYS", func(d *desk) { d.AddChannel(workspace.Channel{ID: "C0DEPLOYS", Name: "x"}) }, nil},
+		{"the channel by its ID", "C0DEPLOYS", func(d *desk) { d.AddChannel(slackfake.Channel{ID: "C0DEPLOYS", Name: "x"}) }, nil},
 		{"no channel is looked at", "", func(*desk) {}, nil},
 		{"one scope", "#deploys", func(d *desk) { d.Grant(names("im:write")...) },
-			[]string{"missing_scope|has not the scope im:write (to answer somebody directly|Bot Token Scopes at https://api.slack.com/apps"}},
+			[]string{"missing_scope|has not the scope im:write (to send a direct message|Bot Token Scopes at https://api.slack.com/apps"}},
 		{"several scopes", "#deploys", func(d *desk) { d.Grant(names("users:read.email", "commands")...) },
 			[]string{"missing_scope|the scope commands|install the app again", "missing_scope|the scope users:read.email|install the app again"}},
 		{"without listing, the channel is not guessed at", "#deploys", func(d *desk) { d.Grant(names("channels:read")...) },
@@ -66,21 +69,21 @@ func TestCheckupNamesEveryProblemWithItsFix(t *testing.T) {
 			[]string{"classic_app|classic Slack app|create a new app"}},
 		{"an unknown channel", "#deplyos", func(*desk) {}, []string{"channel_not_found|no channel #deplyos that the app can see|/invite @rollcall"}},
 		{"a private channel it is not in", "#ops", func(d *desk) {
-			d.AddChannel(workspace.Channel{Name: "ops", Private: true, Members: []string{d.ana.ID}})
+			d.AddChannel(slackfake.Channel{Name: "ops", Private: true, Members: []string{d.ana.ID}})
 		},
 			[]string{"channel_not_found|no channel #ops|when it is private, type /invite"}},
 		{"a private channel by its ID", "C0OPS", func(d *desk) {
-			d.AddChannel(workspace.Channel{ID: "C0OPS", Name: "ops", Private: true, Members: []string{d.ana.ID}})
+			d.AddChannel(slackfake.Channel{ID: "C0OPS", Name: "ops", Private: true, Members: []string{d.ana.ID}})
 		}, []string{"channel_not_found|no channel C0OPS|/invite"}},
-		{"an archived channel", "#old", func(d *desk) { d.AddChannel(workspace.Channel{Name: "old", Archived: true}) }, []string{"is_archived|#old is archived|unarchive"}},
-		{"a public channel it is not in", "#open", func(d *desk) { d.AddChannel(workspace.Channel{Name: "open", Members: []string{d.ana.ID}}) }, nil},
+		{"an archived channel", "#old", func(d *desk) { d.AddChannel(slackfake.Channel{Name: "old", Archived: true}) }, []string{"is_archived|#old is archived|unarchive"}},
+		{"a public channel it is not in", "#open", func(d *desk) { d.AddChannel(slackfake.Channel{Name: "open", Members: []string{d.ana.ID}}) }, nil},
 		{"the same without chat:write.public", "#open", func(d *desk) {
-			d.AddChannel(workspace.Channel{Name: "open", Members: []string{d.ana.ID}})
+			d.AddChannel(slackfake.Channel{Name: "open", Members: []string{d.ana.ID}})
 			d.Grant(names("chat:write.public")...)
 		}, []string{"not_in_channel|not in #open|/invite @rollcall in #open", "missing_scope|chat:write.public|install"}},
-		{"a token nobody knows", "#deploys", func(d *desk) { d.Fault("auth.test", workspace.Fault{Error: "invalid_auth"}) },
+		{"a token nobody knows", "#deploys", func(d *desk) { d.Faults.Add(slackfake.On("auth.test", slackfake.Refusal("invalid_auth", ""))) },
 			[]string{"invalid_auth|does not take slack.botToken (invalid_auth)|OAuth & Permissions"}},
-		{"a token withdrawn", "#deploys", func(d *desk) { d.Fault("auth.test", workspace.Fault{Error: "token_revoked"}) },
+		{"a token withdrawn", "#deploys", func(d *desk) { d.Faults.Add(slackfake.On("auth.test", slackfake.Refusal("token_revoked", ""))) },
 			[]string{"token_revoked|does not take slack.botToken|install the app again"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,8 +112,8 @@ func TestCheckupSaysWhichTokenWasTakenForAnother(t *testing.T) {
 		"xoxa-very-secret": "legacy", "xoxc-very-secret": "browser", "https://hooks.slack.com/services/very-secret": "incoming webhook",
 		"0123456789abcdef0123456789abcdef": "signing", "a-kind-of-tomorrow": "",
 	} {
-		w := workspace.New(workspace.Options{BotToken: botToken, AppToken: "xapp-1-very-secret", UserToken: "xoxp-very-secret"})
-		c := slack.New(slack.Options{APIURL: "http://slack.test/api", BotToken: given, Transport: workspace.Direct(w)})
+		w := slackfake.New(slackfake.Options{BotToken: botToken, AppToken: "xapp-1-very-secret", UserToken: "xoxp-very-secret"})
+		c := slack.New(slack.Options{APIURL: "http://slack.test/api", BotToken: given, Transport: wirefake.Direct(w)})
 		_, refused := c.Identity(t.Context())
 		if faults, err := c.Checkup(t.Context()); refused == nil || given != "xoxp-very-secret" && (err != nil || len(faults) != 1 || !strings.Contains(faults[0].What, want) || strings.Contains(fmt.Sprint(faults), given)) {
 			t.Errorf("%.4s…: identity %v, faults %+v, %v; want %q", given, refused, faults, err, want)
@@ -153,7 +156,7 @@ func TestWhoUsesTheCommandHearsWhatIsWrong(t *testing.T) {
 		d.run(t)
 		defer func() { d.stop(); d.Close() }()
 		synctest.Wait()
-		ask := func(user workspace.User) int {
+		ask := func(user slackfake.User) int {
 			d.command(t, user, "status")
 			d.next(t)
 			time.Sleep(5 * time.Second)
@@ -168,7 +171,7 @@ func TestWhoUsesTheCommandHearsWhatIsWrong(t *testing.T) {
 		if first, again, other := ask(d.ana), ask(d.ana), ask(d.ben); first != 1 || again != 1 || other != 1 {
 			t.Errorf("told %d, then %d times; somebody else %d; want once each", first, again, other)
 		}
-		guest := d.AddUser(workspace.User{Name: "gil", Kind: workspace.Guest})
+		guest := d.AddUser(slackfake.User{Name: "gil", Kind: slackfake.Guest})
 		if n := ask(guest); n != 0 {
 			t.Error("a guest is told how the app is set up")
 		}
@@ -181,7 +184,7 @@ func TestWhoUsesTheCommandHearsWhatIsWrong(t *testing.T) {
 		if last := told[len(told)-1].Text; !strings.Contains(last, "There is no channel #nowhere") {
 			t.Error(last)
 		}
-		d.AddChannel(workspace.Channel{Name: "nowhere"})
+		d.AddChannel(slackfake.Channel{Name: "nowhere"})
 		if _, err := d.client.Post(t.Context(), bot.Message{Channel: "#nowhere", Text: "x"}); err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +197,7 @@ func TestWhoUsesTheCommandHearsWhatIsWrong(t *testing.T) {
 }
 
 // A scope without which nobody can be known is named to who asked.
-func TestWithoutUsersReadTheWhisperSaysWhy(t *testing.T) {
+func TestWithoutUsersReadTheAnswerSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := checked(t, "#deploys")
 		d.Grant(names("users:read")...)
@@ -212,7 +215,7 @@ func TestWithoutUsersReadTheWhisperSaysWhy(t *testing.T) {
 func TestSlackThatIsAwayIsSaidOncePerMinuteAndConnectedToWhenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := checked(t, "#deploys")
-		d.Fault("", workspace.Fault{Down: true})
+		d.Faults.Add(slackfake.On("", fault.Fault{Cut: true}))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- d.receiver.Run(ctx) }()
@@ -221,7 +224,7 @@ func TestSlackThatIsAwayIsSaidOncePerMinuteAndConnectedToWhenBack(t *testing.T) 
 		if got := strings.Count(d.log.String(), "slack cannot be reached; the service runs, and tries again"); got < 2 || got > 10 {
 			t.Errorf("said %d times in ten minutes\n%s", got, d.log)
 		}
-		d.Mend()
+		d.Faults.Set()
 		time.Sleep(2 * time.Minute)
 		if log := d.log.String(); !strings.Contains(log, "connected to slack") || !strings.Contains(log, "set up as it should be") {
 			t.Error("not connected after slack came back:", log)
@@ -232,7 +235,7 @@ func TestSlackThatIsAwayIsSaidOncePerMinuteAndConnectedToWhenBack(t *testing.T) 
 func TestAnotherNameOfTheCommandIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
-		d.client = slack.New(slack.Options{APIURL: "http://slack.test/api", BotToken: botToken, SigningSecret: signingSecret, Transport: workspace.Direct(d.Workspace), Command: "/deploy"})
+		d.client = slack.New(slack.Options{APIURL: "http://slack.test/api", BotToken: botToken, SigningSecret: signingSecret, Transport: wirefake.Direct(d.Server), Command: "/deploy"})
 		d.receiver = d.client.Receive(d.inbox, d.bot)
 		d.handler = d.receiver.Handler()
 		d.run(t)
@@ -268,22 +271,22 @@ func TestAWrongSigningSecretIsSaid(t *testing.T) {
 func TestWhySocketModeDoesNotConnectIsSaid(t *testing.T) {
 	for _, c := range []struct {
 		name, token string
-		o           workspace.Options
+		o           slackfake.Options
 		off         bool
 		want        []string
 	}{
-		{"a bot token in its place", "xoxb-very-secret", workspace.Options{}, false, []string{"slack.appToken is a bot token", "connections:write"}},
-		{"an unknown token", "xapp-unknown", workspace.Options{}, false, []string{"does not take slack.appToken (invalid_auth)", "App-Level Tokens"}},
-		{"without connections:write", "xapp-very-secret", workspace.Options{AppScopes: []string{"authorizations:read"}}, false, []string{"(missing_scope)", "lacks connections:write"}},
-		{"switched off", "xapp-very-secret", workspace.Options{}, true, []string{"Socket Mode is switched off for the app", "switch it on under Socket Mode at https://"}},
+		{"a bot token in its place", "xoxb-very-secret", slackfake.Options{}, false, []string{"slack.appToken is a bot token", "connections:write"}},
+		{"an unknown token", "xapp-unknown", slackfake.Options{}, false, []string{"does not take slack.appToken (invalid_auth)", "App-Level Tokens"}},
+		{"without connections:write", "xapp-very-secret", slackfake.Options{AppScopes: []string{"authorizations:read"}}, false, []string{"(missing_scope)", "lacks connections:write"}},
+		{"switched off", "xapp-very-secret", slackfake.Options{}, true, []string{"Socket Mode is switched off for the app", "switch it on under Socket Mode at https://"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.BotToken, c.o.AppToken = botToken, "xapp-very-secret"
-			d := &desk{inbox: &inbox{}, bot: &robot{handled: make(chan bot.Request, 1)}, log: &logbook{}, Workspace: workspace.New(c.o)}
+			d := &desk{inbox: &inbox{}, bot: &robot{handled: make(chan bot.Request, 1)}, log: &logbook{}, Server: slackfake.New(c.o)}
 			if c.off {
 				d.SwitchSocketMode(false)
 			}
-			server := httptest.NewServer(d.Workspace)
+			server := httptest.NewServer(d.Server)
 			d.client = slack.New(slack.Options{APIURL: server.URL + "/api/", BotToken: botToken, AppToken: c.token, Log: slog.New(slog.NewTextHandler(d.log, nil))})
 			d.receiver = d.client.Receive(d.inbox, d.bot)
 			d.run(t)
@@ -305,35 +308,6 @@ func TestWhySocketModeDoesNotConnectIsSaid(t *testing.T) {
 				d.connected(t)
 			}
 		})
-	}
-}
-
-// The manifest, the two tables for people, and the check-up say the same.
-func TestManifestTablesAndCheckupAgree(t *testing.T) {
-	file, err := os.ReadFile("../../docs/slack-app-manifest.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(file) != slack.Manifest("/rollcall", "") {
-		t.Errorf("docs/slack-app-manifest.yaml must be:\n%s", slack.Manifest("/rollcall", ""))
-	}
-	readme, err := os.ReadFile("../../docs/slack.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []slack.Scope
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z:._]+)` \\| (.+) \\|$").FindAllStringSubmatch(string(readme), -1) {
-		if m[1] != "connections:write" {
-			rows = append(rows, slack.Scope{Name: m[1], Why: m[2]})
-		}
-	}
-	if !slices.Equal(rows, slack.Scopes()) {
-		t.Errorf("the table in docs/slack.md says\n%v\nwant\n%v", rows, slack.Scopes())
-	}
-	d := newDesk(t)
-	defer d.Close()
-	if faults, err := d.client.Checkup(t.Context()); err != nil || len(faults) != 0 {
-		t.Error(faults, err)
 	}
 }
 
@@ -372,7 +346,7 @@ func TestTheTableOfProblemsHasTheProgramsWords(t *testing.T) {
 func everythingSaid(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, name := range []string{"checkup.go", "socket.go", "run.go", "receive.go", "carry.go"} {
+	for _, name := range []string{"checkup.go", "socket.go", "socket_accept.go", "faults.go", "run.go", "receive.go", "process.go"} {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -396,7 +370,7 @@ func everythingSaid(t *testing.T) string {
 			fmt.Fprintf(&all, "%s %s\n", f.What, f.Fix)
 		}
 	}
-	deploys := workspace.Channel{ID: d.deploys.ID, Name: "deploys", Members: []string{d.ana.ID}}
+	deploys := slackfake.Channel{ID: d.deploys.ID, Name: "deploys", Members: []string{d.ana.ID}}
 	d.AddChannel(deploys)
 	d.Grant(names("im:write", "chat:write.public")...)
 	see()
@@ -407,7 +381,7 @@ func everythingSaid(t *testing.T) string {
 	d.AddChannel(deploys)
 	see()
 	for _, code := range []string{"invalid_auth", "account_inactive", "token_revoked"} {
-		d.Fault("auth.test", workspace.Fault{Error: code})
+		d.Faults.Add(slackfake.On("auth.test", slackfake.Refusal(code, "")))
 		see()
 	}
 	fmt.Fprintln(&all, "Slack does not take slack.appToken (missing_scope)\nIn Slack the command is /deploy, in the configuration /rollcall") // seen by the tests above
@@ -456,4 +430,50 @@ func TestTheManifestIsWhatSlackTakes(t *testing.T) {
 	if !strings.Contains(slack.Manifest("/rollcall", ""), "new_app=1") {
 		t.Error("it does not say where to paste it")
 	}
+}
+
+// D9: the self-test looks at the channels of all pipelines in force, also of one
+// that comes or moves later, and names the fix.
+func TestTheCheckupLooksAtEveryPipelinesChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		var mu sync.Mutex
+		channels := []string{"", "#deploys"}
+		use := func(names ...string) {
+			mu.Lock()
+			channels = names
+			mu.Unlock()
+			time.Sleep(10 * time.Second)
+		}
+		d.client = slack.New(slack.Options{APIURL: "http://slack.test/api", BotToken: botToken, SigningSecret: signingSecret, Transport: wirefake.Direct(d.Server), Channel: "#deploys",
+			Channels: func(context.Context) []string { mu.Lock(); defer mu.Unlock(); return slices.Clone(channels) }, Log: slog.New(slog.NewTextHandler(d.log, nil))})
+		d.receiver = d.client.Receive(d.inbox, d.bot)
+		d.run(t)
+		defer func() { d.stop(); d.Close() }()
+		time.Sleep(time.Hour)
+		said := func(words string) int { return strings.Count(d.log.String(), words) }
+		if said("set up as it should be") != 1 || said("level=ERROR") != 0 {
+			t.Fatal("one channel, and it is there", d.log)
+		}
+		old := d.AddChannel(slackfake.Channel{Name: "old", Archived: true})
+		d.AddChannel(slackfake.Channel{Name: "secret", Private: true, Members: []string{d.ana.ID}})
+		for name, want := range map[string]string{"#nowhere": "There is no channel #nowhere", "#old": "The channel #old is archived", "#secret": "There is no channel #secret"} {
+			use("#deploys", name)
+			if said(want) != 1 || said("fix=") == 0 {
+				t.Errorf("%s: said %d times\n%s", name, said(want), d.log)
+			}
+		}
+		use("#deploys", "#old")
+		old.Archived = false
+		d.AddChannel(old)
+		time.Sleep(2 * time.Minute)
+		if said("set up as it should be") != 2 {
+			t.Error("it does not say that all is mended", d.log)
+		}
+		calls := d.Calls("")
+		time.Sleep(time.Hour)
+		if d.Calls("") != calls {
+			t.Errorf("%d calls while nothing changes", d.Calls("")-calls)
+		}
+	})
 }

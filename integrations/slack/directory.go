@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/slack-go/slack/slackutilsx"
 
 	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -18,15 +20,21 @@ import (
 // is left for the way from here to the decision.
 const memberAge = 4 * time.Second
 
+// mentionAge is how long it is remembered whom an e-mail address mentions.
+const mentionAge = time.Minute
+
+// nameAge is how long it is remembered what a member is called. No right rests on it.
+const nameAge = 10 * time.Minute
+
 const groupPrefix = "slack-group:"
 
 // person is a user as Slack describes them.
 type person struct {
 	workflows.Principal
-	here bool // Slack says expressly that they are of the pinned workspace
+	member bool // Slack says expressly that they are of the pinned workspace
 }
 
-// Person says who a Slack user is, at most 60 s old. Who is no full member of
+// Person says who a Slack user is, at most 5 s old. Who is no full member of
 // the pinned workspace comes back as a stranger, without e-mail. An error
 // means that Slack could not be asked.
 func (c *Client) Person(ctx context.Context, user string) (workflows.Principal, error) {
@@ -38,16 +46,16 @@ func (c *Client) person(ctx context.Context, user string) (person, error) {
 	if p, ok := c.people.get(user); ok {
 		return p, nil
 	}
-	v, err := c.once(ctx, "user "+user, func(ctx context.Context) (any, error) {
+	v, err := c.shareLookup(ctx, "user "+user, func(ctx context.Context) (any, error) {
 		id, err := c.Identity(ctx)
 		if err != nil {
 			return nil, err
 		}
 		asked, p := c.now(), person{}
-		err = c.do(ctx, "users.info", "", func(ctx context.Context) error {
+		err = c.doWithin(ctx, memberAge, "users.info", "", func(ctx context.Context) error {
 			u, err := c.api.GetUserInfoContext(ctx, user)
 			if err == nil {
-				p = judge(u, id.Team)
+				p = classify(u, id.Team)
 			}
 			return err
 		})
@@ -67,8 +75,8 @@ func (c *Client) person(ctx context.Context, user string) (person, error) {
 	return v.(person), nil
 }
 
-// judge says who a user is to the workspace.
-func judge(u *slack.User, team string) person {
+// classify says who a user is to the workspace.
+func classify(u *slack.User, team string) person {
 	p := person{Principal: workflows.Principal{ID: "slack:" + u.ID, Via: "slack"}}
 	for _, name := range []string{u.Profile.DisplayName, u.RealName, u.Profile.RealName, u.Name, u.ID} {
 		if p.Name = name; name != "" {
@@ -76,9 +84,9 @@ func judge(u *slack.User, team string) person {
 		}
 	}
 	elsewhere := u.TeamID != "" && u.TeamID != team
-	p.here = u.TeamID == team
+	p.member = u.TeamID == team
 	if slices.Contains(u.Enterprise.Teams, team) {
-		p.here, elsewhere = true, false
+		p.member, elsewhere = true, false
 	}
 	switch {
 	case u.Deleted:
@@ -95,15 +103,52 @@ func judge(u *slack.User, team string) person {
 	return p
 }
 
+// Now implements runtime.People for Slack's users, and for people of whom only
+// the e-mail address is known. Answers are younger than 5 s.
+func (c *Client) Now(ctx context.Context, p workflows.Principal) (workflows.Principal, error) {
+	user, ok := strings.CutPrefix(p.ID, "slack:")
+	if !ok {
+		if !strings.HasPrefix(p.ID, "mail:") {
+			return p, nil
+		}
+		var err error
+		if user, err = c.byEmail(ctx, p.Email, memberAge); err != nil || user == "" {
+			p.Stranger = "unknown"
+			return p, asProblem(err)
+		}
+	}
+	now, err := c.person(ctx, user)
+	if err != nil {
+		return p, asProblem(err)
+	}
+	now.ID, now.Via = p.ID, p.Via
+	return now.Principal, nil
+}
+
+// asProblem makes what Slack has refused, and will refuse again, a
+// *workflows.Problem with what to do about it; other errors pass by themselves.
+func asProblem(err error) error {
+	var refused *bot.Refusal
+	if errors.As(err, &refused) {
+		return &workflows.Problem{Code: workflows.CodeUnavailable, Message: "Slack refused (" + refused.Code + ")", Hint: refused.Hint}
+	}
+	return err
+}
+
 // Member implements runtime.Directory for "slack-group:S…" and
 // "slack-group:@handle". Answers are younger than 5 s; a look-up that failed,
 // or a group that does not exist, is an error.
 func (c *Client) Member(ctx context.Context, p workflows.Principal, group string) (bool, error) {
+	is, err := c.member(ctx, p, group)
+	return is, asProblem(err)
+}
+
+func (c *Client) member(ctx context.Context, p workflows.Principal, group string) (bool, error) {
 	name, ok := strings.CutPrefix(group, groupPrefix)
 	if !ok {
 		return false, fmt.Errorf("%q is no group of Slack's", group)
 	}
-	if _, machine := p.Machine(); machine || p.IsEngine() || p.Stranger != "" {
+	if _, isMachine := p.Machine(); isMachine || p.IsEngine() || p.Stranger != "" {
 		return false, nil
 	}
 	user, ok := strings.CutPrefix(p.ID, "slack:")
@@ -112,7 +157,7 @@ func (c *Client) Member(ctx context.Context, p workflows.Principal, group string
 			return false, nil
 		}
 		var err error
-		if user, err = c.byEmail(ctx, p.Email); err != nil || user == "" {
+		if user, err = c.byEmail(ctx, p.Email, memberAge); err != nil || user == "" {
 			return false, err
 		}
 	}
@@ -128,11 +173,11 @@ func (c *Client) groupUsers(ctx context.Context, id string) ([]string, error) {
 	if users, ok := c.members.get(id); ok {
 		return users, nil
 	}
-	v, err := c.once(ctx, "group "+id, func(ctx context.Context) (any, error) {
+	v, err := c.shareLookup(ctx, "group "+id, func(ctx context.Context) (any, error) {
 		var users []string
 		asked := c.now()
 		// No longer than an answer may be old: a slow one is no answer.
-		err := c.within(ctx, memberAge, "usergroups.users.list", "", func(ctx context.Context) error {
+		err := c.doWithin(ctx, memberAge, "usergroups.users.list", "", func(ctx context.Context) error {
 			var err error
 			users, err = c.api.GetUserGroupMembersContext(ctx, id)
 			return err
@@ -158,7 +203,7 @@ func (c *Client) groupID(ctx context.Context, name string) (string, error) {
 	if id, ok := c.handles.get(handle); ok {
 		return id, nil
 	}
-	_, err := c.once(ctx, "groups", func(ctx context.Context) (any, error) {
+	_, err := c.shareLookup(ctx, "groups", func(ctx context.Context) (any, error) {
 		asked := c.now()
 		return nil, c.do(ctx, "usergroups.list", "", func(ctx context.Context) error {
 			groups, err := c.api.GetUserGroupsContext(ctx)
@@ -178,41 +223,56 @@ func (c *Client) groupID(ctx context.Context, name string) (string, error) {
 	return id, nil
 }
 
-// byEmail returns the full member of the pinned workspace with that address,
-// "" when there is none.
-func (c *Client) byEmail(ctx context.Context, email string) (string, error) {
-	email = strings.ToLower(email)
-	if user, ok := c.emails.get(email); ok {
-		return user, nil
+// ByEmail implements bot.Members: for names, not for rights.
+func (c *Client) ByEmail(ctx context.Context, address string) (workflows.Principal, error) {
+	wire.Release(ctx) // names are for answers and cards
+	return c.memberBy(ctx, address, nameAge)
+}
+
+// byEmail returns the ID of the full member of the pinned workspace with that
+// address, "" when there is none; no older than age.
+func (c *Client) byEmail(ctx context.Context, email string, age time.Duration) (string, error) {
+	p, err := c.memberBy(ctx, email, age)
+	return strings.TrimPrefix(p.ID, "slack:"), err
+}
+
+func (c *Client) memberBy(ctx context.Context, email string, age time.Duration) (workflows.Principal, error) {
+	email = workflows.Principal{Email: email}.Key()
+	if p, ok := c.emails.within(email, age); ok {
+		return p, nil
 	}
-	v, err := c.once(ctx, "email "+email, func(ctx context.Context) (any, error) {
+	v, err := c.shareLookup(ctx, "email "+email, func(ctx context.Context) (any, error) {
 		id, err := c.Identity(ctx)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		asked, user := c.now(), ""
-		err = c.do(ctx, "users.lookupByEmail", "", func(ctx context.Context) error {
+		asked, member := c.now(), workflows.Principal{}
+		err = c.doWithin(ctx, min(age, c.o.Timeout), "users.lookupByEmail", "", func(ctx context.Context) error {
 			u, err := c.api.GetUserByEmailContext(ctx, email)
-			if err == nil && judge(u, id.Team).Stranger == "" {
-				user = u.ID
+			if err != nil {
+				return err
 			}
-			return err
+			if p := classify(u, id.Team); p.Stranger == "" {
+				member = p.Principal
+			}
+			return nil
 		})
 		if err != nil && code(err) != "users_not_found" {
-			return "", err
+			return nil, err
 		}
-		c.emails.put(email, user, asked)
-		return user, nil
+		c.emails.put(email, member, asked)
+		return member, nil
 	})
 	if err != nil {
-		return "", err
+		return workflows.Principal{}, err
 	}
-	return v.(string), nil
+	return v.(workflows.Principal), nil
 }
 
 // People implements bot.Chat. What cannot be mentioned comes back as escaped
 // text; so does what Slack refuses to look up.
 func (c *Client) People(ctx context.Context, who []string) ([]string, error) {
+	wire.Release(ctx) // mentions are for answers and cards
 	names := make([]string, len(who))
 	for i, w := range who {
 		name, err := c.mention(ctx, w)
@@ -244,7 +304,7 @@ func (c *Client) mention(ctx context.Context, who string) (string, error) {
 	case ok:
 		return slackutilsx.EscapeMessage(name), nil
 	case strings.Contains(who, "@"):
-		user, err := c.byEmail(ctx, who)
+		user, err := c.byEmail(ctx, who, mentionAge)
 		if err != nil || user == "" {
 			return text, err
 		}

@@ -14,7 +14,8 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
+	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -28,28 +29,38 @@ const (
 type inbox struct {
 	mu       sync.Mutex
 	receipts []work.Receipt
-	broken   error         // what Accept answers
-	gate     chan struct{} // when set, Accept waits for it
+	at       map[string]int // key -> place among them
+	broken   error          // what Accept answers
+	gate     chan struct{}  // when set, Accept waits for it
+	slow     time.Duration  // how long Accept takes
+	deaf     bool           // Accept waits for the gate whatever its context says
 }
 
 func (b *inbox) Accept(ctx context.Context, r work.Receipt) (work.Receipt, bool, error) {
-	if b.gate != nil {
+	if b.deaf {
+		<-b.gate
+	} else if b.gate != nil {
 		select {
 		case <-b.gate:
 		case <-ctx.Done():
 			return work.Receipt{}, false, ctx.Err()
 		}
 	}
+	if b.slow > 0 {
+		<-time.After(b.slow)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.broken != nil {
 		return work.Receipt{}, false, b.broken
 	}
-	for _, old := range b.receipts {
-		if old.Key == r.Key {
-			return old, false, nil
-		}
+	if at, known := b.at[r.Key]; known {
+		return b.receipts[at], false, nil
 	}
+	if b.at == nil {
+		b.at = map[string]int{}
+	}
+	b.at[r.Key] = len(b.receipts)
 	b.receipts = append(b.receipts, r)
 	return r, true, nil
 }
@@ -57,11 +68,13 @@ func (b *inbox) Accept(ctx context.Context, r work.Receipt) (work.Receipt, bool,
 func (b *inbox) Finish(_ context.Context, key string, result []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := range b.receipts {
-		if b.receipts[i].Key == key {
-			b.receipts[i].Done, b.receipts[i].Result = true, result
-			return nil
-		}
+	i, known := b.at[key]
+	if !known { // one that a test put there
+		i = slices.IndexFunc(b.receipts, func(r work.Receipt) bool { return r.Key == key })
+	}
+	if i >= 0 {
+		b.receipts[i].Done, b.receipts[i].Result = true, result
+		return nil
 	}
 	return errors.New("finished what was never accepted")
 }
@@ -126,15 +139,15 @@ func (l *logbook) String() string {
 
 // desk is rollcall's Slack side and a workspace around it, in one process and without sockets.
 type desk struct {
-	*workspace.Workspace
+	*slackfake.Server
 	client   *slack.Client
 	receiver *slack.Receiver
 	handler  http.Handler
 	inbox    *inbox
 	bot      *robot
 	log      *logbook
-	ana, ben workspace.User
-	deploys  workspace.Channel
+	ana, ben slackfake.User
+	deploys  slackfake.Channel
 	stop     func() // ends Run and waits for it
 }
 
@@ -143,11 +156,11 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{inbox: &inbox{}, bot: &robot{handled: make(chan bot.Request, 100)}, log: &logbook{}}
 	toApp := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(rw, r) })
-	d.Workspace = workspace.New(workspace.Options{BaseURL: "http://rollcall.test", BotToken: botToken, AppToken: appToken, SigningSecret: signingSecret, Transport: workspace.Direct(toApp)})
+	d.Server = slackfake.New(slackfake.Options{BaseURL: "http://rollcall.test", BotToken: botToken, AppToken: appToken, SigningSecret: signingSecret, Transport: wirefake.Direct(toApp)})
 	d.Grant(names()...) // what the manifest asks for must be enough for everything here
-	d.ana = d.AddUser(workspace.User{Name: "ana", Email: "ana@acme.example"})
-	d.ben = d.AddUser(workspace.User{Name: "ben", Email: "ben@acme.example"})
-	d.deploys = d.AddChannel(workspace.Channel{Name: "deploys"})
+	d.ana = d.AddUser(slackfake.User{Name: "ana", Email: "ana@acme.example"})
+	d.ben = d.AddUser(slackfake.User{Name: "ben", Email: "ben@acme.example"})
+	d.deploys = d.AddChannel(slackfake.Channel{Name: "deploys"})
 	d.connect()
 	return d
 }
@@ -155,7 +168,7 @@ func newDesk(t *testing.T) *desk {
 // connect is a fresh start of the process: only the inbox is as before.
 func (d *desk) connect() {
 	d.client = slack.New(slack.Options{
-		APIURL: "http://slack.test/api", BotToken: botToken, SigningSecret: signingSecret, Transport: workspace.Direct(d.Workspace),
+		APIURL: "http://slack.test/api", BotToken: botToken, SigningSecret: signingSecret, Transport: wirefake.Direct(d.Server),
 		Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	d.receiver = d.client.Receive(d.inbox, d.bot)
@@ -190,14 +203,14 @@ func office(t *testing.T) (d *desk, leave func()) {
 	}
 }
 
-// command lets somebody type a command; the acknowledgement must come within a second.
-func (d *desk) command(t *testing.T, user workspace.User, text string) {
+// command lets somebody type a command; Slack waits three seconds for the acknowledgement.
+func (d *desk) command(t *testing.T, user slackfake.User, text string) {
 	t.Helper()
 	start := time.Now()
 	if _, err := d.Command(t.Context(), user.ID, "deploys", text); err != nil {
 		t.Fatal("the command was not acknowledged:", err)
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("the acknowledgement took %v", took)
 	}
 }
@@ -208,7 +221,7 @@ func (d *desk) next(t *testing.T) bot.Request {
 	select {
 	case r := <-d.bot.handled:
 		return r
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the bot is handed nothing", d.log)
 		return bot.Request{}
 	}
@@ -216,7 +229,7 @@ func (d *desk) next(t *testing.T) bot.Request {
 
 // receiverWithout is the handler of a receiver that has no signing secret.
 func receiverWithout(d *desk) http.Handler {
-	return slack.New(slack.Options{BotToken: botToken, Transport: workspace.Direct(d.Workspace)}).Receive(d.inbox, d.bot).Handler()
+	return slack.New(slack.Options{BotToken: botToken, Transport: wirefake.Direct(d.Server)}).Receive(d.inbox, d.bot).Handler()
 }
 
 // elsewhere sends one path to another server.

@@ -12,22 +12,22 @@ type Scope struct {
 }
 
 // Scopes are the permissions of the bot token that rollcall works with. The
-// manifest asks for them, the documentation explains them, and the check-up
+// manifest asks for them, the documentation explains them, and the self-test
 // misses them, all from this list.
 func Scopes() []Scope {
 	return []Scope{
 		{"commands", "`/rollcall` itself"},
 		{"chat:write", "cards, gates and announcements"},
-		{"chat:write.public", "the same in public channels that nobody invited it to"},
+		{"chat:write.public", "the same in public channels that it was not invited to"},
 		{"channels:read", "to find `#deploys` by its name"},
 		{"groups:read", "the same for private channels that it was invited to"},
-		{"channels:history", "to find a card again that was posted just before a crash, instead of posting it twice"},
+		{"channels:history", "to find a card that was posted just before a crash, instead of posting it twice"},
 		{"groups:history", "the same in private channels"},
-		{"channels:join", "to enter a public channel when it has to look for such a card"},
-		{"im:write", "to answer somebody directly where an answer in the channel would not reach them"},
-		{"users:read", "who clicked: a full member, a guest, a bot?"},
-		{"users:read.email", "to know a person by the address that rules name"},
-		{"usergroups:read", "approvers given as a Slack user group"},
+		{"channels:join", "to join a public channel in which it looks for such a card"},
+		{"im:write", "to send a direct message when an ephemeral answer cannot reach the person"},
+		{"users:read", "to tell full members from guests and bots"},
+		{"users:read.email", "to match people with the e-mail addresses in rules"},
+		{"usergroups:read", "to resolve Slack user groups in rules and approvals"},
 	}
 }
 

@@ -10,22 +10,22 @@ import (
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 )
 
-// pacer spaces calls as Slack's rate limits ask. Each method has a lane of its
-// own, and chat.postMessage one per channel, so edits of cards never hold up
-// a gate's question, and a busy channel never holds up another.
+// pacer spaces calls as Slack's rate limits ask. Each method has a bucket of its
+// own, and chat.postMessage one per channel, so edits of cards never delay a
+// gate's question, and a busy channel never delays another.
 type pacer struct {
-	unpaced bool // every lane is free, unless Slack asks for silence
+	unpaced bool // no limits but those that Slack asks for with Retry-After
 
-	mu    sync.Mutex
-	lanes map[string]*lane
+	mu      sync.Mutex
+	buckets map[string]*bucket
 }
 
-type lane struct {
+type bucket struct {
 	limiter *rate.Limiter
-	until   time.Time // Slack asked for silence until then
+	until   time.Time // Slack asked for no calls before
 }
 
-func newPacer(unpaced bool) *pacer { return &pacer{unpaced: unpaced, lanes: map[string]*lane{}} }
+func newPacer(unpaced bool) *pacer { return &pacer{unpaced: unpaced, buckets: map[string]*bucket{}} }
 
 // limits returns a method's rate: Slack's tiers, with room for a short burst.
 func limits(method string) *rate.Limiter {
@@ -43,15 +43,15 @@ func limits(method string) *rate.Limiter {
 	return rate.NewLimiter(rate.Inf, 1)
 }
 
-func (p *pacer) lane(method, key string) *lane {
+func (p *pacer) bucket(method, key string) *bucket {
 	name := method + " " + key
-	l := p.lanes[name]
+	l := p.buckets[name]
 	if l == nil {
-		l = &lane{limiter: rate.NewLimiter(rate.Inf, 1)}
+		l = &bucket{limiter: rate.NewLimiter(rate.Inf, 1)}
 		if !p.unpaced {
 			l.limiter = limits(method)
 		}
-		p.lanes[name] = l
+		p.buckets[name] = l
 	}
 	return l
 }
@@ -61,7 +61,7 @@ func (p *pacer) lane(method, key string) *lane {
 func (p *pacer) wait(ctx context.Context, method, key string) error {
 	now := time.Now()
 	p.mu.Lock()
-	l := p.lane(method, key)
+	l := p.bucket(method, key)
 	turn := l.limiter.ReserveN(now, 1)
 	delay := max(turn.DelayFrom(now), l.until.Sub(now))
 	if end, ok := ctx.Deadline(); ok && end.Sub(now) < delay {
@@ -83,11 +83,11 @@ func (p *pacer) wait(ctx context.Context, method, key string) error {
 	}
 }
 
-// hold keeps the lane silent for as long as Slack asked.
-func (p *pacer) hold(method, key string, d time.Duration) {
+// pause allows no calls for as long as Slack asked.
+func (p *pacer) pause(method, key string, d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := p.lane(method, key)
+	l := p.bucket(method, key)
 	if until := time.Now().Add(d); until.After(l.until) {
 		l.until = until
 	}

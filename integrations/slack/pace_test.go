@@ -3,14 +3,19 @@ package slack
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // A local workspace need not be spared, unless it asks for silence.
 func TestUnpaced(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	for unpaced, want := range map[bool]bool{true: true, false: false} {
+	synctest.Test(t, testUnpaced)
+}
+
+func testUnpaced(t *testing.T) {
+	for _, unpaced := range []bool{true, false} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // its own: the pause below waits it out
+		defer cancel()
 		p := newPacer(unpaced)
 		var err error
 		for range 100 {
@@ -19,10 +24,10 @@ func TestUnpaced(t *testing.T) {
 				break
 			}
 		}
-		if (err == nil) != want {
+		if (err == nil) != unpaced {
 			t.Errorf("unpaced %v: %v", unpaced, err)
 		}
-		p.hold("chat.postMessage", "C1", time.Minute)
+		p.pause("chat.postMessage", "C1", time.Minute)
 		if p.wait(ctx, "chat.postMessage", "C1") == nil {
 			t.Errorf("unpaced %v: the asked-for silence was broken", unpaced)
 		}

@@ -4,18 +4,14 @@ import (
 	"context"
 
 	"github.com/rollcall-bot/rollcall/bot"
-	"github.com/rollcall-bot/rollcall/workflows/work"
+	"github.com/rollcall-bot/rollcall/integrations/wire"
 )
 
-// Inbox makes requests durable. *runtime.Engine is one.
-type Inbox interface {
-	// Accept makes the receipt durable. When its key is known already, fresh is
-	// false and prior is what was stored.
-	Accept(ctx context.Context, r work.Receipt) (prior work.Receipt, fresh bool, err error)
+// Receipts makes requests durable. *runtime.Engine does.
+type Receipts interface {
+	wire.Receipts
 	// Finish notes that the request was carried out.
 	Finish(ctx context.Context, key string, result []byte) error
-	// Pending returns a source's receipts that are not finished, oldest first.
-	Pending(ctx context.Context, source string) ([]work.Receipt, error)
 }
 
 // Bot carries out what people ask for. *bot.Bot is one.

@@ -3,12 +3,12 @@ package slack
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -19,26 +19,28 @@ import (
 )
 
 const (
-	source      = "slack" // of our receipts
-	bodyLimit   = 1 << 20
-	ackPatience = 2500 * time.Millisecond // Slack gives up after 3 s
-	pinPatience = 400 * time.Millisecond  // for a Slack that has not said yet who we are
+	source        = "slack" // of our receipts
+	bodyLimit     = 1 << 20
+	sslCheckLimit = 4 << 10
+	acceptWithin  = 2500 * time.Millisecond // Slack gives up after 3 s
+	pinWithin     = 400 * time.Millisecond  // of a Slack that has not said yet who we are
 )
 
-// Receiver hears what people ask for in Slack.
+// Receiver takes what people ask for in Slack.
 type Receiver struct {
-	c       *Client
-	inbox   Inbox
-	bot     Bot
-	replays replays
-	carrier *carrier
+	c            *Client
+	bot          Bot
+	inbox        *wire.Inbox
+	replays      replays
+	socket       *socketState
+	pinAttempted atomic.Bool // Slack was given its time to say who we are
 }
 
 // Receive returns the receiver of this client's app. Requests are made durable
-// in the inbox and carried out by the bot while Run runs.
-func (c *Client) Receive(inbox Inbox, b Bot) *Receiver {
-	r := &Receiver{c: c, inbox: inbox, bot: b, replays: replays{seen: map[string]time.Time{}}}
-	r.carrier = newCarrier(r.carry)
+// as receipts and carried out by the bot while Run runs.
+func (c *Client) Receive(receipts Receipts, b Bot) *Receiver {
+	r := &Receiver{c: c, bot: b, replays: replays{seen: map[string]time.Time{}}, socket: newSocketState()}
+	r.inbox = r.newInbox(receipts)
 	return r
 }
 
@@ -49,46 +51,58 @@ func (r *Receiver) Handler() http.Handler {
 	if r.c.o.SigningSecret == "" {
 		return mux
 	}
-	mux.Handle("POST /slack/commands", r.serve(parseCommand))
-	mux.Handle("POST /slack/interactions", r.serve(parseInteraction))
-	mux.Handle("POST /slack/options", r.serve(parseInteraction))
-	mux.Handle("POST /slack/events", r.serve(readEvent))
+	refusals := wire.NewSampler()
+	mux.Handle("POST /slack/commands", r.endpoint(parseCommand).Handler(refusals))
+	mux.Handle("POST /slack/interactions", r.endpoint(parseInteraction).Handler(refusals))
+	mux.Handle("POST /slack/options", r.endpoint(parseInteraction).Handler(refusals))
+	mux.Handle("POST /slack/events", r.endpoint(readEvent).Handler(refusals))
 	return mux
 }
 
-// serve takes one kind of request the whole way to its acknowledgement. Nothing
-// in it waits for Slack's API or for the engine's decisions.
-func (r *Receiver) serve(parse func([]byte) (inbound, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, req *http.Request) {
-		body, err := wire.ReadBody(w, req, bodyLimit)
-		if err != nil {
-			r.refuse(w, req, wire.BodyStatus(err), "Validation", err.Error())
-			return
-		}
-		if sslCheck(req, body) {
-			return
-		}
-		print, ok := verify(r.c.o.SigningSecret, req.Header, body, r.c.now())
-		if !ok {
-			r.refuse(w, req, http.StatusUnauthorized, "Unauthorized", "the signature is missing, wrong, or older than five minutes")
-			if r.c.nag.due("signature", r.c.now()) {
-				r.c.log.Warn("slack: somebody calls who does not know slack.signingSecret. If it is Slack, the secret is another app's, or the clock is wrong.",
-					"fix", "compare it with Signing Secret at "+r.c.settings("general")+", and this machine's clock with the time")
+// endpoint takes one kind of request the whole way to its acknowledgement.
+// Nothing in it waits for Slack's API or for the engine's decisions.
+func (r *Receiver) endpoint(parse func([]byte) (inbound, error)) wire.Endpoint {
+	return wire.Endpoint{
+		Name: "a request to slack's addresses", Log: r.c.log,
+		Limit: func(h http.Header) (int64, *wire.Rejection) {
+			if h.Get("X-Slack-Signature") == "" {
+				return sslCheckLimit, nil // all that may come unsigned
 			}
-			return
-		}
-		in, err := parse(body)
-		switch {
-		case err != nil:
-			r.refuse(w, req, http.StatusBadRequest, "Validation", err.Error())
-			return
-		case in.Kind == kindChallenge:
-			w.Header().Set("Content-Type", "text/plain")
-			_, _ = io.WriteString(w, in.challenge)
-			return
-		}
-		r.acknowledge(w, req, in, print)
+			return bodyLimit, nil
+		},
+		Ping:   sslCheck,
+		Verify: r.verify,
+		Accept: func(w http.ResponseWriter, req *http.Request, body []byte, fingerprint string) *wire.Rejection {
+			in, err := parse(body)
+			switch {
+			case err != nil:
+				return &wire.Rejection{Status: http.StatusBadRequest, Code: "Validation", Detail: err.Error()}
+			case in.Kind == kindChallenge:
+				w.Header().Set("Content-Type", "text/plain")
+				_, _ = io.WriteString(w, in.challenge)
+				return nil
+			}
+			return r.acknowledge(w, req, in, fingerprint)
+		},
+		Describe: func(req *http.Request) []any { return []any{"path", req.URL.Path} },
 	}
+}
+
+// verify proves that the request is of the Slack that knows our signing secret.
+func (r *Receiver) verify(h http.Header, body []byte) (fingerprint string, refused *wire.Rejection) {
+	fingerprint, ok := verify(r.c.o.SigningSecret, h, body, r.c.now())
+	if ok {
+		return fingerprint, nil
+	}
+	if r.c.logLimit.allow("signature", r.c.now()) {
+		r.c.log.Warn("slack: somebody calls who does not know slack.signingSecret. If it is Slack, the secret is another app's, or the clock is wrong.",
+			"fix", "compare it with Signing Secret at "+r.c.settings("general")+", and this machine's clock with the time")
+	}
+	return "", unauthorized("the signature is missing, wrong, or older than five minutes")
+}
+
+func unauthorized(detail string) *wire.Rejection {
+	return &wire.Rejection{Status: http.StatusUnauthorized, Code: "Unauthorized", Detail: detail}
 }
 
 // sslCheck recognises the unsigned request by which Slack tries a command's
@@ -102,49 +116,48 @@ func sslCheck(req *http.Request, body []byte) bool {
 }
 
 // acknowledge answers a verified request, each signature once.
-func (r *Receiver) acknowledge(w http.ResponseWriter, req *http.Request, in inbound, print string) {
+func (r *Receiver) acknowledge(w http.ResponseWriter, req *http.Request, in inbound, fingerprint string) *wire.Rejection {
 	switch {
 	case !r.ours(req.Context(), in):
-		r.refuse(w, req, http.StatusUnauthorized, "Unauthorized", "this is another workspace's or another app's request")
-		return
-	case !r.replays.first(print, r.c.now()):
-		r.refuse(w, req, http.StatusUnauthorized, "Unauthorized", "this signature has been used")
-		return
+		return unauthorized("this is another workspace's or another app's request")
+	case !r.replays.firstUse(fingerprint, r.c.now()):
+		return unauthorized("this signature has been used")
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), ackPatience)
+	ctx, cancel := context.WithTimeout(req.Context(), acceptWithin)
 	defer cancel()
-	key := source + "/" + print
+	key := source + "/" + fingerprint
 	if in.event != "" {
 		key = source + "/" + in.event
 	}
 	answer, fresh, err := r.take(ctx, in, key)
 	switch {
 	case err != nil:
-		r.replays.forget(print)
+		r.replays.forget(fingerprint)
 		r.c.log.Error("a request of slack's could not be made durable", "kind", in.Kind, "error", err)
-		r.refuse(w, req, http.StatusServiceUnavailable, "Unavailable", "rollcall cannot take requests just now")
+		return &wire.Rejection{Status: http.StatusServiceUnavailable, Code: "Unavailable", Detail: "rollcall cannot take requests just now"}
 	case !fresh && in.event == "":
-		r.refuse(w, req, http.StatusUnauthorized, "Unauthorized", "this signature has been used")
+		return unauthorized("this signature has been used")
 	case len(answer) > 0:
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(answer)
 	}
-}
-
-// refuse turns a request away and leaves a line in the log.
-func (r *Receiver) refuse(w http.ResponseWriter, req *http.Request, status int, code, detail string) {
-	id := wire.Refuse(w, status, code, detail)
-	r.c.log.Warn("a request to slack's addresses was refused", "path", req.URL.Path, "status", status, "why", detail, "id", id)
+	return nil
 }
 
 // ours says whether the request is of the pinned workspace and app. While
 // Slack does not say which those are, the signature, which is the app's own,
-// is enough to take it; perform looks again before anything is done.
+// is enough to take it; perform looks again before anything is done. Slack's
+// answer is waited for once: a request that waits is acknowledged late.
 func (r *Receiver) ours(ctx context.Context, in inbound) bool {
-	ctx, cancel := context.WithTimeout(ctx, pinPatience)
-	defer cancel()
-	id, err := r.c.Identity(ctx)
-	return err != nil && in.Team != "" || err == nil && id.owns(in)
+	id := r.c.pinned.Load()
+	if id == nil && !r.pinAttempted.Load() {
+		ctx, cancel := context.WithTimeout(ctx, pinWithin)
+		defer cancel()
+		_, _ = r.c.Identity(ctx) // pin says why, if it does not come
+		r.pinAttempted.Store(true)
+		id = r.c.pinned.Load()
+	}
+	return id == nil && in.Team != "" || id != nil && id.owns(in)
 }
 
 // owns says whether the request is of the pinned workspace and app. A missing
@@ -168,19 +181,15 @@ func (r *Receiver) take(ctx context.Context, in inbound, key string) (answer []b
 	if err != nil || in.of == string(slack.InteractionTypeBlockSuggestion) || rejected {
 		return answer, true, err
 	}
-	if r.carrier.full() {
-		return nil, false, errors.New("too many requests are waiting to be carried out")
-	}
 	in.Foreign = in.userTeam != "" && in.userTeam != in.Team
 	payload, err := json.Marshal(in)
 	if err != nil {
 		return nil, false, fmt.Errorf("keeping the request: %w", err)
 	}
-	receipt := work.Receipt{Key: key, Source: source, At: r.c.now(), Payload: payload}
-	if _, fresh, err = r.inbox.Accept(ctx, receipt); err != nil || !fresh {
+	_, fresh, err = r.inbox.Take(ctx, work.Receipt{Key: key, Source: source, At: r.c.now(), Payload: payload}, 0)
+	if err != nil || !fresh {
 		return nil, false, err
 	}
-	r.carrier.add(receipt, req.Reply.User)
 	return answer, true, nil
 }
 

@@ -32,7 +32,7 @@ type inbound struct {
 	Team string `json:"team,omitempty"`
 	App  string `json:"app,omitempty"`
 
-	event     string // event_id
+	event     string // the key under which a repeat is recognised: event_id, or a form's ID and hash; empty: the signature, or the envelope's ID
 	challenge string
 	userTeam  string
 	of        string // an interaction's type
@@ -89,6 +89,8 @@ func readInteraction(body []byte) (inbound, error) {
 			Team string `json:"team_id"`
 		} `json:"user"`
 		View struct {
+			ID        string `json:"id"`
+			Hash      string `json:"hash"`
 			Installed string `json:"app_installed_team_id"`
 		} `json:"view"`
 	}
@@ -98,6 +100,9 @@ func readInteraction(body []byte) (inbound, error) {
 	}
 	kept, err := withoutToken(body)
 	in := inbound{Kind: kindInteraction, Body: kept, Team: p.Team.ID, App: p.App, userTeam: p.User.Team, of: p.Type}
+	if p.Type == string(slack.InteractionTypeViewSubmission) && p.View.ID != "" && p.View.Hash != "" { // sent twice, it is done once
+		in.event = p.View.ID + "/" + p.View.Hash
+	}
 	if in.userTeam == "" {
 		in.userTeam = p.Team.ID
 	}
@@ -162,14 +167,14 @@ func (in *inbound) request(key string) (bot.Request, error) {
 	case kindCommand:
 		c := &slack.SlashCommand{}
 		if err := json.Unmarshal(in.Body, c); err != nil {
-			return r, fmt.Errorf("reading a kept command: %w", err)
+			return r, fmt.Errorf("reading a stored command: %w", err)
 		}
 		r.Command = c
 		r.Reply = bot.Reply{User: c.UserID, Channel: c.ChannelID, ResponseURL: c.ResponseURL, Trigger: c.TriggerID}
 	case kindInteraction:
 		i := &slack.InteractionCallback{}
 		if err := json.Unmarshal(in.Body, i); err != nil {
-			return r, fmt.Errorf("reading a kept interaction: %w", err)
+			return r, fmt.Errorf("reading a stored interaction: %w", err)
 		}
 		r.Interaction = i
 		r.Reply = bot.Reply{User: i.User.ID, Channel: i.Channel.ID, Thread: i.Container.ThreadTs, ResponseURL: i.ResponseURL, Trigger: i.TriggerID}
@@ -177,8 +182,8 @@ func (in *inbound) request(key string) (bot.Request, error) {
 			r.Reply.Channel = i.Container.ChannelID
 		}
 		if i.Message.SubType == slack.MsgSubTypeThreadBroadcast {
-			// Most people press where the channel shows it; what is whispered into
-			// the thread would not be seen there.
+			// Most people press the button in the channel; an ephemeral message in the
+			// thread would not be seen there.
 			r.Reply.Thread = ""
 		}
 		if i.View.Type == slack.VTModal {
@@ -186,11 +191,11 @@ func (in *inbound) request(key string) (bot.Request, error) {
 		}
 	case kindHome:
 		if err := json.Unmarshal(in.Body, &r.Home); err != nil {
-			return r, fmt.Errorf("reading a kept event: %w", err)
+			return r, fmt.Errorf("reading a stored event: %w", err)
 		}
 		r.Reply.User = r.Home
 	default:
-		return r, fmt.Errorf("a kept request is of the unknown kind %q", in.Kind)
+		return r, fmt.Errorf("a stored request is of the unknown kind %q", in.Kind)
 	}
 	return r, nil
 }

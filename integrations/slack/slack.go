@@ -1,14 +1,14 @@
-// Package slack connects rollcall to a Slack workspace: it hears what people
-// ask for and says what the bot wants said.
+// Package slack connects rollcall to a Slack workspace: it receives what people
+// ask for and posts what the bot has to say.
 //
 // A [Client] speaks: it implements bot.Chat and answers who somebody is and
 // whether they are in a user group. Its calls are paced as Slack asks, bounded
 // in time, and never blindly repeated where a repetition would be seen twice.
 //
-// A [Receiver] hears, over signed HTTP requests, over Socket Mode, or both.
+// A [Receiver] takes requests over signed HTTP, over Socket Mode, or both.
 // Every request takes the same way: verify, make a receipt durable,
 // acknowledge, and only then find out who asked and hand it to the bot. What
-// was acknowledged and not carried out when the process ended is carried out
+// was acknowledged and not processed when the process ended is processed
 // after the next start.
 //
 // The client is *pinned* to the one workspace and app that its bot token
@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -32,6 +33,8 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/integrations/slack/token"
+	"github.com/rollcall-bot/rollcall/integrations/wire"
+	"github.com/rollcall-bot/rollcall/workflows"
 )
 
 // Options say which Slack, and with which secrets.
@@ -41,8 +44,10 @@ type Options struct {
 	SigningSecret string // turns HTTP requests on
 	AppToken      string // xapp-…; turns Socket Mode on
 
-	Channel string // where pipelines without a channel of their own post, "#name" or ID; the check-up looks at it
-	Command string // the slash command that people are told about; "/rollcall" when empty
+	Channel string // where pipelines without a channel of their own post, "#name" or ID; the self-test looks at it …
+	// Channels are those of the pipelines in force; the self-test looks at them too. Nil: none.
+	Channels func(context.Context) []string
+	Command  string // the slash command that people are told about; "/rollcall" when empty
 
 	Transport http.RoundTripper // http.DefaultTransport when nil
 	Unpaced   bool              // a local workspace, whose rate limits need not be kept
@@ -63,13 +68,14 @@ type Client struct {
 	pinned atomic.Pointer[Identity]
 	flight singleflight.Group // one look-up at a time of each kind
 
-	people  *cache[person]   // by user ID
-	emails  *cache[string]   // e-mail -> user ID, "" for nobody
-	members *cache[[]string] // group ID -> user IDs
-	handles *cache[string]   // group handle -> group ID
+	people  *cache[person]              // by user ID
+	emails  *cache[workflows.Principal] // by e-mail, zero for nobody
+	members *cache[[]string]            // group ID -> user IDs
+	handles *cache[string]              // group handle -> group ID
 
-	faults standing
-	nag    nag
+	dial     func(ctx context.Context, network, address string) (net.Conn, error) // of Socket Mode; nil: the network's
+	faults   faultList
+	logLimit logLimiter
 
 	mu       sync.Mutex
 	channels map[string]string // channel name -> ID
@@ -92,16 +98,16 @@ func New(o Options) *Client {
 		o.Now = time.Now
 	}
 	h := &http.Client{
-		Transport: o.Transport,
+		Transport: wire.Guard(o.Transport),
 		Timeout:   o.Timeout,
-		// A redirect would carry the token to wherever it points.
+		// Not even on the same host: the Web API has no other address.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &Client{
 		o: o, http: h, pace: newPacer(o.Unpaced), log: o.Log, now: o.Now, channels: map[string]string{},
-		faults: standing{faults: map[string]Fault{}, told: map[string]string{}}, nag: nag{last: map[string]time.Time{}},
+		faults: faultList{faults: map[string]Fault{}, reported: map[string]string{}}, logLimit: logLimiter{last: map[string]time.Time{}},
 		api:    slack.New(o.BotToken, slack.OptionAPIURL(o.APIURL), slack.OptionHTTPClient(h), slack.OptionAppLevelToken(o.AppToken)),
-		people: newCache[person](60*time.Second, o.Now), emails: newCache[string](60*time.Second, o.Now),
+		people: newCache[person](memberAge, o.Now), emails: newCache[workflows.Principal](mentionAge, o.Now),
 		members: newCache[[]string](memberAge, o.Now), handles: newCache[string](60*time.Second, o.Now),
 	}
 }
@@ -119,7 +125,7 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	if id := c.pinned.Load(); id != nil {
 		return *id, nil
 	}
-	v, err := c.once(ctx, "identity", func(ctx context.Context) (any, error) {
+	v, err := c.shareLookup(ctx, "identity", func(ctx context.Context) (any, error) {
 		id, err := c.identify(ctx)
 		if err != nil {
 			return nil, err
@@ -168,10 +174,10 @@ func (c *Client) identify(ctx context.Context) (Identity, error) {
 	return id, nil
 }
 
-// once joins callers who want the same look-up at the same time. The look-up
+// shareLookup joins callers who want the same look-up at the same time. The look-up
 // goes on when the caller who began it gives up, for the others and for the
 // cache; every caller waits only as long as its own context.
-func (c *Client) once(ctx context.Context, key string, look func(context.Context) (any, error)) (any, error) {
+func (c *Client) shareLookup(ctx context.Context, key string, look func(context.Context) (any, error)) (any, error) {
 	done := c.flight.DoChan(key, func() (v any, err error) {
 		defer func() {
 			if r := recover(); r != nil {

@@ -13,18 +13,22 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 )
 
-// wired is a desk that is connected by Socket Mode, over real sockets, and by nothing else.
-func wired(t *testing.T) *desk {
+// patient is how long requests over real sockets may take.
+const patient = time.Minute
+
+// wired is a desk that is connected by Socket Mode, over real sockets, and by
+// nothing else; it has so long to acknowledge a request.
+func wired(t *testing.T, within time.Duration) *desk {
 	t.Helper()
 	d := &desk{inbox: &inbox{}, bot: &robot{handled: make(chan bot.Request, 100)}, log: &logbook{}}
-	d.Workspace = workspace.New(workspace.Options{BotToken: botToken, AppToken: appToken})
+	d.Server = slackfake.New(slackfake.Options{BotToken: botToken, AppToken: appToken, AnswerWithin: within})
 	d.Grant(names()...)
-	server := httptest.NewServer(d.Workspace)
-	d.ana = d.AddUser(workspace.User{Name: "ana", Email: "ana@acme.example"})
-	d.deploys = d.AddChannel(workspace.Channel{Name: "deploys"})
+	server := httptest.NewServer(d.Server)
+	d.ana = d.AddUser(slackfake.User{Name: "ana", Email: "ana@acme.example"})
+	d.deploys = d.AddChannel(slackfake.Channel{Name: "deploys"})
 	d.client = slack.New(slack.Options{APIURL: server.URL + "/api/", BotToken: botToken, AppToken: appToken, Log: slog.New(slog.NewTextHandler(d.log, nil))})
 	d.receiver = d.client.Receive(d.inbox, d.bot)
 	d.run(t)
@@ -40,7 +44,7 @@ func wired(t *testing.T) *desk {
 // connected waits for the Socket Mode connection.
 func (d *desk) connected(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := d.Until(ctx, func() bool { return d.Connected() == 1 }); err != nil {
 		t.Fatal("no socket mode connection:", err, d.log)
@@ -48,7 +52,7 @@ func (d *desk) connected(t *testing.T) {
 }
 
 func TestSocketModeTakesTheSameWay(t *testing.T) {
-	d := wired(t)
+	d := wired(t, patient)
 	d.bot.handle = func(ctx context.Context, r bot.Request) error {
 		if r.Command != nil && r.Command.Text == "reject" {
 			return d.client.Open(ctx, r.Reply, reasonForm())
@@ -62,7 +66,7 @@ func TestSocketModeTakesTheSameWay(t *testing.T) {
 		return nil
 	}
 
-	d.command(t, d.ana, "status webshop")
+	d.types(t, "status webshop")
 	if r := d.next(t); r.Command.Text != "status webshop" || r.By.ID != "slack:"+d.ana.ID || r.By.Email != "ana@acme.example" || !strings.HasPrefix(r.Key, "slack/") {
 		t.Errorf("command: %+v by %+v", r.Command, r.By)
 	}
@@ -71,15 +75,19 @@ func TestSocketModeTakesTheSameWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Click(t.Context(), d.ana.ID, workspace.Place{Channel: at.Channel, TS: at.TS}, "approve"); err != nil {
+	if _, err := d.Click(t.Context(), d.ana.ID, slackfake.Target{Channel: at.Channel, TS: at.TS}, "approve"); err != nil {
 		t.Fatal(err)
 	}
 	if r := d.next(t); r.Interaction.ActionCallback.BlockActions[0].ActionID != "approve" || r.Reply.ResponseURL == "" {
 		t.Errorf("click: %+v", r)
 	}
 
-	d.command(t, d.ana, "reject")
-	d.next(t)
+	asked := 0
+	for len(d.Views(d.ana.ID)) == 0 { // a form must be open three seconds after it was asked for
+		asked++
+		d.types(t, "reject")
+		d.next(t)
+	}
 	form := d.Views(d.ana.ID)[0]
 	if _, err := d.Submit(t.Context(), d.ana.ID, form.ID, map[string]string{"reason": "no"}); err != nil || d.Views(d.ana.ID)[0].Errors["reason"] != "say more" {
 		t.Error("errors of a form come in the acknowledgement:", err)
@@ -103,8 +111,16 @@ func TestSocketModeTakesTheSameWay(t *testing.T) {
 	}
 	eventually(t, func() bool {
 		all, open := d.inbox.count()
-		return all == 5 && open == 0
+		return all == 4+asked && open == 0
 	})
+}
+
+// types lets Ana type a command, which is acknowledged.
+func (d *desk) types(t *testing.T, text string) {
+	t.Helper()
+	if _, err := d.Command(t.Context(), d.ana.ID, "deploys", text); err != nil {
+		t.Fatal("the command was not acknowledged:", err)
+	}
 }
 
 // eventually waits for what happens behind a socket.
@@ -112,18 +128,18 @@ func eventually(t *testing.T, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal("it did not happen within ten seconds")
+			t.Fatal("it did not happen within a minute")
 		}
 	}
 }
 
 func TestSocketModeAcknowledgesNothingThatIsNotDurable(t *testing.T) {
-	d := wired(t)
+	d := wired(t, time.Second)
 	d.inbox.mu.Lock()
 	d.inbox.broken = errors.New("disk full")
 	d.inbox.mu.Unlock()
@@ -136,13 +152,11 @@ func TestSocketModeAcknowledgesNothingThatIsNotDurable(t *testing.T) {
 }
 
 func TestSocketModeComesBack(t *testing.T) {
-	d := wired(t)
+	d := wired(t, patient)
 	for name, end := range map[string]func(){"asked to": func() { d.Refresh("refresh_requested") }, "cut off": d.Cut} {
 		end()
 		d.connected(t)
-		if _, err := d.Command(t.Context(), d.ana.ID, "deploys", name); err != nil {
-			t.Error(name, err)
-		}
+		d.types(t, name)
 		if r := d.next(t); r.Command.Text != name {
 			t.Errorf("%s: %+v", name, r)
 		}
@@ -154,10 +168,10 @@ func TestSocketModeComesBack(t *testing.T) {
 
 func TestSocketModeDropsOtherTeamsAndApps(t *testing.T) {
 	d := &desk{inbox: &inbox{}, bot: &robot{handled: make(chan bot.Request, 100)}, log: &logbook{}}
-	d.Workspace = workspace.New(workspace.Options{BotToken: botToken, AppToken: appToken})
+	d.Server = slackfake.New(slackfake.Options{BotToken: botToken, AppToken: appToken})
 	// The connection belongs to another workspace than the bot token.
-	other := workspace.New(workspace.Options{BotToken: botToken, AppToken: appToken, Team: "T9", App: "A9"})
-	here, there := httptest.NewServer(d.Workspace), httptest.NewServer(other)
+	other := slackfake.New(slackfake.Options{BotToken: botToken, AppToken: appToken, Team: "T9", App: "A9", AnswerWithin: patient})
+	here, there := httptest.NewServer(d.Server), httptest.NewServer(other)
 	defer here.Close()
 	defer there.Close()
 	d.client = slack.New(slack.Options{
@@ -171,8 +185,8 @@ func TestSocketModeDropsOtherTeamsAndApps(t *testing.T) {
 		d.Close()
 		other.Close()
 	}()
-	ana := other.AddUser(workspace.User{Name: "ana"})
-	other.AddChannel(workspace.Channel{Name: "deploys"})
+	ana := other.AddUser(slackfake.User{Name: "ana"})
+	other.AddChannel(slackfake.Channel{Name: "deploys"})
 	if ack, err := other.Command(t.Context(), ana.ID, "deploys", "start"); err != nil || ack.Status != 200 {
 		t.Error("it is acknowledged, so that slack does not repeat it:", ack, err)
 	}

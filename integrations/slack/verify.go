@@ -36,8 +36,8 @@ func verify(secret string, h http.Header, body []byte, now time.Time) (fingerpri
 	if !hmac.Equal(sum, mac.Sum(nil)) {
 		return "", false
 	}
-	print := sha256.Sum256(sum)
-	return hex.EncodeToString(print[:]), true
+	digest := sha256.Sum256(sum)
+	return hex.EncodeToString(digest[:]), true
 }
 
 // replays remembers signatures for as long as they would be accepted again.
@@ -49,8 +49,8 @@ type replays struct {
 	swept time.Time
 }
 
-// first says whether this is the first time the signature comes, and remembers it.
-func (r *replays) first(fingerprint string, now time.Time) bool {
+// firstUse says whether this is the first time the signature comes, and remembers it.
+func (r *replays) firstUse(fingerprint string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if now.Sub(r.swept) > window {

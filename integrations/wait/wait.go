@@ -1,12 +1,12 @@
-// Package wait carries out actions of the provider Wait: they start no process
+// Package wait runs actions of the provider Wait: they start no process
 // and touch nothing outside. A pipeline is tried out, tested and measured with
 // them.
 //
 // An action waits for `seconds` (a decimal number, 0 when absent), then ends as
 // `outcome` says: succeed (the default) or fail. `outputVariables` gives what
 // it leaves behind, as NAME=VALUE pairs separated by commas, or as a JSON
-// object of strings. Output artifacts hold what the first input artifact
-// holds, or nothing.
+// object of strings. Output artifacts have the content of the first input
+// artifact, or none.
 package wait
 
 import (
@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -29,7 +30,7 @@ const Provider = "Wait"
 // longest is the longest wait, a year: longer ones are a slip of the pen.
 const longest = 365 * 24 * time.Hour
 
-// Runner carries out Wait actions. It keeps nothing: when the wait ends is in
+// Runner runs Wait actions. It keeps nothing: when the wait ends is in
 // the handle, so a restart changes nothing.
 type Runner struct {
 	now func() time.Time
@@ -82,6 +83,12 @@ func (r *Runner) Cancel(ctx context.Context, t work.Task, w work.Workspace) (wor
 // leaves no trace, so it can always begin again.
 func (r *Runner) Find(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, bool, error) {
 	return work.Outcome{}, false, nil
+}
+
+// Inline says that a call for the task reads and writes nothing: unless an empty
+// artifact has to be packed, all of it stands in the task.
+func (r *Runner) Inline(t work.Task) bool {
+	return len(t.Action.OutputArtifacts) == 0 || len(t.Inputs) > 0
 }
 
 // plan is a Wait action's configuration, read.
@@ -139,15 +146,18 @@ func (p plan) end(t work.Task, w work.Workspace) (work.Outcome, error) {
 	if p.fail {
 		return failed(t, "ActionFailed", "the wait is over, and its outcome is set to fail"), nil
 	}
-	artifacts, err := leave(t, w)
-	if err != nil {
+	artifacts, err := writeOutputs(t, w)
+	if wire.TransientIO(err) {
 		return work.Outcome{}, err
+	}
+	if err != nil {
+		return failed(t, "ActionFailed", err.Error()), nil
 	}
 	return work.Outcome{Task: t.ID, State: work.Succeeded, Outputs: p.outputs, Artifacts: artifacts}, nil
 }
 
-// leave hands the first input artifact on under the names of the outputs.
-func leave(t work.Task, w work.Workspace) ([]workflows.Artifact, error) {
+// writeOutputs hands the first input artifact on under the names of the outputs.
+func writeOutputs(t work.Task, w work.Workspace) ([]workflows.Artifact, error) {
 	var out []workflows.Artifact
 	for _, o := range t.Action.OutputArtifacts {
 		if len(t.Inputs) > 0 {

@@ -1,13 +1,17 @@
 // Package wire is what all integrations share of speaking HTTP with a vendor.
 //
-// Inbound, a webhook goes through the same steps everywhere: [ReadBody] takes
-// the raw body under a size limit, [Verify] proves who sent it, the
-// integration makes a receipt of it, and [Answer] or [Refuse] tells the sender
-// what became of it.
+// Inbound, a request goes the same way everywhere. An [Endpoint] reads the raw
+// body under a size limit and verifies who sent it; an [Inbox] makes it durable
+// as a receipt and queues it; only then is it acknowledged, and a worker of the
+// inbox processes it and finishes the receipt. What arrives in another way than
+// by HTTP (Socket Mode, a message queue) goes to the inbox directly.
 //
-// Outbound, every client sits on a [Transport]: it bounds each try in time,
-// spaces calls out, and does what Retry-After asks for as long as that is
-// short. When it would be long, the caller gets a [*Later] and the runtime
-// comes back; nothing sleeps for minutes. [Passing] is the one place that says
-// which answers are worth another try. [Scrub] takes secrets out of errors.
+// Outbound, every client sits on a [Guard]: credentials never go where a
+// redirect points, and no answer fills the memory. Most have it inside a
+// [Transport], which bounds each try in time, spaces calls out, and does what
+// Retry-After asks for as long as that is short. When it would be long, the
+// caller gets a [*Later] and the runtime comes back; nothing sleeps for minutes.
+// [KindOf] is the one place that decides which answers are transient, which
+// somebody can fix and which are permanent, and [Final] which errors are permanent.
+// [Scrub] takes secrets out of errors.
 package wire

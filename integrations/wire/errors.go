@@ -2,27 +2,60 @@ package wire
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 )
 
-// Passing says whether an HTTP status is worth another try on the caller's own
-// time: limits, time-outs, trouble of the other side, and credentials that
-// somebody has to renew (401). Everything else the other side has decided.
-func Passing(status int) bool {
+// Kind says what becomes of a call that failed, if it is made again.
+type Kind int
+
+// Kinds of failed calls.
+const (
+	Transient Kind = iota // it may work by itself: limits, time-outs, trouble of the other side
+	Fixable               // it works once somebody has fixed credentials, permissions or a name
+	Permanent             // the other side has decided
+)
+
+// KindOf says of which kind an HTTP status is.
+func KindOf(status int) Kind {
 	switch status {
-	case http.StatusUnauthorized, http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return Transient
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired:
+		return Fixable
+	}
+	if status >= 500 {
+		return Transient
+	}
+	return Permanent
+}
+
+// TransientIO says whether an error of this machine may go away by itself: a full
+// disk, no more memory or open files, a disk that does not answer; or what says
+// of itself that it passes.
+func TransientIO(err error) bool {
+	if says, ok := errors.AsType[interface {
+		error
+		Passes() bool
+	}](err); ok && says.Passes() {
 		return true
 	}
-	return status >= 500
+	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, io.ErrShortWrite} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // NotSent says whether the call behind err certainly did not reach the other
-// side: the address did not resolve, the connection was refused, or our own
-// pacing held it back, or the other side turned it away for its rate limit or
-// for being away, which says it was not carried out.
+// side: the address did not resolve, the connection was refused, our own pacing
+// did not let it out, or the other side rejected it for its rate limit or as
+// unavailable, which says that nothing was done.
 func NotSent(err error) bool {
 	var later *Later
 	if errors.As(err, &later) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -37,17 +36,14 @@ func (l *Later) Error() string {
 	return fmt.Sprintf("the other side asks to wait %s (HTTP %d)", l.After.Round(time.Millisecond), l.Status)
 }
 
-// Transport returns base (nil: http.DefaultTransport) with timeouts, pacing,
+// Transport returns base under a [Guard] with timeouts, pacing,
 // Retry-After and few, safe retries. A call that changes something is repeated
-// only after 429, which says that it was not carried out; GET, HEAD, OPTIONS,
+// only after 429, which says that nothing was done; GET, HEAD, OPTIONS,
 // PUT and DELETE also after a lost connection and 5xx. Answers that ask for a
 // longer wait than Pacing.MaxWait, or that remain after the last try of a
 // rate limit, come back as *Later; all other answers are passed on. No wait
 // outlasts the request's context.
 func Transport(base http.RoundTripper, o Pacing) http.RoundTripper {
-	if base == nil {
-		base = http.DefaultTransport
-	}
 	if o.Timeout == 0 {
 		o.Timeout = 20 * time.Second
 	}
@@ -57,7 +53,7 @@ func Transport(base http.RoundTripper, o Pacing) http.RoundTripper {
 	if o.Retries == 0 {
 		o.Retries = 2
 	}
-	t := &transport{base: base, pacing: o}
+	t := &transport{base: Guard(base), pacing: o}
 	if o.PerSecond > 0 {
 		t.limiter = rate.NewLimiter(rate.Limit(o.PerSecond), max(o.Burst, 1))
 	}
@@ -96,7 +92,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		more := try < t.pacing.Retries && (req.Body == nil || req.Body == http.NoBody || req.GetBody != nil)
 		after, limited := retryAfter(resp, try)
 		switch {
-		case err != nil && (!more || !idempotent(req.Method) || req.Context().Err() != nil || !wait(backoff(try))):
+		case err != nil && (!more || Final(err) || !idempotent(req.Method) || req.Context().Err() != nil || !wait(backoff(try))):
 			return nil, err
 		case err != nil:
 			continue
@@ -126,7 +122,7 @@ func (t *transport) pace(wait func(time.Duration) bool) error {
 	return nil
 }
 
-// once carries one try out, bounded in time up to the end of its body.
+// once makes one try, bounded in time up to the end of its body.
 func (t *transport) once(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), t.pacing.Timeout)
 	resp, err := t.base.RoundTrip(req.WithContext(ctx))
@@ -204,10 +200,11 @@ func retryAfter(resp *http.Response, try int) (time.Duration, bool) {
 	return backoff(try), resp.StatusCode == http.StatusTooManyRequests
 }
 
-// backoff is 0.2 s, doubling, with a quarter of jitter so that callers spread.
+// backoff is 0.2 s, doubling, with a quarter of jitter so that callers spread: the
+// clock's last digits, which a simulation can repeat.
 func backoff(try int) time.Duration {
 	d := 200 * time.Millisecond << min(try, 6)
-	return d - rand.N(d/4)
+	return d - time.Duration(time.Now().Nanosecond())%(d/4)
 }
 
 // fits says whether a wait would end before the context does.
@@ -216,6 +213,7 @@ func fits(ctx context.Context, d time.Duration) bool {
 	return !ok || time.Until(end) > d
 }
 
+// sleep returns true after d, or false when ctx ended before.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

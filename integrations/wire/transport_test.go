@@ -208,13 +208,14 @@ func TestScrub(t *testing.T) {
 	}
 }
 
-func TestPassing(t *testing.T) {
-	for status, want := range map[int]bool{
-		200: false, 301: false, 400: false, 401: true, 403: false, 404: false, 408: true, 409: false, 410: false,
-		413: false, 422: false, 425: true, 429: true, 500: true, 502: true, 503: true, 504: true,
+// C6, C19c: what somebody can mend is neither taken for good nor for passing.
+func TestKindOf(t *testing.T) {
+	for status, want := range map[int]Kind{
+		200: Permanent, 301: Permanent, 400: Permanent, 401: Fixable, 403: Fixable, 404: Fixable, 407: Fixable, 408: Transient, 409: Permanent, 410: Permanent,
+		413: Permanent, 422: Permanent, 425: Transient, 429: Transient, 500: Transient, 502: Transient, 503: Transient, 504: Transient,
 	} {
-		if got := Passing(status); got != want {
-			t.Errorf("Passing(%d) = %v, want %v", status, got, want)
+		if got := KindOf(status); got != want {
+			t.Errorf("KindOf(%d) = %v, want %v", status, got, want)
 		}
 	}
 }

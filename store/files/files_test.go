@@ -135,12 +135,13 @@ func TestPackAndUnpack(t *testing.T) {
 	}{
 		"the whole folder": {nil, []string{"644 .env hidden", "755 bin/", "755 bin/deploy #!/bin/sh", "current -> dist/app.js", "dangling -> nowhere/yet", "755 dist/", "644 dist/app.js a",
 			"755 dist/deep/", "755 dist/deep/er/", "600 dist/deep/er/map b", "dist/up -> ../bin/deploy", "700 empty/", "folder -> dist", "444 read-only c", "round -> dist/../bin"}},
-		"everything below a folder":  {[]string{"dist/**"}, []string{"755 dist/", "644 dist/app.js a", "755 dist/deep/", "755 dist/deep/er/", "600 dist/deep/er/map b", "dist/up -> ../bin/deploy"}},
-		"a folder by its name":       {[]string{"./dist/deep/"}, []string{"755 dist/", "755 dist/deep/", "755 dist/deep/er/", "600 dist/deep/er/map b"}},
-		"files by their ending":      {[]string{"**/*.js", "bin/*"}, []string{"755 bin/", "755 bin/deploy #!/bin/sh", "755 dist/", "644 dist/app.js a"}},
-		"one that matches is enough": {[]string{"missing/*", "{.env,read-only}"}, []string{"644 .env hidden", "444 read-only c"}},
-		"an empty folder":            {[]string{"empty"}, []string{"700 empty/"}},
-		"a link":                     {[]string{"folder"}, []string{"folder -> dist"}},
+		"everything below a folder":      {[]string{"dist/**"}, []string{"755 dist/", "644 dist/app.js a", "755 dist/deep/", "755 dist/deep/er/", "600 dist/deep/er/map b", "dist/up -> ../bin/deploy"}},
+		"one star, as documented (C19g)": {[]string{"dist/*"}, []string{"755 dist/", "644 dist/app.js a", "755 dist/deep/", "755 dist/deep/er/", "600 dist/deep/er/map b", "dist/up -> ../bin/deploy"}},
+		"a folder by its name":           {[]string{"./dist/deep/"}, []string{"755 dist/", "755 dist/deep/", "755 dist/deep/er/", "600 dist/deep/er/map b"}},
+		"files by their ending":          {[]string{"**/*.js", "bin/*"}, []string{"755 bin/", "755 bin/deploy #!/bin/sh", "755 dist/", "644 dist/app.js a"}},
+		"one that matches is enough":     {[]string{"missing/*", "{.env,read-only}"}, []string{"644 .env hidden", "444 read-only c"}},
+		"an empty folder":                {[]string{"empty"}, []string{"700 empty/"}},
+		"a link":                         {[]string{"folder"}, []string{"folder -> dist"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShelf(t, files.Options{})
@@ -316,7 +317,7 @@ func TestHostileArtifact(t *testing.T) {
 		"a device":                 {archive(file("good"), tar.Header{Typeflag: tar.TypeChar, Name: "null", Devmajor: 1, Devminor: 3}), "null is neither"},
 		"too many bytes":           {archive(file("good"), tar.Header{Typeflag: tar.TypeReg, Name: "bomb", Size: 1 << 20}), "more than 65536 bytes"},
 		"too many files":           {archive(many(101)...), "more than 100 files"},
-		"no gzip":                  {[]byte("hello"), "it is no gzip file"},
+		"no gzip":                  {[]byte("hello"), "it is neither a zip nor a gzip file"},
 		"no tar":                   {gzipped("hello, this is no archive at all, and it is long enough" + strings.Repeat("!", 600)), "it is no tar archive"},
 		"cut before it was stored": {archive(file("good"), file("other"))[:60], "it is no tar archive"},
 	} {

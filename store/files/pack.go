@@ -2,7 +2,6 @@ package files
 
 import (
 	"archive/tar"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,7 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
+	"syscall"
 
 	"github.com/bmatcuk/doublestar/v4"
 
@@ -27,28 +26,27 @@ import (
 // so are globs that match nothing. Sockets, pipes and devices are left out.
 // Owners and times are not kept, so that equal content has an equal digest.
 func (w *workspace) Pack(name, dir string, globs []string) (workflows.Artifact, error) {
-	a, err := w.files.pack(dir, globs)
-	if err != nil {
+	a := workflows.Artifact{Name: name}
+	if err := w.files.pack(w, &a, dir, globs); err != nil {
 		return workflows.Artifact{}, fmt.Errorf("pack artifact %s: %w", name, err)
 	}
-	a.Name = name
 	return a, nil
 }
 
-func (f *Files) pack(dir string, globs []string) (a workflows.Artifact, err error) {
+func (f *Files) pack(w *workspace, a *workflows.Artifact, dir string, globs []string) (err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return a, err
+		return err
 	}
 	defer root.Close()
 	entries, err := choose(root, globs)
 	if err != nil {
-		return a, err
+		return err
 	}
 	folder := filepath.Join(f.dir, "artifacts")
 	tmp, err := os.CreateTemp(folder, partial)
 	if err != nil {
-		return a, err
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -59,24 +57,24 @@ func (f *Files) pack(dir string, globs []string) (a workflows.Artifact, err erro
 	sum := sha256.New()
 	counted := &counter{w: io.MultiWriter(tmp, sum)}
 	if err = f.write(counted, root, entries); err != nil {
-		return a, err
+		return err
 	}
 	if err = tmp.Sync(); err != nil {
-		return a, err
+		return err
 	}
 	if err = tmp.Close(); err != nil {
-		return a, err
+		return err
 	}
 	a.Digest, a.Size = hex.EncodeToString(sum.Sum(nil)), counted.n
-	// Renaming also where the digest is there already: it heals a damaged file.
-	if err = os.Rename(tmp.Name(), f.artifact(a.Digest)); err != nil {
-		return a, err
+	// Renaming also where the digest is there already: it heals a damaged file, and makes it new.
+	err = f.pins.pin(w.id, a.Digest, func() error { return os.Rename(tmp.Name(), filepath.Join(folder, a.Digest+f.ending())) })
+	if err != nil {
+		return err
 	}
-	return a, syncDir(folder)
-}
-
-func (f *Files) artifact(digest string) string {
-	return filepath.Join(f.dir, "artifacts", digest+".tar.gz")
+	if err = syncDir(folder); err != nil {
+		return err
+	}
+	return f.store(w.pipeline, a)
 }
 
 // syncDir makes a rename durable.
@@ -178,16 +176,27 @@ func matches(patterns []string, p string) bool {
 	return false
 }
 
+// ending is what the name of an artifact ends with that is packed here: what is
+// kept elsewhere is a zip, because AWS's services read it as it is.
+func (f *Files) ending() string {
+	if f.options.Artifacts != nil {
+		return ".zip"
+	}
+	return ".tar.gz"
+}
+
 // write writes the archive. Nothing in it depends on when, where or by whom it was made.
 func (f *Files) write(w io.Writer, root *os.Root, entries []entry) error {
-	z := gzip.NewWriter(w)
-	t := tar.NewWriter(z)
+	to := newTarGz(w)
+	if f.options.Artifacts != nil {
+		to = newZip(w)
+	}
 	room := f.options.MaxBytes
 	if len(entries) > f.options.MaxFiles {
 		return f.tooManyFiles()
 	}
 	for _, e := range entries {
-		n, err := put(t, root, e, room)
+		n, err := put(to, root, e, room)
 		if errors.Is(err, errTooBig) {
 			return f.tooBig()
 		}
@@ -196,10 +205,7 @@ func (f *Files) write(w io.Writer, root *os.Root, entries []entry) error {
 		}
 		room -= n
 	}
-	if err := t.Close(); err != nil {
-		return err
-	}
-	return z.Close()
+	return to.Close()
 }
 
 var errTooBig = errors.New("too big")
@@ -213,17 +219,18 @@ func (f *Files) tooManyFiles() error {
 }
 
 // put adds one entry and returns the bytes of its content.
-func put(t *tar.Writer, root *os.Root, e entry, room int64) (int64, error) {
-	h := tar.Header{Name: e.path, ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
+func put(to archive, root *os.Root, e entry, room int64) (int64, error) {
+	h := tar.Header{Name: e.path}
 	if e.typ == fs.ModeSymlink {
 		target, err := link(root, e.path)
 		if err != nil {
 			return 0, err
 		}
 		h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, target, 0o777
-		return 0, t.WriteHeader(&h)
+		_, err = to.add(&h)
+		return 0, err
 	}
-	file, err := root.Open(e.path)
+	file, err := root.OpenFile(e.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) // a pipe in its place must not keep us
 	if err != nil {
 		return 0, err
 	}
@@ -232,19 +239,24 @@ func put(t *tar.Writer, root *os.Root, e entry, room int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s was changed while it was being packed", e.path)
+	}
 	h.Mode = int64(info.Mode().Perm())
 	if info.IsDir() {
 		h.Typeflag, h.Name = tar.TypeDir, e.path+"/"
-		return 0, t.WriteHeader(&h)
+		_, err := to.add(&h)
+		return 0, err
 	}
 	if info.Size() > room {
 		return 0, errTooBig
 	}
 	h.Typeflag, h.Size = tar.TypeReg, info.Size()
-	if err := t.WriteHeader(&h); err != nil {
+	content, err := to.add(&h)
+	if err != nil {
 		return 0, err
 	}
-	if n, err := io.Copy(t, io.LimitReader(file, h.Size)); err != nil {
+	if n, err := io.Copy(content, io.LimitReader(file, h.Size)); err != nil {
 		return 0, err
 	} else if n < h.Size {
 		return 0, fmt.Errorf("%s was changed while it was being packed", e.path)

@@ -2,8 +2,6 @@ package files
 
 import (
 	"archive/tar"
-	"bufio"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -35,18 +33,12 @@ func (f *Files) unpack(a workflows.Artifact, dir string) error {
 	if !digestForm(a.Digest) {
 		return fmt.Errorf("%q is no SHA-256 digest", a.Digest)
 	}
-	file, err := os.Open(f.artifact(a.Digest))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("it is missing: there is no file %s.tar.gz among the artifacts", a.Digest)
-	}
+	file, err := f.open(a)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	if err := f.prove(a, file); err != nil {
-		return err
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -58,7 +50,7 @@ func (f *Files) unpack(a workflows.Artifact, dir string) error {
 	}
 	defer root.Close()
 	l := layout{root: root}
-	if err := f.each(file, l.place); err != nil {
+	if err := f.each(file, l.extract); err != nil {
 		return err
 	}
 	return l.finish()
@@ -67,53 +59,6 @@ func (f *Files) unpack(a workflows.Artifact, dir string) error {
 func digestForm(s string) bool {
 	raw, err := hex.DecodeString(s)
 	return err == nil && len(raw) == sha256.Size && strings.ToLower(s) == s
-}
-
-// prove reads the whole file once: its bytes are those of the digest, and it is
-// an archive that is safe to lay out.
-func (f *Files) prove(a workflows.Artifact, file io.Reader) error {
-	sum := sha256.New()
-	counted := &counter{w: sum}
-	all := io.TeeReader(file, counted)
-	seen := names{}
-	malformed := f.each(all, seen.check)
-	if _, err := io.Copy(io.Discard, all); err != nil {
-		return err
-	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != a.Digest || (a.Size > 0 && counted.n != a.Size) {
-		return fmt.Errorf("it is damaged: the stored file has digest %s and %d bytes, and should have %s and %d; run the action that made it again", got, counted.n, a.Digest, a.Size)
-	}
-	return malformed
-}
-
-// each visits the entries of an archive within the limits.
-func (f *Files) each(file io.Reader, visit func(h *tar.Header, content io.Reader) error) error {
-	z, err := gzip.NewReader(bufio.NewReader(file))
-	if err != nil {
-		return fmt.Errorf("it is no gzip file: %w", err)
-	}
-	defer z.Close()
-	t := tar.NewReader(z)
-	room := f.options.MaxBytes
-	for count := 1; ; count++ {
-		h, err := t.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("it is no tar archive: %w", err)
-		}
-		if room -= h.Size; room < 0 || h.Size < 0 {
-			return f.tooBig()
-		}
-		if count > f.options.MaxFiles {
-			return f.tooManyFiles()
-		}
-		h.Name = path.Clean(h.Name)
-		if err := visit(h, t); err != nil {
-			return err
-		}
-	}
 }
 
 // names are those of an archive so far; true: a folder.
@@ -158,7 +103,7 @@ type dirMode struct {
 	mode fs.FileMode
 }
 
-func (l *layout) place(h *tar.Header, content io.Reader) error {
+func (l *layout) extract(h *tar.Header, content io.Reader) error {
 	mode := fs.FileMode(h.Mode).Perm()
 	if err := l.parents(path.Dir(h.Name)); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,5 +132,43 @@ func TestLeftovers(t *testing.T) {
 	}
 	if _, err := os.Stat(young); err != nil {
 		t.Errorf("the young one was somebody's: %v", err)
+	}
+}
+
+// A host lists what it holds, and takes no folder's word for being another's:
+// what runs in a folder can write into it.
+func TestLeft(t *testing.T) {
+	s := newShelf(t, files.Options{})
+	left := func(want ...string) {
+		t.Helper()
+		got, err := s.Left(t.Context())
+		must(t, err)
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("left: %q, want %q", got, want)
+		}
+	}
+	label := filepath.Join(s.Dir(), ".task")
+	other, err := s.Files.Workspace(task("t2"))
+	must(t, err)
+	left("t1") // t2 needed none yet
+	if dir := other.Dir(); filepath.Dir(dir) != filepath.Join(s.dir, "runs") {
+		t.Errorf("the run folder of t2 is %s", dir)
+	}
+	left("t1", "t2")
+	must(t, os.WriteFile(label, []byte("t2"), 0o600))
+	left("t2")
+	must(t, os.Remove(label), os.Symlink(filepath.Join(other.Dir(), ".task"), label))
+	left("t2")
+	again, err := s.Files.Workspace(task("t1")) // as its next poll does
+	must(t, err)
+	again.Dir()
+	left("t1", "t2")
+	must(t, os.Remove(label), mkfifo(label), s.Release(task("t2")))
+	left()
+	must(t, os.Mkdir(filepath.Join(s.dir, "runs", "stray"), 0o700), s.Release(task("t1")))
+	left()
+	if _, err := os.Stat(s.Dir()); err == nil {
+		t.Error("the run folder is still there")
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -35,10 +36,20 @@ type judge interface {
 func newBook(t testing.TB, open Factory) *book {
 	t.Helper()
 	dir := t.TempDir()
-	b := &book{judge: t, ctx: context.Background(), open: func() Store { return open(t, dir) }}
+	b := &book{judge: t, ctx: context.Background(), open: lives(t, dir, open)}
 	b.Store = b.open()
 	t.Cleanup(func() { _ = b.Store.Close() })
 	return b
+}
+
+// lives opens the store for one member after the other, as a process that is
+// started again and again.
+func lives(t testing.TB, dir string, f Factory) func() Store {
+	life := 0
+	return func() Store {
+		life++
+		return f.Open(t, dir, fmt.Sprint("life ", life))
+	}
 }
 
 // restart closes the store and opens it again, as the next process would.
@@ -50,7 +61,7 @@ func (b *book) restart() {
 	b.Store = b.open()
 }
 
-func (b *book) commit(c work.Commit) *work.Commit {
+func (b *book) commit(c record.Commit) *record.Commit {
 	b.Helper()
 	if err := b.Commit(b.ctx, &c); err != nil {
 		b.Fatalf("commit: %v", err)
@@ -82,14 +93,14 @@ func (b *book) must(err error) {
 
 // The questions, for stories in which they can be answered.
 
-func (b *book) load(pipeline string) (work.Checkpoint, []event.Frame) {
+func (b *book) load(pipeline string) (record.Checkpoint, []event.Frame) {
 	b.Helper()
 	c, fs, err := b.Load(b.ctx, pipeline)
 	b.must(err)
 	return c, fs
 }
 
-func (b *book) heads() []work.Head {
+func (b *book) heads() []record.Head {
 	b.Helper()
 	hs, err := b.Pipelines(b.ctx)
 	b.must(err)
@@ -120,7 +131,7 @@ func (b *book) execution(id string) *workflows.Execution {
 	return &e
 }
 
-func (b *book) executions(q workflows.ExecutionQuery) []workflows.Execution {
+func (b *book) executions(q record.Query) []workflows.Execution {
 	b.Helper()
 	es, err := b.Executions(b.ctx, q)
 	b.must(err)
@@ -168,7 +179,7 @@ func (b *book) memo(owner, key string) []byte {
 	return v
 }
 
-func (b *book) list(owner, prefix string) []work.Memo {
+func (b *book) list(owner, prefix string) []record.Memo {
 	b.Helper()
 	ms, err := b.List(b.ctx, owner, prefix)
 	b.must(err)
@@ -219,7 +230,8 @@ func execution(pipeline string, n int, status workflows.Status) workflows.Execut
 		ID: id(n), Number: n, Pipeline: pipeline, Version: 1, Type: workflows.TypeStandard, Status: status,
 		Trigger:   workflows.StartedBy{Type: workflows.TriggerStart, By: workflows.Principal{ID: "slack:U1", Name: "Ana", Via: "slack"}},
 		Variables: map[string]string{"canary": "10"}, StartedAt: at(n), UpdatedAt: at(n + 1), Attempt: 1,
-		Stages: []workflows.StageExecution{{Name: "Build", Status: status, Actions: []workflows.ActionExecution{{Name: "Test", RunOrder: 1, Provider: "Commands", Attempt: 1}}}},
+		Stages: []workflows.StageExecution{{Name: "Build", Status: status, Actions: []workflows.ActionExecution{{Name: "Test", RunOrder: 1, Provider: "Commands", Attempt: 1}}},
+			{Name: "Prod", Status: workflows.StatusNotStarted}, {Name: "Production", Status: workflows.StatusNotStarted}},
 	}
 	if status.Final() {
 		end := at(n + 1)

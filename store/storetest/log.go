@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -27,7 +28,7 @@ func empty(b *book) {
 		"pipelines":  len(b.heads()),
 		"feed":       len(b.feed(0, 9)),
 		"frames":     len(b.frames("webshop", 0, 9)),
-		"executions": len(b.executions(workflows.ExecutionQuery{Pipeline: "webshop"})),
+		"executions": len(b.executions(record.Query{Pipeline: "webshop"})),
 		"resolved":   len(b.resolve("webshop#1")),
 		"pending":    len(b.pending("github")),
 		"memos":      len(b.list("slack", "")),
@@ -41,8 +42,8 @@ func empty(b *book) {
 }
 
 func chain(b *book) {
-	first := b.commit(work.Commit{Frames: []event.Frame{frame("webshop", 1, "a", "b"), frame("billing", 1, "c"), frame("webshop", 2, "d")}})
-	second := b.commit(work.Commit{Frames: []event.Frame{frame("billing", 2), frame("webshop", 3, "e")}})
+	first := b.commit(record.Commit{Frames: []event.Frame{frame("webshop", 1, "a", "b"), frame("billing", 1, "c"), frame("webshop", 2, "d")}})
+	second := b.commit(record.Commit{Frames: []event.Frame{frame("billing", 2), frame("webshop", 3, "e")}})
 	all := append(first.Frames, second.Frames...)
 
 	last := map[string]string{}
@@ -70,7 +71,7 @@ func chain(b *book) {
 }
 
 func conflict(b *book) {
-	b.commit(work.Commit{Frames: []event.Frame{frame("webshop", 1), frame("webshop", 2)}})
+	b.commit(record.Commit{Frames: []event.Frame{frame("webshop", 1), frame("webshop", 2)}})
 	for what, fs := range map[string][]event.Frame{
 		"a repeated frame":        {frame("webshop", 2)},
 		"a gap":                   {frame("webshop", 4)},
@@ -79,8 +80,8 @@ func conflict(b *book) {
 		"a new pipeline not at 1": {frame("billing", 2)},
 		"number 0":                {frame("billing", 0)},
 	} {
-		c := work.Commit{Frames: fs}
-		if err := b.Commit(b.ctx, &c); !errors.Is(err, work.ErrConflict) {
+		c := record.Commit{Frames: fs}
+		if err := b.Commit(b.ctx, &c); !errors.Is(err, record.ErrConflict) {
 			b.Errorf("%s: %v, want ErrConflict", what, err)
 		}
 		if c.Frames[0].Feed != 0 || c.Frames[0].Hash != "" {
@@ -88,18 +89,18 @@ func conflict(b *book) {
 		}
 	}
 	same(b, "frames after the conflicts", len(b.feed(0, 100)), 2)
-	b.commit(work.Commit{Frames: []event.Frame{frame("webshop", 3)}})
+	b.commit(record.Commit{Frames: []event.Frame{frame("webshop", 3)}})
 }
 
 func atomic(b *book) {
-	b.commit(work.Commit{Frames: []event.Frame{frame("webshop", 1)}, Memos: []work.Memo{{Owner: "slack", Key: "k", Value: []byte("old")}}})
-	full := work.Commit{
+	b.commit(record.Commit{Frames: []event.Frame{frame("webshop", 1)}, Memos: []record.Memo{{Owner: "slack", Key: "k", Value: []byte("old")}}})
+	full := record.Commit{
 		Frames:      []event.Frame{frame("billing", 1), frame("webshop", 7)}, // the second one does not follow
-		Checkpoints: []work.Checkpoint{{Pipeline: "billing", Seq: 1, State: []byte("{}"), Due: at(1)}},
+		Checkpoints: []record.Checkpoint{{Pipeline: "billing", Seq: 1, State: []byte("{}"), Due: at(1)}},
 		Executions:  []workflows.Execution{execution("billing", 1, workflows.StatusInProgress), execution("billing", 2, workflows.StatusFailed)},
-		Successes:   []work.Success{{Pipeline: "billing", Stage: "Build", Execution: id(1), Number: 1}},
+		Successes:   []record.Success{{Pipeline: "billing", Stage: "Build", Execution: id(1), Number: 1}},
 		Receipts:    []work.Receipt{receipt("github", "1", 0, false)},
-		Memos:       []work.Memo{{Owner: "slack", Key: "k", Value: []byte("new")}},
+		Memos:       []record.Memo{{Owner: "slack", Key: "k", Value: []byte("new")}},
 	}
 	nothing := func(when string) {
 		b.Helper()
@@ -110,9 +111,9 @@ func atomic(b *book) {
 			b.Errorf("%s: a row was left behind", when)
 		}
 		same(b, when+": memo", string(b.memo("slack", "k")), "old")
-		same(b, when+": pipelines", b.heads(), []work.Head{{Pipeline: "webshop", Last: 1}})
+		same(b, when+": pipelines", b.heads(), []record.Head{{Pipeline: "webshop", Last: 1}})
 	}
-	if err := b.Commit(b.ctx, &full); !errors.Is(err, work.ErrConflict) {
+	if err := b.Commit(b.ctx, &full); !errors.Is(err, record.ErrConflict) {
 		b.Fatalf("commit: %v, want ErrConflict", err)
 	}
 	nothing("after the conflict")
@@ -134,20 +135,20 @@ func atomic(b *book) {
 }
 
 func load(b *book) {
-	fs := b.commit(work.Commit{Frames: []event.Frame{frame("webshop", 1), frame("webshop", 2), frame("billing", 1)}}).Frames
+	fs := b.commit(record.Commit{Frames: []event.Frame{frame("webshop", 1), frame("webshop", 2), frame("billing", 1)}}).Frames
 	c, after := b.load("webshop")
-	same(b, "checkpoint before the first", c, work.Checkpoint{})
+	same(b, "checkpoint before the first", c, record.Checkpoint{})
 	same(b, "all frames", after, fs[:2])
 
-	want := work.Checkpoint{Pipeline: "webshop", Seq: 2, State: []byte(`{"lines": "kept byte for byte",` + "\n" + `  "even":1}`), Due: at(5)}
-	fs = b.commit(work.Commit{Frames: []event.Frame{frame("webshop", 3, "x")}, Checkpoints: []work.Checkpoint{want}}).Frames
+	want := record.Checkpoint{Pipeline: "webshop", Seq: 2, State: []byte(`{"lines": "kept byte for byte",` + "\n" + `  "even":1}`), Due: at(5)}
+	fs = b.commit(record.Commit{Frames: []event.Frame{frame("webshop", 3, "x")}, Checkpoints: []record.Checkpoint{want}}).Frames
 	c, after = b.load("webshop")
 	same(b, "checkpoint", c, want)
 	same(b, "state", string(c.State), string(want.State))
 	same(b, "frames after it", after, fs)
 
-	want = work.Checkpoint{Pipeline: "webshop", Seq: 3, State: []byte("{}")}
-	b.commit(work.Commit{Checkpoints: []work.Checkpoint{want}})
+	want = record.Checkpoint{Pipeline: "webshop", Seq: 3, State: []byte("{}")}
+	b.commit(record.Commit{Checkpoints: []record.Checkpoint{want}})
 	c, after = b.load("webshop")
 	same(b, "newer checkpoint", c, want)
 	same(b, "no frames after it", len(after), 0)
@@ -155,35 +156,43 @@ func load(b *book) {
 }
 
 func listing(b *book) {
-	b.commit(work.Commit{
+	b.commit(record.Commit{
 		Frames:      []event.Frame{frame("webshop", 1), frame("billing", 1), frame("webshop", 2), frame("archive", 1)},
-		Checkpoints: []work.Checkpoint{{Pipeline: "webshop", Seq: 1, State: []byte("{}"), Due: at(9)}, {Pipeline: "billing", Seq: 1, State: []byte("{}")}},
+		Checkpoints: []record.Checkpoint{{Pipeline: "webshop", Seq: 1, State: []byte("{}"), Due: at(9)}, {Pipeline: "billing", Seq: 1, State: []byte("{}")}},
 	})
-	same(b, "heads", b.heads(), []work.Head{{Pipeline: "archive", Last: 1}, {Pipeline: "billing", Last: 1}, {Pipeline: "webshop", Last: 2, Due: at(9)}})
-	b.commit(work.Commit{Checkpoints: []work.Checkpoint{{Pipeline: "webshop", Seq: 2, State: []byte("{}")}, {Pipeline: "billing", Seq: 1, State: []byte("{}"), Due: at(3)}}})
-	b.commit(work.Commit{Frames: []event.Frame{frame("billing", 2)}})
-	same(b, "heads later", b.heads(), []work.Head{{Pipeline: "archive", Last: 1}, {Pipeline: "billing", Last: 2, Due: at(3)}, {Pipeline: "webshop", Last: 2}})
+	same(b, "heads", b.heads(), []record.Head{{Pipeline: "archive", Last: 1}, {Pipeline: "billing", Last: 1}, {Pipeline: "webshop", Last: 2, Due: at(9)}})
+	b.commit(record.Commit{Checkpoints: []record.Checkpoint{{Pipeline: "webshop", Seq: 2, State: []byte("{}")}, {Pipeline: "billing", Seq: 1, State: []byte("{}"), Due: at(3)}}})
+	b.commit(record.Commit{Frames: []event.Frame{frame("billing", 2)}})
+	same(b, "heads later", b.heads(), []record.Head{{Pipeline: "archive", Last: 1}, {Pipeline: "billing", Last: 2, Due: at(3)}, {Pipeline: "webshop", Last: 2}})
+	b.commit(record.Commit{Dues: []record.Due{{Pipeline: "archive", At: at(4)}, {Pipeline: "billing"}, {Pipeline: "webshop", At: at(2)}}})
+	same(b, "heads with other due times", b.heads(), []record.Head{{Pipeline: "archive", Last: 1, Due: at(4)}, {Pipeline: "billing", Last: 2}, {Pipeline: "webshop", Last: 2, Due: at(2)}})
+	c, fs := b.load("webshop")
+	same(b, "a checkpoint that is due at another time", c, record.Checkpoint{Pipeline: "webshop", Seq: 2, State: []byte("{}"), Due: at(2)})
+	same(b, "frames after it", len(fs), 0)
+	c, fs = b.load("archive")
+	same(b, "no checkpoint, but a due time", c, record.Checkpoint{Due: at(4)})
+	same(b, "frames without a checkpoint", len(fs), 1)
 }
 
 func reload(b *book) {
-	all := b.commit(work.Commit{
+	all := b.commit(record.Commit{
 		Frames:      []event.Frame{frame("webshop", 1, "a"), frame("webshop", 2, "b")},
-		Checkpoints: []work.Checkpoint{{Pipeline: "webshop", Seq: 1, State: []byte(`{"n":1}`), Due: at(7)}},
+		Checkpoints: []record.Checkpoint{{Pipeline: "webshop", Seq: 1, State: []byte(`{"n":1}`), Due: at(7)}},
 		Executions:  []workflows.Execution{execution("webshop", 1, workflows.StatusSucceeded), execution("webshop", 2, workflows.StatusInProgress)},
-		Successes:   []work.Success{{Pipeline: "webshop", Stage: "Build", Execution: id(1), Number: 1}},
+		Successes:   []record.Success{{Pipeline: "webshop", Stage: "Build", Execution: id(1), Number: 1}},
 		Receipts:    []work.Receipt{receipt("github", "1", 0, false), receipt("github", "2", 1, true)},
-		Memos:       []work.Memo{{Owner: "slack", Key: "k", Value: []byte("v")}},
+		Memos:       []record.Memo{{Owner: "slack", Key: "k", Value: []byte("v")}},
 	}).Frames
 	again := func() {
 		b.Helper()
 		c, fs := b.load("webshop")
-		same(b, "checkpoint", c, work.Checkpoint{Pipeline: "webshop", Seq: 1, State: []byte(`{"n":1}`), Due: at(7)})
+		same(b, "checkpoint", c, record.Checkpoint{Pipeline: "webshop", Seq: 1, State: []byte(`{"n":1}`), Due: at(7)})
 		same(b, "frames", fs, all[1:])
 		same(b, "feed", b.feed(0, 9), all)
-		same(b, "heads", b.heads(), []work.Head{{Pipeline: "webshop", Last: 2, Due: at(7)}})
+		same(b, "heads", b.heads(), []record.Head{{Pipeline: "webshop", Last: 2, Due: at(7)}})
 		same(b, "ended execution", b.execution(id(1)), execution("webshop", 1, workflows.StatusSucceeded))
 		same(b, "live execution", b.execution(id(2)), execution("webshop", 2, workflows.StatusInProgress))
-		same(b, "succeeded in Build", numbers(b.executions(workflows.ExecutionQuery{Pipeline: "webshop", SucceededInStage: "Build"})), []int{1})
+		same(b, "succeeded in Build", numbers(b.executions(record.Query{Pipeline: "webshop", SucceededInStage: "Build"})), []int{1})
 		same(b, "pending", b.pending("github"), []work.Receipt{receipt("github", "1", 0, false)})
 		same(b, "memo", string(b.memo("slack", "k")), "v")
 	}
@@ -192,7 +201,7 @@ func reload(b *book) {
 	again()
 	b.must(b.Reopen(b.ctx))
 	again()
-	next := b.commit(work.Commit{Frames: []event.Frame{frame("webshop", 3)}}).Frames[0]
+	next := b.commit(record.Commit{Frames: []event.Frame{frame("webshop", 3)}}).Frames[0]
 	if next.Prev != all[1].Hash || next.Feed <= all[1].Feed {
 		b.Errorf("the log did not continue: %+v after %+v", next, all[1])
 	}
@@ -201,7 +210,7 @@ func reload(b *book) {
 func closed(b *book) {
 	b.must(b.Close())
 	b.must(b.Close())
-	if err := b.Commit(b.ctx, &work.Commit{Frames: []event.Frame{frame("webshop", 1)}}); err == nil {
+	if err := b.Commit(b.ctx, &record.Commit{Frames: []event.Frame{frame("webshop", 1)}}); err == nil {
 		b.Error("a closed store committed")
 	}
 	if _, err := b.Pipelines(b.ctx); err == nil || !strings.Contains(err.Error(), "closed") {
@@ -212,10 +221,10 @@ func closed(b *book) {
 }
 
 func cancelled(b *book) {
-	b.commit(work.Commit{Frames: []event.Frame{frame("webshop", 1)}})
+	b.commit(record.Commit{Frames: []event.Frame{frame("webshop", 1)}})
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
-	if err := b.Commit(ctx, &work.Commit{Frames: []event.Frame{frame("webshop", 2)}}); !errors.Is(err, context.Canceled) {
+	if err := b.Commit(ctx, &record.Commit{Frames: []event.Frame{frame("webshop", 2)}}); !errors.Is(err, context.Canceled) {
 		b.Errorf("Commit = %v", err)
 	}
 	if _, err := b.Feed(ctx, 0, 9); !errors.Is(err, context.Canceled) {
@@ -230,11 +239,11 @@ func big(b *book) {
 	memo := bytes.Repeat([]byte{0, 1, 2, 255}, 1<<18)
 	e := execution("webshop", 1, workflows.StatusSucceeded)
 	e.Variables["notes"] = text
-	b.commit(work.Commit{
+	b.commit(record.Commit{
 		Frames:      []event.Frame{frame("webshop", 1, text, text)},
-		Checkpoints: []work.Checkpoint{{Pipeline: "webshop", Seq: 1, State: state}},
+		Checkpoints: []record.Checkpoint{{Pipeline: "webshop", Seq: 1, State: state}},
 		Executions:  []workflows.Execution{e},
-		Memos:       []work.Memo{{Owner: "slack", Key: "big", Value: memo}},
+		Memos:       []record.Memo{{Owner: "slack", Key: "big", Value: memo}},
 	})
 	b.restart()
 	c, _ := b.load("webshop")
@@ -267,9 +276,9 @@ func readers(b *book) {
 		})
 	}
 	for n := range uint64(commits) {
-		b.commit(work.Commit{
+		b.commit(record.Commit{
 			Frames: []event.Frame{frame("webshop", n+1, "w"), frame("billing", n+1, "b")},
-			Memos:  []work.Memo{{Owner: "count", Key: "n", Value: strconv.AppendUint(nil, n+1, 10)}},
+			Memos:  []record.Memo{{Owner: "count", Key: "n", Value: strconv.AppendUint(nil, n+1, 10)}},
 		})
 	}
 	wg.Wait()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -21,14 +22,14 @@ import (
 type plainStore struct {
 	feed        []event.Frame
 	last        map[string]uint64
-	checkpoints map[string]work.Checkpoint
+	checkpoints map[string]record.Checkpoint
 	executions  map[string]workflows.Execution
-	successes   map[work.Success]bool
+	successes   map[record.Success]bool
 	receipts    map[string]work.Receipt
 	memos       map[[2]string]string
 }
 
-func (p *plainStore) commit(c *work.Commit) {
+func (p *plainStore) commit(c *record.Commit) {
 	for _, f := range c.Frames {
 		p.feed = append(p.feed, f)
 		p.last[f.Pipeline] = f.Seq
@@ -36,11 +37,19 @@ func (p *plainStore) commit(c *work.Commit) {
 	for _, s := range c.Checkpoints {
 		p.checkpoints[s.Pipeline] = s
 	}
+	for _, d := range c.Dues {
+		s := p.checkpoints[d.Pipeline]
+		s.Due = d.At
+		p.checkpoints[d.Pipeline] = s
+	}
 	for _, e := range c.Executions {
 		p.executions[e.ID] = e
 	}
 	for _, s := range c.Successes {
 		p.successes[s] = true
+	}
+	for _, n := range c.Claims {
+		p.receipts[n.Key] = n.Receipt
 	}
 	for _, r := range c.Receipts {
 		p.receipts[r.Key] = r
@@ -50,6 +59,12 @@ func (p *plainStore) commit(c *work.Commit) {
 			delete(p.memos, [2]string{m.Owner, m.Key})
 		} else {
 			p.memos[[2]string{m.Owner, m.Key}] = string(m.Value)
+		}
+	}
+	for _, id := range c.Removed {
+		if p.executions[id].Status.Final() {
+			delete(p.executions, id)
+			maps.DeleteFunc(p.successes, func(s record.Success, _ bool) bool { return s.Execution == id })
 		}
 	}
 }
@@ -64,10 +79,10 @@ func (p *plainStore) frames(pipeline string, after uint64) []event.Frame {
 	return out
 }
 
-func (p *plainStore) listed(q workflows.ExecutionQuery) []int {
+func (p *plainStore) listed(q record.Query) []int {
 	out := []int{}
 	for _, e := range p.executions {
-		s := work.Success{Pipeline: e.Pipeline, Stage: q.SucceededInStage, Execution: e.ID, Number: e.Number}
+		s := record.Success{Pipeline: e.Pipeline, Stage: q.SucceededInStage, Execution: e.ID, Number: e.Number}
 		if e.Pipeline == q.Pipeline && (q.Status == "" || e.Status == q.Status) && (q.Before == 0 || e.Number < q.Before) && (q.SucceededInStage == "" || p.successes[s]) {
 			out = append(out, e.Number)
 		}
@@ -104,13 +119,14 @@ func model(t *testing.T, open Factory) {
 		if err != nil {
 			r.Fatal(err)
 		}
-		b := &book{judge: r, ctx: context.Background(), open: func() Store { return open(t, dir) }}
+		b := &book{judge: r, ctx: context.Background(), open: lives(t, dir, open)}
 		b.Store = b.open()
 		defer func() { _ = b.Store.Close() }()
-		p := &plainStore{last: map[string]uint64{}, checkpoints: map[string]work.Checkpoint{}, executions: map[string]workflows.Execution{},
-			successes: map[work.Success]bool{}, receipts: map[string]work.Receipt{}, memos: map[[2]string]string{}}
+		p := &plainStore{last: map[string]uint64{}, checkpoints: map[string]record.Checkpoint{}, executions: map[string]workflows.Execution{},
+			successes: map[record.Success]bool{}, receipts: map[string]work.Receipt{}, memos: map[[2]string]string{}}
 		r.Repeat(map[string]func(*rapid.T){
 			"commit":   func(r *rapid.T) { modelCommit(r, b, p) },
+			"claim":    func(r *rapid.T) { modelClaim(r, b, p) },
 			"conflict": func(r *rapid.T) { modelConflict(r, b, p) },
 			"forget":   func(r *rapid.T) { modelForget(r, b, p) },
 			"restart":  func(*rapid.T) { b.restart() },
@@ -125,7 +141,7 @@ func model(t *testing.T, open Factory) {
 func name() *rapid.Generator[string] { return rapid.SampledFrom([]string{"web", "webshop", "a.b-c"}) }
 
 func modelCommit(r *rapid.T, b *book, p *plainStore) {
-	var c work.Commit
+	var c record.Commit
 	last := maps.Clone(p.last)
 	for range rapid.IntRange(0, 4).Draw(r, "frames") {
 		n := name().Draw(r, "pipeline")
@@ -134,11 +150,14 @@ func modelCommit(r *rapid.T, b *book, p *plainStore) {
 	}
 	for _, n := range []string{"web", "webshop"} {
 		if last[n] > 0 && rapid.Bool().Draw(r, "checkpoint") {
-			s := work.Checkpoint{Pipeline: n, Seq: rapid.Uint64Range(p.checkpoints[n].Seq, last[n]).Draw(r, "of"), State: fmt.Appendf(nil, "{%q:\n1}", n)}
+			s := record.Checkpoint{Pipeline: n, Seq: rapid.Uint64Range(p.checkpoints[n].Seq, last[n]).Draw(r, "of"), State: fmt.Appendf(nil, "{%q:\n1}", n)}
 			if rapid.Bool().Draw(r, "due") {
 				s.Due = at(rapid.IntRange(0, 9).Draw(r, "minute"))
 			}
 			c.Checkpoints = append(c.Checkpoints, s)
+		}
+		if last[n] > 0 && rapid.Bool().Draw(r, "due without a checkpoint") {
+			c.Dues = append(c.Dues, record.Due{Pipeline: n, At: at(rapid.IntRange(0, 9).Draw(r, "minute"))})
 		}
 	}
 	for range rapid.IntRange(0, 3).Draw(r, "executions") {
@@ -147,17 +166,36 @@ func modelCommit(r *rapid.T, b *book, p *plainStore) {
 		e.ID = e.Pipeline + "." + e.ID
 		c.Executions = append(c.Executions, e)
 		if rapid.Bool().Draw(r, "success") {
-			c.Successes = append(c.Successes, work.Success{Pipeline: e.Pipeline, Stage: rapid.SampledFrom([]string{"Prod", "Production"}).Draw(r, "stage"), Execution: e.ID, Number: n})
+			c.Successes = append(c.Successes, record.Success{Pipeline: e.Pipeline, Stage: rapid.SampledFrom([]string{"Prod", "Production"}).Draw(r, "stage"), Execution: e.ID, Number: n})
 		}
 	}
 	for range rapid.IntRange(0, 3).Draw(r, "receipts") {
 		c.Receipts = append(c.Receipts, receipt(rapid.SampledFrom([]string{"git", "github"}).Draw(r, "source"), rapid.SampledFrom([]string{"1", "2", "3"}).Draw(r, "key"), rapid.IntRange(0, 9).Draw(r, "minute"), rapid.Bool().Draw(r, "done")))
 	}
 	for range rapid.IntRange(0, 3).Draw(r, "memos") {
-		c.Memos = append(c.Memos, work.Memo{Owner: rapid.SampledFrom([]string{"s", "slack"}).Draw(r, "owner"), Key: rapid.SampledFrom([]string{"", "k", "k\x00", "k\x00k"}).Draw(r, "key"), Value: []byte(rapid.SampledFrom([]string{"", "v", "w"}).Draw(r, "value"))})
+		c.Memos = append(c.Memos, record.Memo{Owner: rapid.SampledFrom([]string{"s", "slack"}).Draw(r, "owner"), Key: rapid.SampledFrom([]string{"", "k", "k\x00", "k\x00k"}).Draw(r, "key"), Value: []byte(rapid.SampledFrom([]string{"", "v", "w"}).Draw(r, "value"))})
+	}
+	for range rapid.IntRange(0, 2).Draw(r, "removed") {
+		c.Removed = append(c.Removed, name().Draw(r, "of")+"."+id(rapid.IntRange(1, 6).Draw(r, "number")))
 	}
 	b.must(b.Commit(b.ctx, &c))
 	p.commit(&c)
+}
+
+func modelClaim(r *rapid.T, b *book, p *plainStore) {
+	n := record.Claim{Receipt: receipt("git", rapid.SampledFrom([]string{"1", "2", "3"}).Draw(r, "key"), rapid.IntRange(0, 9).Draw(r, "minute"), rapid.Bool().Draw(r, "done"))}
+	if rapid.Bool().Draw(r, "of late") {
+		n.Since = at(rapid.IntRange(0, 9).Draw(r, "since"))
+	}
+	c := record.Commit{Claims: []record.Claim{n}, Memos: []record.Memo{{Owner: "s", Key: "k", Value: []byte("claimed")}}}
+	there, known := p.receipts[n.Key]
+	err := b.Commit(b.ctx, &c)
+	if taken := known && !there.At.Before(n.Since); errors.Is(err, record.ErrConflict) != taken || !taken && err != nil {
+		r.Fatalf("a claim of %s since %v, there %v: %v", n.Key, n.Since, there.At, err)
+	}
+	if err == nil {
+		p.commit(&c)
+	}
 }
 
 func modelConflict(r *rapid.T, b *book, p *plainStore) {
@@ -166,8 +204,8 @@ func modelConflict(r *rapid.T, b *book, p *plainStore) {
 	if seq == p.last[n]+1 {
 		seq++
 	}
-	c := work.Commit{Frames: []event.Frame{frame(n, seq)}, Memos: []work.Memo{{Owner: "s", Key: "k", Value: []byte("never")}}}
-	if err := b.Commit(b.ctx, &c); !errors.Is(err, work.ErrConflict) {
+	c := record.Commit{Frames: []event.Frame{frame(n, seq)}, Memos: []record.Memo{{Owner: "s", Key: "k", Value: []byte("never")}}}
+	if err := b.Commit(b.ctx, &c); !errors.Is(err, record.ErrConflict) {
 		r.Fatalf("frame %d of %s after %d: %v", seq, n, p.last[n], err)
 	}
 }
@@ -188,7 +226,7 @@ func modelForget(r *rapid.T, b *book, p *plainStore) {
 
 func modelCompare(r *rapid.T, b *book, p *plainStore) {
 	same(b, "feed", append([]event.Frame{}, b.feed(0, 10000)...), append([]event.Frame{}, p.feed...))
-	heads := map[string]work.Head{}
+	heads := map[string]record.Head{}
 	for _, h := range b.heads() {
 		heads[h.Pipeline] = h
 	}
@@ -200,7 +238,7 @@ func modelCompare(r *rapid.T, b *book, p *plainStore) {
 		if h.Last != p.last[n] || !h.Due.Equal(p.checkpoints[n].Due) {
 			r.Fatalf("head of %s: %+v", n, h)
 		}
-		q := workflows.ExecutionQuery{Pipeline: n, Limit: rapid.IntRange(1, 4).Draw(r, "limit"), Before: rapid.IntRange(0, 7).Draw(r, "before"),
+		q := record.Query{Pipeline: n, Limit: rapid.IntRange(1, 4).Draw(r, "limit"), Before: rapid.IntRange(0, 7).Draw(r, "before"),
 			Status:           rapid.SampledFrom([]workflows.Status{"", workflows.StatusFailed, workflows.StatusInProgress}).Draw(r, "status"),
 			SucceededInStage: rapid.SampledFrom([]string{"", "Prod"}).Draw(r, "stage")}
 		same(b, fmt.Sprintf("%+v", q), numbers(b.executions(q)), p.listed(q))

@@ -1,6 +1,7 @@
 // The demo's story in a real browser, as a visitor lives it: real clicks first,
 // then again with the keyboard alone. axe looks at every step; no request may
-// leave loopback. usage: node story.mjs ROLLCALL_BINARY [FOLDER_FOR_SCREENSHOTS]
+// leave loopback. The same with pipelines that stay in AWS (demo --aws).
+// usage: node story.mjs ROLLCALL_BINARY [FOLDER_FOR_SCREENSHOTS [shop|aws]]
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -9,9 +10,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 
-const [binary, shots] = process.argv.slice(2)
+const [binary, shots, only] = process.argv.slice(2)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const patience = 60_000
+const timeout = 60_000
 const problems = []
 
 const freePort = () => new Promise((ok) => {
@@ -19,9 +20,9 @@ const freePort = () => new Promise((ok) => {
 })
 
 /** Starts a demo in a folder of its own; resolves once it is ready. */
-async function startDemo() {
+async function startDemo(...more) {
   const dir = mkdtempSync(join(tmpdir(), 'rollcall-e2e-'))
-  const demo = spawn(binary, ['demo', '--listen', `127.0.0.1:${await freePort()}`, '--data', join(dir, 'data')], { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'] })
+  const demo = spawn(binary, ['demo', '--listen', `127.0.0.1:${await freePort()}`, '--data', join(dir, 'data'), ...more], { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'] })
   const url = await new Promise((ok, bad) => {
     let out = ''
     demo.stdout.on('data', (d) => { out += d; const m = out.match(/ready at (http\S+)/); if (m) ok(m[1]) })
@@ -40,7 +41,7 @@ async function startDemo() {
 async function visit(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(patience)
+  page.setDefaultTimeout(timeout)
   page.on('request', (r) => { const h = new URL(r.url()).hostname; if (h !== '127.0.0.1' && r.url().startsWith('http')) problems.push(`a request left loopback: ${r.url()}`) })
   page.on('pageerror', (e) => problems.push(`the page threw: ${e.message}`))
   page.on('console', (m) => { if (m.type() === 'error' && !/ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_CONNECTION_RESET|503|Failed to fetch/.test(m.text())) problems.push(`the console says: ${m.text()}`) })
@@ -49,12 +50,13 @@ async function visit(browser, url, options = {}) {
 }
 
 /** axe's verdict on what is on the screen, and a picture in each look. */
-async function look(page, name) {
+async function look(page, name, tab) {
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     for (const [size, viewport] of [['wide', { width: 1440, height: 900 }], ['narrow', { width: 390, height: 844 }]]) {
       await page.setViewportSize(viewport)
       await page.waitForTimeout(150)
+      if (tab && size === 'narrow') await page.getByRole('tab', { name: tab }).click()
       await page.evaluate(axe)
       const { violations } = await page.evaluate(() => window.axe.run({ exclude: [['iframe']] }))
       for (const v of violations) problems.push(`axe at ${name} ${size} ${colorScheme}: ${v.id} — ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join(' | ')}`)
@@ -87,14 +89,14 @@ const keyboard = {
   },
 }
 
-async function tell(page, hand, looks) {
+async function play(page, hand, looks) {
   const press = (l) => hand.press(page, l)
   const seen = (name) => (looks ? look(page, name) : Promise.resolve())
   const confirm = async () => { const ask = page.getByRole('alertdialog'); if (await ask.waitFor({ timeout: 3000 }).then(() => true, () => false)) await press(ask.getByRole('button').last()) }
 
   await says(page, 'Approve on the card for #43')
   await seen('1-approve')
-  await press(button(page, 'webshop#43 waits for approval', 'Approve'))
+  await press(button(page, 'webshop#43 is waiting for approval', 'Approve'))
   await confirm()
   await says(page, '#43 is being deployed')
   await press(page.getByRole('button', { name: 'kill -9' })) // in mid-deploy: it goes on where it was
@@ -114,12 +116,12 @@ async function tell(page, hand, looks) {
   await says(page, 'careless')
   await seen('5-back')
   await press(page.locator('.break').getByRole('button', { name: 'Push a careless fix' }))
-  await says(page, 'Let it in')
-  await seen('6-waits-at-the-door')
-  await press(button(page, 'webshop #', /^Let #\d+ into/))
+  await says(page, 'Production is locked: click Let only')
+  await seen('6-waits-before-the-lock')
+  await press(button(page, 'webshop #', /^Let only #\d+ in/))
   await confirm()
   await says(page, 'Approve on the card')
-  await press(button(page, 'waits for approval', 'Approve'))
+  await press(button(page, 'is waiting for approval', 'Approve'))
   await confirm()
   await page.locator('.below').getByText(/OPS-|SHOP-/).first().waitFor()
   await says(page, 'That was the story')
@@ -127,14 +129,51 @@ async function tell(page, hand, looks) {
   await seen('7-ticket')
 }
 
+/** The story of pipelines that stay in AWS: one waits for approval, one fails and is rolled back. */
+async function playAWS(page, hand, looks) {
+  const press = (l) => hand.press(page, l)
+  const seen = (name) => (looks ? look(page, name, 'AWS') : Promise.resolve())
+  const confirm = async () => { const ask = page.getByRole('alertdialog'); if (await ask.waitFor({ timeout: 3000 }).then(() => true, () => false)) await press(ask.getByRole('button').last()) }
+  const stage = (pipeline, name) => page.locator('.console .pipeline').filter({ hasText: pipeline }).locator('.stage').filter({ hasText: name })
+
+  await says(page, 'Approve on the card for webshop#2')
+  await seen('aws-1-approve')
+  await press(button(page, 'webshop#2 is waiting for approval', 'Approve'))
+  await confirm()
+  await stage('webshop-pipeline', 'Production').getByText(/via rollcall/).waitFor() // AWS has one answer, with both names
+  await press(page.getByRole('button', { name: 'kill -9' })) // AWS goes on, and so does rollcall
+  await page.locator('.survived').waitFor()
+  await says(page, 'payments#3 failed in AWS: click Roll back Production')
+  await seen('aws-2-failed')
+  await press(button(page, 'payments #3', /Roll back/))
+  const form = page.getByRole('dialog')
+  const target = await form.getByRole('combobox').inputValue()
+  if (!target.startsWith('#2')) problems.push(`the form preselects ${target}, not #2`)
+  await press(form.getByRole('button', { name: /Roll back/ }))
+  await stage('payments-pipeline', 'Production').getByText('Rollback').waitFor()
+  await page.locator('.console .transition').getByText('Transition disabled').waitFor()
+  await says(page, 'Approve webshop#3 in the AWS console')
+  const newest = async () => { const jump = page.getByRole('button', { name: /New messages/ }); if (looks && await jump.isVisible()) await jump.click() }
+  await newest()
+  await seen('aws-3-console')
+  await press(page.locator('.console').getByRole('button', { name: /^Approve/ }))
+  await page.getByRole('main').locator('[data-ts]').filter({ hasText: /user\/bob/ }).first().waitFor() // said in the channel, with the ARN
+  await says(page, 'That was the story')
+  await newest()
+  await seen('aws-4-outside')
+}
+
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic'] })
 try {
-  for (const [name, hand, looks] of [['by mouse', mouse, true], ['by keyboard', keyboard, false]]) {
+  for (const [name, hand, looks, story, more] of [
+    ['by mouse', mouse, true, play, []], ['by keyboard', keyboard, false, play, []],
+    ['in AWS, by mouse', mouse, true, playAWS, ['--aws']], ['in AWS, by keyboard', keyboard, false, playAWS, ['--aws']],
+  ].filter(([, , , , more]) => !only || (only === 'aws') === more.length > 0)) {
     const began = Date.now()
-    const demo = await startDemo()
+    const demo = await startDemo(...more)
     const page = await visit(browser, demo.url)
     try {
-      await tell(page, hand, looks)
+      await story(page, hand, looks)
     } catch (e) {
       problems.push(`${name}: ${e.message}`)
       await page.screenshot({ path: join(tmpdir(), 'rollcall-e2e-failed.png') })

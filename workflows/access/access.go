@@ -2,20 +2,22 @@
 //
 // A [Policy] is the configuration's `access`, `admins` and `api.tokens`. It
 // allows verbs to people, by rules: nothing is denied, what no rule allows is
-// refused. People are named by who-expressions (see workflows.SplitWho), alone
+// refused. People are named by who-expressions (see subject.Split), alone
 // or in groups, which may name other groups. A deputy may act wherever the one
 // they stand in for is named; where people are counted, at a gate, a deputy is
 // one person all the same (see Policy.Standing).
 //
-// Judge answers a question with a [Verdict] that says why, and who has the
-// right. Without any rule the policy is safe: members may look, admins may do
+// A surface asks a [Question] about an intent, or about a right alone, and
+// [Policy.Ask] answers it with a [Verdict] that says why, and who has the
+// right. No surface knows a rule of its own. Without any rule the policy is safe: members may look, admins may do
 // everything, nobody else anything. Who is a member of an outside group (a
-// Slack user group, a GitHub team) is a fact that the caller looks up first:
-// External says which ones are needed; a group that is missing from the facts
-// has no members.
+// Slack user group, a GitHub team) is a fact from elsewhere: an answer says what
+// it still depends on ([Open]), whoever asks looks that up and asks again.
 package access
 
-import "github.com/rollcall-bot/rollcall/workflows"
+import (
+	"github.com/rollcall-bot/rollcall/workflows"
+)
 
 // Policy says who may do what. The zero Policy lets members look and nothing else.
 type Policy struct {
@@ -60,13 +62,14 @@ type Verdict struct {
 	Allowed bool
 	Reason  string   // a sentence for people, without a full stop
 	Holders []string // who has the right there, as who-expressions: who to ask
+	Own     bool     // only rollcall itself may: no rule can allow it to anybody
 }
 
 // rights are the verbs that rules and tokens can allow.
 func rights() []workflows.Verb {
 	return []workflows.Verb{
-		workflows.View, workflows.Logs, workflows.Start, workflows.StopIt, workflows.Retry, workflows.Approve, workflows.RollBack,
-		workflows.Override, workflows.Disable, workflows.Enable, workflows.Resolve, workflows.Edit, workflows.Audit,
+		workflows.View, workflows.Logs, workflows.Start, workflows.StopExecution, workflows.Retry, workflows.Approve, workflows.RollBack,
+		workflows.Override, workflows.Lock, workflows.Unlock, workflows.Resolve, workflows.Edit, workflows.Audit,
 		workflows.StartAnyRevision,
 	}
 }

@@ -53,7 +53,7 @@ func policy() *access.Policy {
 			rule("approve rollback logs", "group:release-managers", "webshop */Production"),
 			rule("edit audit", "group:platform", ""),
 			rule("resolve", "group:trip", "web*/[BP]*"),
-			rule("disable", "eve@acme.example", "*/*"),
+			rule("lock", "eve@acme.example", "*/*"),
 		},
 		Tokens: map[string][]workflows.Verb{"ci": verbs("view start")},
 	}
@@ -87,8 +87,8 @@ func TestJudge(t *testing.T) {
 		{"patterns on both parts", person("eve"), "resolve", "webshop/Build", nil, true},
 		{"patterns on both parts, another stage", person("eve"), "resolve", "webshop/Source", nil, false},
 
-		{"a rule for every stage", person("eve"), "disable", "billing/Staging", nil, true},
-		{"is none for the pipeline", person("eve"), "disable", "billing", nil, false},
+		{"a rule for every stage", person("eve"), "lock", "billing/Staging", nil, true},
+		{"is none for the pipeline", person("eve"), "lock", "billing", nil, false},
 
 		{"a Slack group's member", person("fay"), "approve", "webshop/Production", inSlackGroup, true},
 		{"not a member of the Slack group", person("fay"), "approve", "webshop/Production", nil, false},
@@ -104,7 +104,7 @@ func TestJudge(t *testing.T) {
 		{"archive needs edit", person("dan"), "archive", "webshop", nil, true},
 		{"start does not include any revision", person("eve"), "start-any-revision", "webshop", nil, false},
 		{"any revision, by an admin", person("ana"), "start-any-revision", "webshop", nil, true},
-		{"freezes are nobody's to set, not even an admin's", person("ana"), "freeze", "webshop", nil, false},
+		{"freezes are nobody's to set, not even an admin's", person("ana"), "replace-freezes", "webshop", nil, false},
 		{"annotate is nobody's, not even an admin's", person("ana"), "annotate", "webshop", nil, false},
 		{"a verb that does not exist", person("ana"), "destroy", "webshop", nil, false},
 		{"audit of the whole service", person("dan"), "audit", "", nil, true},
@@ -195,7 +195,7 @@ func TestAVerdictSaysWhyAndWhoElse(t *testing.T) {
 			Holders: []string{"group:release-managers", "ana@acme.example"}}},
 		{person("ben"), workflows.Approve, access.Verdict{Allowed: true, Reason: "group:release-managers may approve on webshop, */Production",
 			Holders: []string{"group:release-managers", "ana@acme.example"}}},
-		{person("ana"), workflows.Disable, access.Verdict{Allowed: true, Reason: "ana is an admin", Holders: []string{"eve@acme.example", "ana@acme.example"}}},
+		{person("ana"), workflows.Lock, access.Verdict{Allowed: true, Reason: "ana is an admin", Holders: []string{"eve@acme.example", "ana@acme.example"}}},
 		{stranger("gil", "guest"), workflows.View, access.Verdict{Reason: "gil has no rights here: guests of the workspace may not act",
 			Holders: []string{"everyone", "group:release-managers", "group:platform", "group:trip", "eve@acme.example", "ana@acme.example"}}},
 		{token("ci"), workflows.Approve, access.Verdict{Reason: "the token ci may not approve: its `may` does not list it",
@@ -308,8 +308,8 @@ func TestADeputyIsOnePerson(t *testing.T) {
 
 func TestExternalNamesWhatMustBeLookedUp(t *testing.T) {
 	p := policy()
-	if diff := cmp.Diff([]string{"slack-group:S0123ABC"}, p.External()); diff != "" {
-		t.Errorf("for the rules alone:\n%s", diff)
+	if diff := cmp.Diff([]string{"slack-group:S0123ABC"}, p.External(p.Named()...)); diff != "" {
+		t.Errorf("for the policy alone:\n%s", diff)
 	}
 	got := p.External("github-team:acme/web", "group:platform", "eve@acme.example", "slack-group:S0BEEF")
 	if diff := cmp.Diff([]string{"github-team:acme/web", "slack-group:S0123ABC", "slack-group:S0BEEF"}, got); diff != "" {

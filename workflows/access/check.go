@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Problem is a fault of a policy. Path leads to it in the configuration file:
@@ -54,35 +56,35 @@ func (p *Policy) Check() []Problem {
 // pipeline's `owners` or a gate's `from`: its form, or a group or token that
 // the policy does not have. Nil: nothing. Path is empty.
 func (p *Policy) CheckWho(who string) *Problem {
-	kind, name, ok := workflows.SplitWho(who)
+	kind, name, ok := subject.Split(who)
 	_, group := p.Groups[name]
 	_, token := p.Tokens[name]
 	switch {
 	case !ok:
 		return &Problem{Message: fmt.Sprintf("%q names nobody", who),
 			Hint: "write an e-mail address, group:NAME, slack-group:S…, github-team:ORG/TEAM, token:NAME or everyone"}
-	case kind == workflows.WhoGroup && !group:
+	case kind == subject.Group && !group:
 		return &Problem{Message: fmt.Sprintf("there is no group %q", name), Hint: meant(name, sorted(p.Groups), "define it in access.groups")}
-	case kind == workflows.WhoToken && !token:
+	case kind == subject.Token && !token:
 		return &Problem{Message: fmt.Sprintf("there is no token %q", name), Hint: meant(name, sorted(p.Tokens), "define it in api.tokens")}
 	}
 	return nil
 }
 
 // Open returns a sentence for every setting that leaves more open, or more
-// shut, than a team in production would want; they are said until closed.
+// closed, than a team in production would want; they are said until closed.
 func (p *Policy) Open() []string {
 	var open []string
 	if p.AllowAll {
 		open = append(open, "access.allowAll is on: every member of the workspace may do everything")
 	}
 	if len(p.Admins) == 0 && len(p.Rules) == 0 && !p.AllowAll {
-		open = append(open, "there are neither admins nor access rules: members may look, nobody may act")
+		open = append(open, "there are neither admins nor access rules: members of the workspace may look, and only tokens may act")
 	}
 	if p.isEveryone(p.Admins) {
 		open = append(open, "admins names everyone: every member of the workspace may do everything")
 	}
-	harmless := []workflows.Verb{workflows.View, workflows.Logs, workflows.Start, workflows.StopIt, workflows.Retry}
+	harmless := []workflows.Verb{workflows.View, workflows.Logs, workflows.Start, workflows.StopExecution, workflows.Retry}
 	for i, r := range p.Rules {
 		var verbs []string
 		for _, v := range r.Allow {
@@ -99,15 +101,15 @@ func (p *Policy) Open() []string {
 
 func (p *Policy) isEveryone(who []string) bool {
 	return slices.ContainsFunc(who, func(w string) bool {
-		return p.means(w, map[string]bool{}, func(kind, _ string) bool { return kind == workflows.WhoEveryone })
+		return p.means(w, map[string]bool{}, func(kind, _ string) bool { return kind == subject.Everyone })
 	})
 }
 
 // way returns the groups that lead from one group to another, or nil.
 func (p *Policy) way(from, to string, tried map[string]bool) []string {
 	for _, who := range p.Groups[from] {
-		kind, next, _ := workflows.SplitWho(who)
-		if kind != workflows.WhoGroup || tried[next] {
+		kind, next, _ := subject.Split(who)
+		if kind != subject.Group || tried[next] {
 			continue
 		}
 		if next == to {
@@ -132,7 +134,7 @@ func (c *checker) add(message, hint string, at ...string) {
 func (c *checker) people(p *Policy, who []string, at ...string) {
 	for i, w := range who {
 		at := join(at, strconv.Itoa(i))
-		if kind, _, ok := workflows.SplitWho(w); ok && kind == workflows.WhoToken {
+		if kind, _, ok := subject.Split(w); ok && kind == subject.Token {
 			c.add(fmt.Sprintf("%q is a machine, not a person", w), "a token may what its `may` in api.tokens lists; a gate names "+w+" in its own `from`", at...)
 		} else if fault := p.CheckWho(w); fault != nil {
 			c.add(fault.Message, fault.Hint, at...)
@@ -143,11 +145,11 @@ func (c *checker) people(p *Policy, who []string, at ...string) {
 func (c *checker) deputy(of, deputy string) {
 	at := []string{"access", "deputies", of}
 	for _, mail := range []string{of, deputy} {
-		if kind, _, ok := workflows.SplitWho(mail); !ok || kind != workflows.WhoMail {
+		if kind, _, ok := subject.Split(mail); !ok || kind != subject.Mail {
 			c.add(fmt.Sprintf("%q is not an e-mail address", mail), "deputies are one person for another: {ben@acme.example: cho@acme.example}", at...)
 		}
 	}
-	if strings.EqualFold(of, deputy) {
+	if mailed(of).HasMail(deputy) {
 		c.add(deputy+" stands in for themself", "name somebody else", at...)
 	}
 }
@@ -193,7 +195,7 @@ func CheckPattern(pattern string) *Problem {
 }
 
 func meant(word string, known []string, otherwise string) string {
-	if near, ok := workflows.Nearest(word, known); ok {
+	if near, ok := words.Nearest(word, known); ok {
 		return "did you mean " + near + "?"
 	}
 	return otherwise

@@ -47,7 +47,7 @@ func TestCheckReportsEveryFaultWithItsPath(t *testing.T) {
 		`access rules 0 on 4: "webshop/" names neither a pipeline nor a stage (write PIPELINE or PIPELINE/STAGE, each part may hold *)`,
 		"access rules 1: the rule allows nothing (add `allow`, a list of verbs)",
 		"access rules 1: the rule allows nobody (add `to`, a list such as [group:release-managers])",
-		`api tokens ci may 1: "launch" is not a verb that can be allowed (one of view, logs, start, stop, retry, approve, rollback, override, disable, enable, resolve, edit, audit, start-any-revision)`,
+		`api tokens ci may 1: "launch" is not a verb that can be allowed (one of view, logs, start, stop, retry, approve, rollback, override, lock, unlock, resolve, edit, audit, start-any-revision)`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -81,7 +81,7 @@ func TestOpenSettingsAreSaid(t *testing.T) {
 	}{
 		{"the manual's policy is closed", *policy(), nil},
 		{"admins alone are closed", access.Policy{Admins: []string{"ana@acme.example"}}, nil},
-		{"nothing set", access.Policy{}, []string{"there are neither admins nor access rules: members may look, nobody may act"}},
+		{"nothing set", access.Policy{}, []string{"there are neither admins nor access rules: members of the workspace may look, and only tokens may act"}},
 		{"allowAll", access.Policy{AllowAll: true}, []string{"access.allowAll is on: every member of the workspace may do everything"}},
 		{"everyone approves", access.Policy{Rules: []access.Rule{rule("view approve rollback", "everyone", "*/Production")}},
 			[]string{"access.rules[0] lets every member of the workspace approve, rollback on */Production"}},

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/scope"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
 )
 
 // Judge says whether the principal may do v on a resource. member tells for
@@ -16,7 +18,7 @@ func (p *Policy) Judge(pr workflows.Principal, v workflows.Verb, on Resource, me
 		return Verdict{Allowed: true, Reason: "rollcall itself may do everything", Holders: p.holders(right, on)}
 	}
 	if !slices.Contains(rights(), right) {
-		return Verdict{Reason: fmt.Sprintf("only rollcall itself may %s", v)}
+		return Verdict{Reason: fmt.Sprintf("only rollcall itself may %s", v), Own: true}
 	}
 	allowed, reason := p.judge(pr, right, on, member)
 	return Verdict{Allowed: allowed, Reason: reason, Holders: p.holders(right, on)}
@@ -24,7 +26,7 @@ func (p *Policy) Judge(pr workflows.Principal, v workflows.Verb, on Resource, me
 
 func (p *Policy) judge(pr workflows.Principal, right workflows.Verb, on Resource, member map[string]bool) (bool, string) {
 	if pr.Stranger != "" {
-		return false, called(pr) + " has no rights here: " + stranger(pr.Stranger)
+		return false, pr.Called() + " has no rights here: " + stranger(pr.Stranger)
 	}
 	if token, ok := pr.Machine(); ok {
 		if slices.Contains(p.Tokens[token], right) {
@@ -33,11 +35,11 @@ func (p *Policy) judge(pr workflows.Principal, right workflows.Verb, on Resource
 		return false, fmt.Sprintf("the token %s may not %s: its `may` does not list it", token, right)
 	}
 	if !isMember(pr) {
-		return false, called(pr) + " is not known as a member of the workspace, so nothing is allowed"
+		return false, pr.Called() + " is not known as a member of the workspace, so nothing is allowed"
 	}
 	for _, who := range p.Admins {
 		if p.Matches(pr, who, member) {
-			return true, called(pr) + " is an admin" + p.standsIn(pr, who)
+			return true, pr.Called() + " is an admin" + p.standsIn(pr, who)
 		}
 	}
 	if p.AllowAll {
@@ -56,16 +58,16 @@ func (p *Policy) judge(pr workflows.Principal, right workflows.Verb, on Resource
 			}
 		}
 	}
-	return false, fmt.Sprintf("%s does not have the right %s on %s", called(pr), right, on)
+	return false, fmt.Sprintf("%s does not have the right %s on %s", pr.Called(), right, on)
 }
 
 // gives says whether the rule allows the right on the resource to its people.
 // Whoever may do anything in a pipeline or in one of its stages may look at it.
 func (r Rule) gives(right workflows.Verb, on Resource) bool {
 	if right == workflows.View {
-		return len(r.Allow) > 0 && workflows.Scope(r.On).Touches(on.Pipeline)
+		return len(r.Allow) > 0 && scope.Touches(r.On, on.Pipeline)
 	}
-	return slices.Contains(r.Allow, right) && workflows.Scope(r.On).Covers(on.Pipeline, on.Stage)
+	return slices.Contains(r.Allow, right) && scope.Covers(r.On, on.Pipeline, on.Stage)
 }
 
 func (r Rule) where() string {
@@ -78,7 +80,7 @@ func (r Rule) where() string {
 // holders lists who has the right, rules first.
 func (p *Policy) holders(right workflows.Verb, on Resource) []string {
 	if p.AllowAll || len(p.Rules) == 0 && right == workflows.View {
-		return []string{workflows.WhoEveryone}
+		return []string{subject.Everyone}
 	}
 	var who []string
 	add := func(more []string) {
@@ -99,11 +101,20 @@ func (p *Policy) holders(right workflows.Verb, on Resource) []string {
 	return who
 }
 
-func called(pr workflows.Principal) string {
-	if pr.Name != "" {
-		return pr.Name
+// Refusal is what somebody without the right hears: which one, and who has it.
+// Of a verdict that allows it is nil.
+func (v Verdict) Refusal() *workflows.Problem {
+	if v.Allowed {
+		return nil
 	}
-	return pr.ID
+	p := &workflows.Problem{Code: workflows.CodeAccessDenied, Message: v.Reason, Hint: "nobody has this right; an admin can give it in the configuration"}
+	switch {
+	case v.Own:
+		p.Hint = "no rule can allow it to anybody"
+	case len(v.Holders) > 0:
+		p.Hint = "ask " + strings.Join(v.Holders, ", ")
+	}
+	return p
 }
 
 func stranger(kind string) string {
@@ -118,4 +129,20 @@ func stranger(kind string) string {
 		return "the account is deactivated"
 	}
 	return "the account is not known in the workspace"
+}
+
+// Stranger says in a word or two what somebody is instead of a full member, by
+// Principal.Stranger; empty: they are one.
+func Stranger(kind string) string {
+	switch kind {
+	case "", "deactivated":
+		return kind
+	case "guest":
+		return "a guest"
+	case "bot":
+		return "a bot"
+	case "connect":
+		return "of another organisation"
+	}
+	return "not known in the workspace"
 }

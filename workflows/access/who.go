@@ -2,10 +2,12 @@ package access
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
 )
 
 // Matches says whether a who-expression means this principal, by itself, by a
@@ -17,16 +19,16 @@ func (p *Policy) Matches(pr workflows.Principal, who string, member map[string]b
 	if pr.Stranger != "" || pr.IsEngine() {
 		return false
 	}
-	if _, machine := pr.Machine(); machine {
+	if _, isMachine := pr.Machine(); isMachine {
 		return who == pr.ID
 	}
 	return isMember(pr) && p.means(who, map[string]bool{}, func(kind, who string) bool {
 		switch kind {
-		case workflows.WhoEveryone:
+		case subject.Everyone:
 			return true
-		case workflows.WhoMail:
-			return isMail(pr, who) || isMail(pr, p.deputy(who))
-		case workflows.WhoSlackGroup, workflows.WhoGitHubTeam:
+		case subject.Mail:
+			return pr.HasMail(who) || pr.HasMail(p.deputy(who))
+		case subject.SlackGroup, subject.GitHubTeam:
 			return member[who]
 		}
 		return false
@@ -39,8 +41,8 @@ func (p *Policy) Matches(pr workflows.Principal, who string, member map[string]b
 func (p *Policy) StandsInFor(pr workflows.Principal) []string {
 	var absent []string
 	for of, deputy := range p.Deputies {
-		if isMember(pr) && isMail(pr, deputy) {
-			absent = append(absent, strings.ToLower(of))
+		if isMember(pr) && pr.HasMail(deputy) {
+			absent = append(absent, mailed(of).Key())
 		}
 	}
 	slices.Sort(absent)
@@ -81,20 +83,16 @@ func (p *Policy) counts(pr workflows.Principal, as, who string, member map[strin
 	return nobodyElse.Matches(pr, who, member)
 }
 
-// External returns the outside groups (slack-group:…, github-team:…) that must
-// be looked up before these expressions, the admins and every rule can be
-// judged; sorted, each once.
+// External returns the outside groups (slack-group:…, github-team:…) behind
+// these expressions; sorted, each once. Who has a right depends on those behind
+// the Verdict's Holders, and on no others.
 func (p *Policy) External(who ...string) []string {
 	var outside []string
 	note := func(kind, who string) bool {
-		if kind == workflows.WhoSlackGroup || kind == workflows.WhoGitHubTeam {
+		if kind == subject.SlackGroup || kind == subject.GitHubTeam {
 			outside = append(outside, who)
 		}
 		return false
-	}
-	who = append(slices.Clone(who), p.Admins...)
-	for _, r := range p.Rules {
-		who = append(who, r.To...)
 	}
 	for _, w := range who {
 		p.means(w, map[string]bool{}, note)
@@ -103,15 +101,40 @@ func (p *Policy) External(who ...string) []string {
 	return slices.Compact(outside)
 }
 
+// Named returns every who-expression that the policy itself names.
+func (p *Policy) Named() []string {
+	who := slices.Clone(p.Admins)
+	for _, r := range p.Rules {
+		who = append(who, r.To...)
+	}
+	for _, name := range sorted(p.Groups) {
+		who = append(who, p.Groups[name]...)
+	}
+	return who
+}
+
+// Without is the policy without some of those whom others stand in for: nobody
+// acts for somebody who is nobody any more. absent are e-mail addresses.
+func (p *Policy) Without(absent []string) *Policy {
+	less := *p
+	less.Deputies = map[string]string{}
+	for of, deputy := range p.Deputies {
+		if !slices.ContainsFunc(absent, mailed(of).HasMail) {
+			less.Deputies[of] = deputy
+		}
+	}
+	return &less
+}
+
 // means asks is about every expression that who stands for, groups opened,
 // until one is true. opened holds the groups that have been looked into, so
 // that groups which name each other come to an end.
 func (p *Policy) means(who string, opened map[string]bool, is func(kind, who string) bool) bool {
-	kind, name, ok := workflows.SplitWho(who)
+	kind, name, ok := subject.Split(who)
 	if !ok {
 		return false
 	}
-	if kind != workflows.WhoGroup {
+	if kind != subject.Group {
 		return is(kind, who)
 	}
 	if opened[name] {
@@ -124,7 +147,7 @@ func (p *Policy) means(who string, opened map[string]bool, is func(kind, who str
 // deputy returns who stands in for an e-mail address, or nothing.
 func (p *Policy) deputy(mail string) string {
 	for of, deputy := range p.Deputies {
-		if strings.EqualFold(of, mail) {
+		if mailed(of).HasMail(mail) {
 			return deputy
 		}
 	}
@@ -133,18 +156,35 @@ func (p *Policy) deputy(mail string) string {
 
 // standsIn is the part of a reason that tells of a deputy.
 func (p *Policy) standsIn(pr workflows.Principal, who string) string {
-	if kind, _, _ := workflows.SplitWho(who); kind == workflows.WhoMail && !isMail(pr, who) {
-		return fmt.Sprintf(" (%s stands in for %s)", called(pr), who)
+	if kind, _, _ := subject.Split(who); kind == subject.Mail && !pr.HasMail(who) {
+		return fmt.Sprintf(" (%s stands in for %s)", pr.Called(), who)
 	}
 	return ""
 }
 
-func isMail(pr workflows.Principal, mail string) bool {
-	return mail != "" && strings.EqualFold(pr.Email, mail)
+// mailed is somebody of whom only the e-mail address is known.
+func mailed(mail string) workflows.Principal {
+	return workflows.Principal{ID: "mail:" + mail, Name: mail, Email: mail}
 }
 
 // isMember says whether a verified surface knows the principal as a person of
 // the workspace. Commit authors and GitHub users are not: they prove nothing.
 func isMember(pr workflows.Principal) bool {
 	return pr.Stranger == "" && (strings.HasPrefix(pr.ID, "slack:") || strings.HasPrefix(pr.ID, "console:"))
+}
+
+// NamedIn are the who-expressions of a definition (owners, who may answer its
+// gates, who is asked there), sorted, each once.
+func NamedIn(p *workflows.Pipeline) []string {
+	who := slices.Clone(p.Owners)
+	for _, s := range p.Stages {
+		for _, a := range s.Actions {
+			if a.Approval != nil {
+				who = append(append(who, a.Approval.From...), a.Approval.Ask...)
+				who = slices.AppendSeq(who, maps.Keys(a.Approval.AtLeast))
+			}
+		}
+	}
+	slices.Sort(who)
+	return slices.Compact(who)
 }

@@ -66,6 +66,27 @@ func (c Cron) Opens(at time.Time, in *time.Location) (time.Time, bool) {
 	return c.walk(at, in, true)
 }
 
+// LastYear is the last year, from 1970 to 2199, in which the expression matches a
+// moment; false: in none, so that it can never fire and its window never opens.
+// The zone moves a moment by less than a year and does not matter.
+func (c Cron) LastYear() (int, bool) {
+	if c.every > 0 {
+		return lastYear, true
+	}
+	for year := lastYear; year >= firstYear; year-- {
+		if c.years.has(year - firstYear) {
+			begin := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+			if _, ok := c.seek(begin, begin.AddDate(1, 0, 0)); ok {
+				return year, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// Ends says whether the expression names years: it fires until one of them and not for ever.
+func (c Cron) Ends() bool { return c.every == 0 && !c.years.has(lastYear-firstYear) }
+
 // walk finds the first matching minute after a time, one stretch of constant
 // offset after the other: within a stretch the wall clock is a plain UTC clock,
 // and what is skipped lies in none. What the stretch before has already shown

@@ -13,7 +13,7 @@ const wallClock = "2006-01-02 15:04 MST"
 // fires lists the next n moments at which an expression fires.
 func fires(t *testing.T, expression, zone, after string, n int) []string {
 	t.Helper()
-	c, in := cron(t, expression), place(t, zone)
+	c, in := cron(t, expression), zoneOf(t, zone)
 	at, err := time.ParseInLocation("2006-01-02 15:04", after, in)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func cron(t *testing.T, expression string) Cron {
 	return c
 }
 
-func place(t *testing.T, zone string) *time.Location {
+func zoneOf(t *testing.T, zone string) *time.Location {
 	t.Helper()
 	in, err := Zone(zone)
 	if err != nil {
@@ -79,7 +79,7 @@ func TestChangesOfTheClock(t *testing.T) {
 
 // Asked within the second pass of the doubled hour, what the first pass has fired does not fire again.
 func TestSecondPassIsOver(t *testing.T) {
-	in := place(t, "Europe/Berlin")
+	in := zoneOf(t, "Europe/Berlin")
 	second := time.Date(2026, 10, 25, 1, 10, 0, 0, time.UTC) // 02:10 CET
 	if got, _ := cron(t, "30 2 * * *").Next(second, in); got.Format(wallClock) != "2026-10-26 02:30 CET" {
 		t.Errorf("after %s it fires at %s", second.In(in), got)
@@ -185,7 +185,8 @@ func TestFaultyExpressions(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ text, want string }{
-		{"0 * 9-17 ? * MON-FRI *", `seconds: "0" is not *`},
+		{"60 * 9-17 ? * MON-FRI *", `second: "60" is not a number from 0 to 59`},
+		{"? * 9-17 ? * MON-FRI *", `second: "?" is not a number from 0 to 59`},
 		{"* 9-17 ? * MON-FRI", "the window has 5 fields"},
 		{"* * 9-17 * * MON-FRI *", "exactly one of"},
 	} {
@@ -196,7 +197,7 @@ func TestFaultyExpressions(t *testing.T) {
 }
 
 func TestWindow(t *testing.T) {
-	berlin := place(t, "Europe/Berlin")
+	berlin := zoneOf(t, "Europe/Berlin")
 	office, err := ParseWindow("* * 9-17 ? * MON-FRI")
 	if err != nil {
 		t.Fatal(err)
@@ -230,6 +231,12 @@ func TestWindow(t *testing.T) {
 			t.Errorf("%s at %s: covered %t", tt.window, tt.at, got)
 		}
 	}
+	for _, seconds := range []string{"0", "0-59", "*/10", "5,7"} { // C5: seconds mean nothing
+		same, err := ParseWindow(seconds + " * 9-17 ? * MON-FRI *")
+		if at := time.Date(2026, 11, 20, 9, 30, 30, 0, berlin); err != nil || !same.Covers(at, berlin) {
+			t.Errorf("seconds %s: %v", seconds, err)
+		}
+	}
 	if _, ok := (Cron{}).Opens(time.Unix(0, 0), berlin); ok {
 		t.Error("an empty window opens")
 	}
@@ -240,20 +247,24 @@ func TestZone(t *testing.T) {
 	for name, want := range map[string]string{
 		"": "12:00", "UTC": "12:00", "UTC+02:00": "14:00", "UTC-09:30": "02:30", "UTC+14:00": "02:00",
 		"Europe/Berlin": "14:00", "Australia/Lord_Howe": "22:30", "CET": "14:00", "EST": "07:00",
+		// C5: what AWS's page of the rule allows beside regions.
+		"Z": "12:00", "GMT": "12:00", "GMT+1": "13:00", "UTC-8": "04:00", "UTC+2": "14:00", "UTC+0530": "17:30",
+		"PST": "05:00", "CST": "07:00", "IST": "17:30", "CEST": "14:00", "JST": "21:00", "MST": "05:00",
 	} {
-		if got := at.In(place(t, name)).Format("15:04"); got != want {
+		if got := at.In(zoneOf(t, name)).Format("15:04"); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
 		}
 	}
 	for name, want := range map[string]string{
 		"Europe/Bern":   "no time zone is named",
 		"../etc/passwd": "no time zone is named",
-		"PST":           "write a region",
+		"XYZ":           "write a region",
+		"pst":           "write a region",
 		"Local":         "write a region",
-		"UTC+2":         "is not UTC with an offset",
 		"UTC+14:01":     "at most 14 hours",
+		"UTC+15":        "at most 14 hours",
 		"UTC+02:60":     "is not UTC with an offset",
-		"UTC+-2:00":     "is not UTC with an offset",
+		"UTC+-2:00":     "no time zone is named",
 	} {
 		if _, err := Zone(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", name, err, want)
@@ -363,13 +374,52 @@ func FuzzParseWindow(f *testing.F) {
 // check asks what holds for every expression.
 func check(t *testing.T, c Cron) {
 	after := time.Date(2026, 3, 28, 23, 30, 0, 0, time.UTC)
-	in := place(t, "Europe/Berlin")
+	in := zoneOf(t, "Europe/Berlin")
 	next, ok := c.Next(after, in)
 	if ok && (!next.After(after) || !c.Covers(next, in)) {
 		t.Fatalf("%s fires at %s", c, next)
 	}
 	if opens, may := c.Opens(after, in); ok && (!may || opens.After(next)) {
 		t.Fatalf("%s fires at %s and opens at %s", c, next, opens)
+	}
+}
+
+// TestAbbreviations: each one names a region that exists.
+func TestAbbreviations(t *testing.T) {
+	known := 0
+	for a := 'A'; a <= 'Z'; a++ {
+		for b := 'A'; b <= 'Z'; b++ {
+			for c := 'A'; c <= 'Z'; c++ {
+				for _, name := range []string{string([]rune{a, b, c}), string([]rune{a, b, c, 'T'})} {
+					if region, _ := Abbreviation(name); region != "" {
+						known++
+						if _, err := time.LoadLocation(region); err != nil {
+							t.Errorf("%s stands for %s: %v", name, region, err)
+						}
+					}
+				}
+			}
+		}
+	}
+	if known < 40 {
+		t.Errorf("found %d abbreviations", known)
+	}
+}
+
+// TestLastYear (C16): what never fires, and what has an end.
+func TestLastYear(t *testing.T) {
+	for text, want := range map[string]int{
+		"0 0 31 2 *": 0, "0 0 31 4,6,9,11 *": 0, "0 6 30 2 ? *": 0, "0 0 31W 2 ? *": 0,
+		"0 0 ? * 6#5 2020": 2020, "0 6 ? * MON-FRI 2020": 2020, "0 0 29 2 ? 2021-2027": 2024, "0 0 29 2 ? 2021-2023": 0,
+		"0 0 29 2 *": 2196, "0 6 * * *": 2199, "rate(5 minutes)": 2199,
+	} {
+		c, err := ParseCron(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if year, ever := c.LastYear(); year != want || ever != (want > 0) {
+			t.Errorf("%s: %d, %t, want %d", text, year, ever, want)
+		}
 	}
 }
 

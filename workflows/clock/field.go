@@ -37,6 +37,7 @@ var (
 	weekNames  = []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
 	monthNames = []string{"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"}
 
+	secondField  = field{name: "second", max: 59}
 	minuteField  = field{name: "minute", max: 59}
 	hourField    = field{name: "hour", max: 23}
 	unixMonthDay = field{name: "day of the month", min: 1, max: 31, plain: true}

@@ -36,9 +36,10 @@ func ParseCron(text string) (Cron, error) {
 	return Cron{}, fmt.Errorf("the expression has %d fields: it needs 5 (minute hour day-of-month month day-of-week) or 6 (with a year), or is rate(N minutes|hours|days)", len(fields))
 }
 
-// ParseWindow reads the Cron of a DeploymentWindow rule: seconds, which must be
-// *, minute, hour, day of the month, month, day of the week (1-7, 1 is Sunday), and
-// a year if wanted (engine.md 9.2). The error says what is wrong, for people.
+// ParseWindow reads the Cron of a DeploymentWindow rule: seconds, minute, hour,
+// day of the month, month, day of the week (1-7, 1 is Sunday), and a year if wanted
+// (AWS: rule reference, DeploymentWindow). Seconds are read and mean nothing: a
+// window opens and closes with the minute. The error says what is wrong, for people.
 func ParseWindow(text string) (Cron, error) {
 	if len(text) > maxText {
 		return Cron{}, fmt.Errorf("the window is longer than %d characters", maxText)
@@ -50,8 +51,8 @@ func ParseWindow(text string) (Cron, error) {
 	if len(fields) != 7 {
 		return Cron{}, fmt.Errorf("the window has %d fields: it needs 6 (seconds minute hour day-of-month month day-of-week), and may have a year", len(fields))
 	}
-	if fields[0] != "*" {
-		return Cron{}, fmt.Errorf("seconds: %q is not * (a window opens and closes with the minute)", fields[0])
+	if _, err := secondField.parse(fields[0]); err != nil {
+		return Cron{}, err
 	}
 	return calendar(text, fields[1:], false)
 }

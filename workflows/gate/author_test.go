@@ -21,12 +21,12 @@ func TestEveryAuthorOfAPushIsInvolved(t *testing.T) {
 		in   map[string]bool
 		want string
 	}{
-		{workflows.Principal{ID: "slack:U1", Email: "Ana@Laptop.example"}, nil, "wrote 1a2b3c4"},
+		{workflows.Principal{ID: "slack:U1", Email: "Ana@Laptop.example"}, nil, "wrote 1a2b3c4d5e"},
 		{workflows.Principal{ID: "slack:U1", Email: "ana@acme.example"}, nil, "wrote a part of it"},
 		{workflows.Principal{ID: "slack:U2"}, map[string]bool{"github:ben-dev": true}, "wrote a part of it"},
 		{workflows.Principal{ID: "slack:U3", Email: "cho@acme.example"}, map[string]bool{"github:cho": true}, ""},
 	} {
-		if got := gate.Involvement(e, c.who, c.in); got != c.want {
+		if got := gate.Involvement(e, nil, c.who, c.in); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.who, got, c.want)
 		}
 	}

@@ -18,6 +18,16 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
+// Matching are the matches of a person that a policy counts by, in its order.
+func Matching(pol *workflows.ApprovalPolicy, in map[string]bool) (matches []string) {
+	for _, who := range AsksFor(pol) {
+		if in[who] {
+			matches = append(matches, who)
+		}
+	}
+	return matches
+}
+
 // AsksFor lists the who-expressions that a policy counts by: who may answer, and who must be among them.
 func AsksFor(pol *workflows.ApprovalPolicy) []string {
 	who := slices.Clone(pol.From)
@@ -37,9 +47,28 @@ func Asked(pol *workflows.ApprovalPolicy) []string {
 	return pol.From
 }
 
+// Covers are the stages that an approval in a stage lets an execution into: that
+// one, and those behind it as far as nobody is asked again. A rollback is of one stage.
+func Covers(p *workflows.Pipeline, e *workflows.Execution, stage string) []string {
+	covered := []string{stage}
+	if p == nil || e.Rollback != nil {
+		return covered
+	}
+	at := slices.IndexFunc(p.Stages, func(st workflows.Stage) bool { return st.Name == stage })
+	for i := range p.Stages[at+1:] {
+		st := &p.Stages[at+1+i]
+		if at < 0 || slices.ContainsFunc(st.Actions, func(a workflows.Action) bool { return a.IsApproval() }) {
+			break
+		}
+		covered = append(covered, st.Name)
+	}
+	return covered
+}
+
 // Authors are who-expressions for the people who wrote or pushed what is in an
-// execution and are known only by their name at GitHub: "github:LOGIN".
-func Authors(e *workflows.Execution) []string {
+// execution, or had a hand in what goes live with it, and are known by their
+// name at GitHub: "github:LOGIN".
+func Authors(e *workflows.Execution, also []workflows.Author) []string {
 	var who []string
 	add := func(login string) {
 		if login != "" && !slices.Contains(who, "github:"+login) {
@@ -54,33 +83,43 @@ func Authors(e *workflows.Execution) []string {
 			add(a.Login)
 		}
 	}
+	for _, a := range also {
+		add(a.Login)
+	}
 	return who
 }
 
 // Involvement says what a person has to do with an execution, in words after
-// "you"; empty: nothing.
-func Involvement(e *workflows.Execution, p workflows.Principal, in map[string]bool) string {
+// "you"; empty: nothing. also are those who had a hand in what else goes live
+// with it; in says of each who-expression of [Authors] whether it means the person.
+func Involvement(e *workflows.Execution, also []workflows.Author, p workflows.Principal, in map[string]bool) string {
 	by := e.Trigger.By
 	mail, pushed := strings.CutPrefix(by.ID, "git:")
 	login, onGitHub := strings.CutPrefix(by.ID, "github:")
 	switch {
-	case by.Key() == p.Key() && !by.IsEngine():
+	case by.Is(p) && !by.IsEngine():
 		if e.Type == workflows.TypeRollback {
 			return "asked for this rollback"
 		}
 		return "started it"
-	case pushed && p.Email != "" && strings.EqualFold(mail, p.Email), onGitHub && in["github:"+login]:
+	case pushed && p.HasMail(mail), onGitHub && in["github:"+login]:
 		return "pushed it"
+	}
+	is := func(a workflows.Author) bool {
+		return p.HasMail(a.Email) || a.Login != "" && in["github:"+a.Login]
 	}
 	for _, r := range e.SourceRevisions {
 		for i, a := range writers(r) {
-			if p.Email != "" && strings.EqualFold(a.Email, p.Email) || a.Login != "" && in["github:"+a.Login] {
+			if is(a) {
 				if i > 0 || r.Author == nil {
 					return "wrote a part of it"
 				}
-				return "wrote " + short(r.RevisionID)
+				return "wrote " + words.Revision(r.RevisionID)
 			}
 		}
+	}
+	if slices.ContainsFunc(also, is) {
+		return "wrote, committed or pushed a part of what goes live with it"
 	}
 	return ""
 }
@@ -92,8 +131,6 @@ func writers(r workflows.SourceRevision) []workflows.Author {
 	}
 	return append([]workflows.Author{*r.Author}, r.Authors...)
 }
-
-func short(revision string) string { return revision[:min(len(revision), 7)] }
 
 // Without says what a gate lacks of what it asks for, as the record keeps it
 // when somebody opens it by right: "1 of 2 approvals", "1 of group:security".
@@ -129,23 +166,20 @@ func Reminders(g *workflows.Approval, pol *workflows.ApprovalPolicy, at time.Tim
 	return now, time.Time{}
 }
 
+// Anew is an open gate that asks again from a moment on, at which nobody had
+// been reminded yet, and gives people as long as before from now.
+func Anew(g *workflows.Approval, from, now time.Time) *workflows.Approval {
+	again := *g
+	again.OpenedAt, again.ExpiresAt, again.Reminded = from, now.Add(g.ExpiresAt.Sub(g.OpenedAt)), nil
+	return &again
+}
+
 func percent(text string) int {
 	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(text), "%"))
 	if err != nil || n < 0 {
 		return 0
 	}
 	return n
-}
-
-// Approvers are the names of those who said yes, in the order of their answers.
-func Approvers(g *workflows.Approval) []string {
-	var names []string
-	for _, v := range g.Votes {
-		if v.Answer == "approve" {
-			names = append(names, v.By.Name)
-		}
-	}
-	return names
 }
 
 // Mismatch refuses an answer whose token is of the gate of this action, and
@@ -163,31 +197,56 @@ func Mismatch(in *workflows.Intent, e *workflows.Execution, stage, action string
 	return nil
 }
 
-// Closed is what a late click on a gate needs to hear.
-type Closed struct {
-	Token  string    `json:"token"`
-	Ref    string    `json:"ref"`
-	Stage  string    `json:"stage"`
-	Action string    `json:"action"`
-	Closed string    `json:"closed"`
-	By     string    `json:"by"`
-	At     time.Time `json:"at"`
-}
-
-// Refusal tells somebody who answers too late what became of the gate.
-func (g Closed) Refusal() *workflows.Problem {
-	switch g.Closed {
-	case "approved", "rejected", "overridden":
-		return workflows.Refuse(workflows.CodeApprovalCompleted, "see what followed with: status "+g.Ref, "%s of %s was %s by %s, %s", g.Action, g.Ref, g.Closed, g.By, words.Moment(g.At))
-	case "expired":
-		return workflows.Refuse(workflows.CodeInvalidApprovalToken, "retry "+g.Ref+" to ask again", "%s of %s expired, %s", g.Action, g.Ref, words.Moment(g.At))
+// Answered tells somebody who answers by execution, too late, what became of its gate; nil: it had none.
+func Answered(e *workflows.Execution, in *workflows.Intent) error {
+	for i := len(e.Stages) - 1; i >= 0; i-- {
+		st := &e.Stages[i]
+		for j := len(st.Actions) - 1; j >= 0; j-- {
+			a := &st.Actions[j]
+			if a.Approval == nil || a.Approval.Closed == "" || in.Action != "" && in.Action != a.Name || in.Stage != "" && in.Stage != st.Name {
+				continue
+			}
+			g := Closed{Ref: e.Ref(), Action: a.Name, Closed: a.Approval.Closed, At: e.UpdatedAt}
+			if a.EndedAt != nil {
+				g.At = *a.EndedAt
+			}
+			for _, v := range a.Approval.Votes { // the last one, unless one outside came first
+				if g.By = v.By.Called(); v.Via == workflows.ViaOutside {
+					break
+				}
+			}
+			return g.Refusal()
+		}
 	}
-	return workflows.Refuse(workflows.CodeInvalidApprovalToken, "if it comes to this stage again, it asks again", "%s of %s was withdrawn, %s", g.Action, g.Ref, words.Moment(g.At))
+	return nil
 }
 
-// NotAnApprover refuses the vote of somebody whom a gate does not ask, and says who can.
-func NotAnApprover(by workflows.Principal, e *workflows.Execution, stage string, pol *workflows.ApprovalPolicy) *workflows.Problem {
-	who := strings.Join(Asked(pol), ", ")
+// Passes says whether somebody may let things pass a freeze; in says which
+// who-expressions mean them. known is false when that must be looked up first.
+func Passes(f *workflows.Freeze, by workflows.Principal, in map[string]bool) (passes, known bool) {
+	_, isMachine := by.Machine()
+	for _, who := range f.MayPass {
+		if _, looked := in[who]; !looked && !isMachine {
+			return false, false
+		}
+		if in[who] || who == by.ID {
+			return true, true
+		}
+	}
+	return false, true
+}
+
+// Frozen is the refusal of what a freeze keeps out of a stage.
+func Frozen(f workflows.Freeze, stage string) *workflows.Problem {
+	hint := "nobody may pass it; rolling back is possible all the same"
+	if len(f.MayPass) > 0 {
+		hint = "these may let it pass: " + strings.Join(f.MayPass, ", ") + "; rolling back is possible all the same"
+	}
+	return workflows.Refuse(workflows.CodeStageDisabled, hint, "%s is frozen (%s) until %s", stage, f.Name, words.Moment(f.To))
+}
+
+// NotAnApprover refuses the vote of somebody whom a gate does not ask; who, in words, it does.
+func NotAnApprover(by workflows.Principal, e *workflows.Execution, stage string, pol *workflows.ApprovalPolicy, who string) *workflows.Problem {
 	name, machine := by.Machine()
 	switch {
 	case machine:
@@ -195,7 +254,44 @@ func NotAnApprover(by workflows.Principal, e *workflows.Execution, stage string,
 			"the token %s may not answer this gate of %s", name, e.Ref())
 	case len(pol.From) == 0:
 		return workflows.Refuse(workflows.CodeAccessDenied, "this needs the right approve on "+e.Pipeline+"/"+stage,
-			"you may not approve %s in %s", e.Ref(), stage)
+			"you can't approve %s in %s", e.Ref(), stage)
 	}
-	return workflows.Refuse(workflows.CodeNotAnApprover, "these can: "+who, "you are not among those who may answer this gate of %s", e.Ref())
+	return workflows.Refuse(workflows.CodeNotAnApprover, who+" can", "you can't approve %s", e.Ref())
+}
+
+// SelfApproval refuses the approval of somebody who has to do with what they
+// approve; why as Involvement says it. Who asks is not told to ask themself.
+func SelfApproval(by workflows.Principal, e *workflows.Execution, pol *workflows.ApprovalPolicy, why string) *workflows.Problem {
+	others := slices.DeleteFunc(slices.Clone(Asked(pol)), func(who string) bool { return who == by.ID || by.HasMail(who) })
+	return workflows.Refuse(workflows.CodeSelfApproval, strings.TrimSuffix("ask somebody else: "+strings.Join(others, ", "), ": "),
+		"you cannot approve %s yourself: you %s", e.Ref(), why)
+}
+
+// NoLonger says why an earlier vote counts no more: in a word what the voter is
+// by now instead of a full member, or in a sentence; empty: they may no longer answer.
+func NoLonger(by workflows.Principal, code, why string) *workflows.Reason {
+	why = cmp.Or(why, "they may not answer this gate any more")
+	return &workflows.Reason{Code: code, Message: by.Called() + "'s vote no longer counts: " + why}
+}
+
+// Drop takes somebody's vote out of a gate's record, which shares nothing with
+// its copies afterwards; why is kept when it is not nil.
+func Drop(g *workflows.Approval, by workflows.Principal, why *workflows.Reason) {
+	g.Votes = slices.DeleteFunc(slices.Clone(g.Votes), func(v workflows.Vote) bool { return v.By.Key() == by.Key() })
+	if why != nil {
+		g.Dropped = append(slices.Clip(g.Dropped), why.Message)
+	}
+}
+
+// Voted adds a vote to a gate's record, in the place of an earlier one of the same person.
+func Voted(g *workflows.Approval, v workflows.Vote) {
+	Drop(g, v.By, nil)
+	g.Votes = append(g.Votes, v)
+	slices.SortStableFunc(g.Votes, func(a, b workflows.Vote) int { return a.At.Compare(b.At) })
+}
+
+// Under is a gate's record as a policy has it, with the votes that were given.
+func Under(g workflows.Approval, pol *workflows.ApprovalPolicy) *workflows.Approval {
+	g.Required, g.From, g.Ask, g.Comment, g.Missing = pol.Required, pol.From, Asked(pol), pol.Comment, pol.Missing(g.Votes)
+	return &g
 }

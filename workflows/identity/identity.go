@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,4 +33,13 @@ func New(at time.Time, seed [16]byte, count uint64) string {
 // Valid says whether a text has the form of an execution's ID.
 func Valid(text string) bool {
 	return len(text) == 36 && strings.Count(text, "-") == 4 && strings.Trim(text, "0123456789abcdef-") == ""
+}
+
+// Time is when an ID was made; ok is false for a text that is no such ID.
+func Time(id string) (at time.Time, ok bool) {
+	if !Valid(id) || id[14] != '7' {
+		return at, false
+	}
+	ms, err := strconv.ParseUint(id[:8]+id[9:13], 16, 64)
+	return time.UnixMilli(int64(ms)).UTC(), err == nil
 }

@@ -6,7 +6,8 @@
 // execution whose content has run, with the stretches of time in which it did.
 // [Left] is what people rolled back from: its revisions are in quarantine, and
 // executions that bring them again carry a warning. After a failed deployment
-// what runs is uncertain until something succeeds.
+// what runs is uncertain until something succeeds. A [Target] is what people are
+// shown when they choose what to roll back to.
 //
 // The package is pure. Values behind pointers are replaced, never written, so
 // copies of a Stage may share them.
@@ -16,6 +17,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -31,8 +33,8 @@ const (
 // Stage is the record of one stage. Its zero value is a stage in which nothing has succeeded yet.
 type Stage struct {
 	Runs      *workflows.Running `json:"runs,omitempty"`
-	Successes []*Success         `json:"successes,omitempty"` // newest first, by first success
-	Left      []Left             `json:"left,omitempty"`      // newest first
+	Successes Successes          `json:"successes,omitzero"`
+	Left      []Left             `json:"left,omitempty"` // newest first
 	// Touched is the execution of which an action was the last to start here, and
 	// Brought are its revisions, slim. Without Touched, in earlier records, they
 	// are those of the execution that entered last.
@@ -42,14 +44,16 @@ type Stage struct {
 
 // Success is the record of an execution that succeeded in a stage, and of when its content ran there.
 type Success struct {
-	Execution string           `json:"execution"`
-	Number    int              `json:"number"`
-	Version   int              `json:"version"`
-	Digest    string           `json:"digest"` // of the stage as it ran
-	Ran       []workflows.Span `json:"ran"`    // newest first
+	Execution string `json:"execution"`
+	Number    int    `json:"number"`
+	Version   int    `json:"version"`
+	Digest    string `json:"digest"` // of the stage as it ran
+	Ran       []Span `json:"ran"`    // newest first
 	// LeftBy is the ROLLBACK execution by which people went away from it. It is
 	// never chosen automatically again, until people go back to it.
 	LeftBy string `json:"leftBy,omitempty"`
+	// Without is what somebody's right set aside when it came here.
+	Without string `json:"without,omitempty"`
 	// Revisions are what it brought in, slim: enough to know them again.
 	Revisions []workflows.SourceRevision `json:"revisions,omitempty"`
 }
@@ -75,41 +79,53 @@ func slim(all []workflows.SourceRevision) []workflows.SourceRevision {
 	return few
 }
 
+// sameRevision says whether a revision was made slim from another.
+func sameRevision(few, r workflows.SourceRevision) bool {
+	return few.ActionName == r.ActionName && few.RevisionID == r.RevisionID && few.Branch == r.Branch && few.Repository == r.Repository
+}
+
 // Succeed records that the execution succeeded in the stage: its content (of a
 // rollback: the target's) runs there now.
-func (st *Stage) Succeed(e *workflows.Execution, digest string, at time.Time) {
+func (st *Stage) Succeed(e *workflows.Execution, in *workflows.StageExecution, at time.Time) {
 	st.closeSpan(at)
-	runs := workflows.Running{Execution: e.ID, Number: e.Number, Since: at, Certain: true}
+	runs := workflows.Running{Execution: e.ID, Number: e.Number, Since: at, Certain: true, Without: in.Without()}
 	if e.Rollback != nil {
-		runs = workflows.Running{Execution: e.Rollback.Target, Number: e.Rollback.TargetNumber, Since: at, Certain: true, By: e.ID}
+		runs.Execution, runs.Number, runs.By = e.Rollback.Target, e.Rollback.TargetNumber, e.ID
+		if was := st.Success(runs.Execution); was != nil && runs.Without == "" {
+			runs.Without = was.Without
+		}
 	}
 	st.Runs = &runs
-	if st.find(runs.Execution) < 0 {
-		first := &Success{Execution: runs.Execution, Number: runs.Number, Version: e.Version, Digest: digest, Revisions: slim(e.SourceRevisions)}
-		kept := st.Successes[:min(len(st.Successes), successesKept-1)]
-		st.Successes = append([]*Success{first}, kept...)
-	}
 	st.forgive(e, runs.Execution)
-	st.rewrite(runs.Execution, func(s *Success) {
-		s.LeftBy = ""
-		s.Ran = append([]workflows.Span{{From: at}}, s.Ran...)
-	})
+	if st.Successes.find(runs.Execution) >= 0 {
+		st.rewrite(runs.Execution, func(s *Success) {
+			s.LeftBy = ""
+			s.Ran = append([]Span{{From: at}}, s.Ran...)
+		})
+		return
+	}
+	st.Successes = st.Successes.with(&Success{Execution: runs.Execution, Number: runs.Number, Version: e.Version, Digest: in.Digest, Without: runs.Without, Revisions: slim(e.SourceRevisions), Ran: []Span{{From: at}}})
+}
+
+// Revisions are what the stage runs, slim; none where nothing has run, or long ago.
+func (st *Stage) Revisions() []workflows.SourceRevision {
+	if st.Runs != nil {
+		if runs := st.Success(st.Runs.Execution); runs != nil {
+			return runs.Revisions
+		}
+	}
+	return nil
 }
 
 // rewrite replaces the record of an execution's success, if there is one.
 func (st *Stage) rewrite(execution string, change func(*Success)) {
-	i := st.find(execution)
+	i := st.Successes.find(execution)
 	if i < 0 {
 		return
 	}
-	s := *st.Successes[i]
+	s := *st.Successes.at(i)
 	change(&s)
-	st.Successes = slices.Clone(st.Successes)
-	st.Successes[i] = &s
-}
-
-func (st *Stage) find(execution string) int {
-	return slices.IndexFunc(st.Successes, func(s *Success) bool { return s.Execution == execution })
+	st.Successes = st.Successes.rewritten(i, &s)
 }
 
 // closeSpan ends the stretch of time in which the present content ran.
@@ -125,6 +141,9 @@ func (st *Stage) closeSpan(at time.Time) {
 
 // Touch notes what the execution brings whose action starts to work in the stage.
 func (st *Stage) Touch(e *workflows.Execution) {
+	if st.Touched != nil && st.Touched.Execution == e.ID && slices.EqualFunc(st.Brought, e.SourceRevisions, sameRevision) {
+		return
+	}
 	st.Touched = &workflows.LatestIn{Execution: e.ID, Number: e.Number, Type: e.Type}
 	st.Brought = slim(e.SourceRevisions)
 }
@@ -137,13 +156,14 @@ func (st *Stage) Leave(back *workflows.Execution, entered *workflows.LatestIn) {
 	if r.LeftExecution != r.Target {
 		st.rewrite(r.LeftExecution, func(s *Success) { s.LeftBy = back.ID })
 	}
-	left := Left{By: back.Trigger.By.Name, Reason: r.Reason}
-	i := st.find(r.LeftExecution)
+	left := Left{By: back.Trigger.By.Called(), Reason: r.Reason}
+	i := st.Successes.find(r.LeftExecution)
 	switch {
 	case st.Runs != nil && !st.Runs.Certain && latest != nil && latest.Type == workflows.TypeStandard:
 		left.Execution, left.Number, left.Revisions = latest.Execution, latest.Number, st.Brought
 	case i >= 0 && r.LeftExecution != r.Target:
-		left.Execution, left.Number, left.Revisions = r.LeftExecution, st.Successes[i].Number, st.Successes[i].Revisions
+		s := st.Successes.at(i)
+		left.Execution, left.Number, left.Revisions = r.LeftExecution, s.Number, s.Revisions
 	default:
 		return
 	}
@@ -177,21 +197,32 @@ func (st *Stage) Warning(e *workflows.Execution) string {
 	}
 	for _, l := range st.Left {
 		if l.Execution == e.ID {
-			return words.Because("was rolled back from by "+l.By, l.Reason)
+			return quoted("was rolled back by "+l.By, l.Reason)
 		}
-		ref := words.Because(fmt.Sprintf("%s#%d, which %s rolled back from", e.Pipeline, l.Number, l.By), l.Reason)
 		for _, bad := range l.Revisions {
 			for _, r := range e.SourceRevisions {
-				switch same := r.ActionName == bad.ActionName && r.Repository == bad.Repository; {
-				case same && r.RevisionID == bad.RevisionID && r.RevisionID != "":
-					return "contains " + r.RevisionID[:min(len(r.RevisionID), 7)] + " of " + ref
-				case same && r.Branch == bad.Branch && e.Number > l.Number && !l.Passed:
-					return "comes after " + ref
+				same := r.ActionName == bad.ActionName && r.Repository == bad.Repository
+				it := same && r.RevisionID == bad.RevisionID && r.RevisionID != ""
+				if !it && !(same && r.Branch == bad.Branch && e.Number > l.Number && !l.Passed) {
+					continue
 				}
+				how := "includes"
+				if !it && r.Type != "" { // an image or an object does not grow out of the one before it, as a commit does
+					how = "comes after"
+				}
+				return quoted(fmt.Sprintf("%s %s, which %s rolled back", how, cmp.Or(words.Revision(bad.RevisionID), e.Pipeline+"#"+strconv.Itoa(l.Number)), l.By), l.Reason)
 			}
 		}
 	}
 	return ""
+}
+
+// quoted adds the reason that somebody gave, in their words.
+func quoted(text, reason string) string {
+	if reason == "" {
+		return text
+	}
+	return text + " (\"" + reason + "\")"
 }
 
 // Doubt marks that nobody can be sure what the stage runs, until something succeeds there.
@@ -214,7 +245,8 @@ func (st *Stage) LastGood(version int) *Success {
 	if s := st.Success(st.Runs.Execution); s != nil && !st.Runs.Certain && s.LeftBy == "" {
 		return s
 	}
-	for _, good := range st.Successes {
+	for i := range st.Successes.Len() {
+		good := st.Successes.at(i)
 		if good.Execution == st.Runs.Execution || good.LeftBy != "" || version != 0 && good.Version != version {
 			continue
 		}
@@ -225,8 +257,8 @@ func (st *Stage) LastGood(version int) *Success {
 
 // Success returns the record of an execution's success; nil: it has none.
 func (st *Stage) Success(execution string) *Success {
-	if i := st.find(execution); i >= 0 {
-		return st.Successes[i]
+	if i := st.Successes.find(execution); i >= 0 {
+		return st.Successes.at(i)
 	}
 	return nil
 }
@@ -234,6 +266,6 @@ func (st *Stage) Success(execution string) *Success {
 // Recent says whether an execution is among the last successes, whose approval
 // a rollback need not repeat.
 func (st *Stage) Recent(execution string) bool {
-	i := st.find(execution)
+	i := st.Successes.find(execution)
 	return i >= 0 && i < recent
 }

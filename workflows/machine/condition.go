@@ -10,16 +10,16 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
-// held evaluates a condition of the stage. It answers whether the condition has
+// evalCondition evaluates a condition of the stage. It answers whether the condition has
 // an answer, and the condition as it stands; nil where there is none to ask. A
 // rollback asks none, so that a broken alarm cannot keep anybody from going back.
-func (d *decision) held(e *workflows.Execution, st *workflows.StageExecution, kind string) (c *workflows.ConditionExecution, answered bool) {
+func (d *decision) evalCondition(e *workflows.Execution, st *workflows.StageExecution, kind string) (c *workflows.ConditionExecution, answered bool) {
 	def, _ := d.s.Definitions[e.Version].Stage(st.Name)
 	if e.Type == workflows.TypeRollback || def.Condition(kind) == nil {
 		return nil, true
 	}
 	if c = st.Condition(kind); c == nil || c.Status == workflows.StatusNotStarted {
-		d.condition(event.ConditionStarted, e, st, kind, nil)
+		d.emitCondition(event.ConditionStarted, e, st, kind, nil)
 		c = st.Condition(kind)
 	}
 	if c.Status != workflows.StatusInProgress {
@@ -32,37 +32,37 @@ func (d *decision) held(e *workflows.Execution, st *workflows.StageExecution, ki
 	}
 	for i := range c.Rules {
 		if r := &c.Rules[i]; r.Status == workflows.StatusFailed || r.Status == workflows.StatusAbandoned {
-			d.quit(e, st, c, "another rule of the condition failed")
-			d.condition(event.ConditionFailed, e, st, kind, c.Fault(st.Name, r))
+			d.abandonCondition(e, st, c, "another rule of the condition failed")
+			d.emitCondition(event.ConditionFailed, e, st, kind, c.Fault(st.Name, r))
 			return c, true
 		}
 	}
 	if slices.ContainsFunc(c.Rules, func(r workflows.ActionExecution) bool { return r.Status != workflows.StatusSucceeded }) {
 		return c, false
 	}
-	d.condition(event.ConditionSucceeded, e, st, kind, nil)
+	d.emitCondition(event.ConditionSucceeded, e, st, kind, nil)
 	return c, true
 }
 
-func (d *decision) condition(kind event.Kind, e *workflows.Execution, st *workflows.StageExecution, which string, why *workflows.Reason) {
+func (d *decision) emitCondition(kind event.Kind, e *workflows.Execution, st *workflows.StageExecution, which string, why *workflows.Reason) {
 	d.emit(event.Event{Kind: kind, Execution: e.ID, Stage: st.Name, Text: which, Reason: why})
 }
 
-// quit ends the rules of a condition that are still open.
-func (d *decision) quit(e *workflows.Execution, st *workflows.StageExecution, c *workflows.ConditionExecution, why string) {
+// abandonCondition ends the rules of a condition that are still open.
+func (d *decision) abandonCondition(e *workflows.Execution, st *workflows.StageExecution, c *workflows.ConditionExecution, why string) {
 	for i := range c.Rules {
 		if r := &c.Rules[i]; r.Status == workflows.StatusInProgress {
-			d.act(event.ActionAbandoned, e, st, r, &workflows.Reason{Code: reasonStopped, Message: why}, nil)
+			d.emitAction(event.ActionAbandoned, e, st, r, &workflows.Reason{Code: reasonStopped, Message: why}, nil)
 		}
 	}
 }
 
-// quitConditions gives up every condition that is being evaluated in a stage.
-func (d *decision) quitConditions(e *workflows.Execution, st *workflows.StageExecution, why string) {
+// abandonConditions gives up every condition that is being evaluated in a stage.
+func (d *decision) abandonConditions(e *workflows.Execution, st *workflows.StageExecution, why string) {
 	for i := range st.Conditions {
 		if c := &st.Conditions[i]; c.Status == workflows.StatusInProgress {
-			d.quit(e, st, c, why)
-			d.condition(event.ConditionAbandoned, e, st, c.Kind, nil)
+			d.abandonCondition(e, st, c, why)
+			d.emitCondition(event.ConditionAbandoned, e, st, c.Kind, nil)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func (d *decision) quitConditions(e *workflows.Execution, st *workflows.StageExe
 func (s *State) evolveCondition(e *workflows.Execution, st *workflows.StageExecution, ev event.Event) {
 	c := st.Condition(ev.Text)
 	if ev.Kind == event.ConditionStarted {
-		def, _ := s.Definitions[e.Version].Stage(st.Name)
+		def, _ := s.under(e).Stage(st.Name)
 		begun := def.Condition(ev.Text).Begin(ev.Text, c)
 		if c == nil {
 			st.Conditions = append(st.Conditions, begun)
@@ -83,26 +83,11 @@ func (s *State) evolveCondition(e *workflows.Execution, st *workflows.StageExecu
 	if c == nil {
 		return
 	}
-	c.Reason = ev.Reason
-	switch ev.Kind {
-	case event.ConditionSucceeded:
-		c.Status = workflows.StatusSucceeded
-	case event.ConditionFailed:
-		c.Status = workflows.StatusFailed
-		for _, r := range c.Rules {
-			if r.Error != nil && (r.Error.Code == reasonConfiguration || r.Error.Code == reasonArtifactMissing) {
-				c.Status = workflows.StatusErrored
-			}
-		}
-	case event.ConditionOverridden:
-		c.Status, c.Override = workflows.StatusOverridden, ev.Override
-	case event.ConditionAbandoned:
-		c.Status = workflows.StatusAbandoned
-	}
+	c.Conclude(workflows.Status(ev.Kind[len("condition"):]), ev.Reason, ev.Override)
 }
 
-// consult answers a rule that needs nothing from outside, as far as it can be answered now.
-func (d *decision) consult(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, configuration map[string]string) {
+// evalRule answers a rule that needs nothing from outside, as far as it can be answered now.
+func (d *decision) evalRule(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, configuration map[string]string) {
 	holds, why := false, ""
 	var err error
 	switch a.Provider {
@@ -112,7 +97,7 @@ func (d *decision) consult(e *workflows.Execution, st *workflows.StageExecution,
 		opens, ever, fault := d.s.opens(e, st.Name, configuration, d.in.At)
 		if err = fault; err == nil && ever && opens.After(d.in.At) {
 			if says := rule.Says(configuration, opens); says != a.Summary {
-				d.act(event.ActionTracked, e, st, a, nil, &event.Outcome{Summary: says})
+				d.emitAction(event.ActionTracked, e, st, a, nil, &event.Outcome{Summary: says})
 			}
 			return // it waits for the window
 		}
@@ -122,11 +107,11 @@ func (d *decision) consult(e *workflows.Execution, st *workflows.StageExecution,
 	}
 	switch {
 	case err != nil:
-		d.act(event.ActionFailed, e, st, a, &workflows.Reason{Code: reasonConfiguration, Message: err.Error()}, &event.Outcome{})
+		d.emitAction(event.ActionFailed, e, st, a, &workflows.Reason{Code: reasonConfiguration, Message: err.Error()}, &event.Outcome{})
 	case holds:
-		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{})
+		d.emitAction(event.ActionSucceeded, e, st, a, nil, &event.Outcome{})
 	default:
-		d.act(event.ActionFailed, e, st, a, &workflows.Reason{Code: reasonFailed, Message: why}, &event.Outcome{})
+		d.emitAction(event.ActionFailed, e, st, a, &workflows.Reason{Code: reasonFailed, Message: why}, &event.Outcome{})
 	}
 }
 
@@ -163,17 +148,10 @@ func (d *decision) override(in *workflows.Intent) error {
 			return workflows.Invalid("action", "name the one that is meant", "several gates of %s in %s are open", e.Ref(), st.Name)
 		}
 	}
-	for i := range st.Conditions {
-		c := &st.Conditions[i]
-		if (kind == "" || kind == c.Kind) && c.Kind != workflows.AfterFailed && !c.Passed() && c.Status != workflows.StatusNotStarted && c.Status != workflows.StatusAbandoned {
-			return d.overrideCondition(e, st, c, in)
-		}
+	if c := st.Blocking(kind); c != nil {
+		return d.overrideCondition(e, st, c, in)
 	}
 	return workflows.Refuse(workflows.CodeNotOverridable, "see what it waits for with: status "+e.Ref(), "nothing that %s waits for in %s can be overridden", e.Ref(), st.Name)
-}
-
-func (d *decision) overridden(reason, without string) *workflows.Overridden {
-	return &workflows.Overridden{By: d.by, Reason: reason, At: d.in.At, Without: without}
 }
 
 // overrideCondition lets the execution go on as if the condition held. One
@@ -182,16 +160,19 @@ func (d *decision) overrideCondition(e *workflows.Execution, st *workflows.Stage
 	if c.Result == workflows.ResultSkip {
 		return workflows.Refuse(workflows.CodeNotOverridable, "start a new execution when the condition holds", "the entry condition of %s skips the stage: that cannot be overridden", st.Name)
 	}
-	ev := event.Event{Kind: event.ConditionOverridden, Execution: e.ID, Stage: st.Name, Text: c.Kind, Override: d.overridden(in.Reason, "")}
+	if d.s.bridge() != nil {
+		return d.inAWS().Override(*in, e, st, c)
+	}
+	ev := event.Event{Kind: event.ConditionOverridden, Execution: e.ID, Stage: st.Name, Text: c.Kind, Override: &workflows.Overridden{By: d.by, Reason: in.Reason, At: d.in.At}}
 	switch {
 	case c.Status == workflows.StatusInProgress && e.Stop != nil:
 		return workflows.Refuse(workflows.CodeNotOverridable, "it ends by itself", "%s is being stopped", e.Ref())
 	case c.Status == workflows.StatusInProgress:
-		d.quit(e, st, c, words.Because("overridden by "+d.by.Name, in.Reason))
+		d.abandonCondition(e, st, c, words.Because("overridden by "+d.by.Called(), in.Reason))
 	case e.Status != workflows.StatusFailed:
 		return workflows.Refuse(workflows.CodeNotOverridable, "see how it stands with: status "+e.Ref(), "%s is %s", e.Ref(), e.Status)
 	default:
-		if err := d.takeUp(e, st, &event.Resumed{Override: c.Kind}); err != nil {
+		if err := d.resume(e, st, &event.Resumed{Override: c.Kind}); err != nil {
 			return err
 		}
 	}
@@ -201,11 +182,11 @@ func (d *decision) overrideCondition(e *workflows.Execution, st *workflows.Stage
 
 // overrideGate fills the answers that a gate lacks. The record says what was missing, for good.
 func (d *decision) overrideGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, reason string) error {
-	if err := d.keptFrozen(e, st); err != nil {
+	if err := d.checkGateFreeze(e, st); err != nil {
 		return err
 	}
 	ev := of(event.GateOverridden, e, st, a)
-	ev.Override = d.overridden(reason, gate.Without(d.s.policy(e, st.Name, a.Name), a.Approval.Votes))
+	ev.Override = &workflows.Overridden{By: d.by, Reason: reason, At: d.in.At, Without: gate.Without(d.s.policy(e, st.Name, a.Name), a.Approval.Votes)}
 	d.emit(ev)
 	d.closeGate(e, st, a, gateOverridden, nil)
 	return nil

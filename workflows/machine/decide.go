@@ -17,8 +17,10 @@ type decision struct {
 	by     workflows.Principal
 	token  string // of the intent, until the event that answers it is emitted
 	ids    uint64
-	dry    bool // to find offers: facts are assumed, forms are not filled in yet
+	since  time.Time // of the newest event before
+	dry    bool      // to find offers: facts are assumed, forms are not filled in yet
 	events []event.Event
+	list   [8]*workflows.Execution // where executions are listed
 }
 
 // Decide answers an input with the events that it leads to; none when it
@@ -36,11 +38,14 @@ func (s *State) decide(in Input, dry bool) ([]event.Event, error) {
 			return nil, nil
 		}
 	}
-	d := &decision{s: s.scratch(), in: in, by: workflows.EnginePrincipal(), dry: dry, events: make([]event.Event, 0, 6)}
-	if err := d.run(); err != nil {
+	d := &decision{s: s.scratch(), in: in, since: s.At, by: workflows.EnginePrincipal(), dry: dry, events: s.buffer[:0]}
+	err := d.run()
+	events := slices.Clone(d.events)
+	clear(d.events) // the buffer is kept, what was in it is not
+	if s.buffer = d.events[:0]; err != nil {
 		return nil, err
 	}
-	return slices.Clip(d.events), nil
+	return events, nil
 }
 
 // answered looks up what a client request token led to within the last day.
@@ -53,9 +58,12 @@ func (s *State) answered(token string, at time.Time) (answer, bool) {
 }
 
 // run first lets time pass, so that what was in time and what too late never
-// depends on whether a tick came; then it deals with the input, then it settles.
+// depends on whether a tick came; then it deals with the input, then with what follows from it.
 func (d *decision) run() error {
-	if err := d.settle(); err != nil {
+	if r := d.in.Restored; r != nil {
+		return d.restored(r)
+	}
+	if err := d.runToFixpoint(); err != nil {
 		return err
 	}
 	if in := d.in.Intent; in != nil {
@@ -70,7 +78,10 @@ func (d *decision) run() error {
 			return err
 		}
 	}
-	return d.settle()
+	if seen := d.in.Snapshot; seen != nil && d.s.bridge() != nil && !d.s.Archived {
+		return d.inAWS().Observe(seen)
+	}
+	return d.runToFixpoint()
 }
 
 func (d *decision) intent(in *workflows.Intent) error {
@@ -83,83 +94,66 @@ func (d *decision) intent(in *workflows.Intent) error {
 	if err := in.Fits(); err != nil {
 		return err
 	}
-	switch in.Verb {
-	case workflows.Start:
-		return d.start(in)
-	case workflows.StopIt:
-		return d.stop(in)
-	case workflows.Retry:
-		return d.retry(in)
-	case workflows.Approve, workflows.Reject:
-		return d.vote(in)
-	case workflows.RollBack:
-		return d.rollback(in)
-	case workflows.Disable:
-		return d.disable(in)
-	case workflows.Enable:
-		return d.enable(in)
-	case workflows.Resolve:
-		return d.resolve(in)
-	case workflows.Archive:
-		return d.archive(in)
-	case workflows.Annotate:
-		return d.annotate(in)
-	case workflows.Override:
-		return d.override(in)
-	case workflows.SetFreezes:
-		return d.setFreezes(in)
+	if d.s.bridge() != nil && !slices.Contains(ofEngine[:], in.Verb) {
+		if err := d.inAWS().Refusal(); err != nil {
+			return err
+		}
+	}
+	for i := range verbs {
+		if verbs[i].verb == in.Verb {
+			return verbs[i].decide(d, in)
+		}
 	}
 	return workflows.Invalid("verb", "see what there is with: help", "%q is not something that can be asked of a pipeline", in.Verb)
 }
 
-// settle lets everything follow that follows by itself, until nothing more does.
-func (d *decision) settle() error {
+// verbs are what can be asked of a pipeline that there is.
+var verbs = [...]struct {
+	verb   workflows.Verb
+	decide func(*decision, *workflows.Intent) error
+}{
+	{workflows.Start, (*decision).start}, {workflows.StopExecution, (*decision).stop}, {workflows.Retry, (*decision).retry}, {workflows.RollBack, (*decision).rollback},
+	{workflows.Approve, (*decision).vote}, {workflows.Reject, (*decision).vote}, {workflows.Resolve, (*decision).resolve}, {workflows.Override, (*decision).override},
+	{workflows.Lock, (*decision).lock}, {workflows.Unlock, (*decision).unlock}, {workflows.ReplaceFreezes, (*decision).setFreezes},
+	{workflows.Archive, (*decision).archive}, {workflows.Annotate, (*decision).annotate},
+}
+
+// runToFixpoint decides what follows by itself, until nothing more does.
+func (d *decision) runToFixpoint() error {
 	for before := -1; before != len(d.events); {
 		before = len(d.events)
-		if err := d.elapse(); err != nil {
+		if err := d.passDeadlines(); err != nil {
 			return err
 		}
-		for _, e := range slices.Clone(d.s.Executions) {
+		if d.s.bridge() != nil {
+			continue // what follows AWS decides
+		}
+		for _, e := range d.executions() {
 			if err := d.advance(e); err != nil {
 				return err
 			}
 		}
-		if err := d.returns(); err != nil {
+		if err := d.startPlanned(); err != nil {
 			return err
 		}
-		d.doors()
+		d.admitWaiting()
 	}
 	return nil
 }
 
+// executions are those that are unfinished now, whatever becomes of them while they are gone through.
+func (d *decision) executions() []*workflows.Execution { return append(d.list[:0], d.s.Executions...) }
+
 // emit adds an event and makes it true in the scratch state.
 func (d *decision) emit(e event.Event) {
-	e.At, e.By = d.in.At, d.by
-	if d.token != "" && d.in.Intent != nil && answers(d.in.Intent.Verb, e.Kind) {
+	if e.At = d.in.At; e.By.ID == "" {
+		e.By = d.by
+	}
+	if d.token != "" && d.in.Intent != nil && event.Answers(d.in.Intent.Verb, e.Kind) {
 		e.Token, d.token = d.token, ""
 	}
 	d.events = append(d.events, e)
 	d.s.Evolve(e)
-}
-
-// answers says whether an event of this kind is the one that tells what an
-// intent led to. It carries the intent's token.
-func answers(v workflows.Verb, k event.Kind) bool {
-	return slices.Contains(map[workflows.Verb][]event.Kind{
-		workflows.Start:    {event.ExecutionStarted},
-		workflows.RollBack: {event.ExecutionStarted, event.ReturnPlanned},
-		workflows.StopIt:   {event.ExecutionStopping},
-		workflows.Retry:    {event.ExecutionResumed},
-		workflows.Approve:  {event.GateVoted},
-		workflows.Reject:   {event.GateVoted},
-		workflows.Disable:  {event.TransitionDisabled},
-		workflows.Enable:   {event.TransitionEnabled},
-		workflows.Resolve:  {event.ActionResolved},
-		workflows.Edit:     {event.PipelineDefined},
-		workflows.Archive:  {event.PipelineArchived},
-		workflows.Annotate: {event.ExecutionNoted},
-		workflows.Override: {event.ConditionOverridden, event.GateOverridden},
-	}[v], k)
 }
 
 // id makes a new ID; the same input gives the same ones.
@@ -177,10 +171,8 @@ func (d *decision) find(field, id string) (*workflows.Execution, error) {
 	if e := d.s.execution(id); e != nil {
 		return e, nil
 	}
-	for i := len(d.s.departed) - 1; i >= 0; i-- { // it has ended in this very decision: no row knows that yet
-		if d.s.departed[i].ID == id {
-			return clone(&d.s.departed[i]), nil
-		}
+	if e := d.row(id); e != nil { // it has ended in this very decision: no row knows that yet
+		return clone(e), nil
 	}
 	e, ok := d.in.Facts.Executions[id]
 	if !ok {

@@ -10,7 +10,7 @@ import (
 
 // define reads the small language in which scenarios write pipelines, a line per stage:
 //
-//	Prod [onFailure=ROLLBACK hold=never]: SignOff{gate from=ana,ben required=2} > Deploy{restartable} + Smoke
+//	Prod [onFailure=ROLLBACK lock=never]: SignOff{gate from=ana,ben required=2} > Deploy{restartable} + Smoke
 //
 // Actions joined by + run in parallel, those after > later. The actions of the
 // first stage are sources, which are not polled unless they say {polls}. A line "variables: a=1 b" declares variables, "mode:
@@ -35,7 +35,7 @@ func define(lines []string) (*workflows.Pipeline, error) {
 			p.Name = strings.TrimSpace(tail)
 			continue
 		case head == "mode":
-			p.ExecutionMode = workflows.Mode(strings.TrimSpace(tail))
+			p.ExecutionMode = strings.TrimSpace(tail)
 			continue
 		case head == "schedule":
 			p.Triggers = append(p.Triggers, workflows.Trigger{Schedule: &workflows.Schedule{Cron: strings.Join(words[1:len(words)-1], " "), Timezone: words[len(words)-1]}})
@@ -52,19 +52,22 @@ func define(lines []string) (*workflows.Pipeline, error) {
 			continue
 		}
 		name, options, _ := strings.Cut(strings.TrimSuffix(head, "]"), " [")
-		st := workflows.Stage{Name: name, Rollback: workflows.RollbackPolicy{Hold: "always", Eligible: "any", Approval: "skipRecent"}}
+		st := workflows.Stage{Name: name, Rollback: workflows.RollbackPolicy{Lock: "always", Eligible: "any", Approval: "skipRecent"}}
 		for _, o := range strings.Fields(options) {
 			key, value, _ := strings.Cut(o, "=")
 			switch key {
 			case "onFailure":
 				result, mode, _ := strings.Cut(value, "/")
 				st.OnFailure = &workflows.OnFailure{Result: result, RetryMode: mode}
-			case "hold":
-				st.Rollback.Hold = value
+			case "lock":
+				st.Rollback.Lock = value
 			case "eligible":
 				st.Rollback.Eligible = value
 			case "approval":
 				st.Rollback.Approval = value
+			case "onAlarm": // NAME,NAME/FOR
+				names, lasts, _ := strings.Cut(value, "/")
+				st.Rollback.OnAlarm.Alarms, st.Rollback.OnAlarm.For = strings.Split(names, ","), lasts
 			case "environment":
 				st.Environment = value
 			default:

@@ -10,14 +10,14 @@
 //
 // A decision is made on a scratch copy: each event is applied to it as soon as
 // it is found, so later steps of the same decision see the earlier ones. After
-// the input itself is dealt with, the pipeline settles: actions start, stages
+// the input itself is dealt with, the decision runs to a fixpoint: actions start, stages
 // close, executions move on and enter what has become free, until nothing
-// more follows. So one decision always leads from one settled state to another.
+// more follows. So one decision always leads from one fixpoint to another.
 //
-// Words. A stage is *locked* by the execution inside it. An execution that has
-// arrived at a stage *waits at the door*, in the stage's one slot; the newer
+// Words. A stage is *occupied* by the execution inside it, and *locked* when its transition is disabled. An execution that has
+// arrived at a stage *waits before it*, in the stage's one slot; the newer
 // of two that meet there supersedes the older. What a stage *runs* is the
 // execution whose content last succeeded in it. An *orphan* is outside work of
 // an action that has ended, whose cancel nobody has confirmed. A *planned
-// return* is a rollback that waits for its stage to be free.
+// rollback* is a rollback that waits for its stage to be free.
 package machine

@@ -3,23 +3,28 @@ package machine
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/bridged"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/say"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // edit puts a definition in force. Equal content is no new version, and
 // nothing is ever started by it.
 func (d *decision) edit(in *workflows.Intent) error {
-	p := in.Definitions
+	p := in.NewDefinition
 	switch {
 	case p == nil || len(p.Stages) == 0:
 		return workflows.Invalid("definition", "give a pipeline with at least two stages", "there is no definition to put in force")
 	case p.Name != d.s.Name:
 		return workflows.Invalid("name", "define a pipeline of the new name, and archive this one", "the definition is of %s: the name of %s cannot be changed", p.Name, d.s.Name)
 	}
-	if err := d.managed(in.ManagedBy); err != nil {
+	if err := bridged.Placed(p, in.ManagedBy); err != nil {
+		return err
+	}
+	if err := d.mayKeep(in.ManagedBy); err != nil {
 		return err
 	}
 	if in.IfCurrent != "" && in.IfCurrent != strconv.Itoa(d.s.Version) {
@@ -27,43 +32,45 @@ func (d *decision) edit(in *workflows.Intent) error {
 			"%s is at version %d by now, and you changed version %s", d.s.Name, d.s.Version, in.IfCurrent)
 	}
 	now, version := d.s.definition(), d.s.Version
-	changed := now == nil || now.Digest() != p.Digest()
-	if changed {
+	changed := now == nil || now.Digest() != p.Digest() || p.Bridge != nil && version != in.Version
+	switch {
+	case !changed && d.s.ManagedBy == in.ManagedBy && !d.s.Archived:
+		return nil
+	case p.Bridge != nil:
+		version = in.Version // AWS counts
+	case changed:
 		version++
-	} else if d.s.ManagedBy == in.ManagedBy && !d.s.Archived {
-		return nil
 	}
-	d.emit(event.Event{Kind: event.PipelineDefined, Defined: &event.Defined{Version: version, ManagedBy: in.ManagedBy, Definition: *p, Weakened: p.Weaker(now)}})
-	d.wake()
-	if now != nil && changed && now.Shape() != p.Shape() {
-		what := "the stages of " + d.s.Name + " were changed"
-		if now.ExecutionMode != p.ExecutionMode {
-			what = "the execution mode of " + d.s.Name + " was changed"
-		}
-		d.cancelAll(what)
+	defined := &event.Defined{Version: version, ManagedBy: in.ManagedBy, Definition: *p, Weakened: event.Weaker(now, p)}
+	ends := slices.DeleteFunc(slices.Clone(d.s.Executions), func(e *workflows.Execution) bool { return p.Bridge != nil || !now.Cancels(e, p) })
+	for _, e := range ends {
+		defined.Cancels = append(defined.Cancels, e.Ref())
 	}
+	d.emit(event.Event{Kind: event.PipelineDefined, Defined: defined})
+	d.resumePolling()
+	what := "the stages of " + d.s.Name + " were changed"
+	if now != nil && now.ExecutionMode != p.ExecutionMode {
+		what = "the execution mode of " + d.s.Name + " was changed"
+	}
+	d.cancel(ends, what)
 	d.dropPlans()
-	return d.recount()
+	return d.recountVotes()
 }
 
-// managed refuses an edit through the API of what a file says.
-func (d *decision) managed(by string) error {
-	file, ok := strings.CutPrefix(d.s.ManagedBy, "file:")
-	if !ok || d.s.Archived || strings.HasPrefix(by, "file:") {
-		return nil
+// mayKeep refuses an edit of what somebody else keeps: a file, or a bridge.
+func (d *decision) mayKeep(by string) error {
+	keeper, live := "", d.s.Version > 0 && (!d.s.Archived || len(d.s.Executions) > 0)
+	if live {
+		keeper = d.s.ManagedBy
 	}
-	return workflows.Refuse(workflows.CodeManagedByFile, "edit that file; a change is in force within seconds", "%s is defined in %s", d.s.Name, file)
+	return bridged.Keeps(d.s.Name, keeper, by, d.s.Archived)
 }
 
-// cancelAll follows CodePipeline's rule for an edit of the stages or the mode:
-// who waits ends at once; inside a stage actions in progress may finish.
-// Asking people about it is of no use any more. A rollback is one stage with
-// content that worked: it may finish; and so may what runs in PARALLEL mode (engine.md 1.4).
-func (d *decision) cancelAll(what string) {
-	for _, e := range slices.Clone(d.s.Executions) {
-		if e.Type == workflows.TypeRollback || mode(e) == workflows.ModeParallel {
-			continue
-		}
+// cancel follows CodePipeline's rule for an edit of the stages or the mode: who
+// waits ends at once; inside a stage actions in progress may finish. Asking people
+// about it is of no use any more.
+func (d *decision) cancel(ends []*workflows.Execution, what string) {
+	for _, e := range ends {
 		d.stopping(e, false, what, true)
 		st := e.Inside()
 		if st == nil {
@@ -72,7 +79,7 @@ func (d *decision) cancelAll(what string) {
 		}
 		for _, a := range st.Open() {
 			if a.Needs == workflows.NeedsApproval {
-				d.closeGate(e, st, a, gateWithdrawn, &workflows.Reason{Code: reasonCancelled, Message: stopText(e.Stop)})
+				d.closeGate(e, st, a, gateWithdrawn, &workflows.Reason{Code: reasonCancelled, Message: say.StoppedBy(e.Stop)})
 			}
 		}
 	}
@@ -80,16 +87,16 @@ func (d *decision) cancelAll(what string) {
 
 // dropPlans forgets planned returns of stages that are no more.
 func (d *decision) dropPlans() {
-	for _, name := range sortedKeys(d.s.Stages) {
+	for _, name := range words.Keys(d.s.Stages) {
 		if _, ok := d.s.definition().Stage(name); !ok && d.s.Stages[name].Planned != nil {
 			d.dropPlan(name, "the stage is no longer part of "+d.s.Name)
 		}
 	}
 }
 
-// recount closes gates that the new definition is content with already. Where
+// recountVotes closes gates that the new definition is content with already. Where
 // it names nobody the rules are asked, which happens with the next answer.
-func (d *decision) recount() (err error) {
+func (d *decision) recountVotes() (err error) {
 	d.s.eachOpen(func(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
 		if err == nil && a.Needs == workflows.NeedsApproval && len(d.s.policy(e, st.Name, a.Name).From) > 0 {
 			err = d.tally(e, st, a)
@@ -100,13 +107,17 @@ func (d *decision) recount() (err error) {
 
 // archive takes a pipeline out of service. What runs may finish.
 func (d *decision) archive(in *workflows.Intent) error {
-	if err := d.managed(in.ManagedBy); err != nil {
+	if err := d.mayKeep(in.ManagedBy); err != nil {
 		return err
 	}
-	if !d.s.Archived {
-		d.emit(event.Event{Kind: event.PipelineArchived})
+	if d.s.Archived {
+		return nil
 	}
-	return nil
+	d.emit(event.Event{Kind: event.PipelineArchived})
+	if d.s.bridge() == nil {
+		return nil
+	}
+	return d.inAWS().Leave("rollcall no longer follows " + d.s.Name + " in AWS")
 }
 
 // annotate notes what the outside made of an execution, ended ones too.

@@ -16,7 +16,7 @@ func TestAnEditOfWhatIsNoLongerInForceIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.decide(Input{By: person("ana"), Intent: &workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", Definitions: p, ManagedBy: "api", IfCurrent: seen}})
+		_, err = w.decide(Input{By: person("ana"), Intent: &workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", NewDefinition: p, ManagedBy: "api", IfCurrent: seen}})
 		return err
 	}
 	for _, c := range []struct {
@@ -46,7 +46,7 @@ func TestAnEditSaysWhichGatesAskForLess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", Definitions: p, ManagedBy: "api"}
+		in := workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", NewDefinition: p, ManagedBy: "api"}
 		events, err := w.decide(Input{By: person("ana"), Intent: &in})
 		if err != nil {
 			t.Fatal(err)

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/alarm"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/schedule"
 )
 
 // cancelPatience is how long an action that is being cancelled may hold its
@@ -20,6 +22,10 @@ func (s *State) Evolve(ev event.Event) {
 	if ev.At.After(s.At) {
 		s.At = ev.At
 	}
+	s.remember(ev)
+	if ev.When != nil {
+		ev.At = *ev.When // rows keep the time of what happened outside
+	}
 	switch ev.Kind {
 	case event.IntentRefused:
 		return
@@ -29,12 +35,14 @@ func (s *State) Evolve(ev event.Event) {
 		s.Archived = true
 	case event.FreezesSet:
 		s.Freezes = ev.Freezes
+	case event.BackupRestored:
+		s.restore(ev)
 	case event.ScheduleFired:
 		s.fire(ev.Schedule)
 	case event.PollingDisabled, event.PollingEnabled:
 		s.poll(ev)
 	case event.TransitionDisabled, event.TransitionEnabled:
-		s.stage(ev.Stage).Door = *ev.Transition
+		s.stage(ev.Stage).Transition = *ev.Transition
 	case event.ReturnPlanned:
 		st := s.stage(ev.Stage)
 		st.Planned, st.PlanToken = ev.Planned, ev.Token
@@ -42,42 +50,54 @@ func (s *State) Evolve(ev event.Event) {
 		st := s.stage(ev.Stage)
 		st.Planned, st.PlanToken = nil, ""
 	case event.ExecutionStarted:
-		s.begin(ev)
+		s.addExecution(ev)
 	case event.ExecutionResumed:
 		s.resume(ev)
 	case event.ExecutionNoted:
 		s.note(ev)
 	case event.OrphanConfirmed, event.OrphanLeft:
-		s.settleOrphan(ev)
+		s.closeOrphan(ev)
 	case event.ActionTracked:
 		s.track(ev)
+	case event.ExecutionObserved:
+		s.observe(ev)
+	case event.RequestOpened, event.RequestClosed:
+		s.ask(ev)
 	default:
 		if e := s.execution(ev.Execution); e != nil {
 			s.evolveExecution(e, ev)
 		}
 	}
-	s.remember(ev)
+	if alarm.Concerns(ev) {
+		alarm.Evolve(&s.stage(ev.Stage).Stage, s.definition(), s.execution(ev.Execution), ev)
+	}
+	s.rememberToken(ev)
 }
 
-// remember keeps what a client request token led to. A decision's scratch copy has no answers.
-func (s *State) remember(ev event.Event) {
-	if ev.Token == "" || s.Answers == nil {
+// rememberToken keeps what a client request token led to.
+func (s *State) rememberToken(ev event.Event) {
+	s.answer(ev.Token, answer{At: ev.At, Execution: ev.Led(), Stage: ev.Stage})
+}
+
+// answer keeps what a token led to. A decision's scratch copy has no answers.
+func (s *State) answer(token string, led answer) {
+	if token == "" || s.Answers == nil {
 		return
 	}
-	s.Answers[ev.Token] = answer{At: ev.At, Execution: ev.Execution, Stage: ev.Stage}
-	if ev.At.Sub(s.Swept) < time.Hour {
+	s.Answers[token] = led
+	if led.At.Sub(s.Swept) < time.Hour {
 		return
 	}
-	s.Swept = ev.At
-	maps.DeleteFunc(s.Answers, func(_ string, a answer) bool { return ev.At.Sub(a.At) >= answersKept })
+	s.Swept = led.At
+	maps.DeleteFunc(s.Answers, func(_ string, a answer) bool { return led.At.Sub(a.At) >= answersKept })
 }
 
 func (s *State) define(ev event.Event) {
 	d := ev.Defined
 	definition := d.Definition
 	s.Version, s.ManagedBy, s.Archived = d.Version, d.ManagedBy, false
-	s.Definitions[d.Version] = &definition
-	s.arm(&definition, ev.At)
+	s.addDefinition(d.Version, &definition)
+	s.Fired = schedule.Armed(&definition, s.Fired, ev.At)
 	s.Busy = ev.At
 	clear(s.digests)
 	for i := range definition.Stages {
@@ -87,20 +107,27 @@ func (s *State) define(ev event.Event) {
 	s.dropVersions()
 }
 
-// dropVersions forgets definitions that nothing unfinished runs under.
-func (s *State) dropVersions() {
-	for v := range s.Definitions {
-		if v != s.Version && !slices.ContainsFunc(s.Executions, func(e *workflows.Execution) bool { return e.Version == v }) {
-			delete(s.Definitions, v)
-		}
+// addDefinition adds a definition; nil: there is none to add.
+func (s *State) addDefinition(version int, p *workflows.Pipeline) {
+	if p != nil {
+		s.Definitions = event.With(s.Definitions, version, p)
 	}
 }
 
-func (s *State) begin(ev event.Event) {
-	e := clone(ev.Started)
-	if ev.Under != nil {
-		s.Definitions[e.Version] = ev.Under
+// dropVersions forgets definitions that nothing unfinished runs under.
+func (s *State) dropVersions() {
+	if len(s.Definitions) == 1 {
+		return
 	}
+	s.Definitions = maps.Clone(s.Definitions)
+	maps.DeleteFunc(s.Definitions, func(v int, _ *workflows.Pipeline) bool {
+		return v != s.Version && !slices.ContainsFunc(s.Executions, func(e *workflows.Execution) bool { return e.Version == v })
+	})
+}
+
+func (s *State) addExecution(ev event.Event) {
+	e := clone(ev.Started)
+	s.addDefinition(e.Version, ev.Under)
 	s.Count, s.Busy = max(s.Count, e.Number), ev.At
 	s.insert(e)
 	if e.Rollback == nil {
@@ -128,13 +155,12 @@ func (s *State) insert(e *workflows.Execution) {
 // resume takes a failed or stopped execution up again in the stage where it ended.
 func (s *State) resume(ev event.Event) {
 	e := clone(&ev.Resumed.Execution)
-	if ev.Under != nil {
-		s.Definitions[e.Version] = ev.Under
-	}
+	s.addDefinition(e.Version, ev.Under)
 	e.Status, e.StatusReason, e.Stop, e.EndedAt = workflows.StatusInProgress, nil, nil, nil
 	e.Attempt++
 	e.UpdatedAt = ev.At
 	st, _ := e.Stage(ev.Stage)
+	st.Unshare()
 	if ev.Resumed.Override == "" {
 		st.Again(ev.Resumed.All)
 		st.CountRetry(false)
@@ -163,25 +189,18 @@ func (s *State) evolveExecution(e *workflows.Execution, ev event.Event) {
 	case event.ExecutionWaiting:
 		e.WaitsFor = ev.Wait
 	case event.ExecutionSteppedBack:
-		s.stepOut(e, st, ev)
+		s.leave(e, st, ev)
 	case event.ExecutionStopping:
 		e.Status, e.Stop = workflows.StatusStopping, ev.Stop
 		if st != nil {
 			s.setStage(e, st, workflows.StatusStopping, ev.At)
 		}
-	case event.ExecutionSuperseded:
-		s.depart(e, workflows.StatusSuperseded, ev)
-	case event.ExecutionStopped:
-		s.depart(e, workflows.StatusStopped, ev)
-	case event.ExecutionSucceeded:
-		s.depart(e, workflows.StatusSucceeded, ev)
-	case event.ExecutionFailed:
-		s.depart(e, workflows.StatusFailed, ev)
-	case event.ExecutionCancelled:
-		s.depart(e, workflows.StatusCancelled, ev)
+	case event.ExecutionSuperseded, event.ExecutionStopped, event.ExecutionSucceeded, event.ExecutionFailed, event.ExecutionCancelled:
+		s.endExecution(e, ev)
 	case event.StageEntered:
 		s.enter(e, st, ev)
 	case event.StageResumed:
+		st.Unshare()
 		e.Attempt++
 		st.Again(ev.Text == "ALL_ACTIONS")
 		st.CountRetry(true)
@@ -192,13 +211,12 @@ func (s *State) evolveExecution(e *workflows.Execution, ev event.Event) {
 		s.evolveCondition(e, st, ev)
 	case event.StageSucceeded:
 		s.setStage(e, st, workflows.StatusSucceeded, ev.At)
-		s.stage(ev.Stage).Succeed(e, st.Digest, ev.At)
-	case event.StageFailed:
-		s.endStage(e, st, workflows.StatusFailed, ev.At)
-	case event.StageStopped:
-		s.endStage(e, st, workflows.StatusStopped, ev.At)
-	case event.StageCancelled:
-		s.endStage(e, st, workflows.StatusCancelled, ev.At)
+		s.stage(ev.Stage).Succeed(e, st, ev.At)
+	case event.StageFailed, event.StageStopped, event.StageCancelled:
+		s.setStage(e, st, workflows.Status(ev.Kind[len("stage"):]), ev.At)
+		if st.Worked() {
+			s.stage(st.Name).Doubt()
+		}
 	default:
 		if st == nil {
 			return
@@ -209,19 +227,23 @@ func (s *State) evolveExecution(e *workflows.Execution, ev event.Event) {
 	}
 }
 
-// depart ends an execution: it leaves the state for its row.
-func (s *State) depart(e *workflows.Execution, status workflows.Status, ev event.Event) {
+// endExecution ends an execution: it leaves the state for its row. The kind is named after the status.
+func (s *State) endExecution(e *workflows.Execution, ev event.Event) {
 	at := ev.At
-	e.Status, e.StatusReason, e.EndedAt, e.WaitsFor = status, ev.Reason, &at, nil
+	e.Status, e.StatusReason, e.EndedAt, e.WaitsFor = workflows.Status(ev.Kind[len("execution"):]), ev.Reason, &at, nil
 	s.Executions = slices.DeleteFunc(s.Executions, func(o *workflows.Execution) bool { return o.ID == e.ID })
-	s.departed = append(s.departed, *clone(e))
+	s.departed = append(s.departed, *e)
 	s.dropVersions()
 }
 
 func (s *State) enter(e *workflows.Execution, st *workflows.StageExecution, ev event.Event) {
+	st.Unshare()
 	e.WaitsFor = nil
 	st.Attempt++
-	st.Digest = s.digest(e.Version, st.Name)
+	st.Digest, st.From = s.digest(e.Version, st.Name), ""
+	if runs := s.stage(st.Name).Runs; runs != nil {
+		st.From = runs.Execution
+	}
 	st.Forget(true)
 	s.stage(st.Name).Latest = &workflows.LatestIn{Execution: e.ID, Number: e.Number, Type: e.Type}
 	s.setStage(e, st, workflows.StatusInProgress, ev.At)
@@ -237,15 +259,8 @@ func (s *State) setStage(e *workflows.Execution, st *workflows.StageExecution, s
 	}
 }
 
-func (s *State) endStage(e *workflows.Execution, st *workflows.StageExecution, status workflows.Status, at time.Time) {
-	s.setStage(e, st, status, at)
-	if st.Worked() {
-		s.stage(st.Name).Doubt()
-	}
-}
-
-// stepOut puts an execution that was inside a stage back before its door.
-func (s *State) stepOut(e *workflows.Execution, st *workflows.StageExecution, ev event.Event) {
+// leave puts an execution that was inside a stage back before it.
+func (s *State) leave(e *workflows.Execution, st *workflows.StageExecution, ev event.Event) {
 	if st.Worked() {
 		s.stage(st.Name).Doubt()
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/gate"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
@@ -38,22 +39,18 @@ func (s *State) policyAction(e *workflows.Execution, stage, action string) *work
 }
 
 func (s *State) policy(e *workflows.Execution, stage, action string) *workflows.ApprovalPolicy {
-	return s.policyAction(e, stage, action).Approval
+	if a := s.policyAction(e, stage, action); a != nil && a.Approval != nil {
+		return a.Approval
+	}
+	return &workflows.ApprovalPolicy{Required: 1, Comment: "optional"} // in AWS there are approvals of which no definition is known
 }
 
-// openGate asks people. The texts are the action's configuration, resolved.
-func (d *decision) openGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, texts map[string]string) {
-	pol := d.s.policy(e, st.Name, a.Name)
-	asked := workflows.Approval{
-		Token: d.id(), Required: pol.Required, From: pol.From, Ask: gate.Asked(pol), Comment: pol.Comment,
-		Text: texts["CustomData"], Link: texts["ExternalEntityLink"],
-		Votes: []workflows.Vote{}, Missing: pol.Missing(nil),
-		OpenedAt: d.in.At, ExpiresAt: *a.Deadline, NotificationArn: texts["NotificationArn"],
-	}
+// openGate asks people; asked has the texts, resolved, and when it expires.
+func (d *decision) openGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, asked workflows.Approval, found *event.Outcome) {
 	now := d.s.peek(st.Name)
-	asked.Warning = now.Warning(e)
+	asked.Token, asked.Votes, asked.OpenedAt, asked.Warning = d.id(), []workflows.Vote{}, d.in.At, now.Warning(e)
 	ev := of(event.GateOpened, e, st, a)
-	ev.Gate = &asked
+	ev.Gate, ev.Outcome = gate.Under(asked, d.s.policy(e, st.Name, a.Name)), found
 	d.emit(ev)
 }
 
@@ -62,6 +59,7 @@ func (d *decision) openGate(e *workflows.Execution, st *workflows.StageExecution
 func (s *State) evolveGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, ev event.Event) {
 	if ev.Kind == event.GateOpened {
 		a.Approval, a.Needs = ev.Gate, workflows.NeedsApproval
+		ev.Outcome.Track(a)
 		return
 	}
 	if a.Approval == nil {
@@ -71,11 +69,10 @@ func (s *State) evolveGate(e *workflows.Execution, st *workflows.StageExecution,
 	a.Approval = &g
 	switch ev.Kind {
 	case event.GateVoted:
-		g.Votes = append(without(g.Votes, ev.Vote.By.Key()), *ev.Vote)
-		slices.SortStableFunc(g.Votes, func(a, b workflows.Vote) int { return a.At.Compare(b.At) })
+		gate.Voted(&g, *ev.Vote)
 		g.Missing = s.policy(e, st.Name, a.Name).Missing(g.Votes)
 	case event.GateVoteDropped:
-		g.Votes = without(g.Votes, ev.Vote.By.Key())
+		gate.Drop(&g, ev.Vote.By, ev.Reason)
 		g.Missing = s.policy(e, st.Name, a.Name).Missing(g.Votes)
 	case event.GateOverridden:
 		g.Override = ev.Override
@@ -86,67 +83,67 @@ func (s *State) evolveGate(e *workflows.Execution, st *workflows.StageExecution,
 		if g.Closed != gateApproved && g.Closed != gateOverridden {
 			g.Missing = []string{}
 		}
-		closed := gate.Closed{Token: g.Token, Ref: e.Ref(), Stage: st.Name, Action: a.Name, Closed: ev.Text, By: ev.By.Name, At: ev.At}
-		s.Gates = append([]gate.Closed{closed}, s.Gates[:min(len(s.Gates), gatesKept-1)]...)
+		if s.base == nil { // a decision knows which gate it has closed
+			s.Gates = s.Gates.With(gate.Closed{Token: g.Token, Ref: e.Ref(), Stage: st.Name, Action: a.Name, Closed: ev.Text, By: ev.By.Called(), At: ev.At})
+		}
 	}
 }
 
 // refreshGate brings an open gate's record up to the definition in force.
 func (s *State) refreshGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
-	if a.Needs != workflows.NeedsApproval {
-		return
+	if a.Needs == workflows.NeedsApproval {
+		a.Approval = gate.Under(*a.Approval, s.policy(e, st.Name, a.Name))
 	}
-	g := *a.Approval
-	pol := s.policy(e, st.Name, a.Name)
-	g.Required, g.From, g.Ask, g.Comment, g.Missing = pol.Required, pol.From, gate.Asked(pol), pol.Comment, pol.Missing(g.Votes)
-	a.Approval = &g
-}
-
-func without(votes []workflows.Vote, key string) []workflows.Vote {
-	return slices.DeleteFunc(slices.Clone(votes), func(v workflows.Vote) bool { return v.By.Key() == key })
 }
 
 // vote takes an answer at a gate. Rights are looked at now, and for everybody
 // again when the quorum is reached.
 func (d *decision) vote(in *workflows.Intent) error {
-	e, st, a, err := d.gate(in)
+	e, st, a, err := d.openGateOf(in)
 	if err != nil {
 		return err
 	}
+	if d.s.bridge() != nil {
+		if done, err := d.inAWS().Answered(e, st, a); done {
+			return err
+		}
+	}
 	pol := d.s.policy(e, st.Name, a.Name)
-	if i := slices.IndexFunc(a.Approval.Votes, func(v workflows.Vote) bool { return v.By.Key() == d.by.Key() }); i >= 0 && !d.dry {
+	if i := slices.IndexFunc(a.Approval.Votes, func(v workflows.Vote) bool { return v.By.Is(d.by) }); i >= 0 && !d.dry {
 		v := a.Approval.Votes[i]
 		return workflows.Refuse(workflows.CodeConflict, "an answer cannot be changed; still missing: "+words.List(a.Approval.Missing, "and"),
 			"you have answered this gate of %s already: %s, %s", e.Ref(), v.Answer, words.Moment(v.At))
 	}
-	standing, err := d.standing(e, st.Name, pol, []workflows.Principal{d.by})
+	made, err := d.contributionsTo(e, st.Name, pol)
 	if err != nil {
 		return err
 	}
-	mine := standing[d.by.Key()]
+	known, err := d.voters(e, st.Name, pol, made, []workflows.Principal{d.by})
+	if err != nil {
+		return err
+	}
+	mine := known[d.by.Key()]
 	if !mine.may {
-		return gate.NotAnApprover(d.by, e, st.Name, pol)
+		return gate.NotAnApprover(d.by, e, st.Name, pol, say.AnyOf(gate.Asked(pol)))
 	}
 	answer := answerApprove
 	if in.Verb == workflows.Reject {
 		answer = answerReject
 	}
-	if why := gate.Involvement(e, d.by, mine.in); why != "" && answer == answerApprove && !pol.RequesterMayApprove && !d.dry {
-		others := slices.DeleteFunc(slices.Clone(gate.Asked(pol)), func(who string) bool { return strings.EqualFold(who, d.by.Email) })
-		return workflows.Refuse(workflows.CodeSelfApproval, strings.TrimSuffix("ask somebody else: "+strings.Join(others, ", "), ": "),
-			"you cannot approve %s yourself: you %s", e.Ref(), why)
+	if why := gate.Involvement(e, made.by, d.by, mine.in); why != "" && answer == answerApprove && !pol.RequesterMayApprove && !d.dry {
+		return gate.SelfApproval(d.by, e, pol, why)
 	}
-	if err := d.keptFrozen(e, st); err != nil && answer == answerApprove {
+	if err := d.checkGateFreeze(e, st); err != nil && answer == answerApprove {
 		return err
 	}
 	if pol.Comment == "required" && strings.TrimSpace(in.Reason) == "" && !d.dry {
 		return workflows.Invalid("comment", "say in a few words why", "%s asks for a comment with every answer", a.Name)
 	}
 	ev := of(event.GateVoted, e, st, a)
-	ev.Vote = &workflows.Vote{By: d.by, Answer: answer, Comment: in.Reason, At: d.in.At, Via: d.by.Via, In: mine.expressions(pol)}
+	ev.Vote = &workflows.Vote{By: d.by, Answer: answer, Comment: in.Reason, At: d.in.At, Via: d.by.Via, In: gate.Matching(pol, mine.in), Judged: made.judged}
 	d.emit(ev)
 	if answer == answerReject {
-		d.closeGate(e, st, a, gateRejected, &workflows.Reason{Code: reasonNotApproved, Message: words.Because("not approved by "+d.by.Name, in.Reason)})
+		d.closeGate(e, st, a, gateRejected, &workflows.Reason{Code: reasonNotApproved, Message: words.Because("not approved by "+d.by.Called(), in.Reason)})
 		return nil
 	}
 	return d.tally(e, st, a)
@@ -163,20 +160,27 @@ func (d *decision) tally(e *workflows.Execution, st *workflows.StageExecution, a
 	for _, v := range a.Approval.Votes {
 		voters = append(voters, v.By)
 	}
-	standing, err := d.standing(e, st.Name, pol, voters)
+	made, err := d.contributionsTo(e, st.Name, pol)
+	if err != nil {
+		return err
+	}
+	known, err := d.voters(e, st.Name, pol, made, voters)
 	if err != nil {
 		return err
 	}
 	voter := d.by
 	d.by = workflows.EnginePrincipal()
 	for _, v := range a.Approval.Votes {
-		now := standing[v.By.Key()]
+		now := known[v.By.Key()]
 		ev := of(event.GateVoted, e, st, a)
 		ev.Vote = &v
-		switch in := now.expressions(pol); {
+		part := gate.Involvement(e, made.by, v.By, now.in)
+		switch in := gate.Matching(pol, now.in); {
 		case !now.may:
-			ev.Kind = event.GateVoteDropped
-			ev.Reason = &workflows.Reason{Code: workflows.CodeNotAnApprover, Message: v.By.Name + " may no longer answer this gate"}
+			ev.Kind, ev.Reason = event.GateVoteDropped, gate.NoLonger(v.By, workflows.CodeNotAnApprover, now.gone)
+			d.emit(ev)
+		case part != "" && !pol.RequesterMayApprove: // what the stage runs has changed, and with it what goes live
+			ev.Kind, ev.Reason = event.GateVoteDropped, gate.NoLonger(v.By, workflows.CodeSelfApproval, "they "+part)
 			d.emit(ev)
 		case !slices.Equal(in, v.In):
 			v.In = in
@@ -191,44 +195,44 @@ func (d *decision) tally(e *workflows.Execution, st *workflows.StageExecution, a
 	return nil
 }
 
-// closeGate ends a gate and its action with it.
+// closeGate ends a gate and its action with it. One in AWS ends there.
 func (d *decision) closeGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, how string, why *workflows.Reason) {
+	if d.s.bridge() != nil {
+		_ = d.inAWS().AskAnswer(e, st, a, how) // where AWS cannot be asked now, whoever answered may say it again
+		return
+	}
 	ev := of(event.GateClosed, e, st, a)
 	ev.Text, ev.Reason = how, why
 	d.emit(ev)
 	switch how {
 	case gateOverridden:
-		text := "overridden by " + a.Approval.Override.By.Name + " without " + a.Approval.Override.Without
-		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: words.Because(text, a.Approval.Override.Reason)})
+		d.emitAction(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: (&say.Format{}).Override(a.Approval.Override)})
 	case gateApproved:
-		d.act(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: "approved by " + words.List(gate.Approvers(a.Approval), "and")})
+		d.emitAction(event.ActionSucceeded, e, st, a, nil, &event.Outcome{Summary: (&say.Format{}).Decision(a.Approval, false)})
 	case gateWithdrawn:
-		d.act(event.ActionAbandoned, e, st, a, why, nil)
+		d.emitAction(event.ActionAbandoned, e, st, a, why, nil)
 	default:
-		d.act(event.ActionFailed, e, st, a, why, nil)
+		d.emitAction(event.ActionFailed, e, st, a, why, nil)
 	}
 }
 
-// gate finds the open gate that an answer is for, by its token or as the only one of an execution.
-func (d *decision) gate(in *workflows.Intent) (e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, err error) {
+// openGateOf finds the open gate that an answer is for, by its token or as the only one of an execution.
+func (d *decision) openGateOf(in *workflows.Intent) (e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution, err error) {
 	if in.Gate == "" {
 		if e, err = d.find("execution", in.Execution); err != nil {
 			return nil, nil, nil, err
 		}
 		st, a, err = e.Pick(in, "waiting for an approval", func(a *workflows.ActionExecution) bool { return a.Needs == workflows.NeedsApproval })
-		var problem *workflows.Problem
-		if errors.As(err, &problem) && problem.Code == workflows.CodeConflict {
-			if answered := lastGate(e, in); answered != nil {
+		if problem, ok := errors.AsType[*workflows.Problem](err); ok && problem.Code == workflows.CodeConflict {
+			if answered := gate.Answered(e, in); answered != nil {
 				err = answered
 			}
 		}
 		return e, st, a, err
 	}
 	err = workflows.Refuse(workflows.CodeInvalidApprovalToken, "see what waits with: status "+d.s.Name, "no gate of %s has this token", d.s.Name)
-	for _, g := range d.s.Gates {
-		if g.Token == in.Gate {
-			err = g.Refusal()
-		}
+	if closed, ok := d.s.Gates.Find(in.Gate); ok {
+		err = closed.Refusal()
 	}
 	d.s.eachOpen(func(oe *workflows.Execution, ost *workflows.StageExecution, oa *workflows.ActionExecution) {
 		if oa.Needs == workflows.NeedsApproval && oa.Approval.Token == in.Gate {
@@ -236,26 +240,4 @@ func (d *decision) gate(in *workflows.Intent) (e *workflows.Execution, st *workf
 		}
 	})
 	return e, st, a, err
-}
-
-// lastGate tells somebody who answers by execution, too late, what became of its gate.
-func lastGate(e *workflows.Execution, in *workflows.Intent) error {
-	for i := len(e.Stages) - 1; i >= 0; i-- {
-		st := &e.Stages[i]
-		for j := len(st.Actions) - 1; j >= 0; j-- {
-			a := &st.Actions[j]
-			if a.Approval == nil || a.Approval.Closed == "" || in.Action != "" && in.Action != a.Name || in.Stage != "" && in.Stage != st.Name {
-				continue
-			}
-			g := gate.Closed{Ref: e.Ref(), Action: a.Name, Closed: a.Approval.Closed, At: e.UpdatedAt}
-			if a.EndedAt != nil {
-				g.At = *a.EndedAt
-			}
-			if n := len(a.Approval.Votes); n > 0 {
-				g.By = a.Approval.Votes[n-1].By.Name
-			}
-			return g.Refusal()
-		}
-	}
-	return nil
 }

@@ -25,7 +25,7 @@ func defined(t testing.TB, lines ...string) *story {
 	return s
 }
 
-func (s *story) must(t testing.TB, in workflows.Intent) workflows.Result {
+func (s *story) must(t testing.TB, in workflows.Intent) event.Result {
 	t.Helper()
 	events, err := s.ask(person("ana"), in)
 	if err != nil {
@@ -56,6 +56,52 @@ func TestSameInputSameEvents(t *testing.T) {
 	}
 }
 
+// What a runner finds out about a failure is in the record and in the row.
+func TestAFindingIsKept(t *testing.T) {
+	s := defined(t, "Src: App", "Prod: Deploy")
+	s.must(t, workflows.Intent{Verb: workflows.Start})
+	found := &workflows.Finding{Class: "AccessDenied", Title: "no right", Fix: []string{"ask for it"}, Statement: json.RawMessage(`{"Effect":"Allow"}`), Retry: "afterFix"}
+	id := s.s.Tasks()[0].ID
+	events, err := s.s.Decide(Input{At: s.at, By: workflows.EnginePrincipal(), Outcome: &work.Outcome{Task: id, State: work.Failed, Error: &workflows.Reason{Code: "ActionFailed", Message: "no", Finding: found}}})
+	if err != nil || events[0].Reason == nil || events[0].Reason.Finding != found {
+		t.Fatalf("%s, %v", marshal(events), err)
+	}
+	for _, ev := range events {
+		s.s.Evolve(ev)
+	}
+	rows := s.s.Departed()
+	if text := string(marshal(rows)); len(rows) != 1 || !strings.Contains(text, `"finding":{"class":"AccessDenied","title":"no right","fix":["ask for it"],"statement":{"Effect":"Allow"},"retry":"afterFix"}`) {
+		t.Errorf("the row: %s", text)
+	}
+}
+
+// What starts with a run folder remembers whose host it is on; a gate has none,
+// and a log from before hosts were known says nothing.
+func TestTheHostOfAStart(t *testing.T) {
+	for _, host := range []string{"build-1", ""} {
+		s := defined(t, "Src: App", "Prod: OK{gate from=ana} > Deploy")
+		events, err := s.s.Decide(Input{At: s.at, By: person("ana"), Host: host, Intent: &workflows.Intent{Verb: workflows.Start}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range events {
+			s.s.Evolve(ev)
+		}
+		tasks := s.s.Tasks()
+		events, err = s.s.Decide(Input{At: s.at, By: workflows.EnginePrincipal(), Host: host, Outcome: &work.Outcome{Task: tasks[0].ID, State: work.Succeeded}})
+		if err != nil || len(tasks) != 1 || tasks[0].Host != host {
+			t.Fatalf("tasks %+v, %v", tasks, err)
+		}
+		gate := slices.IndexFunc(events, func(ev event.Event) bool { return ev.Kind == event.ActionStarted && ev.Action == "OK" })
+		if gate < 0 || events[gate].Start.Host != "" {
+			t.Errorf("host %q: a gate has none; events %s", host, marshal(events))
+		}
+		if text := string(marshal(s.s)); strings.Contains(text, `"host"`) != (host != "") {
+			t.Errorf("host %q: %s", host, text)
+		}
+	}
+}
+
 func TestTimeNeverGoesBack(t *testing.T) {
 	s := defined(t, "Src: App", "Prod: Deploy")
 	events, err := s.s.Decide(Input{At: s.at.Add(-time.Hour), By: person("ana"), Intent: &workflows.Intent{Verb: workflows.Start}})
@@ -67,7 +113,7 @@ func TestTimeNeverGoesBack(t *testing.T) {
 // Result is what callers are answered; a known token gets the first answer.
 func TestResult(t *testing.T) {
 	s := defined(t, "Src: App", "Prod: Deploy")
-	if r := s.must(t, workflows.Intent{Verb: workflows.Edit, Definitions: s.s.definition(), ManagedBy: "api"}); r.Changed || r.Version != 1 {
+	if r := s.must(t, workflows.Intent{Verb: workflows.Edit, NewDefinition: s.s.definition(), ManagedBy: "api"}); r.Changed || r.Version != 1 {
 		t.Errorf("equal content: %+v", r)
 	}
 	start := workflows.Intent{Verb: workflows.Start, Token: "t1"}
@@ -84,13 +130,13 @@ func TestResult(t *testing.T) {
 	if again := s.must(t, start); again.Execution.ID != r.Execution.ID || again.Execution.Status != "" {
 		t.Errorf("after the end only the ID is known: %+v", again.Execution)
 	}
-	if r := s.must(t, workflows.Intent{Verb: workflows.Disable, Stage: "Prod", Reason: "audit"}); !r.Changed || r.Transition.Enabled {
+	if r := s.must(t, workflows.Intent{Verb: workflows.Lock, Stage: "Prod", Reason: "audit"}); !r.Changed || r.Transition.Enabled {
 		t.Errorf("disable: %+v", r)
 	}
-	if r := s.must(t, workflows.Intent{Verb: workflows.Disable, Stage: "Prod", Reason: "audit"}); r.Changed || r.Transition.Reason != "audit" {
+	if r := s.must(t, workflows.Intent{Verb: workflows.Lock, Stage: "Prod", Reason: "audit"}); r.Changed || r.Transition.Reason != "audit" {
 		t.Errorf("disable again: %+v", r)
 	}
-	if r := s.must(t, workflows.Intent{Verb: workflows.Enable, Stage: "Prod"}); !r.Changed || !r.Transition.Enabled || r.Execution != nil {
+	if r := s.must(t, workflows.Intent{Verb: workflows.Unlock, Stage: "Prod"}); !r.Changed || !r.Transition.Enabled || r.Execution != nil {
 		t.Errorf("enable: %+v", r)
 	}
 	if err := s.bring("#2", "Prod", false); err != nil {
@@ -132,10 +178,7 @@ func TestResultBesideAnAutomaticRollback(t *testing.T) {
 }
 
 func TestOutputLimit(t *testing.T) {
-	for _, c := range []struct {
-		size int
-		want workflows.Status
-	}{{outputLimit - 1, workflows.StatusSucceeded}, {outputLimit, workflows.StatusFailed}} {
+	for _, c := range []struct{ size, kept int }{{122_879, 1}, {122_880, 0}} {
 		s := defined(t, "Src: App{namespace=Src}", "Prod: Deploy")
 		s.must(t, workflows.Intent{Verb: workflows.Start})
 		task := s.s.Tasks()[0].ID
@@ -143,13 +186,13 @@ func TestOutputLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		e, _ := s.execution(s.ids[1])
-		if a := e.Stages[0].Actions[0]; a.Status != c.want {
-			t.Errorf("%d bytes of output: %s, want %s", c.size, a.Status, c.want)
+		if a := e.Stages[0].Actions[0]; a.Status != workflows.StatusSucceeded || len(a.OutputVariables) != c.kept || (c.kept == 0) != strings.Contains(a.Summary, "none was") {
+			t.Errorf("%d bytes of output: %s, %d kept, %q", c.size, a.Status, len(a.OutputVariables), a.Summary)
 		}
 	}
 }
 
-// The limits are CodePipeline's (engine.md 3.3).
+// The limits are CodePipeline's, by category and provider.
 func TestTimeLimits(t *testing.T) {
 	for _, c := range []struct {
 		action workflows.Action
@@ -159,8 +202,11 @@ func TestTimeLimits(t *testing.T) {
 		{workflows.Action{ActionType: workflows.ActionType{Provider: "CodeDeploy"}}, 5 * 24 * time.Hour},
 		{workflows.Action{ActionType: workflows.ActionType{Provider: "CloudFormation"}}, 3 * 24 * time.Hour},
 		{workflows.Action{ActionType: workflows.ActionType{Provider: "CodeBuild", Category: "Test"}}, 36 * time.Hour},
-		{workflows.Action{ActionType: workflows.ActionType{Provider: "Lambda"}}, 24 * time.Hour},
-		{workflows.Action{ActionType: workflows.ActionType{Provider: "S3"}}, 90 * time.Minute},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "Lambda", Category: "Invoke"}}, 24 * time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "Lambda", Category: "Deploy"}}, 48 * time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "LambdaInvoke", Category: "Rule"}}, 24 * time.Hour},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "S3", Category: "Deploy"}}, 90 * time.Minute},
+		{workflows.Action{ActionType: workflows.ActionType{Provider: "S3", Category: "Source"}}, time.Hour},
 		{workflows.Action{ActionType: workflows.ActionType{Provider: "Commands"}}, 55 * time.Minute},
 		{workflows.Action{ActionType: workflows.ActionType{Provider: "Jenkins", Owner: "Custom"}}, 24 * time.Hour},
 		{workflows.Action{ActionType: workflows.ActionType{Provider: "DeviceFarm", Category: "Test"}}, 8 * time.Hour},
@@ -175,13 +221,13 @@ func TestTimeLimits(t *testing.T) {
 
 // Only the newest successes are kept, always with the one that runs.
 func TestSuccessesAreBounded(t *testing.T) {
-	s := defined(t, "Src: App", "Prod [hold=never]: Deploy")
+	s := defined(t, "Src: App", "Prod [lock=never]: Deploy")
 	for n := 1; n <= 20+5; n++ {
 		if err := s.bring("#"+itoa(n), "Prod", true); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(s.s.Stages["Prod"].Successes); n != 20 {
+	if n := s.s.Stages["Prod"].Successes.Len(); n != 20 {
 		t.Errorf("%d successes are kept, want %d", n, 20)
 	}
 	s.must(t, workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: s.ids[1], WhileRunning: "wait"})
@@ -189,8 +235,8 @@ func TestSuccessesAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := s.s.peek("Prod")
-	if st.Runs.Execution != s.ids[1] || st.Success(s.ids[1]) == nil || len(st.Successes) != 20 {
-		t.Errorf("after going back to the oldest: runs %+v, %d successes", st.Runs, len(st.Successes))
+	if st.Runs.Execution != s.ids[1] || st.Success(s.ids[1]) == nil || st.Successes.Len() != 20 {
+		t.Errorf("after going back to the oldest: runs %+v, %d successes", st.Runs, st.Successes.Len())
 	}
 }
 
@@ -206,7 +252,7 @@ func TestTaskIsFilledIn(t *testing.T) {
 	deploy := &p.Stages[1].Actions[0]
 	deploy.Configuration = map[string]string{"Region": "#{variables.region}-west", "Raw": "x"}
 	deploy.EnvironmentVariables = []workflows.EnvironmentVar{{Name: "REGION", Value: "#{variables.region}"}, {Name: "ROLLCALL_STAGE", Value: "mine"}}
-	s.must(t, workflows.Intent{Verb: workflows.Edit, Definitions: &p, ManagedBy: "api"})
+	s.must(t, workflows.Intent{Verb: workflows.Edit, NewDefinition: &p, ManagedBy: "api"})
 	s.must(t, workflows.Intent{Verb: workflows.Start, Variables: map[string]string{"region": "us"}})
 	if err := s.outcome("App", "#1", []string{"artifact=app", "succeeds"}); err != nil {
 		t.Fatal(err)
@@ -245,7 +291,7 @@ func TestRefusalsOfNonsense(t *testing.T) {
 	}{
 		{workflows.Intent{Verb: "dance"}, workflows.CodeValidation, "verb"},
 		{workflows.Intent{Verb: workflows.Override, Execution: target, Reason: "x"}, workflows.CodeNotOverridable, ""},
-		{workflows.Intent{Verb: workflows.Disable}, workflows.CodeValidation, "stage"},
+		{workflows.Intent{Verb: workflows.Lock}, workflows.CodeValidation, "stage"},
 		{workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: target, Definition: "new"}, workflows.CodeValidation, "definition"},
 		{workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: target, WhileRunning: "pray"}, workflows.CodeValidation, "whileRunning"},
 		{workflows.Intent{Verb: workflows.RollBack, Stage: "Prod"}, workflows.CodeValidation, "target"},
@@ -314,13 +360,13 @@ func TestCheckpoint(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.must(t, workflows.Intent{Verb: workflows.StopIt, Execution: s.ids[3], Abandon: true})
+	s.must(t, workflows.Intent{Verb: workflows.StopExecution, Execution: s.ids[3], Abandon: true})
 	if err := s.bring("#5", "Prod", false); err != nil {
 		t.Fatal(err)
 	}
 	s.must(t, workflows.Intent{Verb: workflows.RollBack, Stage: "Prod", Target: s.ids[1], Token: "t1"})
-	s.must(t, workflows.Intent{Verb: workflows.StopIt, Execution: s.ids[6], Abandon: true, Reason: "hangs"})
-	s.must(t, workflows.Intent{Verb: workflows.Enable, Stage: "Prod", Execution: s.ids[5]})
+	s.must(t, workflows.Intent{Verb: workflows.StopExecution, Execution: s.ids[6], Abandon: true, Reason: "hangs"})
+	s.must(t, workflows.Intent{Verb: workflows.Unlock, Stage: "Prod", Execution: s.ids[5]})
 	s.must(t, workflows.Intent{Verb: workflows.Approve, Execution: s.ids[5]})
 	if err := s.bring("#7", "Build", false); err != nil {
 		t.Fatal(err)
@@ -364,7 +410,7 @@ func TestDeparted(t *testing.T) {
 		}
 	}
 	id := s.s.Unfinished()[0].ID
-	events, err := s.s.Decide(Input{At: s.at, By: person("ana"), Intent: &workflows.Intent{Verb: workflows.StopIt, Execution: id, Abandon: true}})
+	events, err := s.s.Decide(Input{At: s.at, By: person("ana"), Intent: &workflows.Intent{Verb: workflows.StopExecution, Execution: id, Abandon: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,9 @@ package machine
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
 )
 
 // would says whether an intent would be accepted now, from somebody who may
@@ -33,7 +33,7 @@ func (s *State) Offers(execution string, facts Facts) []workflows.Offer {
 		}
 	}
 	if st := e.Inside(); st != nil {
-		for _, a := range st.Actions {
+		for _, a := range st.AllActions() {
 			switch a.Needs {
 			case workflows.NeedsApproval:
 				offer(workflows.Intent{Verb: workflows.Approve, Execution: e.ID, Stage: st.Name, Action: a.Name})
@@ -54,16 +54,16 @@ func (s *State) Offers(execution string, facts Facts) []workflows.Offer {
 		}
 	}
 	if w := e.WaitsFor; w != nil {
-		offers = append(offers, s.letInOffer(w.Stage)...)
+		offers = append(offers, s.onlyOffer(w.Stage)...)
 	}
-	offer(workflows.Intent{Verb: workflows.StopIt, Execution: e.ID, Abandon: e.Stop != nil})
+	offer(workflows.Intent{Verb: workflows.StopExecution, Execution: e.ID, Abandon: e.Stop != nil})
 	return offers
 }
 
 // rollbackOffer offers to take a stage back to what was last good there.
 func (s *State) rollbackOffer(stage string) []workflows.Offer {
 	good := s.lastGood(stage)
-	if good == nil {
+	if good == nil || s.bridge() != nil && len(s.occupants(nil, stage)) > 0 {
 		return nil
 	}
 	// Of the target only what decides is needed, and that is in the state.
@@ -77,15 +77,15 @@ func (s *State) rollbackOffer(stage string) []workflows.Offer {
 	return []workflows.Offer{{Verb: workflows.RollBack, Stage: stage, Target: good.Execution}}
 }
 
-// letInOffer offers to let the one who waits before a shut door, or for the end of a freeze, through.
-func (s *State) letInOffer(stage string) []workflows.Offer {
-	door, frozen := s.peek(stage).Door, s.frozen(stage, s.At) != nil
-	if door.Enabled && !frozen {
+// onlyOffer offers to admit the first who waits before a locked stage, or for the end of a freeze.
+func (s *State) onlyOffer(stage string) []workflows.Offer {
+	transition, frozen := s.peek(stage).Transition, s.frozen(stage, s.At) != nil
+	if transition.Enabled && !frozen {
 		return nil
 	}
 	for _, e := range s.waiting(stage) {
-		if (e.ID != door.Only || frozen && !door.PastFreeze) && s.would(workflows.Intent{Verb: workflows.Enable, Stage: stage, Execution: e.ID}, Facts{}) {
-			return []workflows.Offer{{Verb: workflows.Enable, Stage: stage, Target: e.ID}}
+		if (e.ID != transition.Only || frozen && !transition.PastFreeze) && s.would(workflows.Intent{Verb: workflows.Unlock, Stage: stage, Execution: e.ID}, Facts{}) {
+			return []workflows.Offer{{Verb: workflows.Unlock, Stage: stage, Target: e.ID}}
 		}
 	}
 	return nil
@@ -97,40 +97,32 @@ func (s *State) stageOffers(stage string) []workflows.Offer {
 	if s.definition().IsSource(stage) && s.would(workflows.Intent{Verb: workflows.Start}, Facts{}) {
 		offers = append(offers, workflows.Offer{Verb: workflows.Start})
 	}
-	verb := workflows.Disable
-	if !s.peek(stage).Door.Enabled {
-		verb = workflows.Enable
+	verb := workflows.Lock
+	if !s.peek(stage).Transition.Enabled {
+		verb = workflows.Unlock
 	}
 	if s.would(workflows.Intent{Verb: verb, Stage: stage}, Facts{}) {
 		offers = append(offers, workflows.Offer{Verb: verb, Stage: stage})
 	}
-	offers = append(offers, s.letInOffer(stage)...)
+	offers = append(offers, s.onlyOffer(stage)...)
 	return append(offers, s.rollbackOffer(stage)...)
 }
 
 // Targets judges rows, executions that succeeded in the stage, newest first, as rollback targets.
-func (s *State) Targets(stage string, rows []workflows.Execution) []workflows.Target {
-	targets := make([]workflows.Target, 0, len(rows))
+func (s *State) Targets(stage string, rows []workflows.Execution) []ledger.Target {
+	targets := make([]ledger.Target, 0, len(rows))
 	st := s.peek(stage)
 	good := s.lastGood(stage)
 	for i := range rows {
 		row := &rows[i]
-		t := workflows.Target{
-			Execution: row.ID, Number: row.Number, SourceRevisions: row.SourceRevisions, Ran: []workflows.Span{},
-			Now: st.Runs != nil && st.Runs.Execution == row.ID, Preselected: good != nil && good.Execution == row.ID,
-		}
+		t := st.Target(row, good)
 		if ran, ok := row.Stage(stage); ok && s.Version > 0 {
 			t.StageChanged = ran.Digest != s.digest(s.Version, stage)
 		}
-		if ran := st.Success(row.ID); ran != nil {
-			t.Ran, t.LeftBy = slices.Clone(ran.Ran), ran.LeftBy
-		}
 		_, err := s.decide(Input{At: s.At, By: workflows.EnginePrincipal(), Facts: Facts{Executions: map[string]*workflows.Execution{row.ID: row}},
 			Intent: &workflows.Intent{Verb: workflows.RollBack, Stage: stage, Target: row.ID, WhileRunning: whileWait}}, true)
-		t.Eligible = true
-		var problem *workflows.Problem
-		if errors.As(err, &problem) {
-			t.Eligible, t.Why = false, problem.Message
+		if refused, no := errors.AsType[*workflows.Problem](err); no {
+			t.Eligible, t.Why = false, refused.Message
 		}
 		targets = append(targets, t)
 	}

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -15,19 +14,19 @@ func (d *decision) retry(in *workflows.Intent) error {
 	if err != nil {
 		return err
 	}
-	st, err := d.retryable(e, in)
+	st, err := e.Retryable(in)
 	if err != nil {
 		return err
 	}
-	return d.takeUp(e, st, &event.Resumed{All: in.All})
+	return d.resume(e, st, &event.Resumed{All: in.All})
 }
 
-// takeUp brings an execution back into the stage where it ended. A freeze lets rollbacks pass.
-func (d *decision) takeUp(e *workflows.Execution, st *workflows.StageExecution, how *event.Resumed) error {
-	if err := d.live(); err != nil {
+// resume brings an execution back into the stage where it ended. A freeze lets rollbacks pass.
+func (d *decision) resume(e *workflows.Execution, st *workflows.StageExecution, how *event.Resumed) error {
+	if err := d.checkActive(); err != nil {
 		return err
 	}
-	if err := d.thawed(st.Name); err != nil && e.Type != workflows.TypeRollback {
+	if err := d.checkFreeze(st.Name); err != nil && e.Type != workflows.TypeRollback {
 		return err
 	}
 	if err := d.stillLatest(e, st.Name); err != nil {
@@ -36,8 +35,11 @@ func (d *decision) takeUp(e *workflows.Execution, st *workflows.StageExecution, 
 	if err := d.sameStages(e, st); err != nil {
 		return err
 	}
+	if d.s.bridge() != nil {
+		return d.inAWS().AskAbout(*d.in.Intent, e, st)
+	}
 	if now := d.s.execution(e.ID); now == nil || now.Inside() == nil {
-		if err := d.room(e.Type); err != nil {
+		if err := d.checkLimits(e.Type); err != nil {
 			return err
 		}
 		if !d.free(e, st.Name) {
@@ -66,54 +68,6 @@ func (d *decision) retryAutomatically(e *workflows.Execution, st *workflows.Stag
 	return true
 }
 
-// retryable finds the stage to take up again, or says why there is none.
-func (d *decision) retryable(e *workflows.Execution, in *workflows.Intent) (*workflows.StageExecution, error) {
-	no := func(hint, format string, args ...any) (*workflows.StageExecution, error) {
-		return nil, workflows.Refuse(workflows.CodeStageNotRetryable, hint, format, args...)
-	}
-	if in.Stage != "" {
-		if _, ok := e.Stage(in.Stage); !ok {
-			return nil, workflows.Refuse(workflows.CodeStageNotFound, "see its stages with: status "+e.Ref(), "%s has no stage %s", e.Ref(), in.Stage)
-		}
-	}
-	switch e.Status {
-	case workflows.StatusSuperseded, workflows.StatusCancelled, workflows.StatusSucceeded:
-		return no("start a new execution", "%s is %s: there is nothing to retry", e.Ref(), e.Status)
-	}
-	var st *workflows.StageExecution
-	for i := range e.Stages {
-		if s := &e.Stages[i]; s.Status != workflows.StatusSucceeded && s.Status != workflows.StatusSkipped && s.Status != workflows.StatusNotStarted {
-			st = s
-		}
-	}
-	switch {
-	case st == nil && e.WaitsFor != nil:
-		return no("wait, or stop it", "%s waits before %s: nothing has failed", e.Ref(), e.WaitsFor.Stage)
-	case st == nil:
-		return no("start a new execution", "%s ended while it waited between stages: nothing of it has failed", e.Ref())
-	case in.Stage != "" && in.Stage != st.Name:
-		return no("retry that one", "%s of %s has not failed; what can be retried is %s", in.Stage, e.Ref(), st.Name)
-	case e.Stop != nil && !e.Status.Final():
-		return no("wait until it has stopped", "%s is being stopped", e.Ref())
-	}
-	busy, failed := len(st.Open()), 0
-	for _, a := range st.Actions {
-		if a.Status == workflows.StatusFailed || a.Status == workflows.StatusAbandoned {
-			failed++
-		}
-	}
-	judging := slices.ContainsFunc(st.Conditions, func(c workflows.ConditionExecution) bool { return c.Status == workflows.StatusInProgress })
-	switch {
-	case busy > 0 && failed == 0:
-		return no("wait until it has ended, or stop it", "%s of %s runs: nothing of it has failed", st.Name, e.Ref())
-	case judging:
-		return no("wait for its answer", "a condition of %s in %s is being evaluated", st.Name, e.Ref())
-	case busy > 0 && in.All:
-		return no("wait until it ends, or retry only what has failed", "actions of %s in %s still run", st.Name, e.Ref())
-	}
-	return st, nil
-}
-
 // stillLatest refuses when somebody else has entered the stage since. In
 // PARALLEL mode the others do not matter, only a rollback does.
 func (d *decision) stillLatest(e *workflows.Execution, stage string) error {
@@ -131,10 +85,7 @@ func (d *decision) stillLatest(e *workflows.Execution, stage string) error {
 
 // sameStages refuses to take up what an edit of the stages or the mode has made meaningless.
 func (d *decision) sameStages(e *workflows.Execution, st *workflows.StageExecution) error {
-	now := d.s.definition()
-	_, kept := now.Stage(st.Name)
-	same := slices.EqualFunc(e.Stages, now.Stages, func(had workflows.StageExecution, has workflows.Stage) bool { return had.Name == has.Name })
-	if kept && (e.Type == workflows.TypeRollback || same && mode(e) == now.ExecutionMode) {
+	if e.Continues(d.s.definition(), st.Name) && (d.s.bridge() == nil || e.Version == d.s.Version) {
 		return nil
 	}
 	return workflows.Refuse(workflows.CodeStageNotRetryable, "start a new execution",

@@ -1,19 +1,19 @@
 package machine
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // parallelActions is how many actions of one execution run at once in PARALLEL mode.
 const parallelActions = 5
 
 // arrive brings an execution to a stage: in, when the stage is free and its
-// door open, else into the line before it. In SUPERSEDED mode the line has one
-// place: of two that meet at a door the newer one stays; the other is
+// unlocked, else into the line before it. In SUPERSEDED mode the line has one
+// place: of two that meet there the newer one stays; the other is
 // superseded, here and nowhere else.
 func (d *decision) arrive(e *workflows.Execution, stage string) {
 	if !d.takesSlot(e, stage) {
@@ -27,20 +27,18 @@ func (d *decision) arrive(e *workflows.Execution, stage string) {
 	d.emit(event.Event{Kind: event.ExecutionWaiting, Execution: e.ID, Stage: stage, Wait: wait})
 }
 
-// takesSlot settles who stays in the slot before a stage, and says whether it is this one.
+// takesSlot decides who stays in the slot before a stage, and says whether it is this one.
 func (d *decision) takesSlot(e *workflows.Execution, stage string) bool {
 	if mode(e) != workflows.ModeSuperseded {
 		return true
 	}
 	for _, other := range d.s.waiting(stage) {
-		if mode(other) != workflows.ModeSuperseded {
-			continue
-		}
-		if other.Number > e.Number {
+		switch {
+		case mode(other) != workflows.ModeSuperseded || other.ID == e.ID:
+		case other.Number > e.Number:
 			d.supersede(e, other, stage)
 			return false
-		}
-		if other.ID != e.ID {
+		default:
 			d.supersede(other, e, stage)
 		}
 	}
@@ -62,9 +60,9 @@ func (d *decision) obstacle(e *workflows.Execution, stage string) *workflows.Wai
 	}
 	freeze := d.s.frozen(stage, d.in.At)
 	switch {
-	case !st.Door.Enabled && st.Door.Only != e.ID:
+	case !st.Transition.Enabled && st.Transition.Only != e.ID:
 		w.For = workflows.WaitsForTransition
-	case freeze != nil && (st.Door.Only != e.ID || !st.Door.PastFreeze):
+	case freeze != nil && (st.Transition.Only != e.ID || !st.Transition.PastFreeze):
 		w.For, w.Freeze = workflows.WaitsForFreeze, freeze.Name
 	case !d.free(e, stage), d.behind(e, stage):
 		w.For = workflows.WaitsForStage
@@ -75,9 +73,9 @@ func (d *decision) obstacle(e *workflows.Execution, stage string) *workflows.Wai
 }
 
 // behind says whether, in QUEUED mode, somebody who started earlier waits
-// before the stage too. One that was let in goes past.
+// before the stage too. One that was admitted goes past.
 func (d *decision) behind(e *workflows.Execution, stage string) bool {
-	if mode(e) != workflows.ModeQueued || d.s.peek(stage).Door.Only == e.ID {
+	if mode(e) != workflows.ModeQueued || d.s.peek(stage).Transition.Only == e.ID {
 		return false
 	}
 	line := d.s.waiting(stage)
@@ -86,41 +84,35 @@ func (d *decision) behind(e *workflows.Execution, stage string) bool {
 
 // free says whether an execution may enter a stage beside those who are there.
 func (d *decision) free(e *workflows.Execution, stage string) bool {
-	return len(d.s.holders(e, stage)) == 0 && !(parallel(e) && d.s.peek(stage).Planned != nil)
+	return len(d.s.occupants(e, stage)) == 0 && !(e.Shares() && d.s.peek(stage).Planned != nil)
 }
 
-// parallel says whether an execution shares stages with others like it; nil
-// stands for a rollback, which does not.
-func parallel(e *workflows.Execution) bool {
-	return e != nil && e.Type == workflows.TypeStandard && mode(e) == workflows.ModeParallel
-}
-
-// holders returns those who keep an execution out of a stage by being inside:
-// one has the stage's lock, or, in PARALLEL mode, any number share it. After an
-// edit a stage is also held by those inside a vanished one who do not know it:
+// occupants returns those who keep an execution out of a stage by being inside:
+// one occupies the stage, or, in PARALLEL mode, any number share it. After an
+// edit a stage is also kept by those inside a vanished one who do not know it:
 // they may be the same place under another name.
-func (s *State) holders(e *workflows.Execution, stage string) (held []*workflows.Execution) {
+func (s *State) occupants(e *workflows.Execution, stage string) (inside []*workflows.Execution) {
 	for _, other := range s.Executions {
 		st := other.Inside()
-		if st == nil || parallel(e) && parallel(other) {
+		if st == nil || e.Shares() && other.Shares() {
 			continue
 		}
 		_, kept := s.definition().Stage(st.Name)
-		_, known := s.Definitions[other.Version].Stage(stage)
+		_, known := s.under(other).Stage(stage)
 		if st.Name == stage || !kept && !known {
-			held = append(held, other)
+			inside = append(inside, other)
 		}
 	}
-	return held
+	return inside
 }
 
 func (d *decision) enter(e *workflows.Execution, stage string) {
 	d.emit(event.Event{Kind: event.StageEntered, Execution: e.ID, Stage: stage})
 }
 
-// doors lets those in who wait before a stage that has become free or open.
-func (d *decision) doors() {
-	for _, e := range slices.Clone(d.s.Executions) {
+// admitWaiting admits those who wait before a stage that has become free, or was unlocked.
+func (d *decision) admitWaiting() {
+	for _, e := range d.executions() {
 		if e.WaitsFor == nil {
 			continue
 		}
@@ -141,15 +133,15 @@ func (d *decision) advance(e *workflows.Execution) error {
 		return nil
 	}
 	if e.Stop != nil {
-		d.quitConditions(e, st, stopText(e.Stop))
+		d.abandonConditions(e, st, say.StoppedBy(e.Stop))
 		if len(st.Open()) == 0 {
-			d.halt(e, st)
+			d.endStopped(e, st)
 		}
 		return nil // what runs may finish; nothing new starts
 	}
 	next, failed := st.Next()
 	if next != 0 && !failed {
-		entry, answered := d.held(e, st, workflows.BeforeEntry)
+		entry, answered := d.evalCondition(e, st, workflows.BeforeEntry)
 		switch {
 		case !answered:
 			return nil
@@ -169,7 +161,7 @@ func (d *decision) advance(e *workflows.Execution) error {
 	case failed:
 		return d.failed(e, st)
 	}
-	after, answered := d.held(e, st, workflows.OnSuccess)
+	after, answered := d.evalCondition(e, st, workflows.OnSuccess)
 	switch {
 	case !answered:
 	case after.Passed():
@@ -191,9 +183,9 @@ func (d *decision) startGroup(e *workflows.Execution, st *workflows.StageExecuti
 
 func (d *decision) succeed(e *workflows.Execution, st *workflows.StageExecution) {
 	d.emit(event.Event{Kind: event.StageSucceeded, Execution: e.ID, Stage: st.Name})
-	older := func(o *workflows.Execution) bool { return o.Number < e.Number } // was passed, and must not come in after it unasked
-	if door := d.s.peek(st.Name).Door; !door.Enabled && door.Cause == causeRollback && door.Only == e.ID && !slices.ContainsFunc(d.s.waiting(st.Name), older) {
-		d.unlock(st.Name, e.Ref()+" succeeded")
+	older := func(o *workflows.Execution) bool { return o.Number < e.Number } // would enter next, once unlocked: then the lock stays
+	if transition := d.s.peek(st.Name).Transition; !transition.Enabled && transition.Cause == causeRollback && transition.Only == e.ID && !slices.ContainsFunc(d.s.waiting(st.Name), older) {
+		d.liftLock(st.Name, e.Ref()+" succeeded")
 	}
 	d.moveOn(e, st)
 }
@@ -208,15 +200,14 @@ func (d *decision) moveOn(e *workflows.Execution, st *workflows.StageExecution) 
 	d.emit(event.Event{Kind: event.ExecutionSucceeded, Execution: e.ID})
 }
 
-// failed deals with a stage of which an action has failed and nothing runs any
-// more. What people decided or let pass is no failure: nothing follows from it.
+// failed deals with a stage of which an action has failed and nothing runs any more.
 func (d *decision) failed(e *workflows.Execution, st *workflows.StageExecution) error {
 	reason, follows := st.Failure(), ""
 	def, _ := d.s.Definitions[e.Version].Stage(st.Name)
-	if def.OnFailure == nil || reason.Code == reasonNotApproved || reason.Code == reasonExpired {
+	if def.OnFailure == nil || !st.Broke() {
 		return d.fail(e, st, reason, "")
 	}
-	c, answered := d.held(e, st, workflows.AfterFailed)
+	c, answered := d.evalCondition(e, st, workflows.AfterFailed)
 	switch {
 	case !answered:
 		return nil
@@ -231,16 +222,21 @@ func (d *decision) failed(e *workflows.Execution, st *workflows.StageExecution) 
 // fail ends the stage and the execution, and does what follows from it in the
 // same step, so that nobody who waits can slip in between.
 func (d *decision) fail(e *workflows.Execution, st *workflows.StageExecution, reason *workflows.Reason, follows string) error {
-	d.emit(event.Event{Kind: event.StageFailed, Execution: e.ID, Stage: st.Name, Reason: reason})
+	if st.Since != nil && !st.Since.After(d.s.Restored) {
+		follows = "" // what runs in the stage by now is not known: a person decides
+	}
+	stage, whole := event.StageFailed, event.ExecutionFailed
+	if reason.Code == "Superseded" { // what it came to fetch was replaced: nothing is broken
+		stage, whole = event.StageCancelled, event.ExecutionSuperseded
+	}
+	d.emit(event.Event{Kind: stage, Execution: e.ID, Stage: st.Name, Reason: reason})
 	def, _ := d.s.Definitions[e.Version].Stage(st.Name)
 	if follows == workflows.ResultRetry && d.retryAutomatically(e, st, def.OnFailure.RetryMode) {
 		return nil
 	}
-	d.emit(event.Event{Kind: event.ExecutionFailed, Execution: e.ID, Reason: reason})
+	d.emit(event.Event{Kind: whole, Execution: e.ID, Reason: reason})
 	if follows != workflows.ResultRollback || !st.Worked() {
 		return nil
 	}
 	return d.rollbackAutomatically(e, st.Name)
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -5,8 +5,8 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
-// live refuses what an archived pipeline no longer does.
-func (d *decision) live() error {
+// checkActive refuses what an archived pipeline no longer does.
+func (d *decision) checkActive() error {
 	if d.s.Archived {
 		return workflows.Refuse(workflows.CodePipelineNotFound, "define it again first", "%s is archived", d.s.Name)
 	}
@@ -15,10 +15,10 @@ func (d *decision) live() error {
 
 // startable says why no execution can start, if it cannot.
 func (d *decision) startable(in *workflows.Intent) error {
-	if err := d.live(); err != nil {
+	if err := d.checkActive(); err != nil {
 		return err
 	}
-	if err := d.room(workflows.TypeStandard); err != nil {
+	if err := d.checkLimits(workflows.TypeStandard); err != nil {
 		return err
 	}
 	_, err := d.s.definition().Values(in.Variables, d.dry)
@@ -30,7 +30,7 @@ func (d *decision) start(in *workflows.Intent) error {
 	if err := d.startable(in); err != nil {
 		return err
 	}
-	d.wake()
+	d.resumePolling()
 	p := d.s.definition()
 	variables, err := p.Values(in.Variables, d.dry)
 	if err != nil {
@@ -40,30 +40,33 @@ func (d *decision) start(in *workflows.Intent) error {
 	if err != nil {
 		return err
 	}
+	if d.s.bridge() != nil {
+		return d.inAWS().Ask(*in, nil, "", in.Reason)
+	}
 	trigger := workflows.StartedBy{Type: workflows.TriggerStart, Detail: d.by.Name, By: d.by}
 	if in.Trigger != nil {
 		trigger = *in.Trigger
 	}
-	e := d.begin(workflows.TypeStandard, d.s.Version, p.Stages)
+	e := d.newExecution(workflows.TypeStandard, d.s.Version, p.Stages)
 	e.Trigger, e.Variables, e.SourceRevisions = trigger, variables, revisions
 	d.emit(event.Event{Kind: event.ExecutionStarted, Execution: e.ID, Started: &e})
 	d.arrive(d.s.execution(e.ID), p.Stages[0].Name)
 	return nil
 }
 
-// room refuses one more execution where a pipeline in QUEUED or PARALLEL mode
-// has as many as it may (engine.md 4). A rollback always has room.
-func (d *decision) room(kind workflows.ExecutionType) error {
+// checkLimits refuses one more execution where a pipeline in QUEUED or PARALLEL mode
+// has as many as it may. A rollback always has room.
+func (d *decision) checkLimits(kind string) error {
 	const most = 50
-	if p := d.s.definition(); p.ExecutionMode == workflows.ModeSuperseded || kind == workflows.TypeRollback || len(d.s.Executions) < most {
+	if p := d.s.definition(); p.ExecutionMode == workflows.ModeSuperseded || p.Bridge != nil || kind == workflows.TypeRollback || len(d.s.Executions) < most {
 		return nil
 	}
 	return workflows.Refuse(workflows.CodeConcurrencyLimit, "wait until some have ended, or stop what is no longer wanted",
 		"%s has %d unfinished executions, the most that are possible in %s mode", d.s.Name, len(d.s.Executions), d.s.definition().ExecutionMode)
 }
 
-// begin lays out a new execution of these stages; nothing has happened yet.
-func (d *decision) begin(kind workflows.ExecutionType, version int, stages []workflows.Stage) workflows.Execution {
+// newExecution lays out a new execution of these stages; nothing has happened yet.
+func (d *decision) newExecution(kind string, version int, stages []workflows.Stage) workflows.Execution {
 	e := workflows.Execution{
 		ID: d.id(), Number: d.s.Count + 1, Pipeline: d.s.Name, Version: version, Mode: d.s.definition().ExecutionMode,
 		Type: kind, Status: workflows.StatusInProgress, StartedAt: d.in.At, UpdatedAt: d.in.At, Attempt: 1,

@@ -3,7 +3,7 @@ package machine
 import (
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
-	"github.com/rollcall-bot/rollcall/workflows/words"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // stop ends an execution: what runs may finish, or, with abandon, is left at
@@ -18,7 +18,10 @@ func (d *decision) stop(in *workflows.Intent) error {
 		return workflows.Refuse(workflows.CodeNotStoppable, "start a new execution, or roll back what it left", "%s has ended already: it is %s", e.Ref(), e.Status)
 	case e.Stop != nil && !in.Abandon:
 		return workflows.Refuse(workflows.CodeDuplicatedStop, "what runs may finish; to end it at once, stop it with abandon",
-			"%s is being stopped already, by %s", e.Ref(), e.Stop.By.Name)
+			"%s is being stopped already, by %s", e.Ref(), e.Stop.By.Called())
+	}
+	if d.s.bridge() != nil {
+		return d.inAWS().Ask(*in, e, "", in.Reason)
 	}
 	d.stopping(e, in.Abandon, in.Reason, e.Stop != nil && e.Stop.Cancel)
 	st := e.Inside()
@@ -27,7 +30,7 @@ func (d *decision) stop(in *workflows.Intent) error {
 		return nil
 	}
 	if in.Abandon {
-		d.abandon(e, st, &workflows.Reason{Code: reasonStopped, Message: stopText(e.Stop)})
+		d.abandon(e, st, &workflows.Reason{Code: reasonStopped, Message: say.StoppedBy(e.Stop)})
 	}
 	return nil
 }
@@ -38,28 +41,20 @@ func (d *decision) stopping(e *workflows.Execution, abandon bool, reason string,
 	}})
 }
 
-func stopText(s *workflows.Stop) string {
-	text := "stopped by " + s.By.Name
-	if s.Cancel {
-		text = "cancelled by an edit of " + s.By.Name
-	}
-	return words.Because(text, s.Reason)
-}
-
 // abandon ends every open action of a stage without waiting for the outside.
 func (d *decision) abandon(e *workflows.Execution, st *workflows.StageExecution, why *workflows.Reason) {
 	for _, a := range st.Open() {
 		if a.IsGate() {
 			d.closeGate(e, st, a, gateWithdrawn, why)
 		} else {
-			d.act(event.ActionAbandoned, e, st, a, why, nil)
+			d.emitAction(event.ActionAbandoned, e, st, a, why, nil)
 		}
 	}
-	d.quitConditions(e, st, why.Message)
+	d.abandonConditions(e, st, why.Message)
 }
 
-// halt ends an execution that was being stopped and has nothing left to do in its stage.
-func (d *decision) halt(e *workflows.Execution, st *workflows.StageExecution) {
+// endStopped ends an execution that was being stopped and has nothing left to do in its stage.
+func (d *decision) endStopped(e *workflows.Execution, st *workflows.StageExecution) {
 	kind := event.StageStopped
 	if e.Stop.Cancel {
 		kind = event.StageCancelled
@@ -74,5 +69,5 @@ func (d *decision) end(e *workflows.Execution) {
 	if e.Stop.Cancel {
 		kind, code = event.ExecutionCancelled, reasonCancelled
 	}
-	d.emit(event.Event{Kind: kind, Execution: e.ID, Reason: &workflows.Reason{Code: code, Message: stopText(e.Stop)}})
+	d.emit(event.Event{Kind: kind, Execution: e.ID, Reason: &workflows.Reason{Code: code, Message: say.StoppedBy(e.Stop)}})
 }

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -67,7 +69,8 @@ func firstDifference(want, got string) string {
 // story is a scenario being played.
 type story struct {
 	*world
-	kind string // given, when or then
+	kind  string // given, when or then
+	watch string // the newest task that watched alarms
 }
 
 func play(text string) (string, error) {
@@ -106,7 +109,7 @@ func play(text string) (string, error) {
 		}
 		if s.kind == "when" {
 			for _, e := range s.log[begin:] {
-				said = append(said, s.tell(e))
+				said = append(said, s.describe(e))
 			}
 			if len(said) == 0 {
 				said = []string{"nothing happens"}
@@ -119,7 +122,7 @@ func play(text string) (string, error) {
 	return strings.Join(out, "\n") + "\n", nil
 }
 
-// words splits a line at blanks, keeping "quoted words" together.
+// fieldsOf splits a line at blanks, keeping "quoted words" together.
 func fieldsOf(line string) []string {
 	var all []string
 	for i, part := range strings.Split(line, `"`) {
@@ -169,7 +172,7 @@ func (s *story) id(ref string) string {
 // do carries out one line.
 func (s *story) do(w, args []string) ([]string, error) {
 	if s.kind == "then" {
-		return s.look(w)
+		return s.query(w)
 	}
 	if len(w) < 2 {
 		return nil, errors.New("say more")
@@ -186,9 +189,23 @@ func (s *story) do(w, args []string) ([]string, error) {
 		s.ids[number(w[0][1:])] = s.id(w[0])
 		s.archive[s.id(w[0])] = &workflows.Execution{ID: s.id(w[0]), Number: number(w[0][1:]), Pipeline: w[3]}
 		return nil, nil
+	case w[1] == "rings": // shop-5xx rings in Prod
+		return nil, s.alarms(w[3], work.Outcome{State: work.Failed, ExternalID: w[0], Error: &workflows.Reason{Code: work.AlarmRang, Message: w[0] + " is in ALARM"}})
+	case w[0] == "alarms": // alarms of Prod fail "why", alarms of Prod are quiet
+		o := work.Outcome{State: work.Running}
+		if why := parse(w[3:]).text; why != "" {
+			o = work.Outcome{State: work.Failed, Error: &workflows.Reason{Code: "AlarmMissing", Message: why}}
+		}
+		return nil, s.alarms(w[2], o)
 	case rest.has("unseen"):
 		d, err := time.ParseDuration(w[0])
 		s.at = s.at.Add(d)
+		return nil, err
+	case w[1] == "backup": // a backup of 2h ago is restored
+		ago, err := time.ParseDuration(w[3])
+		if err == nil {
+			_, err = s.restore(ago)
+		}
 		return nil, err
 	case w[1] == "passes" || w[1] == "pass":
 		return nil, s.wait(w[0])
@@ -247,7 +264,7 @@ func (s *story) edit(by workflows.Principal, managed string, lines []string) err
 	if err != nil {
 		return err
 	}
-	_, err = s.ask(by, workflows.Intent{Verb: workflows.Edit, Definitions: p, ManagedBy: managed})
+	_, err = s.ask(by, workflows.Intent{Verb: workflows.Edit, NewDefinition: p, ManagedBy: managed})
 	return err
 }
 
@@ -290,7 +307,7 @@ func (s *story) intent(verb string, o options) (workflows.Intent, error) {
 	case "starts", "pushes":
 		s.startIntent(&in, verb, o)
 	case "stops":
-		in.Verb, in.Abandon = workflows.StopIt, o.has("abandon")
+		in.Verb, in.Abandon = workflows.StopExecution, o.has("abandon")
 	case "retries":
 		in.Verb, in.All, in.Stage = workflows.Retry, o.has("all"), o.set["stage"]
 	case "approves":
@@ -303,10 +320,10 @@ func (s *story) intent(verb string, o options) (workflows.Intent, error) {
 		if len(o.rest) > 3 {
 			in.Target = s.id(o.rest[3])
 		}
-	case "disables":
-		in.Verb, in.Stage = workflows.Disable, o.rest[0]
-	case "enables":
-		in.Verb, in.Stage = workflows.Enable, o.rest[0]
+	case "locks":
+		in.Verb, in.Stage = workflows.Lock, o.rest[0]
+	case "unlocks":
+		in.Verb, in.Stage = workflows.Unlock, o.rest[0]
 	case "resolves": // Deploy of #1 as succeeded
 		in.Verb, in.Action, in.As = workflows.Resolve, o.rest[0], o.rest[4]
 	case "archives":
@@ -319,16 +336,20 @@ func (s *story) intent(verb string, o options) (workflows.Intent, error) {
 		if len(o.rest) > 2 {
 			in.Stage = o.rest[2]
 		}
-	case "freezes": // year-end from 1h to 49h on */Prod by group:sre
-		from, _ := time.ParseDuration(o.rest[2])
-		to, _ := time.ParseDuration(o.rest[4])
-		f := workflows.Freeze{Name: o.rest[0], From: s.at.Add(from), To: s.at.Add(to), On: []string{o.rest[6]}}
-		if len(o.rest) > 8 {
-			f.MayPass = people(strings.Split(o.rest[8], ","))
+	case "freezes": // year-end from 1h to 49h on */Prod by group:sre; …
+		in.Verb = workflows.ReplaceFreezes
+		for one := range strings.SplitSeq(strings.Join(o.rest, " "), "; ") {
+			w := strings.Fields(one)
+			from, _ := time.ParseDuration(w[2])
+			to, _ := time.ParseDuration(w[4])
+			f := workflows.Freeze{Name: w[0], From: s.at.Add(from), To: s.at.Add(to), On: []string{w[6]}}
+			if len(w) > 8 {
+				f.MayPass = people(strings.Split(w[8], ","))
+			}
+			in.Freezes = append(in.Freezes, f)
 		}
-		in.Verb, in.Freezes = workflows.SetFreezes, []workflows.Freeze{f}
 	case "thaws":
-		in.Verb = workflows.SetFreezes
+		in.Verb = workflows.ReplaceFreezes
 	case "notes":
 		in.Verb = workflows.Annotate
 		for k, v := range o.set {
@@ -377,26 +398,31 @@ func (s *story) outcome(action, ref string, w []string) error {
 				attempt, _ = strconv.Atoi(n)
 			}
 			out.Task = TaskID(e.ID, st.Name, action, attempt)
+			if ran, err := time.ParseDuration(o.set["within"]); err == nil { // the runner knows when it ended
+				out.EndedAt = a.StartedAt.Add(ran)
+			}
 		}
 	}
 	switch what := o.rest[len(o.rest)-1]; what {
 	case "succeeds":
 		out.State, out.Summary = work.Succeeded, o.text
 	case "fails":
-		out.State, out.Error = work.Failed, &workflows.Reason{Code: reasonFailed, Message: o.text}
+		out.State, out.Error = work.Failed, &workflows.Reason{Code: cmp.Or(o.set["code"], reasonFailed), Message: o.text}
 	case "runs":
 		out.State, out.Summary = work.Running, o.text
 	case "cancelled":
 		out.State = work.Cancelled
 	case "doubt":
 		out.State = work.InDoubt
+	case "repeated": // "why"
+		out.State, out.Error = work.Retrying, &workflows.Reason{Message: o.text}
 	default:
 		return fmt.Errorf("an action cannot %q", what)
 	}
-	for _, k := range sortedKeys(o.set) {
+	for _, k := range words.Keys(o.set) {
 		v := o.set[k]
 		switch k {
-		case "handle", "attempt":
+		case "handle", "attempt", "within", "code":
 		case "revision":
 			out.Revision = &workflows.SourceRevision{RevisionID: v, Author: &workflows.Author{Login: o.set["login"], Email: person(o.set["author"]).Email}}
 		case "author", "login":
@@ -417,7 +443,20 @@ func (s *story) outcome(action, ref string, w []string) error {
 	return err
 }
 
-// bring takes an execution, started by bea if need be, to a stage (in it, or at its door), or through it.
+// alarms brings an answer about the alarms that were ever watched in a stage, of
+// the newest success there: also when nobody waits for it any more.
+func (s *story) alarms(stage string, o work.Outcome) error {
+	for _, t := range s.s.Tasks() {
+		if t.Stage == stage && t.Configuration[work.WatchedAlarms] != "" {
+			s.watch = t.ID
+		}
+	}
+	o.Task = s.watch
+	_, err := s.answer(o)
+	return err
+}
+
+// bring takes an execution, started by bea if need be, to a stage (in it, or before it), or through it.
 func (s *story) bring(ref, stage string, through bool) error {
 	n, _ := strconv.Atoi(strings.TrimPrefix(ref, "#"))
 	if s.ids[n] == "" {

@@ -1,11 +1,11 @@
 package machine
 
 import (
-	"maps"
+	"cmp"
 	"slices"
-	"strconv"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/alarm"
 	"github.com/rollcall-bot/rollcall/workflows/vars"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -13,12 +13,21 @@ import (
 // Tasks says what the outside must do now: start, poll or cancel. It is made
 // from the state alone, so after a restart it is the same.
 func (s *State) Tasks() []work.Task {
+	if b := s.bridge(); b != nil {
+		return s.Bridge.Tasks(s.Name, b)
+	}
 	var tasks []work.Task
 	s.eachOpen(func(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
 		if a.Needs == "" && !a.Waits() {
+			if tasks == nil {
+				tasks = make([]work.Task, 0, len(st.Actions))
+			}
 			task, _ := s.task(e, st, a)
 			tasks = append(tasks, task)
 		}
+	})
+	s.eachWatched(func(_ string, def *workflows.Stage, runs *workflows.Running) {
+		tasks = append(tasks, alarm.Tasks(s.definition(), def, runs)...)
 	})
 	return append(tasks, slices.Clone(s.Orphans)...)
 }
@@ -30,57 +39,28 @@ func (s *State) task(e *workflows.Execution, st *workflows.StageExecution, a *wo
 	t := work.Task{
 		ID: TaskID(e.ID, st.Name, a.Name, a.Attempt), Kind: work.Start,
 		Pipeline: s.Name, Execution: e.ID, Number: e.Number, Stage: st.Name, Attempt: a.Attempt,
-		Action: *def, Handle: a.Handle, Restartable: def.Restartable,
+		Action: *def, Handle: a.Handle, Host: a.Host, Restartable: def.Restartable,
+		PipelineRole: s.under(e).RoleArn,
+	}
+	if cmp.Or(t.PipelineRole, def.RoleArn) != "" {
+		t.For = cmp.Or(e.Trigger.By.Email, e.Trigger.By.Name)
 	}
 	switch {
 	case a.Cancelling:
 		t.Kind = work.Cancel
 	case a.Handle != "":
 		t.Kind = work.Poll
+	case a.After != nil:
+		t.After = *a.After
 	}
 	if a.Deadline != nil {
 		t.Deadline = *a.Deadline
 	}
-	if def.IsSource() {
-		if i := slices.IndexFunc(e.SourceRevisions, func(r workflows.SourceRevision) bool { return r.ActionName == a.Name }); i >= 0 {
-			r := e.SourceRevisions[i]
-			t.Revision = &r
-		}
+	if missing := t.Supply(e); missing != "" {
+		return t, &workflows.Reason{Code: reasonArtifactMissing, Message: "the artifact " + missing + " is not there: nothing that ran before has left it"}
 	}
-	for _, name := range def.InputArtifacts {
-		artifact, ok := e.Artifacts[name]
-		if !ok {
-			return t, &workflows.Reason{Code: reasonArtifactMissing, Message: "the artifact " + name + " is not there: nothing that ran before has left it"}
-		}
-		t.Inputs = append(t.Inputs, artifact)
-	}
-	if err := fill(&t, e); err != nil {
+	if err := vars.FillTask(&t, e); err != nil {
 		return t, &workflows.Reason{Code: reasonConfiguration, Message: err.Error()}
 	}
 	return t, nil
-}
-
-// fill resolves the variables of a task.
-func fill(t *work.Task, e *workflows.Execution) (err error) {
-	value := func(r vars.Ref) (string, bool) { return e.Value(r.Namespace, r.Key) }
-	if t.Configuration, err = vars.Fill(t.Action.Configuration, value); err != nil {
-		return err
-	}
-	env := make(map[string]string, len(t.Action.EnvironmentVariables))
-	for _, v := range t.Action.EnvironmentVariables {
-		env[v.Name] = v.Value
-	}
-	if t.Environment, err = vars.Fill(env, value); err != nil {
-		return err
-	}
-	maps.Copy(t.Environment, map[string]string{
-		"ROLLCALL_EXECUTION_ID": e.ID,
-		"ROLLCALL_EXECUTION":    e.Ref(),
-		"ROLLCALL_PIPELINE":     t.Pipeline,
-		"ROLLCALL_STAGE":        t.Stage,
-		"ROLLCALL_ACTION":       t.Action.Name,
-		"ROLLCALL_ATTEMPT":      strconv.Itoa(t.Attempt),
-	})
-	t.Commands, err = vars.FillCommands(t.Action.Commands, t.Environment, value)
-	return err
 }

@@ -2,64 +2,58 @@ package machine
 
 import (
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
-	"github.com/rollcall-bot/rollcall/workflows/words"
+	"github.com/rollcall-bot/rollcall/workflows/gate"
+	"github.com/rollcall-bot/rollcall/workflows/say"
+	"github.com/rollcall-bot/rollcall/workflows/scope"
 )
 
-// Why a door is shut (Transition.Cause).
+// Why a stage is locked (Transition.Cause).
 const (
 	causePerson   = "person"
-	causeRollback = "rollback" // a hold
+	causeRollback = "rollback"
 )
 
-// staleHold is how long a door may have been shut for those who wait there to
-// go on when it opens; after that the change is too old to walk in unasked.
-const staleHold = 30 * 24 * time.Hour
+// staleLock is how long a stage may have been locked for those who wait before it
+// to go on when it is unlocked; after that their change is too old to enter unasked.
+const staleLock = 30 * 24 * time.Hour
 
 // frozen returns the freeze that keeps executions out of a stage at a time; nil: none.
 func (s *State) frozen(stage string, at time.Time) *workflows.Freeze {
 	for i := range s.Freezes {
-		if s.Freezes[i].At(at, s.Name, stage) {
+		if scope.Frozen(&s.Freezes[i], at, s.Name, stage) {
 			return &s.Freezes[i]
 		}
 	}
 	return nil
 }
 
-// thawed refuses what a freeze keeps out, except from those who may let things pass.
-func (d *decision) thawed(stage string) error {
-	f := d.s.frozen(stage, d.in.At)
-	if f == nil || d.dry && len(f.MayPass) > 0 {
-		return nil
-	}
-	known := d.in.Facts.Members[d.by.Key()]
-	_, machine := d.by.Machine()
-	for _, who := range f.MayPass {
-		if _, looked := known[who]; !looked && !machine {
-			return &NeedFacts{People: []workflows.Principal{d.by}, Who: f.MayPass}
-		}
-		if known[who] || who == d.by.ID {
-			return nil
+// checkFreeze refuses what freezes keep out, except from those whom each lets things pass.
+func (d *decision) checkFreeze(stage string) (err error) {
+	for _, f := range d.s.Freezes {
+		if err == nil && scope.Frozen(&f, d.in.At, d.s.Name, stage) {
+			switch passes, known := gate.Passes(&f, d.by, d.in.Facts.Members[d.by.Key()]); {
+			case d.dry && len(f.MayPass) > 0, passes:
+			case !known:
+				err = &NeedFacts{People: []workflows.Principal{d.by}, Who: f.MayPass}
+			default:
+				err = gate.Frozen(f, stage)
+			}
 		}
 	}
-	hint := "nobody may pass it; rolling back is possible all the same"
-	if len(f.MayPass) > 0 {
-		hint = "these may let it pass: " + strings.Join(f.MayPass, ", ") + "; rolling back is possible all the same"
-	}
-	return workflows.Refuse(workflows.CodeStageDisabled, hint, "%s is frozen (%s) until %s", stage, f.Name, words.Moment(f.To))
+	return err
 }
 
-// keptFrozen refuses to open a gate in a freeze while nothing of the stage has
+// checkGateFreeze refuses to open a gate in a freeze while nothing of the stage has
 // been deployed, unless the execution was let past the freeze.
-func (d *decision) keptFrozen(e *workflows.Execution, st *workflows.StageExecution) error {
-	if door := d.s.peek(st.Name).Door; e.Type == workflows.TypeRollback || st.Worked() || door.Only == e.ID && door.PastFreeze {
+func (d *decision) checkGateFreeze(e *workflows.Execution, st *workflows.StageExecution) error {
+	if transition := d.s.peek(st.Name).Transition; e.Type == workflows.TypeRollback || st.Worked() || transition.Only == e.ID && transition.PastFreeze {
 		return nil
 	}
-	return d.thawed(st.Name)
+	return d.checkFreeze(st.Name)
 }
 
 // setFreezes takes over what the service's configuration says of this pipeline.
@@ -73,8 +67,8 @@ func (d *decision) setFreezes(in *workflows.Intent) error {
 	return nil
 }
 
-// door finds the stage whose transition an intent is about.
-func (d *decision) door(in *workflows.Intent) (string, error) {
+// transitionOf finds the stage whose transition an intent is about.
+func (d *decision) transitionOf(in *workflows.Intent) (string, error) {
 	if _, err := d.stageNamed(in.Stage); err != nil {
 		return "", err
 	}
@@ -84,63 +78,68 @@ func (d *decision) door(in *workflows.Intent) (string, error) {
 	return in.Stage, nil
 }
 
-// shut writes a door's new state.
-func (d *decision) shut(stage, cause, reason, only string, by workflows.Principal, at time.Time) {
-	d.emit(event.Event{Kind: event.TransitionDisabled, Stage: stage, Transition: &workflows.Transition{
-		Cause: cause, Reason: reason, By: &by, At: &at, Only: only,
-	}})
+// setLock disables the transition into a stage.
+func (d *decision) setLock(stage, cause, reason, only string, by workflows.Principal, at time.Time) {
+	d.emit(event.Event{Kind: event.TransitionDisabled, Stage: stage, Transition: &workflows.Transition{Cause: cause, Reason: reason, By: &by, At: &at, Only: only}})
 }
 
-func (d *decision) unlock(stage, reason string) {
+func (d *decision) liftLock(stage, reason string) {
 	by, at := d.by, d.in.At
-	d.emit(event.Event{Kind: event.TransitionEnabled, Stage: stage, Transition: &workflows.Transition{
-		Enabled: true, Reason: reason, By: &by, At: &at,
-	}})
+	d.emit(event.Event{Kind: event.TransitionEnabled, Stage: stage, Transition: &workflows.Transition{Enabled: true, Reason: reason, By: &by, At: &at}})
 }
 
-// disable shuts the door into a stage; a person's word replaces a hold's. A
-// door that was shut before keeps its time and gets the new reason.
-func (d *decision) disable(in *workflows.Intent) error {
-	stage, err := d.door(in)
+// lock locks a stage; a person's reason replaces that of a rollback. One that was
+// locked before keeps its time.
+func (d *decision) lock(in *workflows.Intent) error {
+	stage, err := d.transitionOf(in)
 	if err != nil {
 		return err
 	}
-	at, door := d.in.At, d.s.peek(stage).Door
-	if !door.Enabled && door.At != nil {
-		if door.Cause == causePerson && door.Reason == in.Reason && door.Only == "" {
+	at, transition := d.in.At, d.s.peek(stage).Transition
+	if !transition.Enabled && transition.At != nil {
+		if transition.Cause == causePerson && transition.Reason == in.Reason && transition.Only == "" {
 			return nil
 		}
-		at = *door.At
+		at = *transition.At
 	}
-	d.shut(stage, causePerson, in.Reason, "", d.by, at)
+	if d.s.bridge() != nil {
+		return d.inAWS().Ask(*in, nil, "", in.Reason)
+	}
+	d.setLock(stage, causePerson, in.Reason, "", d.by, at)
 	return nil
 }
 
-// enable opens the door into a stage, or lets one execution through.
-func (d *decision) enable(in *workflows.Intent) error {
-	stage, err := d.door(in)
+// unlock unlocks a stage, or admits one execution to it.
+func (d *decision) unlock(in *workflows.Intent) error {
+	stage, err := d.transitionOf(in)
 	if err != nil {
 		return err
 	}
-	door := d.s.peek(stage).Door
-	if in.Execution != "" {
-		return d.letIn(in.Execution, stage, door)
+	transition := d.s.peek(stage).Transition
+	if in.Execution != "" && d.s.bridge() != nil {
+		return workflows.Invalid("only", "unlock the stage, and lock it again behind that one", "AWS CodePipeline lets nobody alone through a locked stage")
 	}
-	if door.Enabled {
+	if in.Execution != "" {
+		return d.admitOnly(in.Execution, stage, transition)
+	}
+	if transition.Enabled {
 		return nil
 	}
-	d.unlock(stage, in.Reason)
-	if door.At != nil && d.in.At.Sub(*door.At) > staleHold {
+	if d.s.bridge() != nil {
+		return d.inAWS().Ask(*in, nil, "", in.Reason)
+	}
+	d.liftLock(stage, in.Reason)
+	if transition.At != nil && d.in.At.Sub(*transition.At) > staleLock {
 		for _, e := range d.s.waiting(stage) {
 			d.emit(event.Event{Kind: event.ExecutionCancelled, Execution: e.ID, Reason: &workflows.Reason{Code: reasonCancelled,
-				Message: "the door into " + stage + " was shut for more than 30 days; start again with what is new"}})
+				Message: stage + " was locked for more than 30 days; start again with what is new"}})
 		}
 	}
 	return nil
 }
 
-// letIn lets one execution through a shut door that stays shut for the others.
-func (d *decision) letIn(id, stage string, door workflows.Transition) error {
+// admitOnly admits one execution to a stage that stays locked, or frozen, for the others.
+func (d *decision) admitOnly(id, stage string, transition workflows.Transition) error {
 	e, err := d.find("only", id)
 	if err != nil {
 		return err
@@ -150,33 +149,38 @@ func (d *decision) letIn(id, stage string, door workflows.Transition) error {
 	case e.Status.Final():
 		return workflows.Refuse(workflows.CodeConflict, "start a new execution", "%s has ended: it is %s", e.Ref(), e.Status)
 	case !ok || e.Type == workflows.TypeRollback || st.Status != workflows.StatusNotStarted:
-		return workflows.Refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "%s does not come to the door of %s any more", e.Ref(), stage)
+		return workflows.Refuse(workflows.CodeConflict, "see how it stands with: status "+e.Ref(), "%s does not come to %s any more", e.Ref(), stage)
 	}
 	frozen := d.s.frozen(stage, d.in.At) != nil
-	if err := d.thawed(stage); err != nil {
+	if err := d.checkFreeze(stage); err != nil {
 		return err
 	}
-	if door.Enabled && !frozen || door.Only == e.ID && door.PastFreeze == frozen {
+	if transition.Enabled && !frozen || transition.Only == e.ID && transition.PastFreeze == frozen {
 		return nil
 	}
-	door.Only, door.PastFreeze = e.ID, frozen
-	d.emit(event.Event{Kind: event.TransitionEnabled, Execution: e.ID, Stage: stage, Transition: &door})
+	transition.Only, transition.PastFreeze = e.ID, frozen
+	d.emit(event.Event{Kind: event.TransitionEnabled, Execution: e.ID, Stage: stage, Transition: &transition})
 	return nil
 }
 
-// hold shuts the door of a stage that is being rolled back, so that the next
-// change does not walk straight back in. A person's disable stays as it is,
-// except that nobody who had been let through may now follow.
-func (d *decision) hold(o *order) {
+// lockAfterRollback locks a stage that is being rolled back, so that the next run
+// does not redeploy what was rolled back. A person's lock stays as it is, except
+// that nobody who had been admitted may now follow.
+func (d *decision) lockAfterRollback(o *order) {
 	stage := o.stage
-	door := d.s.peek(stage.Name).Door
-	wanted := stage.Rollback.Hold == "always" || stage.Rollback.Hold == "manual" && !o.automatic()
-	why := words.Because("rolled back to "+o.target.Ref(), o.reason)
+	transition := d.s.peek(stage.Name).Transition
+	wanted := stage.Rollback.Lock == "always" || stage.Rollback.Lock == "manual" && !o.automatic()
+	why := say.LockReason(o.target.Ref(), o.reason)
 	switch {
-	case wanted && (door.Enabled || door.Cause == causeRollback): // the newer rollback is why it is held now
-		d.shut(stage.Name, causeRollback, why, "", o.trigger.By, d.in.At)
-	case !door.Enabled && door.Only != "":
-		door.Only, door.PastFreeze = "", false
-		d.emit(event.Event{Kind: event.TransitionDisabled, Stage: stage.Name, Transition: &door})
+	case wanted && (transition.Enabled || transition.Cause == causeRollback): // the newer rollback is why it is locked now
+		d.setLock(stage.Name, causeRollback, why, "", o.trigger.By, d.in.At)
+	case !transition.Enabled && transition.Only != "":
+		d.admitNobody(stage.Name, transition)
 	}
+}
+
+// admitNobody leaves a stage locked as it is, also for the one that had been admitted.
+func (d *decision) admitNobody(stage string, transition workflows.Transition) {
+	transition.Only, transition.PastFreeze = "", false
+	d.emit(event.Event{Kind: event.TransitionDisabled, Stage: stage, Transition: &transition})
 }

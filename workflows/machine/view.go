@@ -43,6 +43,10 @@ func (s *State) View() workflows.PipelineView {
 	if p == nil {
 		return v
 	}
+	if p.Bridge != nil {
+		v.ManagedBy = "bridge"
+		v.Bridge, v.Requests = s.Bridge.View(p.Bridge)
+	}
 	v.Definition, v.ExecutionMode, v.PollingDisabledAt = p, p.ExecutionMode, s.Unpolled
 	for _, f := range s.Freezes {
 		if f.To.After(s.At) {
@@ -59,7 +63,7 @@ func (s *State) viewStage(def workflows.Stage) workflows.StageView {
 	st := s.peek(def.Name)
 	v := workflows.StageView{
 		Name: def.Name, Environment: def.Environment, Status: workflows.StatusNotStarted,
-		LatestExecution: st.Latest, Running: st.Runs, Inbound: []string{}, Transition: st.Door, Planned: st.Planned,
+		LatestExecution: st.Latest, Running: st.Runs, Inbound: []string{}, Transition: st.Transition, Planned: st.Planned,
 		Offers: s.stageOffers(def.Name),
 	}
 	if st.Latest != nil {
@@ -74,22 +78,23 @@ func (s *State) viewStage(def workflows.Stage) workflows.StageView {
 // Result says what an intent led to: to be called after the events that
 // Decide answered were applied. The execution is whole when it is in the state;
 // when it has left the state only its ID is set.
-func (s *State) Result(in workflows.Intent, events []event.Event) workflows.Result {
-	r := workflows.Result{Pipeline: s.Name}
+func (s *State) Result(in workflows.Intent, events []event.Event) event.Result {
+	r := event.Result{Pipeline: s.Name}
 	id, stage := in.Execution, in.Stage
 	if a, known := s.answered(in.Token, s.At); known {
 		id, stage = a.Execution, a.Stage
+		r.Request = s.Bridge.ByToken(in.Token)
 	}
 	for _, e := range events {
-		if e.Kind == event.ExecutionStarted && (in.Verb == workflows.RollBack) != (e.Started.Type == workflows.TypeRollback) {
+		if !event.Answers(in.Verb, e.Kind) || e.Token != in.Token || e.Kind == event.ExecutionStarted && (in.Verb == workflows.RollBack) != (e.Started.Type == workflows.TypeRollback) {
 			continue
 		}
-		if answers(in.Verb, e.Kind) && e.Token == in.Token {
-			r.Changed = true
-			if e.Defined != nil {
-				r.Weakened = e.Defined.Weakened
-			}
-			id, stage = e.Execution, e.Stage
+		r.Changed, id, stage = true, e.Led(), e.Stage
+		if e.Defined != nil {
+			r.Weakened, r.Cancels = e.Defined.Weakened, e.Defined.Cancels
+		}
+		if e.Request != nil {
+			r.Request = &e.Request.Request
 		}
 	}
 	switch in.Verb {
@@ -98,15 +103,15 @@ func (s *State) Result(in workflows.Intent, events []event.Event) workflows.Resu
 		return r
 	case workflows.Archive:
 		return r
-	case workflows.Disable, workflows.Enable:
-		door := s.peek(stage).Door
-		r.Transition = &door
-		if in.Verb == workflows.Disable {
+	case workflows.Lock, workflows.Unlock:
+		transition := s.peek(stage).Transition
+		r.Transition = &transition
+		if in.Verb == workflows.Lock {
 			return r
 		}
 	case workflows.RollBack:
-		if id == "" {
-			r.Planned = s.peek(stage).Planned
+		if st := s.peek(stage); id == "" && st.PlanToken == in.Token {
+			r.Planned = st.Planned
 		}
 	}
 	if id == "" {

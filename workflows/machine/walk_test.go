@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ func TestWalks(t *testing.T) {
 			"stop":     w.stop,
 			"retry":    w.retry,
 			"rollback": w.rollback,
-			"door":     w.door,
+			"lock":     w.lock,
 			"resolve":  w.resolve,
 			"edit":     w.edit,
 			"archive":  w.archiveIt,
@@ -41,6 +42,7 @@ func TestWalks(t *testing.T) {
 			"note":     w.note,
 			"override": w.override,
 			"freeze":   w.freeze,
+			"restore":  w.restored,
 		})
 	})
 }
@@ -58,10 +60,10 @@ type walk struct {
 func pipelines() []*workflows.Pipeline {
 	var all []*workflows.Pipeline
 	for _, lines := range [][]string{
-		{"Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod [onFailure=ROLLBACK]: SignOff{gate from=group:a required=2 remindAt=50%,90%} > Deploy{minutes=30}", "Edge: Push"},
-		{"Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod [onFailure=ROLLBACK hold=never]: SignOff{gate from=group:a,group:b required=1} > Deploy{minutes=30}", "Edge: Push"},
+		{"Src: App{out=app namespace=Src}", "Build [onAlarm=slow/5h]: Make{restartable in=app} + Lint", "Prod [onFailure=ROLLBACK onAlarm=5xx,slow/31m]: SignOff{gate from=group:a required=2 remindAt=50%,90%} > Deploy{minutes=30}", "Edge: Push"},
+		{"Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod [onFailure=ROLLBACK lock=never onAlarm=5xx/10m]: SignOff{gate from=group:a,group:b required=1} > Deploy{minutes=30}", "Edge: Push"},
 		{"Src: App{out=app namespace=Src}", "Build: Make{restartable in=app} + Lint", "Prod [onFailure=ROLLBACK approval=require]: SignOff{gate required=2 atLeast=group:b/1} > Deploy{minutes=30} + Smoke", "Edge: SignOff{gate from=group:b} + Push"},
-		{"Src: App{out=app}", "Build: Make + Lint", "Production [hold=manual eligible=sameVersion]: Deploy{run=x_#{Src.CommitId}}", "Edge: Push"},
+		{"Src: App{out=app}", "Build: Make + Lint", "Production [lock=manual eligible=sameVersion]: Deploy{run=x_#{Src.CommitId}}", "Edge: Push"},
 		{"schedule: 0 */5 * * * Europe/Berlin", "Src: App{polls}", "Build [onFailure=RETRY]: Make{restartable} + Lint", "Prod [onFailure=ROLLBACK]: SignOff{gate from=group:a} > Deploy{minutes=30}",
 			"entry of Prod [FAIL]: Up{run=health} + Hours{provider=DeploymentWindow Cron=*_*_9-13_?_*_*}", "success of Prod [ROLLBACK]: Quiet{run=errors minutes=10}", "Edge: Push",
 			"entry of Edge [SKIP]: Wanted{provider=VariableCheck Variable=#{variables.edge} Operator=EQ Value=yes}", "variables: edge=yes", "failure of Edge [ROLLBACK]: Down{run=ping}"},
@@ -88,7 +90,7 @@ func (w *walk) did(t *rapid.T, events []event.Event, err error) {
 		t.Fatalf("a refusal without words: %+v", problem)
 	}
 	for _, e := range events {
-		if w.ended[e.Execution] && e.Kind != event.ExecutionNoted && e.Kind != event.OrphanConfirmed && e.Kind != event.OrphanLeft && e.Kind != event.ActionTracked {
+		if w.ended[e.Execution] && e.Kind != event.ExecutionNoted && e.Kind != event.OrphanConfirmed && e.Kind != event.OrphanLeft && e.Kind != event.ActionTracked && !strings.HasPrefix(string(e.Kind), "alarm") {
 			t.Fatalf("%s happened to an execution that was superseded or cancelled", e.Kind)
 		}
 		if e.Kind == event.ExecutionSuperseded || e.Kind == event.ExecutionCancelled {
@@ -118,8 +120,8 @@ func (w *walk) who(t *rapid.T) workflows.Principal {
 	return person(rapid.SampledFrom([]string{"ana", "ben", "cho", "dan", "token:ci"}).Draw(t, "who"))
 }
 
-// any draws an execution, known or not.
-func (w *walk) any(t *rapid.T) string {
+// anyExecution draws an execution, known or not.
+func (w *walk) anyExecution(t *rapid.T) string {
 	return w.ids[rapid.IntRange(max(1, len(w.ids)-6), len(w.ids)+1).Draw(t, "execution")]
 }
 
@@ -149,6 +151,9 @@ func (w *walk) bring(t *rapid.T, task string) {
 	if o.State == work.Running {
 		o.Handle = rapid.SampledFrom([]string{"", "h1", "h2"}).Draw(t, "handle")
 	}
+	if strings.HasSuffix(task, "/rollback:onAlarm/1") && o.State == work.Failed && rapid.Bool().Draw(t, "rings") {
+		o.ExternalID, o.Error = "5xx", &workflows.Reason{Code: work.AlarmRang}
+	}
 	if o.State == work.Succeeded && rapid.Bool().Draw(t, "leaves") {
 		o.Artifacts = []workflows.Artifact{{Name: "app", Digest: "d"}}
 		o.Outputs = map[string]string{"CommitId": "c"}
@@ -162,7 +167,7 @@ func (w *walk) vote(t *rapid.T) {
 	w.members["group:a"] = keys(rapid.SliceOfN(rapid.SampledFrom([]string{"ana", "ben", "cho"}), 0, 3).Draw(t, "a"))
 	w.members["group:b"] = keys(rapid.SliceOfN(rapid.SampledFrom([]string{"ben", "cho", "dan"}), 0, 3).Draw(t, "b"))
 	w.may = keys([]string{"ana", "dan", "ben"})
-	in := workflows.Intent{Verb: workflows.Approve, Execution: w.any(t)}
+	in := workflows.Intent{Verb: workflows.Approve, Execution: w.anyExecution(t)}
 	if rapid.IntRange(0, 7).Draw(t, "veto") == 0 {
 		in.Verb = workflows.Reject
 	}
@@ -174,47 +179,47 @@ func (w *walk) vote(t *rapid.T) {
 }
 
 func (w *walk) stop(t *rapid.T) {
-	w.do(t, w.who(t), workflows.Intent{Verb: workflows.StopIt, Execution: w.any(t), Abandon: rapid.Bool().Draw(t, "abandon")})
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.StopExecution, Execution: w.anyExecution(t), Abandon: rapid.Bool().Draw(t, "abandon")})
 }
 
 func (w *walk) retry(t *rapid.T) {
-	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Retry, Execution: w.any(t), All: rapid.Bool().Draw(t, "all")})
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Retry, Execution: w.anyExecution(t), All: rapid.Bool().Draw(t, "all")})
 }
 
 func (w *walk) rollback(t *rapid.T) {
-	target := w.any(t)
+	target := w.anyExecution(t)
 	stage := w.stage(t)
-	if st := w.s.peek(stage); len(st.Successes) > 0 && rapid.Bool().Draw(t, "sensible") {
-		target = st.Successes[rapid.IntRange(0, len(st.Successes)-1).Draw(t, "success")].Execution
+	if st := w.s.peek(stage); st.Successes.Len() > 0 && rapid.Bool().Draw(t, "sensible") {
+		target = st.Successes.Newest(20)[rapid.IntRange(0, st.Successes.Len()-1).Draw(t, "success")].Execution
 	}
 	w.do(t, w.who(t), workflows.Intent{Verb: workflows.RollBack, Stage: stage, Target: target,
-		Definition:   rapid.SampledFrom([]string{"", "asWas", "asIs"}).Draw(t, "definition"),
+		Definition:   rapid.SampledFrom([]string{"", "original", "current"}).Draw(t, "definition"),
 		WhileRunning: rapid.SampledFrom([]string{"", "stop", "wait"}).Draw(t, "while")})
 }
 
-func (w *walk) door(t *rapid.T) {
-	in := workflows.Intent{Verb: rapid.SampledFrom([]workflows.Verb{workflows.Disable, workflows.Enable, workflows.Enable}).Draw(t, "verb"), Stage: w.stage(t)}
-	if in.Verb == workflows.Enable && rapid.Bool().Draw(t, "only") {
-		in.Execution = w.any(t)
+func (w *walk) lock(t *rapid.T) {
+	in := workflows.Intent{Verb: rapid.SampledFrom([]workflows.Verb{workflows.Lock, workflows.Unlock, workflows.Unlock}).Draw(t, "verb"), Stage: w.stage(t)}
+	if in.Verb == workflows.Unlock && rapid.Bool().Draw(t, "only") {
+		in.Execution = w.anyExecution(t)
 	}
 	w.do(t, w.who(t), in)
 }
 
 func (w *walk) resolve(t *rapid.T) {
-	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Resolve, Execution: w.any(t), As: rapid.SampledFrom([]string{"succeeded", "failed", "again", "?"}).Draw(t, "as")})
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Resolve, Execution: w.anyExecution(t), As: rapid.SampledFrom([]string{"succeeded", "failed", "again", "?"}).Draw(t, "as")})
 }
 
 func (w *walk) edit(t *rapid.T) {
-	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Edit, ManagedBy: "api", Definitions: pipelines()[rapid.IntRange(0, 6).Draw(t, "definition")]})
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Edit, ManagedBy: "api", NewDefinition: pipelines()[rapid.IntRange(0, 6).Draw(t, "definition")]})
 }
 
 func (w *walk) override(t *rapid.T) {
-	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Override, Execution: w.any(t), Stage: rapid.SampledFrom([]string{"", "Prod", "Edge"}).Draw(t, "override in"),
+	w.do(t, w.who(t), workflows.Intent{Verb: workflows.Override, Execution: w.anyExecution(t), Stage: rapid.SampledFrom([]string{"", "Prod", "Edge"}).Draw(t, "override in"),
 		Condition: rapid.SampledFrom([]string{"", "BEFORE_ENTRY", "ON_SUCCESS", "APPROVAL", "ON_FAILURE"}).Draw(t, "condition"), Reason: "night"})
 }
 
 func (w *walk) freeze(t *rapid.T) {
-	in := workflows.Intent{Verb: workflows.SetFreezes}
+	in := workflows.Intent{Verb: workflows.ReplaceFreezes}
 	if rapid.Bool().Draw(t, "freezes") {
 		in.Freezes = []workflows.Freeze{{Name: "audit", From: w.at.Add(-time.Hour), To: w.at.Add(9 * time.Hour), On: []string{"*/Prod"}, MayPass: []string{"group:a"}}}
 	}
@@ -237,8 +242,36 @@ func (w *walk) time(t *rapid.T) {
 	w.did(t, events, err)
 }
 
+// restored brings a backup back: nothing starts, nothing is asked of the outside
+// any more, nothing is due at once, and a second look finds nothing to do.
+func (w *walk) restored(t *rapid.T) {
+	if w.s.Version == 0 || rapid.IntRange(0, 3).Draw(t, "really") > 0 {
+		t.Skip("no backup")
+	}
+	events, err := w.restore(time.Hour)
+	w.did(t, events, err)
+	for _, e := range events {
+		switch e.Kind {
+		case event.BackupRestored, event.ActionInDoubt, event.OrphanLeft, event.ReturnDropped, event.TransitionDisabled, event.ExecutionWaiting,
+			event.ExecutionCancelled, event.PollingEnabled, event.PollingDisabled, event.AlarmWatchEnded:
+		default:
+			t.Fatalf("%s %s/%s follows from a restore", e.Kind, e.Stage, e.Action)
+		}
+	}
+	if tasks := w.s.Tasks(); len(tasks) > 0 {
+		t.Fatalf("%d tasks are open after a restore: %+v", len(tasks), tasks[0])
+	}
+	if due, ok := w.s.Due(); ok && !due.After(w.s.At) {
+		t.Fatalf("due at %s, restored at %s", due, w.s.At)
+	}
+	again, err := w.s.Decide(Input{At: w.s.At, By: workflows.EnginePrincipal(), Restored: &event.Restored{Epoch: w.s.Epoch, At: w.at}})
+	if err != nil || len(again) > 0 {
+		t.Fatalf("the same restore once more: %v %+v", err, again)
+	}
+}
+
 func (w *walk) note(t *rapid.T) {
-	w.do(t, workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Annotate, Execution: w.any(t), Note: &workflows.Note{Name: "ticket", Text: "OPS-1"}})
+	w.do(t, workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Annotate, Execution: w.anyExecution(t), Note: &workflows.Note{Name: "ticket", Text: "OPS-1"}})
 }
 
 // check is what must hold whatever has happened.
@@ -289,22 +322,22 @@ func (w *walk) check(t *rapid.T) {
 	if len(w.s.Definitions) > len(w.s.Executions)+1 {
 		t.Fatalf("%d definitions are kept for %d executions", len(w.s.Definitions), len(w.s.Executions))
 	}
-	w.checkSettled(t)
+	w.checkStable(t)
 	w.checkOffers(t)
 }
 
 // checkWait: what an execution is said to wait for is so.
 func (w *walk) checkWait(t *rapid.T, e *workflows.Execution) {
 	name := e.WaitsFor.Stage
-	door, frozen := w.s.peek(name).Door, w.s.frozen(name, w.s.At) != nil
-	taken := len(w.s.holders(nil, name)) > 0 || w.s.waiting(name)[0].ID != e.ID || len(w.s.holdersOfVanished()) > 0
-	if ok := map[string]bool{workflows.WaitsForTransition: !door.Enabled && door.Only != e.ID, workflows.WaitsForFreeze: frozen, workflows.WaitsForStage: taken}[e.WaitsFor.For]; !ok {
+	transition, frozen := w.s.peek(name).Transition, w.s.frozen(name, w.s.At) != nil
+	taken := len(w.s.occupants(nil, name)) > 0 || w.s.waiting(name)[0].ID != e.ID || len(w.s.occupantsOfVanished()) > 0
+	if ok := map[string]bool{workflows.WaitsForTransition: !transition.Enabled && transition.Only != e.ID, workflows.WaitsForFreeze: frozen, workflows.WaitsForStage: taken}[e.WaitsFor.For]; !ok {
 		t.Fatalf("%s waits before %s for %s, which is not so", e.Ref(), name, e.WaitsFor.For)
 	}
 }
 
-// holdersOfVanished are those inside stages that the definition in force no longer has.
-func (s *State) holdersOfVanished() []string {
+// occupantsOfVanished are those inside stages that the definition in force no longer has.
+func (s *State) occupantsOfVanished() []string {
 	var refs []string
 	for _, e := range s.Executions {
 		if st := e.Inside(); st != nil {
@@ -347,11 +380,11 @@ func (w *walk) checkInside(t *rapid.T, e *workflows.Execution, st *workflows.Sta
 	}
 }
 
-// checkSettled: looking again at the same moment finds nothing to do.
-func (w *walk) checkSettled(t *rapid.T) {
+// checkStable: looking again at the same moment finds nothing to do.
+func (w *walk) checkStable(t *rapid.T) {
 	events, err := w.s.Decide(Input{At: w.s.At, By: workflows.EnginePrincipal()})
 	if err != nil || len(events) > 0 {
-		t.Fatalf("not settled: %v %+v", err, events)
+		t.Fatalf("not stable: %v %+v", err, events)
 	}
 }
 
@@ -375,7 +408,7 @@ func (w *walk) checkOffers(t *rapid.T) {
 			w.accepted(t, o, id)
 			verbs[o.Verb] = true
 		}
-		for _, v := range []workflows.Verb{workflows.StopIt, workflows.Retry} {
+		for _, v := range []workflows.Verb{workflows.StopExecution, workflows.Retry} {
 			if err := w.dry(workflows.Intent{Verb: v, Execution: id}); !verbs[v] && err == nil {
 				t.Fatalf("%s of %s works and is not offered", v, e.Ref())
 			}
@@ -388,11 +421,11 @@ func (w *walk) accepted(t *rapid.T, o workflows.Offer, execution string) {
 	switch o.Verb {
 	case workflows.RollBack:
 		in.Execution, in.Target, in.WhileRunning = "", o.Target, "wait"
-	case workflows.Enable:
+	case workflows.Unlock:
 		in.Execution = o.Target
 	case workflows.Resolve:
 		in.As = "failed"
-	case workflows.StopIt:
+	case workflows.StopExecution:
 		in.Abandon = true
 	case workflows.Override:
 		in.Reason = "night"

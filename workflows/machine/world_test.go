@@ -107,7 +107,10 @@ func (w *world) apply(events []event.Event) error {
 
 func (w *world) lookUp(f Facts, need *NeedFacts) Facts {
 	if f.Members == nil {
-		f = Facts{Members: map[string]map[string]bool{}, May: map[string]bool{}, Executions: map[string]*workflows.Execution{}, Versions: map[int]*workflows.Pipeline{}}
+		f = Facts{Members: map[string]map[string]bool{}, May: map[string]bool{}, Executions: map[string]*workflows.Execution{}, External: map[string]string{}, Versions: map[int]*workflows.Pipeline{}, Changes: map[work.Range]work.Changes{}}
+	}
+	for _, r := range need.Changes {
+		f.Changes[r] = work.Changes{Why: "no scenario has a repository"}
 	}
 	for _, p := range need.People {
 		if f.Members[p.Key()] == nil {
@@ -118,6 +121,14 @@ func (w *world) lookUp(f Facts, need *NeedFacts) Facts {
 		}
 		if need.MayApprove != "" {
 			f.May[p.Key()] = slices.Contains(w.may, p.Key())
+		}
+	}
+	for _, external := range need.External {
+		f.External[external] = ""
+		for id, e := range w.archive {
+			if e.ExternalID == external {
+				f.External[external], f.Executions[id] = id, e
+			}
 		}
 	}
 	for _, id := range need.Executions {
@@ -137,6 +148,11 @@ func (w *world) ask(by workflows.Principal, in workflows.Intent) ([]event.Event,
 // answer brings the outcome of a task.
 func (w *world) answer(o work.Outcome) ([]event.Event, error) {
 	return w.decide(Input{By: workflows.EnginePrincipal(), Outcome: &o})
+}
+
+// restore brings a backup back that was made so long ago.
+func (w *world) restore(ago time.Duration) ([]event.Event, error) {
+	return w.decide(Input{By: workflows.EnginePrincipal(), Restored: &event.Restored{Epoch: w.s.Epoch + 1, Token: "t", At: w.at, Backup: w.at.Add(-ago)}})
 }
 
 // pass lets time go by, looking whenever the state wants to be looked at.
@@ -176,8 +192,8 @@ func (w *world) execution(id string) (workflows.Execution, bool) {
 }
 
 func person(name string) workflows.Principal {
-	switch token, machine := strings.CutPrefix(name, "token:"); {
-	case machine:
+	switch token, isMachine := strings.CutPrefix(name, "token:"); {
+	case isMachine:
 		return workflows.Principal{ID: name, Name: token, Via: "api"}
 	case name == "rollcall":
 		return workflows.EnginePrincipal()

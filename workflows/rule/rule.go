@@ -1,5 +1,5 @@
 // Package rule evaluates the rules of stage conditions that need nothing from
-// outside: VariableCheck and DeploymentWindow (engine.md 9.2). Pure; the others
+// outside: VariableCheck and DeploymentWindow. Pure; the others
 // (Commands, and those that need AWS) are carried out by runners.
 package rule
 

@@ -14,7 +14,10 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/runtime"
 	"github.com/rollcall-bot/rollcall/workflows/spec"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
 )
 
 var (
@@ -30,7 +33,7 @@ func guarded() *access.Policy {
 		Rules: []access.Rule{
 			{Allow: []workflows.Verb{workflows.View, workflows.Start}, To: []string{ben.Email}},
 			{Allow: []workflows.Verb{workflows.View}, To: []string{cho.Email}, On: []string{"open"}},
-			{Allow: []workflows.Verb{workflows.RollBack, workflows.Disable}, To: []string{"slack-group:S1"}, On: []string{"*/Production"}},
+			{Allow: []workflows.Verb{workflows.RollBack, workflows.Lock}, To: []string{"slack-group:S1"}, On: []string{"*/Production"}},
 		},
 		Tokens: map[string][]workflows.Verb{"ci": {workflows.View, workflows.Approve}},
 	}
@@ -52,14 +55,14 @@ func (p *phonebook) Member(_ context.Context, who workflows.Principal, group str
 }
 
 func TestRightsAreCheckedAndRefusalsRecorded(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.options.Policy = guarded()
-		w.options.Directory = &phonebook{}
+		w.options.Directories = kinds(&phonebook{})
 		w.boot()
 		w.define(shop, named("open"))
 		id := w.begin("webshop")
 
-		p := w.refused(ben, workflows.Intent{Verb: workflows.StopIt, Execution: id, Reason: strings.Repeat("x", 5000)}, workflows.CodeAccessDenied)
+		p := w.refused(ben, workflows.Intent{Verb: workflows.StopExecution, Execution: id, Reason: strings.Repeat("x", 5000)}, workflows.CodeAccessDenied)
 		if !strings.Contains(p.Message, "stop") || !strings.Contains(p.Hint, ana.Email) || p.ID == "" {
 			t.Errorf("the refusal is %+v: it must name the right, who has it, and its ID", p)
 		}
@@ -67,7 +70,7 @@ func TestRightsAreCheckedAndRefusalsRecorded(t *testing.T) {
 			t.Error("the refusal's ID is not in the log")
 		}
 		last := w.disk.frames[len(w.disk.frames)-1].Events[0]
-		if last.Kind != event.IntentRefused || last.By.ID != ben.ID || last.Refused.Problem.ID != p.ID || last.Refused.Intent.Verb != workflows.StopIt {
+		if last.Kind != event.IntentRefused || last.By.ID != ben.ID || last.Refused.Problem.ID != p.ID || last.Refused.Intent.Verb != workflows.StopExecution {
 			t.Errorf("the record says %+v", last)
 		}
 		if n := len(last.Refused.Intent.Reason); n > 300 {
@@ -90,9 +93,9 @@ func TestRightsAreCheckedAndRefusalsRecorded(t *testing.T) {
 }
 
 func TestWhoMayNotSeeHearsThatThereIsNothing(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.options.Policy = guarded()
-		w.options.Directory = &phonebook{}
+		w.options.Directories = kinds(&phonebook{})
 		w.boot()
 		w.define(shop, named("open"))
 		id, ctx := w.begin("webshop"), w.t.Context()
@@ -104,13 +107,13 @@ func TestWhoMayNotSeeHearsThatThereIsNothing(t *testing.T) {
 		}
 		_, err = w.Pipeline(ctx, cho, "webshop", 0)
 		w.problem(err, workflows.CodePipelineNotFound)
-		_, err = w.Executions(ctx, cho, workflows.ExecutionQuery{Pipeline: "webshop"})
+		_, err = w.Executions(ctx, cho, record.Query{Pipeline: "webshop"})
 		w.problem(err, workflows.CodePipelineNotFound)
 		_, err = w.Targets(ctx, cho, "webshop", "Production")
 		w.problem(err, workflows.CodePipelineNotFound)
 		_, err = w.Log(ctx, cho, id, "", "", 0)
 		w.problem(err, workflows.CodeExecutionNotFound)
-		w.refused(cho, workflows.Intent{Verb: workflows.StopIt, Execution: id}, workflows.CodeExecutionNotFound)
+		w.refused(cho, workflows.Intent{Verb: workflows.StopExecution, Execution: id}, workflows.CodeExecutionNotFound)
 		if p := w.refused(cho, workflows.Intent{Verb: workflows.Start, Pipeline: "webshp"}, workflows.CodePipelineNotFound); strings.Contains(p.Hint, "webshop") {
 			t.Errorf("the hint %q gives a hidden name away", p.Hint)
 		}
@@ -137,12 +140,12 @@ func TestWhoMayNotSeeHearsThatThereIsNothing(t *testing.T) {
 }
 
 func TestRefusalsAreForAuditorsOnly(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.options.Policy = guarded()
-		w.options.Directory = &phonebook{}
+		w.options.Directories = kinds(&phonebook{})
 		w.boot()
 		w.define(named("open"))
-		w.refused(ben, workflows.Intent{Verb: workflows.Disable, Pipeline: "open", Stage: "Deploy"}, workflows.CodeAccessDenied)
+		w.refused(ben, workflows.Intent{Verb: workflows.Lock, Pipeline: "open", Stage: "Deploy"}, workflows.CodeAccessDenied)
 		for viewer, want := range map[workflows.Principal]int{ana: 1, ben: 0} {
 			frames, err := w.Feed(w.t.Context(), viewer, 0, 100)
 			if err != nil {
@@ -164,9 +167,9 @@ func TestRefusalsAreForAuditorsOnly(t *testing.T) {
 }
 
 func TestOffersAreWhatTheViewerMayDo(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.options.Policy = guarded()
-		w.options.Directory = &phonebook{}
+		w.options.Directories = kinds(&phonebook{})
 		w.options.Policy.Rules[1].On = nil // Cho sees everything and may nothing
 		w.boot()
 		w.define(strings.Replace(shop, "ana@acme.example", "cho@acme.example", 1))
@@ -187,7 +190,7 @@ func TestOffersAreWhatTheViewerMayDo(t *testing.T) {
 		if got := verbs(cho); len(got) != 2 || got[0] != workflows.Approve || got[1] != workflows.Reject {
 			t.Errorf("Cho, whom the gate names, is offered %v", got)
 		}
-		if got := verbs(ana); len(got) == 0 || got[len(got)-1] != workflows.StopIt {
+		if got := verbs(ana); len(got) == 0 || got[len(got)-1] != workflows.StopExecution {
 			t.Errorf("Ana is offered %v", got)
 		}
 		view, err := w.Pipeline(w.t.Context(), ben, "webshop", 0)
@@ -198,9 +201,9 @@ func TestOffersAreWhatTheViewerMayDo(t *testing.T) {
 }
 
 func TestAnswersAtGates(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		book := &phonebook{members: map[string]string{"slack-group:S9": cho.ID}}
-		w.options.Policy, w.options.Directory = guarded(), book
+		w.options.Policy, w.options.Directories = guarded(), kinds(book)
 		w.boot()
 		w.define(strings.Replace(shop, "ana@acme.example", `"slack-group:S9"`, 1))
 		id := w.begin("webshop")
@@ -210,6 +213,11 @@ func TestAnswersAtGates(t *testing.T) {
 		w.refused(ci, workflows.Intent{Verb: workflows.Approve, Execution: id}, workflows.CodeNotAnApprover)
 		w.refused(eve, workflows.Intent{Verb: workflows.Approve, Execution: id}, workflows.CodeAccessDenied)
 		w.refused(cho, workflows.Intent{Verb: workflows.Approve, Gate: "nothing"}, workflows.CodeInvalidApprovalToken)
+		w.refused(ben, workflows.Intent{Verb: workflows.Approve, Gate: token}, workflows.CodeNotAnApprover)
+		gate := w.gates()[0]
+		if last := w.disk.frames[len(w.disk.frames)-1].Events[0]; last.Execution != id || last.Stage != gate.Stage || last.Action != gate.Action {
+			t.Errorf("a refused answer to a gate does not say on record which it was: %+v", last)
+		}
 		book.down = true
 		if p := w.refused(cho, workflows.Intent{Verb: workflows.Approve, Gate: token}, workflows.CodeUnavailable); !strings.Contains(p.Message, "could not check") {
 			t.Errorf("a failed look-up reads %q", p.Message)
@@ -226,9 +234,9 @@ func TestAnswersAtGates(t *testing.T) {
 }
 
 func TestAGateThatNamesNobodyNeedsTheRight(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.options.Policy = guarded()
-		w.options.Directory = &phonebook{}
+		w.options.Directories = kinds(&phonebook{})
 		w.options.Policy.Rules = append(w.options.Policy.Rules, access.Rule{Allow: []workflows.Verb{workflows.Approve}, To: []string{cho.Email}, On: []string{"*/Production"}})
 		w.boot()
 		w.define(strings.Replace(shop, "approval: {from: [ana@acme.example]}, ", "", 1))
@@ -275,8 +283,8 @@ func TestADeputyIsOnePersonAtAGate(t *testing.T) {
 		"nor for what they have started themself":  {gate: "{from: [eve@acme.example]}", answers: []workflows.Principal{dan}, refused: workflows.CodeSelfApproval, missing: "1 more approval"},
 	} {
 		t.Run(about, func(t *testing.T) {
-			tell(t, func(w *world) {
-				w.options.Directory = people{"slack-group:S7": {ben.Email}}
+			play(t, func(w *world) {
+				w.options.Directories = kinds(people{"slack-group:S7": {ben.Email}})
 				w.options.Policy = &access.Policy{
 					Rules:    []access.Rule{{Allow: []workflows.Verb{workflows.View, workflows.Start}, To: []string{"everyone"}}},
 					Groups:   map[string][]string{"security": {ben.Email}, "dev": {cho.Email}},
@@ -305,38 +313,39 @@ func TestADeputyIsOnePersonAtAGate(t *testing.T) {
 }
 
 func TestGroupsAreLookedUpOnlyWhenTheyMatter(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		book := &phonebook{members: map[string]string{"slack-group:S1": ben.ID}}
-		w.options.Policy, w.options.Directory = guarded(), book
+		w.options.Policy, w.options.Directories = guarded(), kinds(book)
 		w.boot()
 		w.define(shop)
 		w.begin("webshop") // Ben may start by a rule that names him
 		if book.asked != 0 {
 			t.Errorf("%d look-ups for what the configuration alone answers", book.asked)
 		}
-		w.submit(ben, workflows.Intent{Verb: workflows.Disable, Pipeline: "webshop", Stage: "Production"})
-		w.refused(ben, workflows.Intent{Verb: workflows.Disable, Pipeline: "webshop", Stage: "Build"}, workflows.CodeAccessDenied)
+		w.submit(ben, workflows.Intent{Verb: workflows.Lock, Pipeline: "webshop", Stage: "Production"})
+		w.refused(ben, workflows.Intent{Verb: workflows.Lock, Pipeline: "webshop", Stage: "Build"}, workflows.CodeAccessDenied)
 		book.down = true
-		w.refused(ben, workflows.Intent{Verb: workflows.Disable, Pipeline: "webshop", Stage: "Build"}, workflows.CodeUnavailable)
-		ok, why, holders, err := w.Verdict(w.t.Context(), ana, workflows.RollBack, "webshop", "Production")
-		if !ok || err != nil || len(holders) != 2 || why == "" {
-			t.Errorf("got %v, %q, %v, %v", ok, why, holders, err)
+		w.refused(ben, workflows.Intent{Verb: workflows.Lock, Pipeline: "webshop", Stage: "Build"}, workflows.CodeAccessDenied) // no group could allow it
+		w.refused(ben, workflows.Intent{Verb: workflows.Lock, Pipeline: "webshop", Stage: "Production"}, workflows.CodeUnavailable)
+		refusal, holders, err := w.Verdict(w.t.Context(), ana, workflows.RollBack, "webshop", "Production")
+		if refusal != nil || err != nil || len(holders) != 2 {
+			t.Errorf("got %v, %v, %v", refusal, holders, err)
 		}
 	})
 }
 
 func TestAPipelineOfAFileIsEditedThere(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		p, _ := spec.Parse("web.yaml", []byte(named("web")))
-		file := workflows.Intent{Verb: workflows.Edit, Pipeline: "web", Definitions: p, ManagedBy: "file:/etc/web.yaml"}
+		file := workflows.Intent{Verb: workflows.Edit, Pipeline: "web", NewDefinition: p, ManagedBy: "file:/etc/web.yaml"}
 		if r := w.submit(workflows.EnginePrincipal(), file); r.Version != 1 || !r.Changed {
 			t.Errorf("got %+v", r)
 		}
 		if r := w.submit(workflows.EnginePrincipal(), file); r.Version != 1 || r.Changed {
 			t.Errorf("equal content: %+v", r)
 		}
-		api := workflows.Intent{Verb: workflows.Edit, Pipeline: "web", Definitions: p, ManagedBy: "api"}
+		api := workflows.Intent{Verb: workflows.Edit, Pipeline: "web", NewDefinition: p, ManagedBy: "api"}
 		if refusal := w.refused(ana, api, workflows.CodeManagedByFile); !strings.Contains(refusal.Message, "/etc/web.yaml") {
 			t.Errorf("got %q", refusal.Message)
 		}
@@ -355,7 +364,7 @@ func TestAPipelineOfAFileIsEditedThere(t *testing.T) {
 }
 
 func TestADecisionThatPanicsEndsNothingElse(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		dry := &dice{}
 		w.options.Rand = dry
 		w.boot()
@@ -393,12 +402,12 @@ func (d *dice) Read(b []byte) (int, error) {
 // TestAPanicHurtsOnlyWhatIsNotYetHandedOver: a decision that is being committed
 // stands, those behind it are told, and what comes next waits for fresh state.
 func TestAPanicHurtsOnlyWhatIsNotYetHandedOver(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		dry := &dice{}
 		w.options.Rand = dry
 		w.boot()
 		w.define(shop)
-		w.plug.slow = time.Second
+		w.plug.slower(time.Second)
 		got := make([]error, 4)
 		var all sync.WaitGroup
 		for i := range got {
@@ -421,4 +430,9 @@ func TestAPanicHurtsOnlyWhatIsNotYetHandedOver(t *testing.T) {
 			t.Errorf("%d executions, want those of the first and the last", n)
 		}
 	})
+}
+
+// kinds lets one directory answer for the groups of Slack.
+func kinds(d runtime.Directory) map[string]runtime.Directory {
+	return map[string]runtime.Directory{subject.SlackGroup: d}
 }

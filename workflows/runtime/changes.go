@@ -3,86 +3,184 @@ package runtime
 import (
 	"cmp"
 	"context"
-	"slices"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
-	"github.com/rollcall-bot/rollcall/workflows/trigger"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/machine"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/contents"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
-// kickoff is one pipeline to be started by a change.
-type kickoff struct {
-	pipeline string
-	intent   workflows.Intent
-	at       time.Time // when the change became known
-	polled   *polled   // the branch, when it is also looked at; nil: it is not
+// Changes returns what an execution brings into a stage, against what ran there
+// when it entered, or runs there now while it has not. Without a stage it is the
+// one where the execution is, or was last. What is not known is said in the answer.
+func (e *Engine) Changes(ctx context.Context, viewer workflows.Principal, ref, stage string) (changes.Set, error) {
+	x, err := e.find(ctx, e.judge(viewer), ref)
+	if err != nil {
+		return changes.Set{}, err
+	}
+	if stage == "" {
+		stage = present(&x)
+	}
+	sides, err := e.sides(ctx, &x, stage)
+	if err != nil {
+		return changes.Set{}, err
+	}
+	return e.setOf(ctx, sides, waitFor)
 }
 
-// matches says which pipelines a delivery starts, and why others that follow the repository do not.
-func (r *receipts) matches(d delivery) (starts []kickoff, ignored []string) {
-	ignored = []string{}
-	started := map[string]bool{}
-	for _, p := range r.e.catalog.all() {
-		for _, c := range d.Changes {
-			e := eventOf(c)
-			if started[p.Name] || !trigger.Follows(p, e) {
-				continue
-			}
-			action, ok, why := trigger.Match(p, e)
-			if !ok {
-				ignored = append(ignored, p.Name+": "+why)
-				continue
-			}
-			started[p.Name] = true
-			a, _ := p.Stages[0].Action(action)
-			starts = append(starts, kickoff{
-				pipeline: p.Name, at: d.Receipt.At, polled: r.e.sources.polled(p, a, c),
-				intent: startBy(p.Name, a, c, workflows.TriggerWebhook, d.Receipt.Key+"/"+p.Name),
-			})
+// Notes are the release notes of what a stage runs: what it brought there, or,
+// with since, what is new against that execution. Where nothing runs there is a
+// refusal.
+func (e *Engine) Notes(ctx context.Context, viewer workflows.Principal, pipeline, stage, since string) (changes.Notes, error) {
+	j, err := e.checkViewer(ctx, viewer, pipeline)
+	if err != nil {
+		return changes.Notes{}, err
+	}
+	var now *workflows.Running
+	err = e.read(ctx, pipeline, func(st *machine.State) error {
+		view := st.View()
+		if in, ok := view.Stage(stage); ok {
+			now = in.Running
+		}
+		return hasStage(st, stage)
+	})
+	if err == nil && now == nil {
+		err = &workflows.Problem{Code: workflows.CodeExecutionNotFound, Field: "stage", Message: "nothing has run in " + stage + " of " + pipeline + " yet", Hint: "release notes are of what a stage runs"}
+	}
+	if err != nil {
+		return changes.Notes{}, err
+	}
+	x, err := e.find(ctx, j, cmp.Or(now.By, now.Execution))
+	if err != nil {
+		return changes.Notes{}, err
+	}
+	sides, err := e.sides(ctx, &x, stage)
+	if p, refused := asProblem(err); since != "" && refused && p.Code == workflows.CodeExecutionNotFound {
+		err = nil // what ran before has been removed, and is not asked about
+	}
+	title := fmt.Sprintf("%s in %s", (&workflows.Execution{Pipeline: pipeline, Number: now.Number}).Ref(), stage)
+	if since != "" && err == nil {
+		var old workflows.Execution
+		old, err = e.sinceOf(ctx, j, pipeline, since)
+		sides.From, sides.Rollback = old.SourceRevisions, false
+		title += fmt.Sprintf(", since #%d", old.Number)
+	}
+	if err != nil {
+		return changes.Notes{}, err
+	}
+	set, err := e.setOf(ctx, sides, waitFor)
+	return set.Notes(title), err
+}
+
+// sinceOf finds the execution since which something is told.
+func (e *Engine) sinceOf(ctx context.Context, j *judge, pipeline, ref string) (x workflows.Execution, err error) {
+	_, id, err := e.resolve(ctx, pipeline, ref)
+	if err != nil {
+		return x, e.explainMissing(ctx, j, pipeline, ref, err)
+	}
+	return e.find(ctx, j, id)
+}
+
+// setOf looks up what lies between two sides. For pull requests and issues it waits
+// so long; what is not known by then is said in the answer.
+func (e *Engine) setOf(ctx context.Context, sides changes.Sides, within time.Duration) (changes.Set, error) {
+	found := map[work.Range]work.Changes{}
+	looking, end := context.WithTimeout(ctx, lookWithin)
+	defer end()
+	for _, r := range sides.Ranges() {
+		c, err := e.ranges.Between(looking, r)
+		if ctx.Err() != nil {
+			return changes.Set{}, ctx.Err()
+		}
+		if err != nil {
+			e.log.Warn("a history could not be looked up", "repository", r.Repository, "from", r.From, "to", r.To, "err", err)
+			continue
+		}
+		found[r] = c
+	}
+	set := sides.Set(found)
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for _, r := range sides.Ranges() {
+		answer := e.contents.Of(ctx, questionOf(sides.To, r, found[r]))
+		set.With(answer.Pulls, answer.Issues, answer.Why)
+	}
+	return set, nil
+}
+
+const (
+	lookWithin = 20 * time.Second // for all repositories, while somebody looks
+	waitFor    = 15 * time.Second // for pull requests and issues, while somebody looks
+)
+
+// questionOf asks what more is known of the commits of a range that people are shown.
+func questionOf(to []workflows.SourceRevision, r work.Range, c work.Changes) contents.Question {
+	q := contents.Question{Repository: r.Repository, Commits: c.New,
+		Pulls: r.Provider != "Git" && strings.Count(r.Repository, "/") == 1 && !strings.Contains(r.Repository, ":")}
+	if c.Count == 0 {
+		q.Commits = c.Lost
+	}
+	for _, s := range to {
+		if s.Repository == r.Repository && s.RevisionID == r.To {
+			q.Branch = s.Branch
 		}
 	}
-	if len(starts) == 0 && len(ignored) == 0 {
-		for _, c := range d.Changes {
-			ignored = append(ignored, c.Repository+": no pipeline follows it")
+	return q
+}
+
+// present is the stage where an execution is: the one it waits for, else the
+// last that it has entered, else its first.
+func present(x *workflows.Execution) (stage string) {
+	if x.WaitsFor != nil {
+		return x.WaitsFor.Stage
+	}
+	for i, s := range x.Stages {
+		if i == 0 || entered(&s) {
+			stage = s.Name
 		}
 	}
-	return starts, ignored
+	return stage
 }
 
-func eventOf(c work.Change) trigger.Event {
-	return trigger.Event{
-		Provider: c.Provider, Kind: c.Event, Repository: c.Repository, Branch: c.Branch, Tag: c.Tag,
-		PullEvent: c.PullEvent, Created: c.Created, Deleted: c.Deleted, Fork: c.Fork, Files: c.Files,
-	}
+func entered(s *workflows.StageExecution) bool {
+	return s.Status != workflows.StatusNotStarted && s.Status != ""
 }
 
-// NeedsFiles says whether it depends on the changed files what a change
-// starts: whoever knows the change may then ask for them before Receive.
-func (e *Engine) NeedsFiles(ctx context.Context, c work.Change) (bool, error) {
-	if err := e.wait(ctx); err != nil {
-		return false, err
+// sides are what ran in a stage and what an execution brings there.
+func (e *Engine) sides(ctx context.Context, x *workflows.Execution, stage string) (s changes.Sides, err error) {
+	s = changes.Sides{To: x.SourceRevisions, Rollback: x.Rollback != nil}
+	if s.Definition, err = e.definition(ctx, x.Pipeline, x.Version); err != nil {
+		return s, e.unreadable(err, fmt.Sprintf("version %d of %s", x.Version, x.Pipeline))
 	}
-	return slices.ContainsFunc(e.catalog.all(), func(p *workflows.Pipeline) bool { return trigger.NeedsFiles(p, eventOf(c)) }), nil
-}
-
-// startBy is the intent by which a change starts a pipeline, its commit pinned.
-// A change is signed, or our own look: the revision may be of another branch
-// than the action's, because the pipeline's triggers want it.
-func startBy(pipeline string, a *workflows.Action, c work.Change, kind, token string) workflows.Intent {
-	ref := c.Branch
-	if c.Tag != "" {
-		ref = c.Tag
+	in, ok := x.Stage(stage)
+	if !ok {
+		return s, &workflows.Problem{Code: workflows.CodeStageNotFound, Field: "stage", Message: fmt.Sprintf("%s has no stage %q", x.Ref(), clean.Cut(stage)), Hint: "name one of the execution's own stages"}
 	}
-	r := workflows.SourceRevision{
-		ActionName: a.Name, RevisionID: c.Commit, RevisionSummary: c.Summary, RevisionURL: c.URL,
-		Branch: cmp.Or(c.HeadBranch, c.Branch), Repository: c.Repository, Author: c.Author, Authors: c.Authors,
+	from := in.From
+	if !entered(in) {
+		err := e.read(ctx, x.Pipeline, func(st *machine.State) error {
+			view := st.View()
+			if now, ok := view.Stage(stage); ok && now.Running != nil {
+				from = now.Running.Execution
+			}
+			return nil
+		})
+		if err != nil {
+			return s, err
+		}
 	}
-	r.AnyBranch = c.Event != "push" || c.Branch != a.Configuration["BranchName"]
-	return workflows.Intent{
-		Verb: workflows.Start, Pipeline: pipeline, Token: token,
-		Trigger: &workflows.StartedBy{Type: kind, Detail: strings.TrimSpace(c.Repository + " " + ref), By: c.By},
-		Change:  []workflows.SourceRevision{r},
+	if from == "" {
+		return s, nil
 	}
+	was, ok, err := e.current(ctx, x.Pipeline, from, false)
+	if err == nil && !ok {
+		err = &workflows.Problem{Code: workflows.CodeExecutionNotFound, Message: fmt.Sprintf("what ran in %s before %s has been removed: it was older than executions are kept", stage, x.Ref()), Hint: "see retention.executions in the configuration"}
+	}
+	s.From = was.SourceRevisions
+	return s, err
 }

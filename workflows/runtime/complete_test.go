@@ -9,6 +9,7 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
+	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
 // blind cannot read rows once something has ended.
@@ -27,12 +28,13 @@ func (b blind) Execution(ctx context.Context, id string) (workflows.Execution, b
 // What was decided is not called undone because it cannot be read afterwards:
 // here by somebody who repeats a start, and whose execution has ended.
 func TestADecisionThatCannotBeReadIsNotCalledUndone(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
+		w.outside.answer = func(work.Task) (work.Outcome, error) { return work.Outcome{State: work.Running}, nil } // it is stopped, not through
 		w.boot()
 		w.define(named("web"))
 		start := workflows.Intent{Verb: workflows.Start, Pipeline: "web", Token: "t1"}
 		id := w.submit(ben, start).Execution.ID
-		w.submit(ana, workflows.Intent{Verb: workflows.StopIt, Execution: id, Abandon: true})
+		w.submit(ana, workflows.Intent{Verb: workflows.StopExecution, Execution: id, Abandon: true})
 		w.stop()
 		w.options.History = blind{w.plug, func() bool { return w.disk.count(event.ExecutionStopped) > 0 }}
 		w.boot()

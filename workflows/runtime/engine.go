@@ -7,13 +7,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/acting"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/contents"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/decider"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/following"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/inbound"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/retention"
 )
 
 // drainFor is how long calls under way may take when the engine ends, and then
@@ -21,23 +28,38 @@ import (
 const drainFor = 2 * time.Second
 
 // owner is under which the engine keeps memos of its own.
-const owner = "runtime"
+const owner = record.RuntimeOwner
 
-// Options are what an [Engine] works with. Store, History, Inbox, Memos and
-// Blobs are needed; everything else may be left out.
+// Options are what an [Engine] works with. Store, History, Inbox, Memos,
+// Runs and Objects are needed; everything else may be left out.
 type Options struct {
 	Store   Store
 	History History
 	Inbox   Inbox
 	Memos   Memos
-	Blobs   Blobs
+	Runs    Runs
+	Objects Objects
+	// Retention says how long things are kept; zero: for ever. Rows and Files are what
+	// there is to remove; without them nothing is.
+	Retention retention.Policy
+	Rows      retention.Rows
+	Files     Files
+	Host      string // where the run folders are; empty: not known
 
-	Runners   map[string]Runner  // by the provider of the actions they carry out; CodePipeline is the engine's own
+	Restored event.Restored // what the store says it was restored from last
+
+	Runners   map[string]Runner  // by "Category/Provider" of the actions they carry out, or by the provider alone; CodePipeline is the engine's own
 	Sources   map[string]Source  // by the provider of the source actions they look at
 	Followers []Follower         // more through AddFollower
 	Freezes   []workflows.Freeze // those of the configuration; each pipeline they name gets them
 	Policy    *access.Policy     // nil: members may look, nobody may act
-	Directory Directory          // nil: asking for an outside group ends as "could not check"
+	// Directories know the members of outside groups, by kind ("slack-group"). Of
+	// a kind without one nobody is certain to be a member, or not to be.
+	Directories map[string]Directory
+	People      People      // nil: everybody is for good who their surface says
+	OutsideLogs OutsideLogs // nil: logs of actions in AWS cannot be read
+	Pulls       Pulls       // nil: by which pull requests commits came is not asked
+	Issues      Issues      // nil: which issues are mentioned is not asked
 
 	Log          *slog.Logger     // nil: slog.Default()
 	Now          func() time.Time // nil: time.Now
@@ -51,34 +73,41 @@ type Engine struct {
 	o   Options
 	log *slog.Logger
 
-	loops     []*loop
-	writer    *writer
-	timers    *timers
-	tasks     *tasks
-	feed      *feed
-	replicas  *replicas
-	catalog   *catalog
-	receipts  *receipts
-	sources   *sources
-	freezes   *freezes
-	invoker   *invoker
-	followers []*following
+	timers    *decider.Timers
+	decider   *decider.Decider
+	tasks     *acting.Tasks
+	feed      *following.Feed
+	models    *following.ReadModels
+	catalogue *inbound.Catalogue
+	starter   *inbound.Starter
+	receipts  *inbound.Receipts
+	sources   *inbound.Sources
+	ranges    *inbound.Ranges
+	contents  *contents.Contents
+	freezes   *inbound.Freezes
+	invoker   *acting.Invoker
+	followers *following.Followers
+	retention *retention.Retention
 
-	known    heads         // what pipelines there are, as committed
+	outsideLogs outsideLogs
+
+	memoOwners map[string]MemoOwner // followers, by their names
+	heap       heap
+	looks      looks
+
 	ready    chan struct{} // closed when everything can be asked
 	stopping chan struct{} // closed when nothing new is accepted
 	began    atomic.Bool
 	rand     sync.Mutex // guards o.Rand
 
-	background sync.WaitGroup  // goroutines that end with the run's context
-	crew       crew            // short-lived ones: calls of runners, followers, sources
-	acting     context.Context // of calls that may take a little longer than the run's context
+	background sync.WaitGroup // goroutines that end with the run's context
+	group      group          // short-lived ones: calls of runners, followers, sources
 }
 
 // New checks the options and returns an engine that does nothing before Run.
 func New(o Options) (*Engine, error) {
-	if o.Store == nil || o.History == nil || o.Inbox == nil || o.Memos == nil || o.Blobs == nil {
-		return nil, errors.New("the engine needs a store, its history, inbox and memos, and blobs")
+	if o.Store == nil || o.History == nil || o.Inbox == nil || o.Memos == nil || o.Runs == nil || o.Objects == nil {
+		return nil, errors.New("the engine needs a store, its history, inbox and memos, run folders, and objects")
 	}
 	if o.Policy == nil {
 		o.Policy = &access.Policy{}
@@ -95,22 +124,13 @@ func New(o Options) (*Engine, error) {
 	if o.PollInterval <= 0 {
 		o.PollInterval = 30 * time.Second
 	}
-	e := &Engine{o: o, log: o.Log, acting: context.Background(), ready: make(chan struct{}), stopping: make(chan struct{})}
-	e.known.last = map[string]uint64{}
-	e.timers = newTimers(o.Now)
-	e.feed = newFeed(o.History)
-	e.replicas = newReplicas(e)
-	e.catalog = newCatalog(e)
-	e.receipts = newReceipts(e)
-	e.tasks = newTasks(e)
-	e.sources = newSources(e)
-	e.freezes = newFreezes(e)
-	e.invoker = newInvoker(e)
-	e.o.Runners = withInvoker(o.Runners, e.invoker)
-	e.writer = newWriter(e)
-	for range runtime.GOMAXPROCS(0) {
-		e.loops = append(e.loops, newLoop(e))
-	}
+	e := &Engine{o: o, log: o.Log, ready: make(chan struct{}), stopping: make(chan struct{}), memoOwners: map[string]MemoOwner{}}
+	e.timers = decider.NewTimers(o.Now)
+	e.withFollowing()
+	e.withActing()
+	e.withDecider()
+	e.withRetention()
+	e.withInbound()
 	seen := map[string]bool{}
 	for _, f := range o.Followers {
 		if seen[f.Name()] {
@@ -125,43 +145,9 @@ func New(o Options) (*Engine, error) {
 // AddFollower adds a follower, for those that need the engine to be made. Only
 // before Run; a follower with a name that is taken replaces the earlier one.
 func (e *Engine) AddFollower(f Follower) {
-	for i, g := range e.followers {
-		if g.f.Name() == f.Name() {
-			e.followers[i] = newFollowing(e, f)
-			return
-		}
-	}
-	e.followers = append(e.followers, newFollowing(e, f))
-}
-
-// crew are goroutines that come and go. None is added once the end has begun.
-type crew struct {
-	mu     sync.Mutex
-	ending bool
-	all    sync.WaitGroup
-}
-
-// do runs f on a goroutine of its own.
-func (c *crew) do(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.ending {
-		c.all.Go(f)
-	}
-}
-
-// end waits for everybody, at most so long; false: some are still there.
-func (c *crew) end(within time.Duration) bool {
-	c.mu.Lock()
-	c.ending = true
-	c.mu.Unlock()
-	done := make(chan struct{})
-	go func() { c.all.Wait(); close(done) }()
-	select {
-	case <-done:
-		return true
-	case <-time.After(within):
-		return false
+	e.followers.Add(f)
+	if r, ok := f.(MemoOwner); ok {
+		e.memoOwners[f.Name()] = r
 	}
 }
 
@@ -171,110 +157,97 @@ func (e *Engine) Ready() <-chan struct{} { return e.ready }
 // Run works until ctx ends, then drains: nothing new is accepted, what is
 // decided is committed, loaded pipelines are written down. It returns within
 // seconds; work outside goes on, and is taken up by the next run. The store
-// stays open. Run may be called once. The error says why it could not begin.
+// stays open. Run may be called once. The error says why it could not begin, or,
+// wrapping record.ErrFenced, that another process has taken over.
 func (e *Engine) Run(ctx context.Context) error {
 	if e.began.Swap(true) {
 		return errors.New("an engine runs once; make a new one")
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	var stopActing context.CancelFunc
-	e.acting, stopActing = context.WithCancel(context.WithoutCancel(ctx))
-	defer stopActing()
-	var deciding, writing sync.WaitGroup
-	for _, l := range e.loops {
-		deciding.Go(l.run)
-	}
-	writing.Go(e.writer.run)
-	e.background.Go(func() { e.timers.run(ctx) })
+	calls, stopCalls := context.WithCancel(context.WithoutCancel(ctx)) // may take a little longer than ctx
+	defer stopCalls()
+	e.tasks.Start(calls)
+	e.receipts.Start(calls)
+	e.decider.Start(calls)
+	e.background.Go(func() { e.timers.Run(ctx) })
 
-	err := e.begin(ctx)
+	err := e.load(ctx)
 	if err == nil {
 		close(e.ready)
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-e.decider.Fenced():
+			err = fmt.Errorf("the engine ends: %w", e.decider.Err())
+		}
 	}
 	stop()
 	close(e.stopping)
 	e.background.Wait()
-	e.tasks.stop()
-	if !e.crew.end(drainFor) {
-		stopActing()
-		if !e.crew.end(drainFor) {
+	e.tasks.Stop()
+	if !e.group.wait(drainFor) {
+		stopCalls()
+		if !e.group.wait(drainFor) {
 			e.log.Warn("a runner or follower does not come back; the engine ends without it")
 		}
 	}
-	e.end(&deciding, &writing)
+	e.decider.Finish()
 	return err
 }
 
-// begin reads what there is and takes up what was under way.
-func (e *Engine) begin(ctx context.Context) error {
-	if err := e.catalog.load(ctx); err != nil {
+// load reads what there is and takes up what was under way.
+func (e *Engine) load(ctx context.Context) error {
+	if err := e.catalogue.Load(ctx); err != nil {
 		return fmt.Errorf("read which repositories the pipelines follow: %w", err)
 	}
-	heads, err := e.o.Store.Pipelines(ctx)
+	heads, err := e.decider.Load(ctx)
 	if err != nil {
-		return fmt.Errorf("list the pipelines: %w", err)
+		return err
 	}
-	e.known.reset(heads)
-	for _, f := range e.followers {
-		if err := f.load(ctx); err != nil {
-			return fmt.Errorf("read how far the follower %s has come: %w", f.name, err)
-		}
+	if heads, err = e.takeUpRestore(ctx, heads); err != nil {
+		return fmt.Errorf("take up that a backup was restored: %w", err)
 	}
-	if err := e.sweepRuns(ctx); err != nil {
+	if err := e.completeCatalogue(ctx); err != nil {
+		return fmt.Errorf("read what is in force: %w", err)
+	}
+	if err := e.followers.Load(ctx); err != nil {
+		return err
+	}
+	if err := e.collector().Collect(ctx, e.group.Go); err != nil {
 		return fmt.Errorf("look for what the last run has left: %w", err)
 	}
-	e.freezes.begin(ctx)
-	e.takeUp(heads)
-	for _, f := range e.followers {
-		e.background.Go(func() { f.run(ctx) })
+	e.freezes.Start(ctx)
+	e.decider.Resume(heads)
+	for _, run := range e.followers.Runs() {
+		e.background.Go(func() { run(ctx) })
 	}
-	e.background.Go(func() { e.receipts.run(ctx) })
-	e.sources.begin(ctx)
+	e.background.Go(func() {
+		<-e.ready
+		e.receipts.Run(ctx)
+	})
+	e.background.Go(func() {
+		<-e.ready
+		e.retention.Run(ctx)
+	})
+	e.sources.Start(ctx)
 	return nil
-}
-
-// takeUp puts the due times of all pipelines into the heap. One with work under
-// way is due at once. It is the same at a start and after a commit of unknown end.
-func (e *Engine) takeUp(all []Head) {
-	for _, h := range all {
-		if !h.Due.IsZero() {
-			e.loopOf(h.Pipeline).wakeAt(h.Pipeline, h.Due)
-		}
-	}
-}
-
-// end writes every loaded pipeline down and ends loops and writer.
-func (e *Engine) end(deciding, writing *sync.WaitGroup) {
-	for _, l := range e.loops {
-		l.box.post(l.finish)
-	}
-	deciding.Wait()
-	e.writer.finish()
-	writing.Wait()
 }
 
 // wait waits until the engine runs, and refuses when it is about to end.
 func (e *Engine) wait(ctx context.Context) error {
 	select {
 	case <-e.stopping:
-		return stopped()
+		return decider.Stopped()
 	default:
 	}
 	select {
 	case <-e.ready:
 		return nil
 	case <-e.stopping:
-		return stopped()
+		return decider.Stopped()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// stopped is the refusal of an engine that is about to end.
-func stopped() *workflows.Problem {
-	return &workflows.Problem{Code: workflows.CodeUnavailable, Message: "rollcall is stopping; nothing was changed", Hint: "try again in a few seconds"}
 }
 
 // seed draws what the IDs of one decision are made from.
@@ -285,42 +258,4 @@ func (e *Engine) seed() (s [16]byte) {
 		panic("runtime: the source of randomness is dry: " + err.Error())
 	}
 	return s
-}
-
-// heads is what pipelines there are, with the sequence number of the last committed frame of each.
-type heads struct {
-	mu   sync.RWMutex
-	last map[string]uint64
-}
-
-func (h *heads) reset(all []Head) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.last = make(map[string]uint64, len(all))
-	for _, one := range all {
-		h.last[one.Pipeline] = one.Last
-	}
-}
-
-func (h *heads) seq(pipeline string) (seq uint64, ok bool) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	seq, ok = h.last[pipeline]
-	return seq, ok
-}
-
-func (h *heads) set(pipeline string, seq uint64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.last[pipeline] = seq
-}
-
-func (h *heads) names() []string {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	names := make([]string, 0, len(h.last))
-	for name := range h.last {
-		names = append(names, name)
-	}
-	return names
 }

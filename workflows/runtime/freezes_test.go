@@ -25,7 +25,7 @@ func (w *world) frozen(pipeline string) int {
 }
 
 func TestFreezesAreThoseOfTheConfiguration(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(named("web"), named("shop"))
 		berlin := time.FixedZone("CET", 3600)
@@ -57,13 +57,13 @@ func TestFreezesAreThoseOfTheConfiguration(t *testing.T) {
 		if web, late := w.frozen("web"), w.frozen("new"); web+late != 0 {
 			t.Errorf("web still has %d freezes that the configuration no longer has, and new %d", web, late)
 		}
-		w.refused(ana, workflows.Intent{Verb: workflows.SetFreezes, Pipeline: "web"}, workflows.CodeAccessDenied)
+		w.refused(ana, workflows.Intent{Verb: workflows.ReplaceFreezes, Pipeline: "web"}, workflows.CodeAccessDenied)
 	})
 }
 
 // A start that comes with the first breath of the service meets the freeze.
 func TestNothingSlipsInBeforeTheFreezesAreSet(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(named("web"))
 		w.options.Freezes = []workflows.Freeze{yearEnd(-time.Hour, 24*time.Hour)}
@@ -79,7 +79,7 @@ func TestNothingSlipsInBeforeTheFreezesAreSet(t *testing.T) {
 
 func TestFreezesAreSetDespiteAFaultyDisk(t *testing.T) {
 	for _, when := range []string{"before", "after"} {
-		tell(t, func(w *world) {
+		play(t, func(w *world) {
 			w.boot()
 			w.define(named("web"))
 			w.options.Freezes = []workflows.Freeze{yearEnd(-time.Hour, 24*time.Hour)}
@@ -101,7 +101,7 @@ func TestFreezesAreSetDespiteAFaultyDisk(t *testing.T) {
 }
 
 func TestFreezesAreSetOnceThePipelineCanBeDecidedAbout(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		dry := &dice{}
 		w.options.Rand = dry
 		w.boot()
@@ -119,27 +119,27 @@ func TestFreezesAreSetOnceThePipelineCanBeDecidedAbout(t *testing.T) {
 }
 
 // Who is named in mayPass may let one execution in, without the right enable,
-// as who is named at a gate may answer it; but not past a door that is shut besides.
+// as who is named at a gate may answer it; but not into a stage that is locked besides.
 func TestWhoMayPassAFreezeNeedsNoRightBesides(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.options.Policy = guarded()
-		w.options.Directory = &phonebook{}
+		w.options.Directories = kinds(&phonebook{})
 		w.options.Policy.Rules = []access.Rule{
 			{Allow: []workflows.Verb{workflows.View, workflows.Start}, To: []string{ben.Email, cho.Email}},
-			{Allow: []workflows.Verb{workflows.Enable}, To: []string{"slack-group:S1"}},
+			{Allow: []workflows.Verb{workflows.Unlock}, To: []string{"slack-group:S1"}},
 		}
 		w.options.Freezes = []workflows.Freeze{yearEnd(-time.Hour, 24*time.Hour)}
 		w.boot()
 		w.define(named("web"))
 		synctest.Wait()
 		id := w.begin("web")
-		let := workflows.Intent{Verb: workflows.Enable, Pipeline: "web", Stage: "Deploy", Execution: id}
+		let := workflows.Intent{Verb: workflows.Unlock, Pipeline: "web", Stage: "Deploy", Execution: id}
 		w.refused(ben, let, workflows.CodeAccessDenied)
 		w.refused(ana, let, workflows.CodeStageDisabled) // an admin may enable, but is not named
-		w.refused(cho, workflows.Intent{Verb: workflows.Enable, Pipeline: "web", Stage: "Deploy"}, workflows.CodeAccessDenied)
-		w.submit(ana, workflows.Intent{Verb: workflows.Disable, Pipeline: "web", Stage: "Deploy"})
+		w.refused(cho, workflows.Intent{Verb: workflows.Unlock, Pipeline: "web", Stage: "Deploy"}, workflows.CodeAccessDenied)
+		w.submit(ana, workflows.Intent{Verb: workflows.Lock, Pipeline: "web", Stage: "Deploy"})
 		w.refused(cho, let, workflows.CodeAccessDenied)
-		w.submit(ana, workflows.Intent{Verb: workflows.Enable, Pipeline: "web", Stage: "Deploy"})
+		w.submit(ana, workflows.Intent{Verb: workflows.Unlock, Pipeline: "web", Stage: "Deploy"})
 		w.submit(cho, let)
 		synctest.Wait()
 		w.status(id, workflows.StatusSucceeded)

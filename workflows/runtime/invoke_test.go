@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -46,10 +47,10 @@ func (w *world) call(id string) workflows.ActionExecution {
 }
 
 func TestAPipelineThatStartsAPipelineWaitsForIt(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(strings.Replace(named("deploy"), "stages:", "variables: [{name: canary, defaultValue: \"0\"}]\nstages:", 1),
-			calls("shop", "deploy", `, Variables: '[{"name":"canary","value":"10"}]', SourceRevisions: '[{"actionName":"App","revisionType":"COMMIT_ID","revisionValue":"c7"}]'`))
+			calls("shop", "deploy", `, Variables: '[{"name":"canary","value":"10"}]', SourceRevisions: '[{"actionName":"App","revisionType":"COMMIT_ID","revisionValue":"c7c7c7c"}]'`))
 		release := w.holdUp()
 		parent := w.begin("shop")
 		w.status(parent, workflows.StatusInProgress)
@@ -61,7 +62,7 @@ func TestAPipelineThatStartsAPipelineWaitsForIt(t *testing.T) {
 		if by.Type != workflows.TriggerStart || by.Detail != "shop#1 Deploy/Call" || by.Execution != parent || by.By.ID != ben.ID {
 			t.Errorf("it was started by %+v, want who started shop#1, and from where", by)
 		}
-		if child.Variables["canary"] != "10" || child.SourceRevisions[0].RevisionID != "c7" || child.SourceRevisions[0].AnyBranch {
+		if child.Variables["canary"] != "10" || child.SourceRevisions[0].RevisionID != "c7c7c7c" || child.SourceRevisions[0].AnyBranch {
 			t.Errorf("it has the variables %v and the revisions %+v", child.Variables, child.SourceRevisions)
 		}
 		pass(10 * time.Minute)
@@ -89,7 +90,7 @@ func TestWhatBecomesOfTheOtherPipelineBecomesOfTheAction(t *testing.T) {
 			})
 		}},
 		"stopped": {other: named("deploy"), want: "deploy#1 was stopped", end: func(w *world) {
-			w.submit(ana, workflows.Intent{Verb: workflows.StopIt, Execution: "deploy#1", Abandon: true, Reason: "not now"})
+			w.submit(ana, workflows.Intent{Verb: workflows.StopExecution, Execution: "deploy#1", Abandon: true, Reason: "not now"})
 		}},
 		"not there":     {other: named("elsewhere"), want: `there is no pipeline "deploy"`},
 		"refused":       {other: strings.Replace(named("deploy"), "stages:", "variables: [{name: canary}]\nstages:", 1), want: "deploy was not started: "},
@@ -97,7 +98,7 @@ func TestWhatBecomesOfTheOtherPipelineBecomesOfTheAction(t *testing.T) {
 		"starts itself": {other: calls("deploy", "shop", ""), want: "shop would start itself: shop -> deploy -> shop"},
 	} {
 		t.Run(about, func(t *testing.T) {
-			tell(t, func(w *world) {
+			play(t, func(w *world) {
 				w.boot()
 				w.define(c.other, calls("shop", "deploy", ""))
 				if about == "archived" {
@@ -124,7 +125,7 @@ func TestWhatBecomesOfTheOtherPipelineBecomesOfTheAction(t *testing.T) {
 }
 
 func TestAChainOfPipelinesHasAnEnd(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		for i := range 8 {
 			w.define(calls(fmt.Sprint("p", i), fmt.Sprint("p", i+1), ""))
@@ -146,7 +147,7 @@ func TestAChainOfPipelinesHasAnEnd(t *testing.T) {
 func TestACrashStartsNoSecondChild(t *testing.T) {
 	for _, when := range []string{"before", "after"} {
 		for at := 1; at <= 6; at++ {
-			tell(t, func(w *world) {
+			play(t, func(w *world) {
 				w.boot()
 				w.define(named("deploy"), strings.Replace(calls("shop", "deploy", ""), "{name: Call,", "{name: Call, timeoutInMinutes: 4000,", 1))
 				w.holdUp()
@@ -163,7 +164,7 @@ func TestACrashStartsNoSecondChild(t *testing.T) {
 				pass(36 * time.Hour) // longer than the token of a start is remembered, and not longer than the action may take
 				w.boot()
 				pass(time.Minute)
-				all, err := w.Executions(w.t.Context(), ana, workflows.ExecutionQuery{Pipeline: "deploy"})
+				all, err := w.Executions(w.t.Context(), ana, record.Query{Pipeline: "deploy"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -179,12 +180,12 @@ func TestACrashStartsNoSecondChild(t *testing.T) {
 }
 
 func TestACancelStopsWhatWasStarted(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(named("deploy"), calls("shop", "deploy", ""))
 		release := w.holdUp()
 		parent := w.begin("shop")
-		w.submit(ana, workflows.Intent{Verb: workflows.StopIt, Execution: parent, Abandon: true})
+		w.submit(ana, workflows.Intent{Verb: workflows.StopExecution, Execution: parent, Abandon: true})
 		synctest.Wait()
 		x := w.execution("deploy#1")
 		if x.Status != workflows.StatusStopping || !strings.Contains(x.Stop.Reason, "shop#1 Deploy/Call") {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -27,7 +29,9 @@ type disk struct {
 	rows        map[string][]byte
 	successes   []runtime.Success
 	receipts    map[string]work.Receipt
-	memos       map[string][]byte // owner NUL key
+	memos       map[string][]byte    // owner NUL key
+	removed     []string             // executions, in their order
+	watch       func(*record.Commit) // told of every commit; nil: nobody is
 	commits     int
 	shapes      []shape // of the commits that were written
 }
@@ -58,9 +62,11 @@ type plug struct {
 	*disk
 	// fault is asked before each commit: "" all is well; "before": nothing is
 	// written and an error comes back; "after": it is written and an error
-	// comes back all the same.
+	// comes back all the same; "fenced": another process has taken over.
 	fault func(n int) string
+	wrote func(n int)   // called after a commit was written, with disk.mu held; nil: nobody wants to know
 	slow  time.Duration // what a commit takes
+	late  time.Duration // how much later than it is durable it is answered
 	pull  sync.Mutex
 	dead  bool
 	opens int
@@ -105,6 +111,12 @@ func (p *plug) Commit(_ context.Context, c *runtime.Commit) error {
 	slow := p.slow
 	p.mu.Unlock()
 	<-time.After(slow) // on the clock of the bubble that the world runs in
+	err := p.commit(c)
+	<-time.After(p.late)
+	return err
+}
+
+func (p *plug) commit(c *runtime.Commit) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.commits++
@@ -115,8 +127,14 @@ func (p *plug) Commit(_ context.Context, c *runtime.Commit) error {
 	if fault == "before" || fault == "" && p.isDead() {
 		return errPower
 	}
+	if fault == "fenced" {
+		return record.ErrFenced
+	}
 	if err := p.write(c); err != nil {
 		return err
+	}
+	if p.wrote != nil {
+		p.wrote(p.commits)
 	}
 	if fault == "after" {
 		return errPower
@@ -135,18 +153,36 @@ func (d *disk) write(c *runtime.Commit) error {
 		}
 		last[f.Pipeline] = f.Seq
 	}
+	claimed := map[string]bool{}
+	for _, n := range c.Claims {
+		if there, ok := d.receipts[n.Key]; claimed[n.Key] || ok && n.Taken(there) {
+			return fmt.Errorf("the receipt %s is there: %w", n.Key, runtime.ErrConflict)
+		}
+		claimed[n.Key] = true
+	}
+	if d.watch != nil {
+		d.watch(c)
+	}
 	for i := range c.Frames {
 		c.Frames[i].Feed = uint64(len(d.frames) + 1)
 		d.frames = append(d.frames, copied(c.Frames[i]))
 	}
-	d.shapes = append(d.shapes, shape{frames: len(c.Frames), receipts: len(c.Receipts)})
+	d.shapes = append(d.shapes, shape{frames: len(c.Frames), receipts: len(c.Receipts) + len(c.Claims)})
 	for _, cp := range c.Checkpoints {
 		d.checkpoints[cp.Pipeline] = cp
+	}
+	for _, due := range c.Dues {
+		cp := d.checkpoints[due.Pipeline]
+		cp.Due = due.At
+		d.checkpoints[due.Pipeline] = cp
 	}
 	for _, e := range c.Executions {
 		d.rows[e.ID] = must(json.Marshal(e))
 	}
 	d.successes = append(d.successes, c.Successes...)
+	for _, n := range c.Claims {
+		d.receipts[n.Key] = n.Receipt
+	}
 	for _, r := range c.Receipts {
 		d.receipts[r.Key] = r
 	}
@@ -155,6 +191,12 @@ func (d *disk) write(c *runtime.Commit) error {
 			d.memos[key] = m.Value
 		} else {
 			delete(d.memos, key)
+		}
+	}
+	for _, id := range c.Removed {
+		if e := copied(d.row(id)); e.Status.Final() {
+			delete(d.rows, id)
+			d.removed = append(d.removed, e.Ref())
 		}
 	}
 	return nil
@@ -229,7 +271,7 @@ func (p *plug) Execution(_ context.Context, id string) (e workflows.Execution, o
 	return e, ok, err
 }
 
-func (p *plug) Executions(_ context.Context, q workflows.ExecutionQuery) ([]workflows.Execution, error) {
+func (p *plug) Executions(_ context.Context, q record.Query) ([]workflows.Execution, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []workflows.Execution
@@ -258,7 +300,7 @@ func (p *plug) Resolve(_ context.Context, ref string) (ids []string, err error) 
 		if err := json.Unmarshal(row, &e); err != nil {
 			return nil, err
 		}
-		if e.Ref() == ref || id == ref || len(ref) >= 6 && strings.HasSuffix(id, ref) {
+		if e.Ref() == ref || id == ref || ref != "" && e.ExternalID == ref || len(ref) >= 6 && strings.HasSuffix(id, ref) {
 			ids = append(ids, id)
 		}
 	}
@@ -293,7 +335,7 @@ func (p *plug) Pending(_ context.Context, source string) (all []work.Receipt, er
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range p.receipts {
-		if r.Source == source && !r.Done {
+		if (source == "" || r.Source == source) && !r.Done {
 			all = append(all, r)
 		}
 	}
@@ -331,21 +373,44 @@ func (p *plug) List(_ context.Context, owner, prefix string) (all []runtime.Memo
 	return all, nil
 }
 
-// desk is a Blobs without files.
+func (p *plug) ListAfter(ctx context.Context, owner, prefix, after string, limit int) ([]runtime.Memo, error) {
+	all, err := p.List(ctx, owner, prefix)
+	return page(all, after, limit), err
+}
+
+// page is what comes after a key, at most limit.
+func page(all []runtime.Memo, after string, limit int) []runtime.Memo {
+	all = slices.DeleteFunc(all, func(m runtime.Memo) bool { return m.Key <= after })
+	return all[:min(limit, len(all))]
+}
+
+// desk is Runs and Objects without files.
 type desk struct {
 	mu       sync.Mutex
-	released map[string]int // by task ID
+	here     map[string]bool // run folders, by task ID
+	released map[string]int  // by task ID
 	logs     map[string]string
 }
 
-func newDesk() *desk { return &desk{released: map[string]int{}, logs: map[string]string{}} }
+func newDesk() *desk {
+	return &desk{here: map[string]bool{}, released: map[string]int{}, logs: map[string]string{}}
+}
 
-func (d *desk) Workspace(work.Task) (work.Workspace, error) { return space{}, nil }
+func (d *desk) Workspace(t work.Task) (work.Workspace, error) {
+	return space{d, t.ID}, nil
+}
+
+func (d *desk) Left(context.Context) ([]string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.here)), nil
+}
 
 func (d *desk) Release(t work.Task) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.released[t.ID]++
+	delete(d.here, t.ID)
 	return nil
 }
 
@@ -358,9 +423,18 @@ func (d *desk) OpenLog(execution, stage, action string, attempt int) (io.ReadSee
 }
 
 // space is a workspace that nobody works in.
-type space struct{}
+type space struct {
+	desk *desk
+	task string
+}
 
-func (space) Dir() string                             { return "" }
+func (s space) Dir() string {
+	s.desk.mu.Lock()
+	defer s.desk.mu.Unlock()
+	s.desk.here[s.task] = true
+	return ""
+}
+
 func (space) LogFile() string                         { return "" }
 func (space) Unpack(workflows.Artifact, string) error { return nil }
 func (space) Pack(name, _ string, _ []string) (workflows.Artifact, error) {

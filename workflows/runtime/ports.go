@@ -3,25 +3,30 @@ package runtime
 import (
 	"context"
 	"io"
-	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/acting"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/contents"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/following"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/inbound"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/retention"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
-// What one durable write holds is declared in package work, so that a store
+// What one durable write holds is declared in package record, so that a store
 // need not import the runtime.
 type (
-	Commit     = work.Commit
-	Checkpoint = work.Checkpoint
-	Head       = work.Head
-	Success    = work.Success
-	Memo       = work.Memo
+	Commit     = record.Commit
+	Checkpoint = record.Checkpoint
+	Head       = record.Head
+	Success    = record.Success
+	Memo       = record.Memo
 )
 
 // ErrConflict is a store's answer to frames that do not follow the log.
-var ErrConflict = work.ErrConflict
+var ErrConflict = record.ErrConflict
 
 // Store makes decisions durable.
 type Store interface {
@@ -45,7 +50,7 @@ type History interface {
 	// row of an unfinished execution may be older than the log.
 	Execution(ctx context.Context, id string) (e workflows.Execution, ok bool, err error)
 	// Executions lists rows, newest first.
-	Executions(ctx context.Context, q workflows.ExecutionQuery) ([]workflows.Execution, error)
+	Executions(ctx context.Context, q record.Query) ([]workflows.Execution, error)
 	// Resolve finds IDs by "pipeline#number", by the whole ID, or by its end (at
 	// least 6 characters); at most two are returned, so the caller can tell "none" from "several".
 	Resolve(ctx context.Context, ref string) ([]string, error)
@@ -57,75 +62,80 @@ type History interface {
 
 // Inbox keeps receipts. Writing them is part of Commit.
 type Inbox interface {
-	Receipt(ctx context.Context, key string) (r work.Receipt, ok bool, err error)
-	// Pending returns receipts of a source that are not done, oldest first.
+	inbound.Inbox
+	// Pending returns receipts of a source that are not done, oldest first; of every source for "".
 	Pending(ctx context.Context, source string) ([]work.Receipt, error)
-	// Forget removes receipts that are done and older than before; at most limit in one go.
-	Forget(ctx context.Context, before time.Time, limit int) (removed int, err error)
 }
 
 // Memos reads what followers and sources noted. Writing them is part of Commit.
 type Memos interface {
 	Memo(ctx context.Context, owner, key string) (value []byte, ok bool, err error)
+	// List returns the memos whose key begins with prefix, in the order of their keys.
 	List(ctx context.Context, owner, prefix string) ([]Memo, error)
+	// ListAfter is List of the keys that come after one, at most limit.
+	ListAfter(ctx context.Context, owner, prefix, after string, limit int) ([]Memo, error)
 }
 
-// Blobs keeps artifacts and logs as files.
-type Blobs interface {
-	// Workspace returns the task's workspace, the same one for the same task.
-	Workspace(t work.Task) (work.Workspace, error)
-	// Release removes the task's run folder; its log and artifacts stay.
-	Release(t work.Task) error
+// Runs keeps the run folders of the tasks that this host works on.
+type Runs interface {
+	acting.Runs
+	acting.Leftovers
+}
+
+// Objects is what stays of tasks when their run folders are gone, and what every
+// host can read. Artifacts go in and out by way of a workspace; what the engine
+// itself reads is logs.
+type Objects interface {
 	// OpenLog opens the log of an attempt. No log yet: an empty one.
 	OpenLog(execution, stage, action string, attempt int) (io.ReadSeekCloser, error)
 }
 
-// Runner carries out one kind of action (one provider). Its methods may be
-// called again after a crash with the same task: Task.ID is the idempotency
-// token. An error means "could not ask; try again", never "failed": a failure
-// is an Outcome.
-type Runner interface {
-	// Start begins the work, or ends it at once. It is called again with the
-	// same task only if the runner also implements Finder and Find found nothing, or the action is restartable.
-	Start(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error)
-	// Poll says how it stands. w is the workspace of the start.
-	Poll(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error)
-	// Cancel asks the outside to stop. Cancelled or a final outcome confirms it; Running means not yet.
-	Cancel(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error)
+// Files are what retention removes besides rows, as this host has it.
+type Files interface {
+	retention.Files
+	// HasArtifact says whether an artifact is in the data folder.
+	HasArtifact(digest string) bool
 }
 
-// Finder is a Runner that can look a start of unknown outcome up by its task ID.
-type Finder interface {
-	// Find returns the outcome of a start that may have happened; ok is false when it certainly did not.
-	Find(ctx context.Context, t work.Task, w work.Workspace) (o work.Outcome, ok bool, err error)
-}
+// Runner, Finder and Inline carry out actions; see package acting, which declares them.
+type (
+	Runner = acting.Runner
+	Finder = acting.Finder
+	Inline = acting.Inline
+)
 
-// Source looks at a repository for changes, for source actions that are polled.
-type Source interface {
-	// Head returns the newest revision of what the action follows.
-	Head(ctx context.Context, a workflows.Action) (work.Change, error)
-}
+// Source, Differ and Comparer know repositories; see package inbound, which declares them.
+type (
+	Source   = inbound.Source
+	Differ   = inbound.Differ
+	Comparer = inbound.Comparer
+)
 
-// Differ is a Source that also knows what changed: the files that differ between
-// two commits of what the action follows; nil: it cannot know.
-type Differ interface {
-	Changed(ctx context.Context, a workflows.Action, from, to string) ([]string, error)
-}
+// Pulls and Issues know what is in a release beyond its commits; see package
+// contents, which declares them.
+type (
+	Pulls  = contents.Pulls
+	Issues = contents.Issues
+)
 
-// Follower keeps part of the outside world in step with what was committed: a
-// mirror renders the newest snapshot, a journal takes every event once.
-type Follower interface {
-	Name() string
-	// Follow is called with what it has not accepted, one call at a time per
-	// pipeline. nil accepts; after an error the same frames come again, after
-	// 1 s, doubling to 60 s.
-	Follow(ctx context.Context, b event.Batch) error
-}
+// Follower keeps part of the outside world in step with what was committed.
+type Follower = following.Follower
 
 // Directory answers memberships that only the outside knows: "slack-group:S…",
 // "github-team:ORG/TEAM". A failed look-up is an error, never a no. Answers are
 // never older than 5 s. Somebody who is absent, and whose deputy asks, is known by
 // the e-mail address alone (ID "mail:ADDRESS"); whom nobody knows is in no group.
+// An error that does not pass by itself is a *workflows.Problem, whose Hint says
+// what to do about it.
 type Directory interface {
 	Member(ctx context.Context, p workflows.Principal, group string) (bool, error)
+}
+
+// People says who somebody is now, at most 5 s ago: the same principal as they
+// are called and addressed now, or why they are a Stranger by now. Whom it does
+// not know (a machine, a session of another surface) it gives back as they are;
+// somebody of whom only an e-mail address is known (ID "mail:ADDRESS") is a
+// Stranger when nobody has it. Errors are as those of a Directory.
+type People interface {
+	Now(ctx context.Context, p workflows.Principal) (workflows.Principal, error)
 }

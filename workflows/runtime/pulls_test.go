@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -24,7 +25,7 @@ func pull(commit string, files ...string) work.Change {
 
 // 97: the base branch decides, the head commit runs, and is said to be of its own branch.
 func TestAPullRequestRunsItsHead(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(pulling("web"))
 		got, _ := w.receive("github/1", []work.Change{pull("c7", "src/a")})
@@ -38,7 +39,7 @@ func TestAPullRequestRunsItsHead(t *testing.T) {
 }
 
 func TestNothingFromAForkStarts(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(pulling("web"))
 		c := pull("c7", "src/a")
@@ -52,7 +53,7 @@ func TestNothingFromAForkStarts(t *testing.T) {
 // A pull request is accepted while its files are asked for, then received under
 // the same key. Another delivery of the same one starts nothing more.
 func TestAnAcceptedPullRequestIsReceivedLater(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(pulling("web"))
 		c := pull("c7")
@@ -87,7 +88,7 @@ func TestAnAcceptedPullRequestIsReceivedLater(t *testing.T) {
 		if pending, _ := w.Pending(w.t.Context(), "github"); len(pending) != 0 {
 			t.Errorf("still pending: %+v", pending)
 		}
-		if list, err := w.Executions(w.t.Context(), workflows.EnginePrincipal(), workflows.ExecutionQuery{Pipeline: "web"}); err != nil || len(list) != 1 {
+		if list, err := w.Executions(w.t.Context(), workflows.EnginePrincipal(), record.Query{Pipeline: "web"}); err != nil || len(list) != 1 {
 			t.Errorf("%d executions, %v", len(list), err)
 		}
 	})

@@ -2,15 +2,17 @@ package runtime
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
 	"github.com/rollcall-bot/rollcall/workflows/machine"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 // Execution returns an execution as committed, with what the viewer may do with
@@ -20,7 +22,7 @@ func (e *Engine) Execution(ctx context.Context, viewer workflows.Principal, ref 
 	j := e.judge(viewer)
 	x, err := e.find(ctx, j, ref)
 	if err == nil {
-		x.Offers, err = j.keep(ctx, x.Pipeline, &x, x.Offers)
+		x.Offers, err = j.permitted(ctx, x.Pipeline, &x, x.Offers)
 	}
 	return x, err
 }
@@ -33,27 +35,27 @@ func (e *Engine) find(ctx context.Context, j *judge, ref string) (x workflows.Ex
 	}
 	pipeline, id, err := e.resolve(ctx, "", ref)
 	if err != nil {
-		return x, err
+		return x, e.explainMissing(ctx, j, "", ref, err)
 	}
 	if verdict, err := j.may(ctx, workflows.View, access.Resource{Pipeline: pipeline}); err != nil {
 		return x, err
 	} else if !verdict.Allowed {
 		return x, noExecution(ref)
 	}
-	x, ok, err := e.current(ctx, pipeline, id)
+	x, ok, err := e.current(ctx, pipeline, id, true)
 	if err == nil && !ok {
-		err = noExecution(ref)
+		err = e.explainMissing(ctx, j, pipeline, ref, noExecution(ref))
 	}
 	return x, err
 }
 
-// current returns an execution as of the last commit, with its offers: from the
-// state while it is in there, else its row. It may move from one to the other,
+// current returns an execution as of the last commit, with its offers if they
+// are wanted: from the state while it is in there, else its row. It may move from one to the other,
 // in either direction, between two looks; then it is looked at again.
-func (e *Engine) current(ctx context.Context, pipeline, id string) (x workflows.Execution, ok bool, err error) {
+func (e *Engine) current(ctx context.Context, pipeline, id string, offers bool) (x workflows.Execution, ok bool, err error) {
 	for range 8 {
-		err = e.replicas.look(ctx, pipeline, func(s *machine.State) error {
-			if x, ok = s.Execution(id); ok {
+		err = e.read(ctx, pipeline, func(s *machine.State) error {
+			if x, ok = s.Execution(id); ok && offers {
 				x.Offers = s.Offers(id, machine.Facts{})
 			}
 			return nil
@@ -70,6 +72,9 @@ func (e *Engine) current(ctx context.Context, pipeline, id string) (x workflows.
 		}
 		if !x.Status.Final() {
 			continue
+		}
+		if !offers {
+			return x, true, nil
 		}
 		if still, err := e.offerEnded(ctx, &x); err != nil || still {
 			return x, true, err
@@ -88,7 +93,7 @@ func (e *Engine) offerEnded(ctx context.Context, x *workflows.Execution) (still 
 	if p != nil {
 		facts.Versions = map[int]*workflows.Pipeline{x.Version: p}
 	}
-	err = e.replicas.look(ctx, x.Pipeline, func(s *machine.State) error {
+	err = e.read(ctx, x.Pipeline, func(s *machine.State) error {
 		if _, back := s.Execution(x.ID); !back {
 			still, x.Offers = true, s.Offers(x.ID, facts)
 		}
@@ -97,65 +102,44 @@ func (e *Engine) offerEnded(ctx context.Context, x *workflows.Execution) (still 
 	return still, err
 }
 
-// keep returns the offers that the principal has the right to take up. x is the
-// execution they are about; nil: a pipeline's stages.
-func (j *judge) keep(ctx context.Context, pipeline string, x *workflows.Execution, all []workflows.Offer) ([]workflows.Offer, error) {
+// permitted returns the offers that the principal may take up: by the question
+// that Submit asks. x is the execution they are about; nil: a pipeline's stages.
+// What cannot be checked now is not offered; everything else is shown all the same.
+func (j *judge) permitted(ctx context.Context, pipeline string, x *workflows.Execution, all []workflows.Offer) ([]workflows.Offer, error) {
 	kept := []workflows.Offer{}
 	for _, o := range all {
-		allowed, err := j.mayTake(ctx, pipeline, x, o)
-		if err != nil {
+		a, err := j.mayTake(ctx, pipeline, x, o)
+		if _, unchecked := asProblem(err); err != nil && !unchecked {
 			return nil, err
 		}
-		if allowed {
+		if err == nil && a.Allowed && !a.Frozen {
 			kept = append(kept, o)
 		}
 	}
-	return kept, nil
+	return kept, ctx.Err()
 }
 
-func (j *judge) mayTake(ctx context.Context, pipeline string, x *workflows.Execution, o workflows.Offer) (bool, error) {
-	if x != nil && o.Verb.Right() == workflows.Approve {
-		if gate := gateOf(x, o); gate != nil && len(gate.From) > 0 {
-			return j.isOneOf(ctx, gate.From)
+// mayTake asks whether somebody may take up an offer.
+func (j *judge) mayTake(ctx context.Context, pipeline string, x *workflows.Execution, o workflows.Offer) (access.Answer, error) {
+	in := workflows.Intent{Verb: o.Verb, Pipeline: pipeline, Stage: o.Stage, Action: o.Action}
+	if o.Verb == workflows.Unlock && o.Target != "" {
+		in.Execution = o.Target
+		q, err := j.about(ctx, in)
+		if err != nil {
+			return access.Answer{}, err
 		}
+		return j.ask(ctx, q)
 	}
-	stage := o.Stage
-	if x != nil && stage == "" && o.Verb != workflows.Start {
-		stage = present(*x)
+	if x != nil {
+		in.Execution = x.ID
 	}
-	verdict, err := j.may(ctx, o.Verb, access.Resource{Pipeline: pipeline, Stage: stage})
-	return verdict.Allowed, err
-}
-
-func gateOf(x *workflows.Execution, o workflows.Offer) *workflows.Approval {
-	st, ok := x.Stage(o.Stage)
-	if !ok {
-		return nil
-	}
-	a, ok := st.Action(o.Action)
-	if !ok {
-		return nil
-	}
-	return a.Approval
-}
-
-// isOneOf says whether any of the who-expressions means the principal. The
-// engine sees everything, so that it can draw for others.
-func (j *judge) isOneOf(ctx context.Context, from []string) (bool, error) {
-	if j.who.IsEngine() {
-		return true, nil
-	}
-	member, err := j.e.memberships(ctx, j.who, j.e.groupsOf(from))
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(from, func(who string) bool { return j.e.o.Policy.Matches(j.who, who, member) }), nil
+	return j.ask(ctx, access.About(in, j.who, x, nil, j.e.o.Now()))
 }
 
 // Executions lists executions of a pipeline as committed, newest first, without
 // offers. No limit means 20; more than 100 are never returned.
-func (e *Engine) Executions(ctx context.Context, viewer workflows.Principal, q workflows.ExecutionQuery) ([]workflows.Execution, error) {
-	if _, err := e.seen(ctx, viewer, q.Pipeline); err != nil {
+func (e *Engine) Executions(ctx context.Context, viewer workflows.Principal, q record.Query) ([]workflows.Execution, error) {
+	if _, err := e.checkViewer(ctx, viewer, q.Pipeline); err != nil {
 		return nil, err
 	}
 	if q.Limit <= 0 {
@@ -164,7 +148,7 @@ func (e *Engine) Executions(ctx context.Context, viewer workflows.Principal, q w
 	q.Limit = min(q.Limit, 100)
 	live := map[string]workflows.Execution{}
 	var unfinished []workflows.Execution
-	err := e.replicas.look(ctx, q.Pipeline, func(s *machine.State) error {
+	err := e.read(ctx, q.Pipeline, func(s *machine.State) error {
 		unfinished = s.Unfinished()
 		return nil
 	})
@@ -197,27 +181,27 @@ func (e *Engine) Executions(ctx context.Context, viewer workflows.Principal, q w
 	return found, nil
 }
 
-// seen checks that there is a pipeline of that name and that the viewer may see it.
-func (e *Engine) seen(ctx context.Context, viewer workflows.Principal, pipeline string) (*judge, error) {
+// checkViewer checks that there is a pipeline of that name and that the viewer may see it.
+func (e *Engine) checkViewer(ctx context.Context, viewer workflows.Principal, pipeline string) (*judge, error) {
 	if err := e.wait(ctx); err != nil {
 		return nil, err
 	}
 	j := e.judge(viewer)
-	if _, known := e.known.seq(pipeline); !known {
+	if _, known := e.decider.Last(pipeline); !known {
 		return nil, e.noPipeline(ctx, j, pipeline)
 	}
-	return j, e.visible(ctx, j, pipeline, "")
+	return j, e.checkVisible(ctx, j, pipeline, "")
 }
 
 // Pipeline returns a pipeline as it stands, with what the viewer may do at its
 // stages. Version 0 is the definition in force; another one only changes the
 // Definition and Version that are returned.
 func (e *Engine) Pipeline(ctx context.Context, viewer workflows.Principal, name string, version int) (workflows.PipelineView, error) {
-	j, err := e.seen(ctx, viewer, name)
+	j, err := e.checkViewer(ctx, viewer, name)
 	if err != nil {
 		return workflows.PipelineView{}, err
 	}
-	view, err := e.view(ctx, j, name)
+	view, err := e.view(ctx, j, name, e.read)
 	if err != nil || version == 0 || version == view.Version {
 		return view, err
 	}
@@ -232,14 +216,16 @@ func (e *Engine) Pipeline(ctx context.Context, viewer workflows.Principal, name 
 	return view, nil
 }
 
-func (e *Engine) view(ctx context.Context, j *judge, name string) (view workflows.PipelineView, err error) {
-	err = e.replicas.look(ctx, name, func(s *machine.State) error {
+// view reads a pipeline in one of two ways: read or scan.
+func (e *Engine) view(ctx context.Context, j *judge, name string, read func(context.Context, string, func(*machine.State) error) error) (view workflows.PipelineView, err error) {
+	err = read(ctx, name, func(s *machine.State) error {
 		view = s.View()
+		e.addLook(&view)
 		return nil
 	})
 	for i := range view.Stages {
 		if err == nil {
-			view.Stages[i].Offers, err = j.keep(ctx, name, nil, view.Stages[i].Offers)
+			view.Stages[i].Offers, err = j.permitted(ctx, name, nil, view.Stages[i].Offers)
 		}
 	}
 	return view, err
@@ -251,7 +237,7 @@ func (e *Engine) Pipelines(ctx context.Context, viewer workflows.Principal) ([]w
 		return nil, err
 	}
 	j := e.judge(viewer)
-	names := e.known.names()
+	names := e.decider.Pipelines()
 	sort.Strings(names)
 	views := []workflows.PipelineView{}
 	for _, name := range names {
@@ -262,7 +248,7 @@ func (e *Engine) Pipelines(ctx context.Context, viewer workflows.Principal) ([]w
 		if !verdict.Allowed {
 			continue
 		}
-		view, err := e.view(ctx, j, name)
+		view, err := e.view(ctx, j, name, e.scan)
 		if err != nil {
 			return nil, err
 		}
@@ -275,19 +261,22 @@ func (e *Engine) Pipelines(ctx context.Context, viewer workflows.Principal) ([]w
 
 // Targets returns the executions that a stage could be rolled back to, and why
 // not where it could not, newest first.
-func (e *Engine) Targets(ctx context.Context, viewer workflows.Principal, pipeline, stage string) ([]workflows.Target, error) {
-	if _, err := e.seen(ctx, viewer, pipeline); err != nil {
+func (e *Engine) Targets(ctx context.Context, viewer workflows.Principal, pipeline, stage string) ([]ledger.Target, error) {
+	if _, err := e.checkViewer(ctx, viewer, pipeline); err != nil {
 		return nil, err
 	}
-	rows, err := e.o.History.Executions(ctx, workflows.ExecutionQuery{Pipeline: pipeline, SucceededInStage: stage, Limit: 20})
+	rows, err := e.o.History.Executions(ctx, record.Query{Pipeline: pipeline, SucceededInStage: stage, Limit: 20})
 	if err != nil {
 		return nil, e.unreadable(err, "what succeeded in "+stage)
 	}
-	var targets []workflows.Target
-	err = e.replicas.look(ctx, pipeline, func(s *machine.State) error {
-		if view := s.View(); !hasStage(view, stage) {
-			return &workflows.Problem{Code: workflows.CodeStageNotFound, Message: fmt.Sprintf("%s has no stage %q", pipeline, cut(stage)), Hint: nearestStage(view, stage)}
+	var targets []ledger.Target
+	var inForce *workflows.Pipeline
+	var inUse map[int]*workflows.Pipeline
+	err = e.read(ctx, pipeline, func(s *machine.State) error {
+		if err := hasStage(s, stage); err != nil {
+			return err
 		}
+		inForce, inUse = s.Definitions[s.Version], maps.Clone(s.Definitions)
 		for i := range rows {
 			if x, ok := s.Execution(rows[i].ID); ok {
 				rows[i] = x
@@ -296,66 +285,14 @@ func (e *Engine) Targets(ctx context.Context, viewer workflows.Principal, pipeli
 		targets = s.Targets(stage, rows)
 		return nil
 	})
+	if err == nil {
+		err = e.withoutArtifacts(ctx, targets, rows, stage, inUse)
+	}
 	if targets == nil {
-		targets = []workflows.Target{}
+		targets = []ledger.Target{}
+	}
+	if err == nil {
+		e.ranges.Compare(ctx, inForce, targets)
 	}
 	return targets, err
-}
-
-func hasStage(view workflows.PipelineView, stage string) bool {
-	_, ok := view.Stage(stage)
-	return ok
-}
-
-func nearestStage(view workflows.PipelineView, stage string) string {
-	var names []string
-	for _, s := range view.Stages {
-		names = append(names, s.Name)
-	}
-	if near, ok := workflows.Nearest(stage, names); ok {
-		return fmt.Sprintf("did you mean %s?", near)
-	}
-	return "see the stages of the pipeline"
-}
-
-// Approvals returns every open gate that the viewer may see, the one that has waited longest first.
-func (e *Engine) Approvals(ctx context.Context, viewer workflows.Principal) ([]workflows.OpenApproval, error) {
-	if err := e.wait(ctx); err != nil {
-		return nil, err
-	}
-	memos, err := e.o.Memos.List(ctx, owner, openGatePrefix)
-	if err != nil {
-		return nil, e.unreadable(err, "the open approvals")
-	}
-	j := e.judge(viewer)
-	open := []workflows.OpenApproval{}
-	for _, m := range memos {
-		var g gateNote
-		if err := json.Unmarshal(m.Value, &g); err != nil {
-			return nil, e.unreadable(fmt.Errorf("read %s: %w", m.Key, err), "the open approvals")
-		}
-		verdict, err := j.may(ctx, workflows.View, access.Resource{Pipeline: g.Pipeline})
-		if err != nil {
-			return nil, err
-		}
-		if !verdict.Allowed {
-			continue
-		}
-		var x workflows.Execution
-		err = e.replicas.look(ctx, g.Pipeline, func(s *machine.State) error {
-			x, _ = s.Execution(g.Execution) // an ended one has no open gate
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		if gate := gateOf(&x, workflows.Offer{Stage: g.Stage, Action: g.Action}); gate != nil && gate.Closed == "" {
-			open = append(open, workflows.OpenApproval{
-				Pipeline: g.Pipeline, Execution: x.ID, Number: x.Number, Stage: g.Stage, Action: g.Action,
-				Approval: *gate, SourceRevisions: x.SourceRevisions, StartedBy: x.Trigger,
-			})
-		}
-	}
-	sort.SliceStable(open, func(i, k int) bool { return open[i].Approval.OpenedAt.Before(open[k].Approval.OpenedAt) })
-	return open, nil
 }

@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/spec"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
 func TestNamesOfExecutions(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
-		w.define(named("web"))
+		w.define(named("web"), named("other"))
 		id := w.begin("web")
 		for _, ref := range []string{id, strings.ToUpper(id), " " + id + " ", "web#1", id[len(id)-6:], id[len(id)-12:]} {
 			if x := w.execution(ref); x.ID != id {
@@ -33,19 +34,19 @@ func TestNamesOfExecutions(t *testing.T) {
 		if p := w.problem(err, workflows.CodeValidation); !strings.Contains(p.Hint, "more characters") {
 			t.Errorf("the hint is %q", p.Hint)
 		}
-		w.refused(ana, workflows.Intent{Verb: workflows.StopIt, Pipeline: "other", Execution: id}, workflows.CodeExecutionNotFound)
+		w.refused(ana, workflows.Intent{Verb: workflows.StopExecution, Pipeline: "other", Execution: id}, workflows.CodeExecutionNotFound)
 	})
 }
 
 func TestListsShowWhatIsTrueNow(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(shop)
 		first := w.begin("webshop")
 		w.submit(ana, workflows.Intent{Verb: workflows.Approve, Execution: first})
 		synctest.Wait()
 		second := w.begin("webshop")
-		list := func(q workflows.ExecutionQuery) string {
+		list := func(q record.Query) string {
 			q.Pipeline = "webshop"
 			all, err := w.Executions(w.t.Context(), ana, q)
 			if err != nil {
@@ -62,17 +63,17 @@ func TestListsShowWhatIsTrueNow(t *testing.T) {
 			return strings.Join(s, ", ")
 		}
 		for _, c := range []struct {
-			q    workflows.ExecutionQuery
+			q    record.Query
 			want string
 		}{
-			{workflows.ExecutionQuery{}, "#2 InProgress/InProgress, #1 Succeeded/Succeeded"}, // the row of #2 is from its start
-			{workflows.ExecutionQuery{Limit: 1}, "#2 InProgress/InProgress"},
-			{workflows.ExecutionQuery{Before: 2}, "#1 Succeeded/Succeeded"},
-			{workflows.ExecutionQuery{Status: workflows.StatusInProgress}, "#2 InProgress/InProgress"},
-			{workflows.ExecutionQuery{Status: workflows.StatusSucceeded}, "#1 Succeeded/Succeeded"},
-			{workflows.ExecutionQuery{Status: workflows.StatusInProgress, Before: 2}, ""},
-			{workflows.ExecutionQuery{SucceededInStage: "Build"}, "#2 InProgress/InProgress, #1 Succeeded/Succeeded"},
-			{workflows.ExecutionQuery{SucceededInStage: "Production"}, "#1 Succeeded/Succeeded"},
+			{record.Query{}, "#2 InProgress/InProgress, #1 Succeeded/Succeeded"}, // the row of #2 is from its start
+			{record.Query{Limit: 1}, "#2 InProgress/InProgress"},
+			{record.Query{Before: 2}, "#1 Succeeded/Succeeded"},
+			{record.Query{Status: workflows.StatusInProgress}, "#2 InProgress/InProgress"},
+			{record.Query{Status: workflows.StatusSucceeded}, "#1 Succeeded/Succeeded"},
+			{record.Query{Status: workflows.StatusInProgress, Before: 2}, ""},
+			{record.Query{SucceededInStage: "Build"}, "#2 InProgress/InProgress, #1 Succeeded/Succeeded"},
+			{record.Query{SucceededInStage: "Production"}, "#1 Succeeded/Succeeded"},
 		} {
 			if got := list(c.q); got != c.want {
 				t.Errorf("%+v: got %s, want %s", c.q, got, c.want)
@@ -94,7 +95,7 @@ func TestListsShowWhatIsTrueNow(t *testing.T) {
 }
 
 func TestARollbackTakesItsTargetFromTheArchive(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(named("web"))
 		first := w.begin("web")
@@ -120,7 +121,7 @@ func TestARollbackTakesItsTargetFromTheArchive(t *testing.T) {
 }
 
 func TestOldVersionsCanBeRead(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(named("web"))
 		w.define(strings.Replace(named("web"), `["true"]`, `["false"]`, 1))
@@ -137,15 +138,15 @@ func TestOldVersionsCanBeRead(t *testing.T) {
 }
 
 func TestVersionsSayWhoPutThemInForce(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		gate := strings.Replace(shop, "{from: [ana@acme.example]}", "{from: [ana@acme.example, ben@acme.example], required: 2}", 1)
 		w.define(gate)
 		pass(time.Hour)
 		p, _ := spec.Parse("test.yaml", []byte(shop))
-		w.submit(ben, workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", Definitions: p})
+		w.submit(ben, workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", NewDefinition: p})
 		pass(time.Hour)
-		w.submit(workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", Definitions: p, ManagedBy: "file:/etc/shop.yaml"})
+		w.submit(workflows.EnginePrincipal(), workflows.Intent{Verb: workflows.Edit, Pipeline: "webshop", NewDefinition: p, ManagedBy: "file:/etc/shop.yaml"})
 		check := func(about string) {
 			t.Helper()
 			all, err := w.Versions(w.t.Context(), ana, "webshop")
@@ -175,7 +176,7 @@ func TestVersionsSayWhoPutThemInForce(t *testing.T) {
 }
 
 func TestWhatSomebodyWasToldTheyCanRead(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(named("web"))
 		for range 40 { // more frames than a checkpoint leaves
@@ -190,7 +191,7 @@ func TestWhatSomebodyWasToldTheyCanRead(t *testing.T) {
 }
 
 func TestLogs(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(shop)
 		w.outside.acts(func() {
@@ -251,7 +252,7 @@ func TestLogs(t *testing.T) {
 }
 
 func TestNotesOnAnEndedExecution(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(named("web"))
 		id := w.begin("web")

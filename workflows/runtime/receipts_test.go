@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/runtime"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -27,7 +28,13 @@ type told struct{ Started, Ignored []string }
 // receive delivers and returns what the sender is told.
 func (w *world) receive(key string, changes []work.Change) (told, bool) {
 	w.t.Helper()
-	r, fresh, err := w.Receive(w.t.Context(), work.Receipt{Key: key, Source: "github"}, changes)
+	return w.receivePrinted(key, "", changes)
+}
+
+// receivePrinted is receive for a delivery whose signed body has that fingerprint.
+func (w *world) receivePrinted(key, print string, changes []work.Change) (told, bool) {
+	w.t.Helper()
+	r, fresh, err := w.Receive(w.t.Context(), work.Receipt{Key: key, Source: "github", Print: print}, changes)
 	if err != nil {
 		w.t.Fatalf("%s: %v", key, err)
 	}
@@ -39,7 +46,7 @@ func (w *world) receive(key string, changes []work.Change) (told, bool) {
 }
 
 func TestAPushStartsWhatFollowsIt(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(named("one"), strings.Replace(named("two"), "BranchName: main", "BranchName: dev", 1), strings.Replace(named("far"), "shop.git", "far.git", 1))
 		got, fresh := w.receive("github/1", push("c7"))
@@ -80,7 +87,7 @@ func TestAPushStartsWhatFollowsIt(t *testing.T) {
 }
 
 func TestAPushThatNobodyFollows(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(named("one"))
 		changes := push("c1")
@@ -98,10 +105,10 @@ func TestAPushThatNobodyFollows(t *testing.T) {
 }
 
 func TestRepeatsAtTheSameMomentStartOnce(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(named("one"), named("two"))
-		w.plug.slow = time.Millisecond
+		w.plug.slower(time.Millisecond)
 		var all sync.WaitGroup
 		var mu sync.Mutex
 		fresh := 0
@@ -126,7 +133,7 @@ func TestRepeatsAtTheSameMomentStartOnce(t *testing.T) {
 func TestADeliveryIsFinishedAfterACrash(t *testing.T) {
 	for _, when := range []string{"before", "after"} {
 		for at := 1; at <= 4; at++ {
-			tell(t, func(w *world) {
+			play(t, func(w *world) {
 				w.boot()
 				w.define(named("one"), named("two"))
 				written := false
@@ -165,7 +172,7 @@ func TestADeliveryIsFinishedAfterACrash(t *testing.T) {
 func TestADeliveryOutlivesAnUnknownCommit(t *testing.T) {
 	for _, files := range [][]string{{named("one")}, {named("one"), named("two")}} {
 		for _, when := range []string{"before", "after"} {
-			tell(t, func(w *world) {
+			play(t, func(w *world) {
 				w.boot()
 				w.define(files...)
 				w.plug.fail(func(n int) string {
@@ -185,8 +192,81 @@ func TestADeliveryOutlivesAnUnknownCommit(t *testing.T) {
 	}
 }
 
+// halfDone has a delivery that starts two pipelines accepted, and neither start
+// saved: the store takes no commit after the first one.
+func (w *world) halfDone(key string) {
+	w.t.Helper()
+	w.plug.fail(func(n int) string {
+		if n == 1 {
+			return ""
+		}
+		return "before"
+	})
+	_, _, err := w.Receive(w.t.Context(), work.Receipt{Key: key, Source: "github"}, push("c1"))
+	var p *workflows.Problem
+	if !errors.As(err, &p) || p.Code != workflows.CodeCommitUnknown {
+		w.t.Fatalf("%s: %v", key, err)
+	}
+}
+
+// open are the deliveries that the disk says must be finished.
+func (w *world) open() []runtime.Memo {
+	w.t.Helper()
+	left, err := w.plug.List(w.t.Context(), "runtime", "delivery/")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return left
+}
+
+// The sender was told to try again and does not: what was accepted is carried
+// out all the same, by the process that accepted it.
+func TestADeliveryIsFinishedWhenTheStoreAnswersAgain(t *testing.T) {
+	play(t, func(w *world) {
+		w.boot()
+		w.define(named("one"), named("two"))
+		pass(time.Second) // the start has looked for such deliveries
+		w.halfDone("github/1")
+		pass(time.Minute)
+		w.plug.work()
+		pass(2 * time.Minute)
+		if n := w.disk.count(event.ExecutionStarted); n != 2 || len(w.open()) > 0 {
+			t.Errorf("%d executions, open are %v", n, w.open())
+		}
+		if got, fresh := w.receive("github/1", push("c1")); fresh || len(got.Started) != 2 {
+			t.Errorf("the repeat is fresh: %v, %+v", fresh, got)
+		}
+	})
+}
+
+// While a delivery waits to be finished its push becomes a new one, and comes
+// again: the later delivery does the work, and the earlier one is over too.
+func TestADeliveryWhosePushCameAgainIsOver(t *testing.T) {
+	play(t, func(w *world) {
+		w.boot()
+		w.define(named("one"), named("two"))
+		pass(time.Second) // the start has looked for such deliveries
+		w.halfDone("github/1")
+		pass(11 * time.Minute)
+		w.plug.work()
+		if got, fresh := w.receive("github/2", push("c1")); !fresh || len(got.Started) != 2 {
+			t.Errorf("the push is fresh: %v, %+v", fresh, got)
+		}
+		pass(2 * time.Minute)
+		if left := w.open(); len(left) > 0 {
+			t.Errorf("still open: %s", left[0].Key)
+		}
+		if got, fresh := w.receive("github/1", push("c1")); fresh || len(got.Started) != 2 {
+			t.Errorf("the repeat is fresh: %v, %+v", fresh, got)
+		}
+		if n := w.disk.count(event.ExecutionStarted); n != 2 {
+			t.Errorf("%d executions", n)
+		}
+	})
+}
+
 func TestAcceptAndFinish(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		ctx := w.t.Context()
 		r := work.Receipt{Key: "slack/sig", Source: "slack", Payload: []byte("click")}
@@ -229,7 +309,7 @@ func TestAcceptAndFinish(t *testing.T) {
 }
 
 func TestNothingIsAcceptedBeforeItIsDurable(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.plug.fail(func(int) string { return "before" })
 		_, _, err := w.Accept(w.t.Context(), work.Receipt{Key: "slack/1", Source: "slack"})

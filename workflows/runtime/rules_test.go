@@ -19,7 +19,7 @@ func checked(name, rules string) string {
 
 // Rules are carried out as actions are, under names such as "beforeEntry:Ready".
 func TestARuleRunsLikeAnAction(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(checked("web", `{name: Ready, provider: Commands, commands: ["check"], inputArtifacts: [app]}`))
 		var seen work.Task
@@ -57,7 +57,7 @@ func TestARuleRunsLikeAnAction(t *testing.T) {
 
 // A rule that nobody here can carry out fails, and says why.
 func TestARuleWithoutARunnerFails(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(checked("web", `{name: Alarm, provider: CloudWatchAlarm, configuration: {AlarmName: shop}}`))
 		id := w.begin("web")
@@ -77,7 +77,7 @@ func TestARuleWithoutARunnerFails(t *testing.T) {
 
 // A crash while a rule runs leaves one rule that runs.
 func TestARuleIsTakenUpAfterACrash(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.boot()
 		w.define(checked("web", `{name: Ready, provider: Commands, commands: ["check"], inputArtifacts: [app]}`))
 		release := w.holdUp()
@@ -96,12 +96,12 @@ func TestARuleIsTakenUpAfterACrash(t *testing.T) {
 // The right override is judged for the stage that is decided about, also of an
 // execution that has ended, and by whatever name it is asked for.
 func TestOverrideNeedsTheRightOnTheStage(t *testing.T) {
-	tell(t, func(w *world) {
+	play(t, func(w *world) {
 		w.options.Policy = &access.Policy{
 			Rules: []access.Rule{
 				{Allow: []workflows.Verb{workflows.View, workflows.Start}, To: []string{ana.Email, ben.Email, cho.Email}},
 				{Allow: []workflows.Verb{workflows.Override}, To: []string{cho.Email}, On: []string{"*/Source"}},
-				{Allow: []workflows.Verb{workflows.Disable, workflows.Enable, workflows.StopIt}, To: []string{ana.Email}},
+				{Allow: []workflows.Verb{workflows.Lock, workflows.Unlock, workflows.StopExecution}, To: []string{ana.Email}},
 				{Allow: []workflows.Verb{workflows.Override}, To: []string{ana.Email}, On: []string{"web/Deploy", "webshop/Production"}},
 			},
 		}
@@ -120,13 +120,13 @@ func TestOverrideNeedsTheRightOnTheStage(t *testing.T) {
 		synctest.Wait()
 		w.status(id, workflows.StatusSucceeded)
 
-		w.submit(ana, workflows.Intent{Verb: workflows.Disable, Pipeline: "webshop", Stage: "Production"})
-		early := w.begin("webshop") // it has left Build and waits at the door of Production, where Ana has the right
+		w.submit(ana, workflows.Intent{Verb: workflows.Lock, Pipeline: "webshop", Stage: "Production"})
+		early := w.begin("webshop") // it has left Build and waits before Production, where Ana has the right
 		if p := w.refused(ana, workflows.Intent{Verb: workflows.Override, Execution: early, Reason: "now"}, workflows.CodeAccessDenied); !strings.Contains(p.Message, "webshop/Build") {
 			t.Errorf("the refusal is %+v: what could be overridden is in Build", p)
 		}
-		w.submit(ana, workflows.Intent{Verb: workflows.Enable, Pipeline: "webshop", Stage: "Production"})
-		w.submit(ana, workflows.Intent{Verb: workflows.StopIt, Execution: early, Abandon: true})
+		w.submit(ana, workflows.Intent{Verb: workflows.Unlock, Pipeline: "webshop", Stage: "Production"})
+		w.submit(ana, workflows.Intent{Verb: workflows.StopExecution, Execution: early, Abandon: true})
 
 		gate := w.begin("webshop")
 		in := workflows.Intent{Verb: workflows.Override, Execution: gate, Stage: "Production", Condition: "APPROVAL", Reason: "the shop is down"}

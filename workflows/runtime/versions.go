@@ -9,6 +9,9 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/machine"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/inbound"
 )
 
 // versionKey is the memo of a definition that was put in force. The same
@@ -17,24 +20,57 @@ func versionKey(pipeline string, ev event.Event) string {
 	return fmt.Sprintf("%s%s/%08d/%020d", versionPrefix, pipeline, ev.Defined.Version, ev.At.UnixNano())
 }
 
-func versionOf(ev event.Event) workflows.PipelineVersion {
-	v := workflows.PipelineVersion{Version: ev.Defined.Version, At: ev.At, By: ev.By, ManagedBy: "api",
+func versionOf(ev event.Event) event.Version {
+	v := event.Version{Version: ev.Defined.Version, At: ev.At, By: ev.By, ManagedBy: "api",
 		Digest: ev.Defined.Definition.Digest(), Weakened: ev.Defined.Weakened}
 	if file, ok := strings.CutPrefix(ev.Defined.ManagedBy, "file:"); ok {
 		v.ManagedBy, v.File = "file", file
 	}
+	if strings.HasPrefix(ev.Defined.ManagedBy, "bridge:") {
+		v.ManagedBy = "bridge"
+	}
 	return v
+}
+
+// InForce says what is in force of every pipeline that is not archived. It is
+// asked of memory, and loads none of them.
+func (e *Engine) InForce(ctx context.Context) (map[string]inbound.InForce, error) {
+	if err := e.wait(ctx); err != nil {
+		return nil, err
+	}
+	return e.catalogue.InForce(), nil
+}
+
+// completeCatalogue has rows of before [inbound.InForce] say what is in force, once
+// in the life of a database.
+func (e *Engine) completeCatalogue(ctx context.Context) error {
+	var rows []record.Memo
+	for _, name := range e.catalogue.Incomplete() {
+		err := e.models.Read(ctx, name, func(s *machine.State) error {
+			if s.Definitions[s.Version] != nil {
+				rows = append(rows, e.catalogue.Complete(s))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return e.decider.Persist(ctx, Commit{Memos: rows})
 }
 
 // Versions lists the versions of a pipeline's definition, newest first: when
 // and by whom each was first put in force, what manages it, which gates asked
 // for less from then on.
-func (e *Engine) Versions(ctx context.Context, viewer workflows.Principal, pipeline string) ([]workflows.PipelineVersion, error) {
-	j, err := e.seen(ctx, viewer, pipeline)
+func (e *Engine) Versions(ctx context.Context, viewer workflows.Principal, pipeline string) ([]event.Version, error) {
+	j, err := e.checkViewer(ctx, viewer, pipeline)
 	if err != nil {
 		return nil, err
 	}
-	view, err := e.view(ctx, j, pipeline)
+	view, err := e.view(ctx, j, pipeline, e.read)
 	if err != nil {
 		return nil, err
 	}
@@ -42,15 +78,15 @@ func (e *Engine) Versions(ctx context.Context, viewer workflows.Principal, pipel
 	if err != nil {
 		return nil, e.unreadable(err, "the versions of "+pipeline)
 	}
-	all := []workflows.PipelineVersion{}
+	all := []event.Version{}
 	for _, m := range memos {
-		var v workflows.PipelineVersion
+		var v event.Version
 		if err := json.Unmarshal(m.Value, &v); err != nil {
 			return nil, e.unreadable(fmt.Errorf("read %s: %w", m.Key, err), "the versions of "+pipeline)
 		}
 		all = inForce(all, v)
 	}
-	if len(all) < view.Version { // some are from before there were these memos
+	if len(all) < view.Version && view.Bridge == nil { // some are from before there were these memos
 		if all, err = e.versionsInLog(ctx, pipeline); err != nil {
 			return nil, e.unreadable(err, "the versions of "+pipeline)
 		}
@@ -61,7 +97,7 @@ func (e *Engine) Versions(ctx context.Context, viewer workflows.Principal, pipel
 
 // inForce adds a version that was put in force after all the others. When it
 // was so before, it was still first put in force then; only who keeps it changes.
-func inForce(all []workflows.PipelineVersion, v workflows.PipelineVersion) []workflows.PipelineVersion {
+func inForce(all []event.Version, v event.Version) []event.Version {
 	if n := len(all); n > 0 && all[n-1].Version == v.Version {
 		all[n-1].ManagedBy, all[n-1].File = v.ManagedBy, v.File
 		return all
@@ -70,8 +106,8 @@ func inForce(all []workflows.PipelineVersion, v workflows.PipelineVersion) []wor
 }
 
 // versionsInLog reads the whole log of a pipeline.
-func (e *Engine) versionsInLog(ctx context.Context, pipeline string) ([]workflows.PipelineVersion, error) {
-	all := []workflows.PipelineVersion{}
+func (e *Engine) versionsInLog(ctx context.Context, pipeline string) ([]event.Version, error) {
+	all := []event.Version{}
 	for after := uint64(0); ; {
 		frames, err := e.o.History.Frames(ctx, pipeline, after, framesAtOnce)
 		if err != nil || len(frames) == 0 {

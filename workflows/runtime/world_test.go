@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
 	"github.com/rollcall-bot/rollcall/workflows/spec"
 	"github.com/rollcall-bot/rollcall/workflows/work"
@@ -57,11 +58,12 @@ var (
 
 // outside is what runners work on: it outlives engines.
 type outside struct {
-	mu     sync.Mutex
-	starts map[string]int // by task ID
-	finds  int
-	begun  map[string]work.Outcome
-	polls  map[string]int
+	mu      sync.Mutex
+	starts  map[string]int // by task ID
+	finds   int
+	cancels int
+	begun   map[string]work.Outcome
+	polls   map[string]int
 	// answer is what a start leads to; nil: success with all artifacts.
 	answer func(t work.Task) (work.Outcome, error)
 	poll   func(t work.Task) (work.Outcome, error)
@@ -96,7 +98,8 @@ func succeeded(t work.Task) work.Outcome {
 // hand is a Runner without Find.
 type hand struct{ *outside }
 
-func (h hand) Start(ctx context.Context, t work.Task, _ work.Workspace) (work.Outcome, error) {
+func (h hand) Start(ctx context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
+	w.Dir()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.starts[t.ID]++
@@ -123,6 +126,7 @@ func (h hand) Poll(_ context.Context, t work.Task, _ work.Workspace) (work.Outco
 func (h hand) Cancel(_ context.Context, t work.Task, _ work.Workspace) (work.Outcome, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.cancels++
 	if h.cancel == nil {
 		return work.Outcome{State: work.Cancelled}, nil
 	}
@@ -153,13 +157,13 @@ type world struct {
 	stop func()
 }
 
-// tell runs a story in a bubble of synthetic time.
-func tell(t *testing.T, story func(w *world)) {
+// play runs a story in a bubble of synthetic time.
+func play(t *testing.T, story func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, disk: newDisk(), desk: newDesk(), outside: newOutside(), log: &syncWriter{}}
 		w.options = runtime.Options{
-			Blobs: w.desk, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+			Runs: w.desk, Objects: w.desk, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 			Policy:  &access.Policy{Admins: []string{ana.Email, ben.Email}},
 			Runners: map[string]runtime.Runner{"Git": finder{hand{w.outside}}, "Commands": finder{hand{w.outside}}},
 			Rand:    rand.NewChaCha8([32]byte{7}),
@@ -187,6 +191,9 @@ func (w *world) start() {
 	w.t.Helper()
 	o := w.options
 	o.Store, o.Inbox, o.Memos = w.plug, w.plug, w.plug
+	if o.Rows == nil {
+		o.Rows = w.plug
+	}
 	if o.History == nil {
 		o.History = w.plug
 	}
@@ -231,13 +238,13 @@ func (w *world) define(files ...string) {
 		if p == nil {
 			w.t.Fatal(faults)
 		}
-		if _, err := w.Submit(w.t.Context(), workflows.Intent{Verb: workflows.Edit, Pipeline: p.Name, Definitions: p, ManagedBy: "api"}, workflows.EnginePrincipal()); err != nil {
+		if _, err := w.Submit(w.t.Context(), workflows.Intent{Verb: workflows.Edit, Pipeline: p.Name, NewDefinition: p, ManagedBy: "api"}, workflows.EnginePrincipal()); err != nil {
 			w.t.Fatal(err)
 		}
 	}
 }
 
-func (w *world) submit(by workflows.Principal, in workflows.Intent) workflows.Result {
+func (w *world) submit(by workflows.Principal, in workflows.Intent) event.Result {
 	w.t.Helper()
 	r, err := w.Submit(w.t.Context(), in, by)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // checker holds a definition against the rules. The tree is only asked for
@@ -58,7 +60,7 @@ func (c *checker) name(text, what, extra string, longest int, path ...any) {
 	if len(text) > longest {
 		c.fault(fmt.Sprintf("the %s has %d characters", what, len(text)), fmt.Sprintf("at most %d are allowed", longest), path...)
 	} else if !madeOf(text, extra) {
-		c.fault(fmt.Sprintf("the %s cannot be %s", what, quoted(text)), "use letters, digits and "+strings.Join(strings.Split(extra, ""), " "), path...)
+		c.fault(fmt.Sprintf("the %s cannot be %s", what, words.Quoted(text)), "use letters, digits and "+strings.Join(strings.Split(extra, ""), " "), path...)
 	}
 }
 
@@ -74,21 +76,21 @@ func isIdentifier(text string) bool {
 
 // who reports a who-expression without a known form.
 func (c *checker) who(who string, path ...any) {
-	if _, _, ok := workflows.SplitWho(who); !ok && who != "" {
-		c.fault(quoted(who)+" names nobody", "write an e-mail address, group:NAME, slack-group:S…, github-team:ORG/TEAM, token:NAME or everyone", path...)
+	if _, _, ok := subject.Split(who); !ok && who != "" {
+		c.fault(words.Quoted(who)+" names nobody", "write an e-mail address, group:NAME, slack-group:S…, github-team:ORG/TEAM, token:NAME or everyone", path...)
 	}
 }
 
 func (c *checker) pipeline() {
 	c.name(c.p.Name, "name", inNames, 100, "name")
 	if t := c.root.get("pipelineType"); t != nil && t.text == "V1" && c.p.ExecutionMode != workflows.ModeSuperseded {
-		c.fault("a pipeline of type V1 cannot be "+string(c.p.ExecutionMode), "write pipelineType: V2, or remove it", "executionMode")
+		c.fault("a pipeline of type V1 cannot be "+c.p.ExecutionMode, "write pipelineType: V2, or remove it", "executionMode")
 	}
 	for i, who := range c.p.Owners {
 		c.who(who, "owners", i)
 	}
 	if ch := c.p.Channel; ch != "" && !isChannel(ch) {
-		c.fault("the channel cannot be "+quoted(ch), `write "#name" in quotes, or the channel's ID`, "channel")
+		c.fault("the channel cannot be "+words.Quoted(ch), `write "#name" in quotes, or the channel's ID`, "channel")
 	}
 }
 
@@ -166,7 +168,7 @@ func (c *checker) variables() {
 		}
 		pattern, err := regexp.Compile(`\A(?:` + v.Pattern + `)\z`)
 		if err != nil {
-			c.fault("the pattern "+quoted(v.Pattern)+" is no regular expression", "RE2 syntax; it must match the whole value", "variables", i, "pattern")
+			c.fault("the pattern "+words.Quoted(v.Pattern)+" is no regular expression", "RE2 syntax; it must match the whole value", "variables", i, "pattern")
 		}
 		if v.DefaultValue == nil {
 			continue
@@ -177,31 +179,34 @@ func (c *checker) variables() {
 		case n > 1000:
 			c.fault("the defaultValue is longer than 1000 characters", "shorten it", "variables", i, "defaultValue")
 		case err == nil && v.Pattern != "" && !pattern.MatchString(*v.DefaultValue):
-			c.fault(fmt.Sprintf("the defaultValue %s does not match the pattern %s", quoted(*v.DefaultValue), v.Pattern), "the pattern must match the whole value", "variables", i, "defaultValue")
+			c.fault(fmt.Sprintf("the defaultValue %s does not match the pattern %s", words.Quoted(*v.DefaultValue), v.Pattern), "the pattern must match the whole value", "variables", i, "defaultValue")
 		}
 	}
 }
 
 func (c *checker) ticket() {
+	if n := c.p.LogTail; n != nil && (*n < 0 || *n > 50) {
+		c.fault("logTail must be from 0 to 50 lines", "10 without the key", "logTail")
+	}
 	t := c.p.Ticket
 	if t == nil {
 		return
 	}
 	if t.Project != "" && (!madeOf(t.Project, "_") || strings.ToUpper(t.Project) != t.Project) {
-		c.fault("the project cannot be "+quoted(t.Project), "write its key, such as OPS", "ticket", "project")
+		c.fault("the project cannot be "+words.Quoted(t.Project), "write its key, such as OPS", "ticket", "project")
 	}
 	for i, label := range t.Labels {
 		if strings.ContainsAny(label, " \t\r\n") {
-			c.fault("the label cannot be "+quoted(label), "Jira's labels are single words", "ticket", "labels", i)
+			c.fault("the label cannot be "+words.Quoted(label), "Jira's labels are single words", "ticket", "labels", i)
 		}
 	}
 	for i, name := range t.Stages {
 		if _, ok := c.p.Stage(name); !ok && name != "" {
-			c.fault("there is no stage "+quoted(name), meant(name, c.stageNames()), "ticket", "stages", i)
+			c.fault("there is no stage "+words.Quoted(name), meant(name, c.stageNames()), "ticket", "stages", i)
 		}
 	}
 	if d, err := time.ParseDuration(t.ReopenWithin); t.ReopenWithin != "" && (err != nil || d <= 0) {
-		c.fault("reopenWithin cannot be "+quoted(t.ReopenWithin), "write a time such as 168h", "ticket", "reopenWithin")
+		c.fault("reopenWithin cannot be "+words.Quoted(t.ReopenWithin), "write a time such as 168h", "ticket", "reopenWithin")
 	}
 	if t.LogTail < 0 || t.LogTail > 200 {
 		c.fault("logTail must be from 0 to 200 lines", "10 without the key", "ticket", "logTail")

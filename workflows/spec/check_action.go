@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/bmatcuk/doublestar/v4"
-
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/source"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // action checks what can be said of an action alone.
@@ -54,11 +55,11 @@ func (c *checker) actionType(a workflows.Action, at func(...any) []any) {
 		case t.Owner == "Custom":
 			c.custom(a, at)
 		default:
-			c.fault("there is no provider "+quoted(t.Provider), meant(t.Provider, providers(false)), where...)
+			c.fault("there is no provider "+words.Quoted(t.Provider), meant(t.Provider, providers(false)), where...)
 		}
 		return
 	}
-	if !hasRunner(t.Provider) {
+	if !r.runs {
 		c.cannotRun(t.Provider, where)
 	}
 	c.artifactCount(t.Provider, "input", len(a.InputArtifacts), r.minIn, r.maxIn, at("inputArtifacts")...)
@@ -71,15 +72,25 @@ func (c *checker) custom(a workflows.Action, at func(...any) []any) {
 	c.name(t.Provider, "provider", "_-", 35, at("actionTypeId", "provider")...)
 	categories := []string{"Source", "Build", "Test", "Deploy", "Approval", "Invoke", "Compute"}
 	if !slices.Contains(categories, t.Category) {
-		c.fault("there is no category "+quoted(t.Category), meant(t.Category, categories), at("actionTypeId", "category")...)
+		c.fault("there is no category "+words.Quoted(t.Category), meant(t.Category, categories), at("actionTypeId", "category")...)
 	}
 	c.artifactCount(t.Provider, "input", len(a.InputArtifacts), 0, 5, at("inputArtifacts")...)
 	c.artifactCount(t.Provider, "output", len(a.OutputArtifacts), 0, 5, at("outputArtifacts")...)
 	c.cannotRun(t.Provider, at("actionTypeId", "provider"))
 }
 
+// cannotRun warns of an action that this version does not carry out; one that AWS
+// has retired is refused: it never ran again in AWS either.
 func (c *checker) cannotRun(provider string, path []any) {
-	c.warn(c.root.at(path...), provider+" actions cannot run yet: an execution fails when it comes to this one", "these can: "+strings.Join(strings.Fields(runners), ", "))
+	switch why, instead, retired := Never(provider); {
+	case retired:
+		c.fault(provider+" actions cannot run: "+why, instead, path...)
+		return
+	case why != "":
+		c.warn(c.root.at(path...), provider+" actions cannot run: "+why, instead)
+		return
+	}
+	c.warn(c.root.at(path...), provider+" actions cannot run yet: an execution fails when it comes to this one", "docs/pipelines.md lists those that can")
 }
 
 func (c *checker) artifactCount(provider, which string, n, least, most int, path ...any) {
@@ -111,7 +122,7 @@ func (c *checker) timeout(a workflows.Action, at func(...any) []any) {
 	}
 	switch {
 	case !known && a.ActionType.Owner != "Custom":
-	case !hasRunner(a.ActionType.Provider):
+	case !Runs(a.ActionType):
 		c.fault("timeoutInMinutes does not work on "+a.ActionType.Provider+" actions", "remove it; the provider has its own limit", at("timeoutInMinutes")...)
 	case a.TimeoutMinutes < least || a.TimeoutMinutes > 86400:
 		c.fault(fmt.Sprintf("timeoutInMinutes cannot be %d", a.TimeoutMinutes), fmt.Sprintf("it is from %d to 86400, which is 60 days", least), at("timeoutInMinutes")...)
@@ -131,18 +142,18 @@ func (c *checker) configuration(a workflows.Action, at func(...any) []any) {
 	if a.Configuration["OAuthToken"] != "" && a.ActionType.Provider == "GitHub" {
 		c.warn(c.root.at(at("configuration", "OAuthToken")...), "OAuthToken is not read: no secret belongs in a pipeline file", "github.token of the service's configuration is used")
 	}
-	if f := a.Configuration["OutputArtifactFormat"]; f == "CODEBUILD_CLONE_REF" && hasRunner(a.ActionType.Provider) {
+	if f := a.Configuration["OutputArtifactFormat"]; f == "CODEBUILD_CLONE_REF" && runsHere(a.ActionType.Provider) {
 		c.warn(c.root.at(at("configuration", "OutputArtifactFormat")...), f+" is not known here: the artifact holds the files", "remove the key")
 	}
 }
 
 // keys checks a configuration: which keys, how long, and what fault says of a value.
 func (c *checker) keys(provider string, r row, configuration map[string]string, longest int, at func(...any) []any, fault func(key, value string) (message, hint string)) {
-	for _, key := range sortedKeys(configuration) {
+	for _, key := range words.Keys(configuration) {
 		value, where := configuration[key], at("configuration", key)
 		switch {
 		case !r.anyKey && !slices.Contains(r.keys, key):
-			c.fault(fmt.Sprintf("%s has no configuration key %s", provider, quoted(key)), orThe(meant(key, r.keys), "it needs no configuration"), where...)
+			c.fault(fmt.Sprintf("%s has no configuration key %s", provider, words.Quoted(key)), orThe(meant(key, r.keys), "it needs no configuration"), where...)
 		case key == "" || len(key) > 50:
 			c.fault("a configuration key has from 1 to 50 characters", "shorten it", where...)
 		case value == "":
@@ -173,7 +184,7 @@ func (c *checker) invokeFault(key, value string) (message, hint string) {
 			return "the pipeline starts itself", "it would never end; name another pipeline"
 		}
 		if !strings.Contains(value, "#{") && (!madeOf(value, inNames) || len(value) > 100) {
-			return "PipelineName cannot be " + quoted(value), "use letters, digits and . @ - _"
+			return "PipelineName cannot be " + words.Quoted(value), "use letters, digits and . @ - _"
 		}
 		return "", ""
 	case "Variables":
@@ -207,26 +218,35 @@ func (c *checker) invokeFault(key, value string) (message, hint string) {
 // valueFault says what is wrong with a value that our own runners read. What
 // holds a variable is only known when the action starts.
 func valueFault(a workflows.Action, key, value string) (message, hint string) {
+	if key == "Repository" {
+		if message, hint = source.Fault(value); message != "" {
+			return message, hint
+		}
+	}
 	if strings.Contains(value, "#{") {
 		return "", ""
 	}
 	switch key {
 	case "Repository", "BranchName", "FullRepositoryId":
-		if !hasRunner(a.ActionType.Provider) {
+		if !runsHere(a.ActionType.Provider) {
 			return "", ""
 		}
 		owner, name, slash := strings.Cut(value, "/")
+		if a.ActionType.Provider == "CodeStarSourceConnection" { // GitLab's groups have groups
+			owner, name = path.Split(value)
+			owner = strings.ReplaceAll(strings.TrimSuffix(owner, "/"), "/", "-")
+		}
 		switch {
 		case strings.HasPrefix(value, "-") || strings.ContainsAny(value, " \t\r\n"):
-			return fmt.Sprintf("%s cannot be %s", key, quoted(value)), "it has no spaces and does not begin with -"
+			return fmt.Sprintf("%s cannot be %s", key, words.Quoted(value)), "it has no spaces and does not begin with -"
 		case key == "BranchName" && strings.HasPrefix(value, "refs/"):
-			return fmt.Sprintf("BranchName cannot be %s", quoted(value)), "write the name alone, such as main"
+			return fmt.Sprintf("BranchName cannot be %s", words.Quoted(value)), "write the name alone, such as main"
 		case key == "FullRepositoryId" && (!slash || !madeOf(owner, "-_.") || !madeOf(name, "-_.") || owner == "" || name == ""):
-			return fmt.Sprintf("FullRepositoryId cannot be %s", quoted(value)), "write owner/name, such as acme/webshop"
+			return fmt.Sprintf("FullRepositoryId cannot be %s", words.Quoted(value)), "write owner/name, such as acme/webshop"
 		}
 	case "DetectChanges", "PollForSourceChanges":
-		if !slices.Contains([]string{"true", "false"}, strings.ToLower(value)) && hasRunner(a.ActionType.Provider) {
-			return fmt.Sprintf("%s must be true or false, not %s", key, quoted(value)), "write true or false"
+		if !slices.Contains([]string{"true", "false"}, strings.ToLower(value)) && runsHere(a.ActionType.Provider) {
+			return fmt.Sprintf("%s must be true or false, not %s", key, words.Quoted(value)), "write true or false"
 		}
 	case "ExternalEntityLink":
 		if a.IsApproval() && !strings.HasPrefix(value, "https://") && !strings.HasPrefix(value, "http://") {
@@ -234,11 +254,11 @@ func valueFault(a workflows.Action, key, value string) (message, hint string) {
 		}
 	case "seconds":
 		if waitSeconds(&a) < 0 {
-			return "seconds must be a number from 0 to a year, not " + quoted(value), "such as seconds: 30"
+			return "seconds must be a number from 0 to a year, not " + words.Quoted(value), "such as seconds: 30"
 		}
 	case "outcome":
 		if a.ActionType.Provider == "Wait" && value != "succeed" && value != "fail" {
-			return "outcome cannot be " + quoted(value), meant(value, []string{"succeed", "fail"})
+			return "outcome cannot be " + words.Quoted(value), meant(value, []string{"succeed", "fail"})
 		}
 	}
 	return "", ""
@@ -255,130 +275,4 @@ func waitSeconds(a *workflows.Action) float64 {
 		return -1
 	}
 	return seconds
-}
-
-func (c *checker) commands(a workflows.Action, at func(...any) []any) {
-	provider := a.ActionType.Provider
-	_, known := lookup(provider, "", "")
-	switch {
-	case provider == "Commands" && len(a.Commands) == 0:
-		c.fault("the action has no commands", `such as commands: ["make test"]`, at("commands")...)
-	case provider != "Commands" && known && len(a.Commands) > 0:
-		c.fault("commands belong to Commands actions, not to "+provider, "move them to an action with provider: Commands", at("commands")...)
-	}
-	c.lines(a.Commands, at)
-	if len(a.OutputVariables) > 0 && provider != "Commands" && hasRunner(provider) {
-		c.fault("outputVariables belong to Commands actions, not to "+provider, outputsHint(provider), at("outputVariables")...)
-	}
-	seen := map[string]bool{}
-	for k, name := range a.OutputVariables {
-		switch {
-		case name == "":
-		case provider == "Commands" && !isIdentifier(name):
-			c.fault("no command can export a variable "+quoted(name), "use letters, digits and _", at("outputVariables", k)...)
-		case !madeOf(name, inNamespaces):
-			c.fault("an output variable cannot be named "+quoted(name), "use letters, digits and @ - _", at("outputVariables", k)...)
-		case seen[name]:
-			c.fault("the output variable "+name+" is listed twice", "remove one of them", at("outputVariables", k)...)
-		}
-		seen[name] = true
-	}
-	for k, out := range a.OutputArtifacts {
-		for l, glob := range out.Files {
-			if !doublestar.ValidatePattern(glob) || strings.HasPrefix(glob, "/") || slices.Contains(strings.Split(glob, "/"), "..") {
-				c.fault("files cannot be "+quoted(glob), "they are globs below the action's folder, such as dist/**", at("outputArtifacts", k, "files", l)...)
-			}
-		}
-	}
-}
-
-// lines checks what a shell is to run.
-func (c *checker) lines(commands []string, at func(...any) []any) {
-	for k, line := range commands {
-		if line != "" && (strings.TrimSpace(line) == "" || strings.Contains(line, "\x00")) {
-			c.fault("the command is no line for a shell", "remove it", at("commands", k)...)
-		}
-	}
-}
-
-func outputsHint(provider string) string {
-	if provider == "Wait" {
-		return "a Wait action's are in its configuration, such as outputVariables: {VERSION: \"1\"}"
-	}
-	return "remove them"
-}
-
-func (c *checker) environment(a workflows.Action, at func(...any) []any) {
-	provider := a.ActionType.Provider
-	if len(a.EnvironmentVariables) > 0 && provider != "Commands" && hasRunner(provider) {
-		c.fault("environmentVariables belong to Commands actions, not to "+provider, "remove them", at("environmentVariables")...)
-	}
-	seen := map[string]bool{}
-	for k, v := range a.EnvironmentVariables {
-		where := at("environmentVariables", k, "name")
-		switch {
-		case v.Name == "":
-		case !isIdentifier(v.Name):
-			c.fault("an environment variable cannot be named "+quoted(v.Name), "use letters, digits and _", where...)
-		case strings.HasPrefix(v.Name, "ROLLCALL_") || strings.HasPrefix(v.Name, "CODEBUILD_SRC_DIR"):
-			c.fault(v.Name+" is set by rollcall itself", "choose another name", where...)
-		case seen[v.Name]:
-			c.fault("the environment variable "+v.Name+" is given twice", "remove one of them", where...)
-		}
-		seen[v.Name] = true
-		if strings.Contains(v.Value, "\x00") {
-			c.fault("the value of "+v.Name+" holds a null character", "no environment can hold it", at("environmentVariables", k, "value")...)
-		}
-	}
-}
-
-func (c *checker) approval(p *workflows.ApprovalPolicy, at func(...any) []any) {
-	if p.Required < 1 {
-		c.fault(fmt.Sprintf("required cannot be %d", p.Required), "it is how many different people must approve, 1 or more", at("approval", "required")...)
-	}
-	single := true // from names people one by one
-	seen := map[string]bool{}
-	for k, who := range p.From {
-		c.who(who, at("approval", "from", k)...)
-		kind, _, ok := workflows.SplitWho(who)
-		single = single && ok && (kind == workflows.WhoMail || kind == workflows.WhoToken)
-		seen[strings.ToLower(who)] = true
-	}
-	if single && len(seen) > 0 && p.Required > len(seen) {
-		c.fault(fmt.Sprintf("required is %d, but from names %d", p.Required, len(seen)), "nobody could ever open this gate", at("approval", "required")...)
-	}
-	for k, who := range p.Ask {
-		c.who(who, at("approval", "ask", k)...)
-		if kind, _, _ := workflows.SplitWho(who); kind == workflows.WhoToken && !slices.Equal(p.Ask, p.From) { // from is the default of ask
-			c.fault("a token cannot be asked", "name people or groups", at("approval", "ask", k)...)
-		}
-	}
-	for _, who := range sortedKeys(p.AtLeast) {
-		c.who(who, at("approval", "atLeast", who)...)
-		if p.AtLeast[who] > p.Required && p.Required > 0 {
-			c.fault(fmt.Sprintf("atLeast asks %d of %s, but required is %d", p.AtLeast[who], who, p.Required), "raise required", at("approval", "atLeast", who)...)
-		}
-	}
-	told := map[int]bool{}
-	for k, text := range p.RemindAt {
-		n, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
-		if text == "" {
-			continue
-		}
-		if err != nil || text != strconv.Itoa(n)+"%" || n < 1 || n > 99 {
-			c.fault("remindAt cannot be "+quoted(text), "write a part of the time limit, from 1% to 99%", at("approval", "remindAt", k)...)
-		} else if told[n] {
-			c.fault(text+" is given twice", "remove one of them", at("approval", "remindAt", k)...)
-		}
-		told[n] = true
-	}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

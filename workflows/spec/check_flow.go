@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/source"
 	"github.com/rollcall-bot/rollcall/workflows/vars"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // maker is the action that makes an artifact or fills a namespace.
@@ -42,7 +44,7 @@ func (c *checker) flow() {
 			c.inputs(m, a.InputArtifacts, artifacts)
 			c.references(m, a.Configuration, a.Commands, namespaces)
 			for k, v := range a.EnvironmentVariables {
-				c.look(m, v.Value, namespaces, "environmentVariables", k, "value")
+				c.checkReferences(m, v.Value, namespaces, "environmentVariables", k, "value")
 			}
 		}
 	}
@@ -55,7 +57,7 @@ func (c *checker) flow() {
 			c.inputs(m, r.InputArtifacts, artifacts)
 			c.references(m, r.Configuration, r.Commands, namespaces)
 			if v := r.Configuration["Variable"]; r.RuleType.Provider == "VariableCheck" && v != "" && !strings.Contains(v, "#{") {
-				c.warn(c.root.at(slices.Concat(m.path, []any{"configuration", "Variable"})...), "Variable "+quoted(v)+" is a text that is always the same", "write #{namespace.key}, such as #{variables."+v+"}")
+				c.warn(c.root.at(slices.Concat(m.path, []any{"configuration", "Variable"})...), "Variable "+words.Quoted(v)+" is a text that is always the same", "write #{namespace.key}, such as #{variables."+v+"}")
 			}
 		}
 	}
@@ -113,7 +115,7 @@ func (c *checker) inputs(at moment, names []string, artifacts map[string]maker) 
 		case seen[name]:
 			c.fault("the input artifact "+name+" is listed twice", "remove one of them", path...)
 		case !made:
-			c.fault("no action makes the artifact "+quoted(name), orThe(meant(name, at.known(artifacts)), "an earlier action must list it in outputArtifacts"), path...)
+			c.fault("no action makes the artifact "+words.Quoted(name), orThe(meant(name, at.known(artifacts)), "an earlier action must list it in outputArtifacts"), path...)
 		case !at.ended(m):
 			c.fault(fmt.Sprintf("the artifact %s is made by %s, which need not have ended before", name, m.where), at.later, path...)
 		}
@@ -123,7 +125,7 @@ func (c *checker) inputs(at moment, names []string, artifacts map[string]maker) 
 
 // known lists the names whose makers have ended.
 func (at moment) known(makers map[string]maker) (names []string) {
-	for _, name := range sortedKeys(makers) {
+	for _, name := range words.Keys(makers) {
 		if name != "" && at.ended(makers[name]) {
 			names = append(names, name)
 		}
@@ -133,16 +135,21 @@ func (at moment) known(makers map[string]maker) (names []string) {
 
 // references checks every #{namespace.key} of a configuration and of commands.
 func (c *checker) references(at moment, configuration map[string]string, commands []string, namespaces map[string]maker) {
-	for _, key := range sortedKeys(configuration) {
-		c.look(at, configuration[key], namespaces, "configuration", key)
+	for _, key := range words.Keys(configuration) {
+		c.checkReferences(at, configuration[key], namespaces, "configuration", key)
 	}
 	for k, line := range commands {
-		c.look(at, line, namespaces, "commands", k)
+		c.checkReferences(at, line, namespaces, "commands", k)
+	}
+	for _, p := range vars.Shell(commands) {
+		if p.Fault != nil {
+			c.fault(p.Fault.Error(), p.Hint, slices.Concat(at.path, []any{"commands", p.Line})...)
+		}
 	}
 }
 
-// look checks every #{namespace.key} of a text.
-func (c *checker) look(at moment, text string, namespaces map[string]maker, path ...any) {
+// checkReferences checks every #{namespace.key} of a text.
+func (c *checker) checkReferences(at moment, text string, namespaces map[string]maker, path ...any) {
 	path = slices.Concat(at.path, path)
 	refs, err := vars.Refs(text)
 	var malformed *vars.Error
@@ -175,10 +182,10 @@ func (c *checker) reference(r vars.Ref, at moment, namespaces map[string]maker, 
 			}
 			declared = append(declared, v.Name)
 		}
-		c.fault("the pipeline has no variable "+quoted(r.Key), orThe(meant(r.Key, declared), "declare it in variables"), path...)
+		c.fault("the pipeline has no variable "+words.Quoted(r.Key), orThe(meant(r.Key, declared), "declare it in variables"), path...)
 	case !known:
 		hint := meant(r.Namespace, at.known(namespaces))
-		c.fault(fmt.Sprintf("no action has the namespace %s of %s", quoted(r.Namespace), r), orThe(hint, "give the action that makes the value a namespace"), path...)
+		c.fault(fmt.Sprintf("no action has the namespace %s of %s", words.Quoted(r.Namespace), r), orThe(hint, "give the action that makes the value a namespace"), path...)
 	case !at.ended(m):
 		c.fault(fmt.Sprintf("%s comes from %s, which need not have ended before", r, m.where), at.later, path...)
 	default:
@@ -188,23 +195,18 @@ func (c *checker) reference(r vars.Ref, at moment, namespaces map[string]maker, 
 
 // output checks that the maker gives a value of that name, as far as one can know.
 func (c *checker) output(r vars.Ref, m maker, path []any) {
-	switch m.action.ActionType.Provider {
-	case "Commands":
-		for _, name := range m.action.OutputVariables {
-			if name == r.Key {
-				return
-			}
-		}
-		c.fault(fmt.Sprintf("%s has no output variable %s", m.where, quoted(r.Key)), orThe(meant(r.Key, m.action.OutputVariables), "list it in its outputVariables"), path...)
-	case "Manual":
+	names, known := source.Outputs(m.action)
+	hint := orThe(meant(r.Key, names), "it has "+strings.Join(names, ", "))
+	switch provider := m.action.ActionType.Provider; {
+	case !known || slices.Contains(names, r.Key):
+		return
+	case provider == "Manual":
 		c.fault(fmt.Sprintf("%s is an approval and has no output variables", m.where), "who approved is in the execution's history", path...)
-	case "Git", "GitHub", "CodeStarSourceConnection":
-		known := []string{"AuthorDate", "BranchName", "CommitId", "CommitMessage", "CommitterDate", "CommitUrl", "FullRepositoryName", "RepositoryName"}
-		for _, name := range known {
-			if name == r.Key {
-				return
-			}
-		}
-		c.warn(c.root.at(path...), fmt.Sprintf("%s may have no output variable %s", m.where, quoted(r.Key)), meant(r.Key, known))
+		return
+	case provider == "Commands":
+		hint = orThe(meant(r.Key, names), "list it in its outputVariables")
+	case r.Key == "CommitUrl":
+		hint = "only a repository at https://HOST/OWNER/NAME has a page for its commits"
 	}
+	c.fault(fmt.Sprintf("%s has no output variable %s", m.where, words.Quoted(r.Key)), hint, path...)
 }

@@ -1,23 +1,35 @@
 package spec
 
-import "fmt"
+import (
+	"fmt"
 
-// regions checks CodePipeline's Regions, which mean nothing here: a declaration
-// that AWS would refuse is refused. The pipeline's own Region is not part of a
-// declaration. It is taken from the metadata that AWS puts beside it, or, when
-// every action names a Region, as AWS writes it, from the first. Otherwise an
-// action that names one wants another one than the pipeline's.
+	"github.com/rollcall-bot/rollcall/workflows/words"
+)
+
+// regions checks the Regions as AWS does, also of actions that run here, to which
+// they mean nothing. The pipeline's own Region is not part of a
+// declaration. It is taken from the metadata that AWS puts beside it; or, when
+// every action names a Region, as AWS writes it, from the first; or it is the only
+// one that is named. Otherwise an action that names one wants another one than the
+// pipeline's.
 func (c *checker) regions(home string) {
 	stores := c.root.get("artifactStores")
 	region := func(i, j int) *node { return c.root.find("stages", i, "actions", j, "region") }
-	all := true
+	all, named := true, map[string]bool{}
 	for i, s := range c.p.Stages {
 		for j := range s.Actions {
-			all = all && (region(i, j) != nil || s.Actions[j].IsApproval())
+			r := region(i, j)
+			all = all && (r != nil || s.Actions[j].IsApproval())
+			if r != nil && r.kind == scalar {
+				named[r.text] = true
+			}
 		}
 	}
 	if first := region(0, 0); home == "" && all && first != nil {
 		home = first.text
+	}
+	if home == "" && len(named) == 1 {
+		home = words.Keys(named)[0]
 	}
 	for i := range c.p.Stages {
 		for j := range c.p.Stages[i].Actions {
@@ -33,7 +45,7 @@ func (c *checker) regions(home string) {
 			case owner == "ThirdParty" || owner == "Custom":
 				c.fault(fmt.Sprintf("%s actions work in the pipeline's own Region", a.ActionType.Provider), "remove region", path...)
 			case stores.get(r.text) == nil:
-				c.fault("there is no store for the Region "+r.text, "add it to artifactStores, or remove region: it is not used here", path...)
+				c.fault("there is no store for the Region "+r.text, "add it to artifactStores, or remove region", path...)
 			}
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Diagnostic is one fault of a pipeline file, at a line and a column (from 1).
@@ -78,20 +78,11 @@ func (d *diagnostics) sorted() []Diagnostic {
 
 // meant is the hint for an unknown word: the nearest known one, or all of them.
 func meant(word string, known []string) string {
-	if near, ok := workflows.Nearest(word, known); ok {
+	if near, ok := words.Nearest(word, known); ok {
 		return "did you mean " + near + "?"
 	}
 	if len(known) == 0 {
 		return "" // the caller says how to make one
 	}
 	return "known: " + strings.Join(known, ", ")
-}
-
-// quoted is the text of a message that shows a value of the file.
-func quoted(text string) string {
-	const most = 60
-	if r := []rune(text); len(r) > most {
-		text = string(r[:most]) + "…"
-	}
-	return fmt.Sprintf("%q", text)
 }

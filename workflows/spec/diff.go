@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // The kinds of changes.
@@ -58,7 +60,7 @@ func Diff(old, new *workflows.Pipeline) (changes []Change) {
 	if old == nil {
 		return []Change{{Kind: Added, Where: "pipeline " + new.Name}}
 	}
-	for _, w := range new.Weaker(old) {
+	for _, w := range event.Weaker(old, new) {
 		changes = append(changes, Change{Weakened, w.Stage + "/" + w.Action, w.Old, w.New})
 	}
 	was, is := strings.Join(stageNames(old), ", "), strings.Join(stageNames(new), ", ")
@@ -120,8 +122,8 @@ func generic(p *workflows.Pipeline) map[string]any {
 type differ struct{ changes []Change }
 
 func (d *differ) mappings(where string, old, new map[string]any) {
-	keys := sortedKeys(old)
-	for _, key := range sortedKeys(new) {
+	keys := words.Keys(old)
+	for _, key := range words.Keys(new) {
 		if _, ok := old[key]; !ok {
 			keys = append(keys, key)
 		}

@@ -3,6 +3,8 @@ package spec
 import (
 	"slices"
 	"strings"
+
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // budget bounds what the templates of one file may grow to.
@@ -81,10 +83,10 @@ func (s *substitution) scalar(n *node) *node {
 		p := s.declared[name]
 		switch {
 		case !closed || !prefixed:
-			s.add(n.pos, quoted(opens+inner+map[bool]string{true: "}}"}[closed])+" is no reference", "write ${{parameters.NAME}}")
+			s.add(n.pos, words.Quoted(opens+inner+map[bool]string{true: "}}"}[closed])+" is no reference", "write ${{parameters.NAME}}")
 			return n
 		case p == nil:
-			s.add(n.pos, "the template declares no parameter "+quoted(name), orThe(meant(name, sortedKeys(s.declared)), "add it to parameters"))
+			s.add(n.pos, "the template declares no parameter "+words.Quoted(name), orThe(meant(name, words.Keys(s.declared)), "add it to parameters"))
 			return n
 		}
 		rest = behind

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // reader turns the tree into values and reports what has the wrong shape. What
@@ -27,7 +29,7 @@ type object struct {
 // object begins to read a part of the file (see table) and reports all keys
 // that are not its own.
 func (r reader) object(n *node, part string) object {
-	s := r.shapes[part]
+	s := r.shapes.part(part)
 	o, known := object{r, n, s.what, s}, s.names()
 	if n.kind != mapping {
 		r.add(n.pos, o.what+" must hold keys and values", "such as {"+known[0]+": …}")
@@ -35,7 +37,11 @@ func (r reader) object(n *node, part string) object {
 	}
 	for _, e := range n.entries {
 		if !slices.Contains(known, e.key) {
-			r.add(e.pos, o.what+" has no key "+quoted(e.key), meant(e.key, known))
+			hint := meant(e.key, known)
+			if part == "rollback" && e.key == "hold" { // as files of before the first release said
+				hint = "it is called lock now"
+			}
+			r.add(e.pos, o.what+" has no key "+words.Quoted(e.key), hint)
 		}
 	}
 	return o
@@ -60,12 +66,18 @@ func (o object) scalar(key string) *node {
 	return v
 }
 
-// text returns a key's value, or "".
+// text returns a key's value, or "". An empty one is reported where the table
+// wants at least one character.
 func (o object) text(key string) string {
-	if v := o.scalar(key); v != nil {
-		return v.text
+	v := o.scalar(key)
+	if v == nil {
+		return ""
 	}
-	return ""
+	short := func(f form) bool { return f.sort == text && f.limited && f.low > 0 }
+	if v.text == "" && !slices.ContainsFunc(o.part.key(key).forms, func(f form) bool { return !short(f) }) {
+		o.add(v.pos, key+" is empty", "remove the key, or give it a value")
+	}
+	return v.text
 }
 
 // must is text that has to be given.
@@ -90,7 +102,7 @@ func (o object) oneOf(key string) string {
 		return known[0]
 	}
 	if !slices.Contains(known, v.text) {
-		o.add(v.pos, key+" cannot be "+quoted(v.text), meant(v.text, known))
+		o.add(v.pos, key+" cannot be "+words.Quoted(v.text), meant(v.text, known))
 	}
 	return v.text
 }
@@ -99,13 +111,13 @@ func (o object) oneOf(key string) string {
 func (o object) unused(keys ...string) {
 	for _, name := range keys {
 		if v := o.get(name); v != nil {
-			o.hold(name, v, o.part.key(name).forms)
+			o.checkValue(name, v, o.part.key(name).forms)
 		}
 	}
 }
 
-// hold reports a value that has none of the forms.
-func (r reader) hold(name string, v *node, forms []form) {
+// checkValue reports a value that has none of the forms.
+func (r reader) checkValue(name string, v *node, forms []form) {
 	switch f := forms[0]; {
 	case f.sort == part:
 		o := r.object(v, f.words[0])
@@ -117,10 +129,10 @@ func (r reader) hold(name string, v *node, forms []form) {
 		o.unused(o.part.names()...)
 	case f.sort == free && v.kind == mapping:
 		for _, e := range v.entries {
-			r.hold(e.key, e.value, f.of)
+			r.checkValue(e.key, e.value, f.of)
 		}
 	case !slices.ContainsFunc(forms, v.fits):
-		r.add(v.pos, name+" cannot be "+orThe(map[bool]string{true: quoted(v.text)}[v.kind == scalar], "this"), "it is "+inWords(forms))
+		r.add(v.pos, name+" cannot be "+orThe(map[bool]string{true: words.Quoted(v.text)}[v.kind == scalar], "this"), "it is "+inWords(forms))
 	}
 }
 
@@ -145,7 +157,7 @@ func (o object) number(key string, otherwise int) int {
 	}
 	n, err := strconv.Atoi(v.text)
 	if err != nil || !v.plain {
-		o.add(v.pos, key+" must be a whole number, not "+quoted(v.text), "such as "+key+": 1")
+		o.add(v.pos, key+" must be a whole number, not "+words.Quoted(v.text), "such as "+key+": 1")
 		return otherwise
 	}
 	return n
@@ -159,7 +171,7 @@ func (o object) flag(key string, otherwise bool) bool {
 	}
 	word := strings.ToLower(v.text)
 	if !v.plain || word != "true" && word != "false" {
-		o.add(v.pos, key+" must be true or false, not "+quoted(v.text), "without quotes")
+		o.add(v.pos, key+" must be true or false, not "+words.Quoted(v.text), "without quotes")
 		return otherwise
 	}
 	return word == "true"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -42,7 +43,7 @@ const (
 type node struct {
 	pos
 	kind    int
-	text    string // of a scalar, as it is meant
+	text    string // of a scalar, as it is meant; of a null, as it is written: null, ~ or nothing
 	plain   bool   // a scalar without quotes: may be a number or a yes or no
 	items   []*node
 	entries []entry
@@ -102,14 +103,26 @@ func (n *node) find(path ...any) *node {
 	return n
 }
 
+// withoutNulls takes out the keys that are given as null: absent, as AWS prints
+// what a pipeline does not have. A key with nothing behind it stays: it is a
+// slip, such as a # that was not quoted.
+func (n *node) withoutNulls() {
+	n.entries = slices.DeleteFunc(n.entries, func(e entry) bool { return e.value.kind == null && e.value.text != "" })
+	for _, e := range n.entries {
+		e.value.withoutNulls()
+	}
+	for _, item := range n.items {
+		item.withoutNulls()
+	}
+}
+
 // tree reads a file; an empty name is the file itself, another one a template
 // of it. It returns nil after an error that leaves nothing to check.
 func tree(file string, data []byte, d *diagnostics) *node {
 	if len(data) > maxBytes {
-		d.add(pos{1, 1, file}, fmt.Sprintf("the file has %d KiB", len(data)>>10), fmt.Sprintf("at most %d KiB are allowed", maxBytes>>10))
+		d.add(pos{1, 1, file}, fmt.Sprintf("the file has %d bytes", len(data)), fmt.Sprintf("at most %d (%d KiB) are allowed", maxBytes, maxBytes>>10))
 		return nil
 	}
-	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	if !utf8.Valid(data) {
 		for line, text := range strings.Split(string(data), "\n") {
 			if !utf8.ValidString(text) {
@@ -118,11 +131,7 @@ func tree(file string, data []byte, d *diagnostics) *node {
 		}
 		return nil
 	}
-	if json.Valid(data) { // YAML refuses tabs in places where JSON allows them, and takes more characters for line breaks
-		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
-		data = []byte(unprintable().Replace(string(pairs(data))))
-	}
-	doc := document(file, data, d)
+	doc := oneDocument(file, YAML(data), d)
 	if doc == nil {
 		return nil
 	}
@@ -132,6 +141,18 @@ func tree(file string, data []byte, d *diagnostics) *node {
 		return nil
 	}
 	return root
+}
+
+// YAML is the text of a file, YAML or JSON, as a parser of YAML reads it: that
+// refuses tabs in places where JSON allows them, knows no surrogate pairs, and
+// takes more characters for line breaks. Every line keeps its number.
+func YAML(data []byte) []byte {
+	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
+	if !json.Valid(data) {
+		return data
+	}
+	data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
+	return []byte(unprintable().Replace(string(pairs(data))))
 }
 
 // unprintable escapes what YAML does not take as it is inside quotes.
@@ -176,8 +197,8 @@ func escape(data []byte, i int) rune {
 	return rune(r)
 }
 
-// document parses the one document of a file.
-func document(file string, data []byte, d *diagnostics) (body *yaml.Node) {
+// oneDocument parses the one document of a file.
+func oneDocument(file string, data []byte, d *diagnostics) (body *yaml.Node) {
 	// The parser is somebody else's, and a file must never stop the service.
 	defer func() {
 		if r := recover(); r != nil {
@@ -199,7 +220,7 @@ func document(file string, data []byte, d *diagnostics) (body *yaml.Node) {
 			return nil
 		case len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null":
 		case body != nil:
-			d.add(place(file, doc.Content[0]), "the file holds more than one document", "write one pipeline per file")
+			d.add(posOf(file, doc.Content[0]), "the file holds more than one document", "write one pipeline per file")
 			return nil
 		default:
 			body = doc.Content[0]
@@ -220,7 +241,7 @@ func syntax(file string, err error, d *diagnostics) {
 	d.add(at, message, "check brackets, quotes and indentation here and just before")
 }
 
-func place(file string, n *yaml.Node) pos { return pos{max(n.Line, 1), max(n.Column, 1), file} }
+func posOf(file string, n *yaml.Node) pos { return pos{max(n.Line, 1), max(n.Column, 1), file} }
 
 // builder turns the parser's tree into ours.
 type builder struct {
@@ -242,7 +263,7 @@ func (b *builder) node(n *yaml.Node, depth int) *node {
 	if b.broken {
 		return &node{pos: pos{1, 1, b.file}, kind: null}
 	}
-	at := place(b.file, n)
+	at := posOf(b.file, n)
 	b.nodes++
 	if depth > maxDepth || b.nodes > maxNodes {
 		return b.fail(at, "the file is nested too deeply, or its aliases hold too much", "a pipeline file is much simpler than that")
@@ -260,7 +281,7 @@ func (b *builder) node(n *yaml.Node, depth int) *node {
 		return b.mapping(at, n.Content, depth)
 	}
 	if n.ShortTag() == "!!null" {
-		return &node{pos: at, kind: null}
+		return &node{pos: at, kind: null, text: n.Value}
 	}
 	return &node{pos: at, text: n.Value, plain: n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0}
 }

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Print returns a complete definition as a canonical pipeline file: short
@@ -19,12 +18,15 @@ func Print(p *workflows.Pipeline) []byte {
 	w := &printer{}
 	w.text("name", p.Name)
 	if p.ExecutionMode != workflows.ModeSuperseded {
-		w.text("executionMode", string(p.ExecutionMode))
+		w.text("executionMode", p.ExecutionMode)
 	}
 	w.text("channel", p.Channel)
+	if p.LogTail != nil {
+		w.line("logTail", strconv.Itoa(*p.LogTail))
+	}
 	w.texts("owners", p.Owners)
 	if t := p.Ticket; t != nil {
-		w.begin("ticket")
+		w.section("ticket")
 		w.text("project", t.Project)
 		w.text("issueType", t.IssueType)
 		w.texts("labels", t.Labels)
@@ -35,7 +37,7 @@ func Print(p *workflows.Pipeline) []byte {
 		w.end()
 	}
 	if len(p.Variables) > 0 {
-		w.begin("variables")
+		w.section("variables")
 		for _, v := range p.Variables {
 			w.item()
 			w.text("name", v.Name)
@@ -49,7 +51,9 @@ func Print(p *workflows.Pipeline) []byte {
 		w.end()
 	}
 	w.triggers(p.Triggers)
-	w.begin("stages")
+	w.text("roleArn", p.RoleArn)
+	w.stores(p)
+	w.section("stages")
 	for i := range p.Stages {
 		w.stage(&p.Stages[i])
 	}
@@ -87,7 +91,7 @@ func (w *printer) write(text string) {
 }
 
 func (w *printer) line(key, value string) { w.write(quote(key) + ": " + value) }
-func (w *printer) begin(key string)       { w.write(quote(key) + ":"); w.indent++ }
+func (w *printer) section(key string)     { w.write(quote(key) + ":"); w.indent++ }
 func (w *printer) end()                   { w.indent-- }
 func (w *printer) item()                  { w.indent++; w.dash = true }
 func (w *printer) endItem()               { w.indent--; w.dash = false }
@@ -103,6 +107,33 @@ func (w *printer) texts(key string, values []string) {
 	if len(values) > 0 {
 		w.line(key, flow(values))
 	}
+}
+
+// stores writes where AWS finds artifacts.
+func (w *printer) stores(p *workflows.Pipeline) {
+	if p.ArtifactStore != nil {
+		w.line("artifactStore", flowStore(p.ArtifactStore))
+	}
+	if len(p.ArtifactStores) > 0 {
+		w.section("artifactStores")
+		for _, region := range words.Keys(p.ArtifactStores) {
+			store := p.ArtifactStores[region]
+			w.line(region, flowStore(&store))
+		}
+		w.end()
+	}
+}
+
+// flowStore writes a store in one line; its types have one word each and are left out.
+func flowStore(s *workflows.ArtifactStore) string {
+	var keys []string
+	if s.Location != "" {
+		keys = append(keys, "location: "+quote(s.Location))
+	}
+	if s.EncryptionKey != nil {
+		keys = append(keys, "encryptionKey: {id: "+quote(s.EncryptionKey.ID)+"}")
+	}
+	return "{" + strings.Join(keys, ", ") + "}"
 }
 
 func flow(values []string) string {
@@ -138,15 +169,19 @@ func (w *printer) triggers(triggers []workflows.Trigger) {
 	if len(triggers) == 0 {
 		return
 	}
-	w.begin("triggers")
+	w.section("triggers")
 	for _, t := range triggers {
 		w.item()
 		w.text("providerType", t.ProviderType)
 		if t.Schedule != nil {
 			w.line("schedule", "{cron: "+quote(t.Schedule.Cron)+", timezone: "+quote(t.Schedule.Timezone)+"}")
 		}
+		if t.Event != nil {
+			w.line("event", unprintable().Replace(string(t.Event)))
+			w.pairs("variables", t.Variables)
+		}
 		if t.Git != nil {
-			w.begin("gitConfiguration")
+			w.section("gitConfiguration")
 			w.text("sourceActionName", t.Git.SourceActionName)
 			w.filters("push", t.Git.Push)
 			w.filters("pullRequest", t.Git.PullRequest)
@@ -161,13 +196,16 @@ func (w *printer) filters(key string, filters []workflows.GitFilter) {
 	if len(filters) == 0 {
 		return
 	}
-	w.begin(key)
+	w.section(key)
 	for _, f := range filters {
 		w.item()
 		w.texts("events", f.Events)
 		w.patterns("branches", f.Branches)
 		w.patterns("filePaths", f.FilePaths)
 		w.patterns("tags", f.Tags)
+		if w.dash {
+			w.write("{}") // a filter without keys matches every change
+		}
 		w.endItem()
 	}
 	w.end()
@@ -179,7 +217,7 @@ func (w *printer) patterns(key string, p *workflows.Patterns) {
 	case len(p.Excludes) == 0:
 		w.texts(key, p.Includes)
 	default:
-		w.begin(key)
+		w.section(key)
 		w.texts("includes", p.Includes)
 		w.texts("excludes", p.Excludes)
 		w.end()
@@ -197,17 +235,26 @@ func (w *printer) stage(s *workflows.Stage) {
 	case f.Condition == nil && f.RetryMode == "":
 		w.line("onFailure", "{result: "+quote(f.Result)+"}")
 	default:
-		w.begin("onFailure")
+		w.section("onFailure")
 		w.text("result", f.Result)
 		w.text("retryMode", f.RetryMode)
 		w.condition("condition", f.Condition)
 		w.end()
 	}
 	var policy []string
-	for _, r := range [][3]string{{"hold", s.Rollback.Hold, "always"}, {"eligible", s.Rollback.Eligible, "any"}, {"approval", s.Rollback.Approval, "skipRecent"}} {
+	for _, r := range [][3]string{{"lock", s.Rollback.Lock, "always"}, {"eligible", s.Rollback.Eligible, "any"}, {"approval", s.Rollback.Approval, "skipRecent"}} {
 		if r[1] != r[2] {
 			policy = append(policy, r[0]+": "+quote(r[1]))
 		}
+	}
+	if on := &s.Rollback.OnAlarm; len(on.Alarms) > 0 {
+		watch := "alarms: " + flow(on.Alarms)
+		for _, r := range [][3]string{{"for", on.For, "10m"}, {"region", on.Region, ""}, {"roleArn", on.RoleArn, ""}} {
+			if r[1] != r[2] {
+				watch += ", " + r[0] + ": " + quote(r[1])
+			}
+		}
+		policy = append(policy, "onAlarm: {"+watch+"}")
 	}
 	if policy != nil {
 		w.line("rollback", "{"+strings.Join(policy, ", ")+"}")
@@ -215,123 +262,10 @@ func (w *printer) stage(s *workflows.Stage) {
 	if usual := map[bool]string{true: "success", false: "never"}[s.Environment != ""]; s.Announce != usual {
 		w.text("announce", s.Announce)
 	}
-	w.begin("actions")
+	w.section("actions")
 	for i := range s.Actions {
 		w.action(&s.Actions[i], s.Environment == "")
 	}
 	w.end()
 	w.endItem()
-}
-
-func (w *printer) action(a *workflows.Action, restartable bool) {
-	w.item()
-	w.text("name", a.Name)
-	w.provider("actionTypeId", "", a.ActionType)
-	if a.RunOrder != 1 {
-		w.line("runOrder", strconv.Itoa(a.RunOrder))
-	}
-	w.text("namespace", a.Namespace)
-	w.configuration(a.Configuration)
-	w.texts("inputArtifacts", a.InputArtifacts)
-	w.artifacts(a.OutputArtifacts)
-	w.texts("commands", a.Commands)
-	w.texts("outputVariables", a.OutputVariables)
-	if len(a.EnvironmentVariables) > 0 {
-		w.begin("environmentVariables")
-		for _, v := range a.EnvironmentVariables {
-			w.line(v.Name, quote(v.Value))
-		}
-		w.end()
-	}
-	if a.TimeoutMinutes != timeLimit(a) {
-		w.line("timeoutInMinutes", strconv.Itoa(a.TimeoutMinutes))
-	}
-	if a.Restartable != restartable {
-		w.line("restartable", strconv.FormatBool(a.Restartable))
-	}
-	w.approval(a.Approval)
-	w.endItem()
-}
-
-// provider writes the short form where that means the same.
-func (w *printer) provider(key, category string, t workflows.ActionType) {
-	if r, ok := lookup(t.Provider, category, ""); ok && r.category == t.Category && r.owner == t.Owner && t.Version == "1" {
-		w.text("provider", t.Provider)
-	} else {
-		w.line(key, fmt.Sprintf("{category: %s, owner: %s, provider: %s, version: %s}", quote(t.Category), quote(t.Owner), quote(t.Provider), quote(t.Version)))
-	}
-}
-
-func (w *printer) configuration(values map[string]string) {
-	if len(values) > 0 {
-		w.begin("configuration")
-		for _, key := range sortedKeys(values) {
-			w.line(key, quote(values[key]))
-		}
-		w.end()
-	}
-}
-
-func (w *printer) condition(key string, c *workflows.Condition) {
-	if c == nil {
-		return
-	}
-	w.begin(key)
-	w.text("result", c.Result)
-	w.begin("rules")
-	for _, r := range c.Rules {
-		w.item()
-		w.text("name", r.Name)
-		w.provider("ruleTypeId", rules, r.RuleType)
-		w.configuration(r.Configuration)
-		w.texts("commands", r.Commands)
-		w.texts("inputArtifacts", r.InputArtifacts)
-		if r.TimeoutMinutes != 0 {
-			w.line("timeoutInMinutes", strconv.Itoa(r.TimeoutMinutes))
-		}
-		w.endItem()
-	}
-	w.end()
-	w.end()
-}
-
-func (w *printer) artifacts(out []workflows.OutputArtifact) {
-	if len(out) == 0 {
-		return
-	}
-	each := make([]string, len(out))
-	for i, o := range out {
-		if each[i] = quote(o.Name); len(o.Files) > 0 {
-			each[i] = "{name: " + quote(o.Name) + ", files: " + flow(o.Files) + "}"
-		}
-	}
-	w.line("outputArtifacts", "["+strings.Join(each, ", ")+"]")
-}
-
-func (w *printer) approval(p *workflows.ApprovalPolicy) {
-	usual := &workflows.ApprovalPolicy{Required: 1, Comment: "optional"}
-	if p == nil || reflect.DeepEqual(p, usual) {
-		return
-	}
-	w.begin("approval")
-	w.line("required", strconv.Itoa(p.Required))
-	w.texts("from", p.From)
-	if !slices.Equal(p.Ask, p.From) {
-		w.line("ask", flow(p.Ask))
-	}
-	if len(p.AtLeast) > 0 {
-		w.begin("atLeast")
-		for _, who := range sortedKeys(p.AtLeast) {
-			w.line(who, strconv.Itoa(p.AtLeast[who]))
-		}
-		w.end()
-	}
-	if p.RequesterMayApprove {
-		w.line("requesterMayApprove", "true")
-	}
-	if p.Comment != usual.Comment {
-		w.text("comment", p.Comment)
-	}
-	w.texts("remindAt", p.RemindAt)
-	w.end()
 }

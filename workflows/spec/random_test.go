@@ -68,10 +68,13 @@ func table(t *rapid.T, label string) (m map[string]string) {
 func anyPipeline(t *rapid.T) *workflows.Pipeline {
 	p := &workflows.Pipeline{
 		Name:          names("p").Draw(t, "name"),
-		ExecutionMode: rapid.SampledFrom([]workflows.Mode{workflows.ModeSuperseded, workflows.ModeQueued, workflows.ModeParallel}).Draw(t, "mode"),
+		ExecutionMode: rapid.SampledFrom([]string{workflows.ModeSuperseded, workflows.ModeQueued, workflows.ModeParallel}).Draw(t, "mode"),
 		Channel:       maybe(t, rapid.SampledFrom([]string{"#shop", "#a-b", "C0123ABCD"}), "channel"),
 		Owners:        maybe(t, rapid.SliceOfN(anyWho(), 1, 2), "owners"),
 		Variables:     variablesOf(t),
+	}
+	if n := rapid.IntRange(-1, 50).Draw(t, "log tail"); n >= 0 {
+		p.LogTail = &n
 	}
 	if rapid.Bool().Draw(t, "ticket") {
 		p.Ticket = &workflows.Ticket{Project: "OPS", IssueType: maybe(t, words(), "type"), CloseOnSuccess: maybe(t, words(), "close"), LogTail: rapid.IntRange(0, 200).Draw(t, "tail")}
@@ -80,13 +83,53 @@ func anyPipeline(t *rapid.T) *workflows.Pipeline {
 		Name: "App", ActionType: workflows.ActionType{Category: "Source", Owner: "Rollcall", Provider: "Git", Version: "1"}, RunOrder: 1, TimeoutMinutes: 60, Namespace: "App",
 		Configuration: map[string]string{"Repository": "/srv/app", "BranchName": "main"}, OutputArtifacts: []workflows.OutputArtifact{{Name: "app"}}, Restartable: true,
 	}
-	usual := workflows.RollbackPolicy{Hold: "always", Eligible: "any", Approval: "skipRecent"}
+	usual := workflows.RollbackPolicy{Lock: "always", Eligible: "any", Approval: "skipRecent"}
 	p.Stages = []workflows.Stage{{Name: "Source", Actions: []workflows.Action{source}, Rollback: usual, Announce: "never"}}
 	for i := range rapid.IntRange(1, 3).Draw(t, "stages") {
 		p.Stages = append(p.Stages, anyStage(t, i, p.ExecutionMode))
 	}
 	p.Triggers = triggersOf(t)
+	placed(t, p)
 	return p
+}
+
+// placed says where and as whom a pipeline works in AWS: all that name a Region
+// name one that has a store.
+func placed(t *rapid.T, p *workflows.Pipeline) {
+	store := func() (s workflows.ArtifactStore) {
+		s.Location, s.Type = maybe(t, rapid.Just("a.bucket"), "bucket"), "S3"
+		if rapid.Bool().Draw(t, "key?") {
+			s.EncryptionKey = &struct {
+				ID   string `json:"id"`
+				Type string `json:"type"`
+			}{words().Draw(t, "key"), "KMS"}
+		}
+		return s
+	}
+	p.RoleArn = maybe(t, words(), "role")
+	switch rapid.IntRange(0, 2).Draw(t, "stores") {
+	case 0:
+		return
+	case 1:
+		one := store()
+		p.ArtifactStore = &one
+		return
+	}
+	p.ArtifactStores = map[string]workflows.ArtifactStore{"eu-west-1": store(), "us-east-1": store()}
+	region := func() string {
+		return maybe(t, rapid.SampledFrom([]string{"eu-west-1", "us-east-1"}), "region")
+	}
+	for i := range p.Stages[1:] {
+		s := &p.Stages[i+1]
+		for j := range s.Actions {
+			s.Actions[j].Region, s.Actions[j].RoleArn = region(), maybe(t, words(), "role")
+		}
+		for _, c := range []*workflows.Condition{s.BeforeEntry, s.OnSuccess} {
+			for j := 0; c != nil && j < len(c.Rules); j++ {
+				c.Rules[j].Region, c.Rules[j].RoleArn = region(), maybe(t, words(), "role")
+			}
+		}
+	}
 }
 
 func variablesOf(t *rapid.T) (all []workflows.Variable) {
@@ -111,18 +154,32 @@ func triggersOf(t *rapid.T) (all []workflows.Trigger) {
 		}
 		all = append(all, workflows.Trigger{ProviderType: "Git", Git: g})
 	}
+	if rapid.Bool().Draw(t, "event") {
+		value := rapid.SampledFrom([]string{`"a"`, `"<&\"\u0001\u007f\u2028é"`, `"300"`, `300`, `3.0e2`, `null`, `true`, `"true"`, `"~"`, `{"prefix":"- x: #"}`, `{"numeric":[">",0,"<=",5]}`, `{"anything-but":["a",1]}`}).Draw(t, "value")
+		var any any
+		d := json.NewDecoder(strings.NewReader(`{"source":[` + value + `],"detail":{"a b":[{"exists":false}],"yes":["x"]}}`))
+		d.UseNumber()
+		if err := d.Decode(&any); err != nil {
+			t.Fatal(err)
+		}
+		pattern, err := json.Marshal(any)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, workflows.Trigger{Event: pattern})
+	}
 	if rapid.Bool().Draw(t, "schedule") {
 		all = append(all, workflows.Trigger{Schedule: &workflows.Schedule{Cron: "0 6 * * 1-5", Timezone: rapid.SampledFrom([]string{"UTC", "Europe/Berlin"}).Draw(t, "zone")}})
 	}
 	return all
 }
 
-func anyStage(t *rapid.T, i int, mode workflows.Mode) workflows.Stage {
+func anyStage(t *rapid.T, i int, mode string) workflows.Stage {
 	s := workflows.Stage{
 		Name: names(fmt.Sprintf("S%d", i)).Draw(t, "stage"), Environment: maybe(t, rapid.SampledFrom([]string{"production", "a b", "yes", "#1"}), "environment"),
 		Announce: rapid.SampledFrom([]string{"success", "never"}).Draw(t, "announce"),
 		Rollback: workflows.RollbackPolicy{
-			Hold:     rapid.SampledFrom([]string{"always", "manual", "never"}).Draw(t, "hold"),
+			Lock:     rapid.SampledFrom([]string{"always", "manual", "never"}).Draw(t, "lock"),
 			Eligible: rapid.SampledFrom([]string{"any", "sameVersion"}).Draw(t, "eligible"),
 			Approval: rapid.SampledFrom([]string{"skipRecent", "skip", "require"}).Draw(t, "approval"),
 		},
@@ -135,6 +192,12 @@ func anyStage(t *rapid.T, i int, mode workflows.Mode) workflows.Stage {
 	if back != "" {
 		s.OnSuccess = anyCondition(t, "FAIL", back)
 		s.OnFailure = rapid.SampledFrom([]*workflows.OnFailure{nil, {Result: back}, {Result: "RETRY", RetryMode: "FAILED_ACTIONS"}, {Result: "RETRY", RetryMode: "ALL_ACTIONS"}}).Draw(t, "failure")
+		if rapid.Bool().Draw(t, "watches") {
+			on := &s.Rollback.OnAlarm
+			on.Alarms = rapid.SampledFrom([][]string{{"shop-5xx"}, {"a, b", "no", "ä\"#1"}}).Draw(t, "alarms")
+			on.For = rapid.SampledFrom([]string{"10m", "1h30m", "24h"}).Draw(t, "for")
+			on.Region = maybe(t, rapid.Just("eu-west-1"), "alarms in")
+		}
 		if c := anyCondition(t, back); c != nil && (s.OnFailure == nil || s.OnFailure.Result != "RETRY") {
 			s.OnFailure = &workflows.OnFailure{Result: maybe(t, rapid.Just(back), "result"), Condition: c}
 		}
@@ -169,7 +232,7 @@ func anyAction(t *rapid.T, id string) workflows.Action {
 		Name: names("A"+id).Draw(t, "action"), RunOrder: rapid.IntRange(1, 999).Draw(t, "order"), Restartable: rapid.Bool().Draw(t, "restartable"),
 		Namespace: maybe(t, rapid.Just("N"+id), "namespace"), TimeoutMinutes: rapid.IntRange(5, 86400).Draw(t, "minutes"),
 	}
-	switch rapid.IntRange(0, 4).Draw(t, "provider") {
+	switch rapid.IntRange(0, 5).Draw(t, "provider") {
 	case 0:
 		a.ActionType = workflows.ActionType{Category: rapid.SampledFrom([]string{"Compute", "Build", "Test", "Deploy"}).Draw(t, "category"), Owner: "AWS", Provider: "Commands", Version: "1"}
 		a.Commands = []string{words().Draw(t, "line") + "x", words().Draw(t, "line") + "y"}
@@ -196,6 +259,13 @@ func anyAction(t *rapid.T, id string) workflows.Action {
 	case 4: // known, but not run here: the provider has its own limit of time
 		a.ActionType = workflows.ActionType{Category: "Invoke", Owner: "Rollcall", Provider: "HTTP", Version: "1"}
 		a.Configuration, a.TimeoutMinutes = table(t, "configuration"), 0
+	case 5:
+		a.ActionType = workflows.ActionType{Category: "Deploy", Owner: "AWS", Provider: "EKS", Version: "1"}
+		a.Configuration, a.TimeoutMinutes, a.InputArtifacts = map[string]string{"ClusterName": words().Draw(t, "cluster")}, 0, []string{"app"}
+		for i := range rapid.IntRange(0, 2).Draw(t, "environment") {
+			a.EnvironmentVariables = append(a.EnvironmentVariables, workflows.EnvironmentVar{Name: fmt.Sprintf("E%d", i), Value: maybe(t, words(), "value"),
+				Type: rapid.SampledFrom([]string{"", "PARAMETER_STORE", "SECRETS_MANAGER"}).Draw(t, "type")})
+		}
 	}
 	return a
 }

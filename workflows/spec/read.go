@@ -1,24 +1,29 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 func (r reader) pipeline(n *node) *workflows.Pipeline {
 	o := r.object(n, "pipeline")
 	p := &workflows.Pipeline{
 		Name:          o.must("name"),
-		ExecutionMode: workflows.Mode(o.oneOf("executionMode")),
+		ExecutionMode: o.oneOf("executionMode"),
 		Channel:       o.text("channel"),
 		Owners:        o.texts("owners"),
 	}
-	o.unused("artifactStore", "artifactStores", "roleArn", "pipelineType")
-	if o.has("artifactStore") && o.has("artifactStores") {
-		r.add(o.get("artifactStores").pos, "artifactStore and artifactStores are both given", "keep one, or neither: artifacts are stored by rollcall itself")
+	if o.has("logTail") {
+		lines := o.number("logTail", 10)
+		p.LogTail = &lines
 	}
+	o.unused("pipelineType")
+	p.RoleArn = o.checked("roleArn")
+	r.stores(o, p)
 	if t := o.get("ticket"); t != nil {
 		p.Ticket = r.ticket(t)
 	}
@@ -51,52 +56,6 @@ func (r reader) variable(n *node) workflows.Variable {
 	return v
 }
 
-func (r reader) trigger(n *node) workflows.Trigger {
-	o := r.object(n, "trigger")
-	t := workflows.Trigger{ProviderType: o.text("providerType")}
-	g, s := o.get("gitConfiguration"), o.get("schedule")
-	switch {
-	case g != nil && s != nil:
-		r.add(s.pos, "the trigger has a schedule and filters of changes", "make two triggers of it")
-	case s != nil && o.has("providerType"):
-		r.add(o.at("providerType"), "a schedule has no providerType", "remove it")
-	case g == nil && s == nil && n.kind == mapping:
-		r.add(n.pos, "the trigger says nothing", "give it push: {branches: […]}, or schedule: {cron: …}")
-	}
-	if s != nil {
-		c := r.object(s, "schedule")
-		t.Schedule = &workflows.Schedule{Cron: c.must("cron"), Timezone: "UTC"}
-		if c.has("timezone") {
-			t.Schedule.Timezone = c.must("timezone")
-		}
-	}
-	if g != nil {
-		c := r.object(g, "git")
-		t.Git = &workflows.GitConfiguration{SourceActionName: c.must("sourceActionName")}
-		for _, f := range c.each("push") {
-			t.Git.Push = append(t.Git.Push, r.filter(f, "push"))
-		}
-		for _, f := range c.each("pullRequest") {
-			t.Git.PullRequest = append(t.Git.PullRequest, r.filter(f, "pullRequest"))
-		}
-	}
-	return t
-}
-
-func (r reader) filter(n *node, part string) workflows.GitFilter {
-	o := r.object(n, part)
-	return workflows.GitFilter{Events: o.texts("events"), Branches: o.patterns("branches"), FilePaths: o.patterns("filePaths"), Tags: o.patterns("tags")}
-}
-
-func (o object) patterns(key string) *workflows.Patterns {
-	n := o.get(key)
-	if n == nil {
-		return nil
-	}
-	p := o.object(n, "patterns")
-	return &workflows.Patterns{Includes: p.texts("includes"), Excludes: p.texts("excludes")}
-}
-
 func (r reader) stage(n *node) workflows.Stage {
 	o := r.object(n, "stage")
 	s := workflows.Stage{Name: o.must("name"), Environment: o.text("environment")}
@@ -114,11 +73,16 @@ func (r reader) stage(n *node) workflows.Stage {
 	if o.has("announce") {
 		s.Announce = o.oneOf("announce")
 	}
-	policy := object{r, &node{pos: n.pos, kind: mapping}, "rollback", r.shapes["rollback"]}
+	policy := object{r, &node{pos: n.pos, kind: mapping}, "rollback", r.shapes.part("rollback")}
 	if b := o.get("rollback"); b != nil {
 		policy = r.object(b, "rollback")
 	}
-	s.Rollback = workflows.RollbackPolicy{Hold: policy.oneOf("hold"), Eligible: policy.oneOf("eligible"), Approval: policy.oneOf("approval")}
+	s.Rollback = workflows.RollbackPolicy{Lock: policy.oneOf("lock"), Eligible: policy.oneOf("eligible"), Approval: policy.oneOf("approval")}
+	if n := policy.get("onAlarm"); n != nil {
+		on := r.object(n, "onAlarm")
+		to := &s.Rollback.OnAlarm
+		to.Alarms, to.For, to.Region, to.RoleArn = on.texts("alarms"), cmp.Or(on.text("for"), "10m"), on.checked("region"), on.checked("roleArn")
+	}
 	for _, a := range o.each("actions") {
 		s.Actions = append(s.Actions, r.action(a, s.Environment == ""))
 	}
@@ -138,11 +102,7 @@ func (r reader) condition(o object, key, part string) *workflows.Condition {
 	c := r.object(n, part)
 	out := &workflows.Condition{Result: c.must("result")}
 	if known := c.part.words("result"); out.Result != "" && !slices.Contains(known, out.Result) {
-		hint := meant(out.Result, known)
-		if key == "condition" && out.Result == workflows.ResultRetry {
-			hint = "RETRY cannot have a condition; write onFailure: {result: RETRY}"
-		}
-		r.add(c.at("result"), fmt.Sprintf("the result of %s cannot be %s", o.conditionOf(key), quoted(out.Result)), hint)
+		r.add(c.at("result"), fmt.Sprintf("the result of %s cannot be %s", o.conditionOf(key), words.Quoted(out.Result)), meant(out.Result, known))
 	}
 	for _, rule := range c.each("rules") {
 		out.Rules = append(out.Rules, r.rule(rule))
@@ -162,8 +122,9 @@ func (o object) conditionOf(key string) string {
 
 func (r reader) rule(n *node) workflows.Rule {
 	o := r.object(n, "rule")
-	o.unused("roleArn", "region")
 	rule := workflows.Rule{
+		Region:         o.checked("region"),
+		RoleArn:        o.checked("roleArn"),
 		Name:           o.must("name"),
 		Configuration:  o.table("configuration"),
 		Commands:       o.texts("commands"),
@@ -202,11 +163,10 @@ func (r reader) onFailure(n *node) *workflows.OnFailure {
 		}
 	}
 	switch {
-	case f.Result == workflows.ResultRetry:
+	case f.Result == workflows.ResultRetry && f.Condition != nil && f.Condition.Result != workflows.ResultRetry:
+		r.add(o.at("condition"), "the result is RETRY and that of the condition is "+words.Quoted(f.Condition.Result), "write the same for both, or only that of the condition, which decides")
+	case f.Result == workflows.ResultRetry || f.Condition != nil && f.Condition.Result == workflows.ResultRetry:
 		f.RetryMode = mode.oneOf("retryMode")
-		if f.Condition != nil {
-			r.add(o.at("condition"), "RETRY cannot have a condition", "remove the condition, or use ROLLBACK")
-		}
 	case o.has("retryMode") || o.has("retryConfiguration"):
 		r.add(mode.pos, orThe(map[bool]string{true: "retryMode"}[o.has("retryMode")], "retryConfiguration")+" belongs to result RETRY", "remove it")
 	case f.Result == "" && f.Condition == nil && n.kind == mapping && !o.has("conditions"):
@@ -217,8 +177,9 @@ func (r reader) onFailure(n *node) *workflows.OnFailure {
 
 func (r reader) action(n *node, restartable bool) workflows.Action {
 	o := r.object(n, "action")
-	o.unused("roleArn", "region")
 	a := workflows.Action{
+		Region:          o.checked("region"),
+		RoleArn:         o.checked("roleArn"),
 		Name:            o.must("name"),
 		RunOrder:        o.number("runOrder", 1),
 		Namespace:       o.text("namespace"),
@@ -289,12 +250,8 @@ func (r reader) environmentVariable(n *node) workflows.EnvironmentVar {
 	if !o.has("value") && o.kind == mapping {
 		r.add(o.pos, "the environment variable has no value", "add value: …")
 	}
-	switch kind := o.text("type"); kind {
-	case "", "PLAINTEXT":
-	case "SECRETS_MANAGER", "PARAMETER_STORE":
-		r.add(o.at("type"), "a value of type "+kind+" is not fetched here", "secrets do not pass through rollcall: let the command fetch it itself")
-	default:
-		r.add(o.at("type"), "type cannot be "+quoted(kind), meant(kind, o.part.words("type")))
+	if kind := o.oneOf("type"); kind != "PLAINTEXT" {
+		v.Type = kind
 	}
 	return v
 }

@@ -12,6 +12,10 @@ import (
 	"strings"
 	"testing"
 	"text/template"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/source"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 const reference = "../../docs/pipelines.md"
@@ -24,7 +28,7 @@ func TestReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl, err := template.New("pipelines.md").Delims("[[", "]]").Funcs(template.FuncMap{"keys": page.keys, "providers": page.providers, "judges": page.judges}).Parse(string(prose))
+	tmpl, err := template.New("pipelines.md").Delims("[[", "]]").Funcs(template.FuncMap{"keys": page.keys, "providers": page.providers, "judges": page.judges, "outputs": outputs}).Parse(string(prose))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +36,7 @@ func TestReference(t *testing.T) {
 	if err := tmpl.Execute(&out, nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range sortedKeys(page.shapes) {
+	for _, name := range words.Keys(page.shapes) {
 		if !page.written[name] {
 			t.Errorf("the page does not show the keys of %s", name)
 		}
@@ -50,6 +54,12 @@ func TestReference(t *testing.T) {
 		t.Errorf("%s is not what the table says; write it with -update", reference)
 	}
 	examples(t, out.String())
+}
+
+// outputs lists the output variables of a provider's actions.
+func outputs(provider string) string {
+	names, _ := source.Outputs(&workflows.Action{ActionType: workflows.ActionType{Provider: provider}})
+	return "`" + strings.Join(names, "`, `") + "`"
 }
 
 // examples reads every file that the page shows: a block whose first line is its name.
@@ -126,7 +136,7 @@ func (p *page) inside(f form, v any, short bool) {
 			}
 		}
 	case f.sort == free:
-		for _, key := range sortedKeys(object) {
+		for _, key := range words.Keys(object) {
 			for _, of := range f.of {
 				p.inside(of, object[key], short)
 			}
@@ -147,7 +157,7 @@ func flowOf(t *testing.T, v any) string {
 		return "[" + strings.Join(each, ", ") + "]"
 	case map[string]any:
 		each := []string{}
-		for _, key := range sortedKeys(v) {
+		for _, key := range words.Keys(v) {
 			each = append(each, quote(key)+": "+flowOf(t, v[key]))
 		}
 		return "{" + strings.Join(each, ", ") + "}"
@@ -198,7 +208,7 @@ func (p *page) providers() string {
 		if r.category == rules {
 			return ""
 		}
-		return fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |\n", r.provider, r.category, fromTo(r.minIn, r.maxIn), fromTo(r.minOut, r.maxOut), configurationOf(r), map[bool]string{true: "yes"}[hasRunner(r.provider)])
+		return fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |\n", r.provider, r.category, fromTo(r.minIn, r.maxIn), fromTo(r.minOut, r.maxOut), configurationOf(r), map[bool]string{true: "yes"}[r.runs])
 	})
 }
 
@@ -208,7 +218,7 @@ func (p *page) judges() string {
 		if r.category != rules {
 			return ""
 		}
-		return fmt.Sprintf("| `%s` | %s | %s |\n", r.provider, configurationOf(r), map[bool]string{true: "yes"}[hasJudge(r.provider)])
+		return fmt.Sprintf("| `%s` | %s | %s |\n", r.provider, configurationOf(r), map[bool]string{true: "yes"}[r.runs])
 	})
 }
 
@@ -219,7 +229,7 @@ func rowsOf(head string, line func(row) string) string {
 		if len(f) == 0 {
 			continue
 		}
-		r, _ := lookup(f[2], f[0], f[1])
+		r, _ := lookup(f[2], strings.TrimPrefix(f[0], "+"), f[1])
 		if l := line(r); !seen[l] {
 			out += l
 			seen[l] = true

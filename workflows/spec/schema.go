@@ -1,6 +1,10 @@
 package spec
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/rollcall-bot/rollcall/workflows/words"
+)
 
 // schemaID names the schema; it is no place to fetch it from.
 const schemaID = "urn:rollcall:pipeline"
@@ -14,7 +18,7 @@ func Schema() []byte {
 	w := schemaWriter{readTable(), false}
 	loose := schemaWriter{w.shapes, true}
 	defs := map[string]any{"reference": map[string]any{"type": "string", "pattern": `\$\{\{`, "description": "A parameter of a template: ${{parameters.NAME}}."}}
-	for _, name := range sortedKeys(w.shapes) {
+	for _, name := range words.Keys(w.shapes) {
 		s := w.shapes[name]
 		switch name {
 		case "template", "file":
@@ -56,9 +60,6 @@ func (w schemaWriter) object(s *shape) map[string]any {
 	properties, required := map[string]any{}, []string{}
 	for _, k := range s.keys {
 		v := w.forms(k.forms)
-		if f := k.forms[0]; !k.must && !w.loose && f.pattern != "" && len(k.forms) == 1 { // an empty text is none
-			v["pattern"], v["minLength"] = "^$|"+f.pattern, 0
-		}
 		if k.about != "" {
 			v["description"] = k.about
 		}

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // compiled is the schema as somebody else reads it.
@@ -120,7 +121,7 @@ func TestSchemaAndParseAgree(t *testing.T) {
 		m.root = plain(t, data)
 		m.object(m.root.(map[string]any), m.shapes[part], part)
 	}
-	for _, name := range sortedKeys(m.shapes) {
+	for _, name := range words.Keys(m.shapes) {
 		for _, k := range m.shapes[name].keys {
 			if name != "template" && name != "parameter" && !m.seen[name+"."+k.name] {
 				t.Errorf("no file holds %s of %s", k.name, name)

@@ -46,46 +46,74 @@ type form struct {
 	of        []form   // what is in a list or behind free keys
 }
 
-// readTable reads the table above. It is read anew for every file: that takes
-// as long as a file of a hundred lines, and nothing is shared.
+// readTable reads the whole table.
 func readTable() shapes {
-	all, known := shapes{}, readFormats()
+	all := shapes{}
+	for section := range strings.SplitSeq(table, partMark) {
+		if strings.TrimSpace(section) != "" {
+			s := readPart(section)
+			all[s.name] = s
+		}
+	}
+	return all
+}
+
+// partMark stands before each part of the table.
+const partMark = "\n= "
+
+// part returns a part of the table, which is read when a file first needs it:
+// nothing is shared between files, and few need all of it.
+func (all shapes) part(name string) *shape {
+	if s := all[name]; s != nil {
+		return s
+	}
+	_, section, _ := strings.Cut(table, partMark+name+" |")
+	section, _, _ = strings.Cut(section, partMark)
+	all[name] = readPart(name + " |" + section)
+	return all[name]
+}
+
+// readPart reads a part of the table, without its mark.
+func readPart(section string) *shape {
 	var s *shape
-	for line := range strings.Lines(table) {
+	for line := range strings.Lines(section) {
 		line = strings.TrimSpace(line)
 		if line == "" {
 			continue
 		}
-		header, begins := strings.CutPrefix(line, "= ")
-		col := strings.SplitN(header, "|", 4)
-		for i := range col {
+		var col [4]string
+		for i, rest := 0, line; i < len(col); i++ {
+			if i < len(col)-1 {
+				col[i], rest, _ = strings.Cut(rest, "|")
+			} else {
+				col[i] = rest
+			}
 			col[i] = strings.TrimSpace(col[i])
 		}
-		if begins {
+		if s == nil {
 			s = &shape{name: col[0], what: col[1], about: col[2]}
-			all[s.name] = s
 			continue
 		}
 		name, must := strings.CutSuffix(col[0], "!")
-		s.keys = append(s.keys, key{name, must, readForms(col[1], known), col[2], col[3]})
+		s.keys = append(s.keys, key{name, must, readForms(col[1]), col[2], col[3]})
 	}
-	return all
+	return s
 }
 
-// readFormats reads the words that have rules of their own.
-func readFormats() map[string]form {
-	all := map[string]form{}
+// format is a word that has rules of its own.
+func format(word string) (form, bool) {
 	for line := range strings.Lines(formats) {
-		if f := strings.Fields(line); len(f) > 3 {
-			low, high := span(f[1])
-			all[f[0]] = form{sort: text, low: low, high: high, limited: true, words: []string{f[0], strings.Join(f[3:], " ")}, pattern: f[2]}
+		if rest, ok := strings.CutPrefix(line, word); ok && rest[0] == ' ' {
+			f := strings.Fields(rest)
+			low, high := span(f[0])
+			return form{sort: text, low: low, high: high, limited: true, words: []string{word, strings.Join(f[2:], " ")}, pattern: f[1]}, true
 		}
 	}
-	return all
+	return form{}, false
 }
 
 // readForms reads "form or form".
-func readForms(column string, known map[string]form) (forms []form) {
+func readForms(column string) (forms []form) {
 	depth, from := 0, 0
 	for i, r := range column {
 		switch r {
@@ -95,14 +123,14 @@ func readForms(column string, known map[string]form) (forms []form) {
 			depth--
 		}
 		if depth == 0 && strings.HasPrefix(column[i:], " or ") {
-			forms = append(forms, readForm(column[from:i], known))
+			forms = append(forms, readForm(column[from:i]))
 			from = i + len(" or ")
 		}
 	}
-	return append(forms, readForm(column[from:], known))
+	return append(forms, readForm(column[from:]))
 }
 
-func readForm(column string, known map[string]form) form {
+func readForm(column string) form {
 	body, limits := column, ""
 	if i := strings.LastIndexByte(column, ' '); i >= 0 && strings.Trim(column[i+1:], "0123456789-") == "" {
 		body, limits = column[:i], column[i+1:]
@@ -112,16 +140,16 @@ func readForm(column string, known map[string]form) form {
 	inner := body[1 : len(body)-1]
 	switch {
 	case body[0] == '[':
-		f.sort, f.of = many, readForms(inner, known)
+		f.sort, f.of = many, readForms(inner)
 	case body[0] == '<':
-		f.sort, f.of = free, readForms(inner, known)
+		f.sort, f.of = free, readForms(inner)
 	case body[0] == '{':
 		f.sort, f.words = part, []string{inner}
 	case strings.Contains(body, "/"):
 		f.sort = choice
 		f.words = slices.DeleteFunc(strings.Split(body, "/"), func(w string) bool { return w == "" })
 	default:
-		if named, ok := known[body]; ok {
+		if named, ok := format(body); ok {
 			return named
 		}
 	}

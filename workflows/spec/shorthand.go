@@ -2,6 +2,7 @@ package spec
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -40,9 +41,13 @@ func wrap(key string, value *node) *node {
 
 func word(at pos, text string) *node { return &node{pos: at, text: text} }
 
-// lengthenConditions takes conditions out of CodePipeline's lists of one, and
-// lengthens their rules.
+// lengthenConditions takes conditions out of CodePipeline's lists of one, leaves
+// empty lists out, and lengthens their rules.
 func lengthenConditions(stage *node) {
+	stage.entries = slices.DeleteFunc(stage.entries, func(e entry) bool {
+		c := e.value.get("conditions")
+		return slices.Contains([]string{"beforeEntry", "onSuccess", "onFailure"}, e.key) && len(e.value.entries) == 1 && c != nil && c.kind == list && len(c.items) == 0
+	})
 	for i := range stage.entries {
 		e := &stage.entries[i]
 		c := e.value

@@ -2,7 +2,7 @@
 //
 // A file is YAML or JSON and holds one pipeline: CodePipeline's declaration,
 // with or without its {"pipeline": …} wrapper, or our shorter form of it, with
-// keys of our own beside it (CONTRACT.md, Pipeline file). Reading goes in
+// keys of our own beside it (docs/pipelines.md). Reading goes in
 // steps, each in its own file: parse (text to a tree with places), shorthand
 // (short forms to long ones), read (tree to Pipeline), check (the rules), and
 // complete (defaults). All steps report to one list, so that a person sees
@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Parse reads a pipeline file, YAML or JSON, and reports all of its faults at
@@ -29,15 +30,19 @@ func Parse(file string, data []byte) (*workflows.Pipeline, []Diagnostic) {
 // A template is no pipeline and is refused: see [IsTemplate].
 func ParseWith(file string, data []byte, open func(path string) ([]byte, error)) (*workflows.Pipeline, []Diagnostic) {
 	d := &diagnostics{file: file}
-	r := reader{d, readTable()}
+	r := reader{d, shapes{}}
 	root := tree("", data, d)
 	if root == nil {
+		return nil, d.sorted()
+	}
+	if cloudFormation(root, d) {
 		return nil, d.sorted()
 	}
 	root, home := unwrap(root, r)
 	if root = (templates{r, open}).assemble(root); root == nil {
 		return nil, d.sorted()
 	}
+	root.withoutNulls()
 	lengthen(root)
 	p := r.pipeline(root)
 	if root.kind == mapping {
@@ -64,6 +69,25 @@ func unwrap(root *node, r reader) (declaration *node, region string) {
 		}
 	}
 	return inner, region
+}
+
+// cloudFormation reports a template of CloudFormation, or a pipeline in its
+// spelling: everything else in it would be a fault that says nothing.
+func cloudFormation(root *node, d *diagnostics) bool {
+	hint := "rollcall import FILE makes a pipeline file of it"
+	for _, e := range root.entries {
+		switch e.key {
+		case "AWSTemplateFormatVersion", "Resources", "Transform":
+			d.add(e.pos, "the file is a CloudFormation template, not a pipeline", hint)
+			return true
+		case "Stages", "Name", "RoleArn", "Properties":
+			if root.get("stages") == nil && root.get("name") == nil {
+				d.add(e.pos, words.Quoted(e.key)+" is CloudFormation's spelling: the keys of a pipeline file begin with small letters", hint)
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // complete fills in the defaults that follow from other parts of the definition.
@@ -93,7 +117,7 @@ func timeLimit(a *workflows.Action) int {
 	unset := *a
 	unset.TimeoutMinutes = 0
 	switch {
-	case !hasRunner(a.ActionType.Provider):
+	case !Runs(a.ActionType):
 		return 0
 	case a.ActionType.Provider == "Wait":
 		return 60 + int(waitSeconds(a)/60)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,7 +126,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 		t.Errorf("got %+v", p.Variables)
 	}
 	build := p.Stages[1]
-	if build.Announce != "never" || build.Rollback != (workflows.RollbackPolicy{Hold: "always", Eligible: "any", Approval: "skipRecent"}) {
+	if build.Announce != "never" || !reflect.DeepEqual(build.Rollback, workflows.RollbackPolicy{Lock: "always", Eligible: "any", Approval: "skipRecent"}) {
 		t.Errorf("got %+v", build)
 	}
 	for name, want := range map[string]int{"Make": 55, "Pause": 60 + 120, "Ask": 7 * 24 * 60} {
@@ -189,7 +191,15 @@ func TestSamples(t *testing.T) {
 			if p == nil {
 				t.Fatalf("refused: %v", faults)
 			}
+			for _, f := range faults {
+				if provider, cannot, _ := strings.Cut(f.Message, " "); strings.Contains(cannot, "cannot run yet") && !slices.Contains(toCome, provider) {
+					t.Errorf("%s", f)
+				}
+			}
 			roundTrip(t, p)
 		})
 	}
 }
+
+// toCome are the providers of published declarations that do not run here so far.
+var toCome = []string{"ElasticBeanstalk"}

@@ -1,11 +1,14 @@
 package spec
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // What templates may cost: they multiply.
@@ -37,6 +40,9 @@ type parameter struct {
 // name. Whoever reads a folder of pipelines passes it by; [CheckTemplate] says
 // what is wrong with it.
 func IsTemplate(data []byte) bool {
+	if !bytes.Contains(data, []byte("parameters")) && !bytes.ContainsRune(data, '\\') {
+		return false // the key is not there, nor written with escapes
+	}
 	return isTemplate(tree("", data, &diagnostics{}))
 }
 
@@ -51,7 +57,7 @@ func isTemplate(root *node) bool {
 // not read, so what they declare is taken for declared.
 func CheckTemplate(file string, data []byte) []Diagnostic {
 	d := &diagnostics{file: file}
-	t := templates{reader: reader{d, readTable()}}
+	t := templates{reader: reader{d, shapes{}}}
 	root := tree("", data, d)
 	switch {
 	case root == nil:
@@ -96,7 +102,7 @@ func (t templates) assemble(leaf *node) *node {
 		s := substitution{diagnostics: t.diagnostics, declared: declared, values: values, budget: budget}
 		bodies = append(bodies, s.tree(l.root, 0))
 	}
-	t.hold(given, extends, values, declared)
+	t.checkValues(given, extends, values, declared)
 	if len(t.list) > before {
 		return nil
 	}
@@ -126,15 +132,15 @@ func (t templates) chain(leaf *node) (chain []layer, ok bool) {
 		case t.open == nil:
 			t.add(e.pos, "extends works in files only", "send the whole definition, as rollcall export prints it")
 		case path.IsAbs(e.text) || !inside(folder, target):
-			t.add(e.pos, "extends cannot be "+quoted(e.text), "the path is relative to this file and stays in the folder of the pipeline file, or below")
+			t.add(e.pos, "extends cannot be "+words.Quoted(e.text), "the path is relative to this file and stays in the folder of the pipeline file, or below")
 		case slices.Contains(seen, target):
-			t.add(e.pos, quoted(e.text)+" extends itself, directly or through others", "remove one extends")
+			t.add(e.pos, words.Quoted(e.text)+" extends itself, directly or through others", "remove one extends")
 		case len(chain) == mostTemplates:
 			t.add(e.pos, fmt.Sprintf("there are more than %d templates above the file", mostTemplates), "put some of them together")
 		default:
 			data, err := t.open(target)
 			if err != nil {
-				t.add(e.pos, fmt.Sprintf("the template %s cannot be read: %v", quoted(e.text), err), "the path is relative to this file")
+				t.add(e.pos, fmt.Sprintf("the template %s cannot be read: %v", words.Quoted(e.text), err), "the path is relative to this file")
 				return nil, false
 			}
 			root := tree(target, data, t.diagnostics)
@@ -142,7 +148,7 @@ func (t templates) chain(leaf *node) (chain []layer, ok bool) {
 				return nil, false
 			}
 			if !isTemplate(root) {
-				t.add(e.pos, quoted(e.text)+" is no template", "a template lists its parameters, with parameters: [] if there are none, and has no name")
+				t.add(e.pos, words.Quoted(e.text)+" is no template", "a template lists its parameters, with parameters: [] if there are none, and has no name")
 				return nil, false
 			}
 			at = layer{target, root}
@@ -172,7 +178,7 @@ func (t templates) declare(root *node, declared map[string]*parameter) {
 		case name == "":
 			continue
 		case len(name) > 128 || !madeOf(name, inNamespaces):
-			t.add(o.at("name"), "the parameter's name cannot be "+quoted(name), "use letters, digits and @ - _")
+			t.add(o.at("name"), "the parameter's name cannot be "+words.Quoted(name), "use letters, digits and @ - _")
 			continue
 		case seen[name]:
 			t.add(o.at("name"), "there are two parameters "+name, "names of parameters are unique in a template")
@@ -185,7 +191,7 @@ func (t templates) declare(root *node, declared map[string]*parameter) {
 			declared[name] = p
 		}
 		if whole, err := regexp.Compile(`\A(?:` + pattern + `)\z`); err != nil {
-			t.add(o.at("pattern"), "the pattern "+quoted(pattern)+" is no regular expression", "RE2 syntax; it must match the whole value")
+			t.add(o.at("pattern"), "the pattern "+words.Quoted(pattern)+" is no regular expression", "RE2 syntax; it must match the whole value")
 		} else if pattern != "" {
 			p.patterns = append(p.patterns, whole)
 		}
@@ -211,7 +217,7 @@ func (t templates) match(name string, v *node, p *parameter) {
 		for _, whole := range p.patterns {
 			if item.kind == scalar && !whole.MatchString(item.text) {
 				pattern := strings.TrimSuffix(strings.TrimPrefix(whole.String(), `\A(?:`), `)\z`)
-				t.add(item.pos, fmt.Sprintf("the parameter %s cannot be %s", name, quoted(item.text)), "it must match "+pattern+" as a whole")
+				t.add(item.pos, fmt.Sprintf("the parameter %s cannot be %s", name, words.Quoted(item.text)), "it must match "+pattern+" as a whole")
 			}
 		}
 	}
@@ -235,13 +241,13 @@ func (t templates) values(extends, given *node) map[string]*node {
 	return values
 }
 
-// hold reports values that nobody asked for or that do not fit, and those that are missing.
-func (t templates) hold(given, extends *node, values map[string]*node, declared map[string]*parameter) {
-	names := sortedKeys(declared)
+// checkValues reports values that nobody asked for or that do not fit, and those that are missing.
+func (t templates) checkValues(given, extends *node, values map[string]*node, declared map[string]*parameter) {
+	names := words.Keys(declared)
 	if given != nil {
 		for _, e := range given.entries {
 			if p := declared[e.key]; p == nil {
-				t.add(e.pos, "the template has no parameter "+quoted(e.key), orThe(meant(e.key, names), "remove it"))
+				t.add(e.pos, "the template has no parameter "+words.Quoted(e.key), orThe(meant(e.key, names), "remove it"))
 			} else {
 				t.match(e.key, e.value, p)
 			}

@@ -2,12 +2,19 @@
 //
 // A pipeline follows the repositories and branches of its source actions. A
 // source action without an entry in the pipeline's `triggers` starts it on
-// every push to its branch (default change detection), unless DetectChanges or
-// PollForSourceChanges is false. An entry replaces that by filters: the push
+// every push to its branch (default change detection), unless DetectChanges is
+// false, or PollForSourceChanges is and no event told of it. An entry replaces that by filters: the push
 // and pullRequest entries are alternatives, the fields of one entry must all
 // match, and in a field an exclude wins over every include. However many
 // entries match, an event starts the pipeline once. BranchName then only says
 // what a start by hand brings in.
+//
+// The changed files are those that differ between what the branch was and what
+// it is, or that a pull request changes. Where they are not known the filter for
+// them is not asked: a start too many is seen, one that is missing is not.
+//
+// Images and objects are followed like branches: a tag of a repository of images
+// (ECR), a key of a bucket (S3).
 //
 // A pull request is judged by its base branch, and the run uses its head
 // commit. One that comes from a fork starts nothing: its code would run with
@@ -16,6 +23,7 @@ package trigger
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -24,15 +32,17 @@ import (
 
 // Event is one change of a repository.
 type Event struct {
-	Provider   string   // Git|GitHub
+	Provider   string   // Git|GitHub|CodeCommit|ECR|S3
 	Kind       string   // push|pull_request
-	Repository string   // GitHub: owner/name; Git: URL or path
-	Branch     string   // push: the branch, empty for a tag; pull request: the base branch
+	Of         string   // what was pushed: a commit (empty, or commit), an image, an object
+	Repository string   // GitHub: owner/name; Git: URL or path; ECR, CodeCommit: name; S3: bucket
+	Branch     string   // push: the branch, empty for a tag; ECR: the image's tag; S3: the object's key; pull request: the base branch
 	Tag        string   // push of a tag
 	PullEvent  string   // OPEN|UPDATED|CLOSED; anything else starts nothing
 	Created    bool     // the branch is new
 	Deleted    bool     // the branch or tag is gone
 	Fork       bool     // pull request: its head is in another repository
+	Announced  bool     // an event told of the change: PollForSourceChanges, which is about polling, is not asked
 	Files      []string // changed files; nil: unknown. Filters look at the first 100
 }
 
@@ -44,7 +54,7 @@ const maxFiles = 100
 // answer, to be read after "webshop: ".
 func Match(p *workflows.Pipeline, e Event) (sourceAction string, ok bool, why string) {
 	var reasons []string
-	for _, a := range sources(p) {
+	for a := range sources(p) {
 		if !reads(a, e) {
 			continue
 		}
@@ -64,55 +74,48 @@ func Match(p *workflows.Pipeline, e Event) (sourceAction string, ok bool, why st
 
 // Follows says whether any source action reads the event's repository, whether
 // or not the event starts the pipeline.
-func Follows(p *workflows.Pipeline, e Event) bool {
-	return slices.ContainsFunc(sources(p), func(a *workflows.Action) bool { return reads(a, e) })
+func Follows(p *workflows.Pipeline, e Event) bool { return Reader(p, e) != nil }
+
+// Reader is the first source action that reads the event's repository; nil: none does.
+func Reader(p *workflows.Pipeline, e Event) *workflows.Action {
+	for a := range sources(p) {
+		if reads(a, e) {
+			return a
+		}
+	}
+	return nil
 }
 
-// NeedsFiles says whether the answer to an event depends on its changed files:
-// without them it starts nothing that some source action may want. The files of
-// a pull request have to be asked for, so it is worth knowing.
+// NeedsFiles says whether the answer to an event depends on its changed files.
+// They have to be asked for, so it is worth knowing.
 func NeedsFiles(p *workflows.Pipeline, e Event) bool {
-	return slices.ContainsFunc(sources(p), func(a *workflows.Action) bool {
+	e.Files = nil
+	for a := range sources(p) {
 		if !reads(a, e) {
-			return false
+			continue
 		}
-		e.Files = nil
-		_, why := starts(p, a, e)
-		return strings.Contains(why, filesUnknown)
-	})
-}
-
-func isFalse(value string) bool { return strings.EqualFold(value, "false") }
-
-func sources(p *workflows.Pipeline) (actions []*workflows.Action) {
-	if len(p.Stages) == 0 {
-		return nil
-	}
-	for i, a := range p.Stages[0].Actions {
-		if a.IsSource() {
-			actions = append(actions, &p.Stages[0].Actions[i])
+		if _, why := starts(p, a, e); strings.Contains(why, filesUnknown) {
+			return true
 		}
-	}
-	return actions
-}
-
-// reads says whether the source action's repository is the event's.
-func reads(a *workflows.Action, e Event) bool {
-	if e.Repository == "" {
-		return false
-	}
-	switch a.ActionType.Provider {
-	case "GitHub", "CodeStarSourceConnection":
-		return e.Provider == "GitHub" && strings.EqualFold(bare(a.Configuration["FullRepositoryId"]), bare(e.Repository))
-	case "Git":
-		return e.Provider == "Git" && bare(a.Configuration["Repository"]) == bare(e.Repository)
 	}
 	return false
 }
 
-// bare is a repository's name without what may be written or left out.
-func bare(repository string) string {
-	return strings.TrimRight(strings.TrimSuffix(strings.TrimRight(repository, "/"), ".git"), "/")
+func isFalse(value string) bool { return strings.EqualFold(value, "false") }
+
+// sources are a pipeline's source actions. Every delivery asks for those of every
+// pipeline: they are not collected.
+func sources(p *workflows.Pipeline) iter.Seq[*workflows.Action] {
+	return func(yield func(*workflows.Action) bool) {
+		if len(p.Stages) == 0 {
+			return
+		}
+		for i := range p.Stages[0].Actions {
+			if a := &p.Stages[0].Actions[i]; a.IsSource() && !yield(a) {
+				return
+			}
+		}
+	}
 }
 
 // starts judges an event of the repository that the source action reads.
@@ -136,7 +139,7 @@ func starts(p *workflows.Pipeline, a *workflows.Action, e Event) (bool, string) 
 		return follows(a, e) // an entry without filters: the branch itself
 	}
 	for _, key := range []string{"DetectChanges", "PollForSourceChanges"} {
-		if isFalse(a.Configuration[key]) {
+		if isFalse(a.Configuration[key]) && !(e.Announced && key == "PollForSourceChanges") {
 			return false, fmt.Sprintf("%s does not detect changes (%s is false)", a.Name, key)
 		}
 	}
@@ -145,14 +148,14 @@ func starts(p *workflows.Pipeline, a *workflows.Action, e Event) (bool, string) 
 
 // follows is the default change detection.
 func follows(a *workflows.Action, e Event) (bool, string) {
-	branch := a.Configuration["BranchName"]
+	_, branch := Followed(a)
 	if e.Kind != "push" || e.Tag != "" {
 		return false, fmt.Sprintf("%s starts on pushes to %s only, this is %s", a.Name, branch, what(e))
 	}
 	if e.Branch != branch {
 		return false, fmt.Sprintf("%s follows %s, this is %s", a.Name, branch, what(e))
 	}
-	return true, "push to " + branch
+	return true, what(e)
 }
 
 // filtered judges by the entries of a trigger; one that matches is enough.
@@ -173,6 +176,9 @@ func filtered(g *workflows.GitConfiguration, e Event) (bool, string) {
 		if !slices.Contains(faults, fault) {
 			faults = append(faults, fault)
 		}
+	}
+	if slices.Contains(faults, filesUnknown) {
+		return true, what(e) + filesUnknown
 	}
 	return false, strings.Join(faults, ", ")
 }
@@ -205,10 +211,10 @@ func pulled(f workflows.GitFilter, e Event) (fault string) {
 	return branched(f, e)
 }
 
-const filesUnknown = "the changed files are not known"
+const filesUnknown = "; which files changed is not known, so no filter was asked about them"
 
-// branched judges branch and files. Without a list of files, which the first
-// push of a branch never has, a filter for files matches nothing.
+// branched judges branch and files. The first push of a branch has nothing to
+// compare with: a filter for files never matches it.
 func branched(f workflows.GitFilter, e Event) (fault string) {
 	switch {
 	case !f.Branches.Match(e.Branch):
@@ -227,9 +233,11 @@ func branched(f workflows.GitFilter, e Event) (fault string) {
 	return fmt.Sprintf("none of %s matches", count(len(e.Files), "changed file"))
 }
 
-// what names the event: "push to main", "tag v1", "pull request to main".
+// what names the event: "push to main", "tag v1", "pull request to main", "image latest", "object app.zip".
 func what(e Event) string {
 	switch {
+	case e.Of == image, e.Of == object:
+		return e.Of + " " + e.Branch
 	case e.Kind == "pull_request":
 		return "pull request to " + e.Branch
 	case e.Tag != "":

@@ -65,7 +65,7 @@ func created(e *trigger.Event) { e.Created, e.Files = true, nil }
 func deleted(e *trigger.Event) { e.Deleted = true }
 func forked(e *trigger.Event)  { e.Fork = true }
 
-// Cases that begin with a number are conformance scenarios of engine.md 22.
+// Cases that begin with a number are scenarios of docs/conformance.md.
 func TestMatch(t *testing.T) {
 	mainAndSrc := pushes(workflows.GitFilter{Branches: includes("main"), FilePaths: includes("src/**")})
 	var many []string
@@ -101,7 +101,9 @@ func TestMatch(t *testing.T) {
 		{"96 only the 101st file matches", pipeline(mainAndSrc), push("main", append(slices.Clone(many), "src/a")...), false, "none of the first 100 of 101 changed files matches"},
 		{"96 the 100th file matches", pipeline(mainAndSrc), push("main", append(slices.Clone(many[1:]), "src/a", "docs/0.md")...), true, "push to main"},
 		{"96 none of many", pipeline(mainAndSrc), push("main", many...), false, "none of 100 changed files matches"},
-		{"files that nobody knows", pipeline(mainAndSrc), push("main"), false, "the changed files are not known"},
+		{"C8 files that nobody knows", pipeline(mainAndSrc), push("main"), true, "push to main; which files changed is not known, so no filter was asked about them"},
+		{"C8 a filter without files matches all the same", pipeline(pushes(workflows.GitFilter{FilePaths: includes("src/**")}, workflows.GitFilter{})), push("main"), true, "push to main"},
+		{"C8 nothing differs", pipeline(mainAndSrc), with(push("main"), func(e *trigger.Event) { e.Files = []string{} }), false, "none of 0 changed files matches"},
 		{"only excluded files", pipeline(pushes(workflows.GitFilter{FilePaths: excludes("docs/**")})), push("main", "docs/a"), false, "none of 1 changed file matches"},
 		{"everything but excluded files", pipeline(pushes(workflows.GitFilter{FilePaths: excludes("docs/**")})), push("any", "docs/a", "src/b"), true, "push to any"},
 
@@ -118,7 +120,7 @@ func TestMatch(t *testing.T) {
 		{"97 a fork starts nothing", pipeline(pulls(workflows.GitFilter{})), with(pull("OPEN", "main"), forked), false, "it comes from a fork, whose code is not run here"},
 		{"97 push and pull request filters are alternatives", pipeline(workflows.GitConfiguration{SourceActionName: "App", Push: []workflows.GitFilter{{Tags: includes("v*")}}, PullRequest: []workflows.GitFilter{{}}}),
 			pull("CLOSED", "main"), true, "pull request to main"},
-		{"97 files of a pull request that nobody knows", pipeline(pulls(workflows.GitFilter{FilePaths: includes("src/*")})), pull("OPEN", "main"), false, "the changed files are not known"},
+		{"97 files of a pull request that nobody knows", pipeline(pulls(workflows.GitFilter{FilePaths: includes("src/*")})), pull("OPEN", "main"), true, "pull request to main; which files changed is not known, so no filter was asked about them"},
 		{"97 files of a pull request", pipeline(pulls(workflows.GitFilter{FilePaths: includes("src/*")})), pull("UPDATED", "main", "src/a"), true, "pull request to main"},
 		{"a push, and filters for pull requests only", pipeline(pulls(workflows.GitFilter{})), push("main"), false, "the trigger of App has no filter for push to main"},
 		{"a pull request, and filters for pushes only", pipeline(mainAndSrc), pull("OPEN", "main"), false, "the trigger of App has no filter for pull request to main"},
@@ -293,4 +295,42 @@ func FuzzMatch(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An image is followed by its tag, an object by its key, a branch by its name:
+// what was pushed elsewhere starts nothing.
+func TestWhatASourceActionFollows(t *testing.T) {
+	action := func(provider string, configuration ...string) *workflows.Pipeline {
+		a := workflows.Action{Name: "App", ActionType: workflows.ActionType{Category: "Source", Provider: provider}, Configuration: map[string]string{}}
+		for i := 0; i < len(configuration); i += 2 {
+			a.Configuration[configuration[i]] = configuration[i+1]
+		}
+		return &workflows.Pipeline{Name: "webshop", Stages: []workflows.Stage{{Name: "Source", Actions: []workflows.Action{a}}}}
+	}
+	tagged := action("ECR", "RepositoryName", "shop", "ImageTag", "prod")
+	latest := action("ECR", "RepositoryName", "shop")
+	object := action("S3", "S3Bucket", "acme", "S3ObjectKey", "app.zip")
+	commit := action("CodeCommit", "RepositoryName", "shop", "BranchName", "main")
+	for _, c := range []struct {
+		p               *workflows.Pipeline
+		e               trigger.Event
+		follows, starts bool
+		why             string
+	}{
+		{tagged, trigger.Event{Provider: "ECR", Of: "image", Kind: "push", Repository: "shop", Branch: "prod"}, true, true, "image prod"},
+		{tagged, trigger.Event{Provider: "ECR", Of: "image", Kind: "push", Repository: "shop", Branch: "latest"}, true, false, "App follows prod, this is image latest"},
+		{tagged, trigger.Event{Provider: "ECR", Of: "image", Kind: "push", Repository: "store", Branch: "prod"}, false, false, "no source action reads store"},
+		{latest, trigger.Event{Provider: "ECR", Of: "image", Kind: "push", Repository: "shop", Branch: "latest"}, true, true, "image latest"},
+		{latest, trigger.Event{Provider: "ECR", Of: "image", Kind: "push", Repository: "shop", Branch: "latest", Deleted: true}, true, false, "image latest was deleted"},
+		{latest, trigger.Event{Provider: "Git", Kind: "push", Repository: "shop", Branch: "latest"}, false, false, "no source action reads shop"},
+		{object, trigger.Event{Provider: "S3", Of: "object", Kind: "push", Repository: "acme", Branch: "app.zip"}, true, true, "object app.zip"},
+		{object, trigger.Event{Provider: "S3", Of: "object", Kind: "push", Repository: "acme", Branch: "other.zip"}, false, false, "no source action reads acme"},
+		{commit, trigger.Event{Provider: "CodeCommit", Kind: "push", Repository: "shop", Branch: "main"}, true, true, "push to main"},
+		{commit, trigger.Event{Provider: "CodeCommit", Kind: "push", Repository: "shop", Branch: "next"}, true, false, "App follows main, this is push to next"},
+	} {
+		_, ok, why := trigger.Match(c.p, c.e)
+		if trigger.Follows(c.p, c.e) != c.follows || ok != c.starts || why != c.why {
+			t.Errorf("%+v: follows %v, starts %v: %s", c.e, trigger.Follows(c.p, c.e), ok, why)
+		}
+	}
 }

@@ -5,12 +5,18 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
 // Fill resolves every value of a configuration. The error names the key and
 // what has no value.
 func Fill(configuration map[string]string, value func(Ref) (string, bool)) (map[string]string, error) {
 	filled := make(map[string]string, len(configuration))
+	if len(configuration) == 0 {
+		return filled, nil
+	}
 	for _, key := range slices.Sorted(maps.Keys(configuration)) {
 		v, err := Resolve(configuration[key], value)
 		if err != nil {
@@ -23,13 +29,24 @@ func Fill(configuration map[string]string, value func(Ref) (string, bool)) (map[
 
 // FillCommands replaces the variables in command lines by variables of the
 // environment, which it adds to env: a value is never part of a line that a
-// shell reads.
+// shell reads, and is one word of it wherever it stands, see [Shell].
 func FillCommands(commands []string, env map[string]string, value func(Ref) (string, bool)) ([]string, error) {
+	if len(commands) == 0 {
+		return nil, nil
+	}
 	names := map[Ref]string{}
+	places := Shell(commands)
+	for _, p := range places {
+		if p.Fault != nil {
+			return nil, fmt.Errorf("commands: line %d: %w", p.Line+1, p.Fault)
+		}
+	}
 	var lines []string
 	for _, line := range commands {
 		var missing error
 		rewritten, err := Rewrite(line, func(r Ref) string {
+			quote := len(places) > 0 && places[0].Quote
+			places = places[min(1, len(places)):]
 			name, known := names[r]
 			if !known {
 				name = fmt.Sprintf("ROLLCALL_VAR_%d", len(names)+1)
@@ -39,6 +56,9 @@ func FillCommands(commands []string, env map[string]string, value func(Ref) (str
 					missing = errors.Join(missing, fmt.Errorf("commands: %s has no value", r))
 				}
 				env[name] = v
+			}
+			if quote {
+				return `"${` + name + `}"`
 			}
 			return "${" + name + "}"
 		})
@@ -51,4 +71,22 @@ func FillCommands(commands []string, env map[string]string, value func(Ref) (str
 		lines = append(lines, rewritten)
 	}
 	return lines, nil
+}
+
+// FillTask resolves the variables of a task, by what its execution knows.
+func FillTask(t *work.Task, e *workflows.Execution) (err error) {
+	value := func(r Ref) (string, bool) { return e.Value(r.Namespace, r.Key) }
+	if t.Configuration, err = Fill(t.Action.Configuration, value); err != nil {
+		return err
+	}
+	env := make(map[string]string, len(t.Action.EnvironmentVariables))
+	for _, v := range t.Action.EnvironmentVariables {
+		env[v.Name] = v.Value
+	}
+	if t.Environment, err = Fill(env, value); err != nil {
+		return err
+	}
+	maps.Copy(t.Environment, t.Names())
+	t.Commands, err = FillCommands(t.Action.Commands, t.Environment, value)
+	return err
 }

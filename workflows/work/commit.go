@@ -1,60 +1,67 @@
 package work
 
 import (
-	"errors"
-	"time"
+	"regexp"
+	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
-	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
-// ErrConflict is a store's answer to a commit whose frames do not follow the
-// log: somebody else wrote, or the caller's state is stale. Nothing was written.
-var ErrConflict = errors.New("the log has moved on; nothing was written")
-
-// Commit is what one durable write holds. It is data, never a closure, so that
-// another store can carry it out elsewhere. All of it becomes durable or none.
+// Commit is one commit of a range, as people read it.
 type Commit struct {
-	// Frames are appended; Frame.Seq must follow the pipeline's last one, else
-	// the store answers ErrConflict and writes nothing. The store fills in Feed,
-	// Prev and Hash.
-	Frames []event.Frame
-	// Checkpoints replace the pipelines' newest ones.
-	Checkpoints []Checkpoint
-	// Executions replace the rows of that ID. Ended ones are sealed and deflated.
-	Executions []workflows.Execution
-	// Successes are added to the index that answers SucceededInStage.
-	Successes []Success
-	// Receipts are inserted or replaced by key.
-	Receipts []Receipt
-	// Memos are inserted or replaced; an empty value deletes.
-	Memos []Memo
+	ID      string           `json:"id"`
+	Summary string           `json:"summary"` // first line of its text
+	Author  workflows.Author `json:"author"`
+	URL     string           `json:"url,omitempty"` // the web page that shows it
+	// Pull is the pull request by which it came; nil: none, or it is not known.
+	Pull *Pull `json:"pullRequest"`
+	// Parents are the commits it was made of: more than one where it merges.
+	Parents []string `json:"-"`
+	// Mentions are the issue keys in its text.
+	Mentions []string `json:"-"`
 }
 
-// Checkpoint is a pipeline's state after its frame Seq, as machine.State marshals it.
-type Checkpoint struct {
-	Pipeline string
-	Seq      uint64
-	State    []byte
-	// Due is when the pipeline must be looked at again; zero: nothing is due.
-	Due time.Time
+// Pull is a pull request.
+type Pull struct {
+	Number int    `json:"number"`
+	Title  string `json:"title"`
+	URL    string `json:"url"`
+	Branch string `json:"-"` // that it came from
 }
 
-// Head is a pipeline as the store lists it: small, whatever its history.
-type Head struct {
-	Pipeline string
-	Last     uint64    // Seq of the last frame
-	Due      time.Time // of the newest checkpoint
+// Issue is an issue of a tracker that knows it.
+type Issue struct {
+	Key     string `json:"key"`
+	Summary string `json:"summary"`
+	URL     string `json:"url"`
+	Type    string `json:"type,omitempty"` // as the tracker calls it: "Bug"
 }
 
-// Success says that an execution succeeded in a stage.
-type Success struct {
-	Pipeline, Stage, Execution string
-	Number                     int
+// mostMentions is how many issue keys of one text count.
+const mostMentions = 20
+
+var issueKey = regexp.MustCompile(`(?:^|[^A-Za-z0-9_-])([A-Z][A-Z0-9_]{1,30}-[1-9][0-9]{0,9})(?:$|[^A-Za-z0-9_])`)
+
+// Mentions are what looks like an issue key in a text, each once, in its order:
+// SHOP-12 in "SHOP-12: fix it" and in "feature/SHOP-12-fix". Whether there is such
+// an issue only the tracker knows.
+func Mentions(text string) []string {
+	var keys []string
+	for len(keys) < mostMentions {
+		at := issueKey.FindStringSubmatchIndex(text)
+		if at == nil {
+			break
+		}
+		if key := text[at[2]:at[3]]; !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+		text = text[at[3]:] // what ends one may begin the next
+	}
+	return keys
 }
 
-// Memo is one row of a follower's or a source's memory of the outside world.
-type Memo struct {
-	Owner, Key string // owner: the follower's name
-	Value      []byte
+// Pulled is what is known of how commits came.
+type Pulled struct {
+	By    map[string]*Pull // by commit: nil where it came by none; one that is missing is not known
+	Calls int              // calls that were answered
 }

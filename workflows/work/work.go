@@ -5,18 +5,19 @@
 // action. A runner answers with an [Outcome]. A [Change] is news from a
 // source: a push, a poll that found a new commit. A [Receipt] is an outside
 // request made durable before it is acknowledged. A [Workspace] is what a
-// runner gets to work with: a folder, a log, artifacts in and out. A [Commit] is
-// what one durable write holds.
+// runner gets to work with: a folder, a log, artifacts in and out.
 //
 // The package is pure: values and small interfaces only.
 package work
 
 import (
+	"cmp"
+	"encoding/json"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
-	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
 // What a task asks of its runner.
@@ -52,12 +53,64 @@ type Task struct {
 	Inputs      []workflows.Artifact      `json:"inputs,omitempty"`   // in the order of Action.InputArtifacts
 	Revision    *workflows.SourceRevision `json:"revision,omitempty"` // source actions: what to fetch; nil RevisionID: the branch's head
 
+	// PipelineRole is the role that works in AWS for the whole pipeline; the action
+	// may name another in its Action, which that one assumes.
+	PipelineRole string `json:"pipelineRole,omitempty"`
+	// For is the e-mail address, or the name, of who started the execution, where a
+	// role may want to know; empty: nobody did, or no role is assumed.
+	For string `json:"for,omitempty"`
+
+	// Host is where the task's run folder is, decided with its start. Only a runner
+	// there knows how work of its own machine stands. Empty: anywhere.
+	Host string `json:"host,omitempty"`
+
 	Handle      string    `json:"handle,omitempty"` // poll, cancel: what Start answered
 	Deadline    time.Time `json:"deadline"`
 	Restartable bool      `json:"restartable"`
 	// After is the time before which a poll is of no use; zero: now.
 	After time.Time `json:"after,omitzero"`
+	// Request is what a bridge's runner is to ask for; such a task's ID is the
+	// request's, and of its Action only the type is set (Bridge/CodePipeline).
+	Request *Request `json:"request,omitempty"`
 }
+
+// Supply gives a task what its execution has for it: the revision of a source
+// action, the input artifacts. It names the first of these that is not there.
+func (t *Task) Supply(e *workflows.Execution) (missing string) {
+	for i := range e.SourceRevisions {
+		if r := e.SourceRevisions[i]; t.Action.IsSource() && r.ActionName == t.Action.Name {
+			t.Revision = &r
+			break
+		}
+	}
+	for _, name := range t.Action.InputArtifacts {
+		artifact, ok := e.Artifacts[name]
+		if !ok {
+			return name
+		}
+		t.Inputs = append(t.Inputs, artifact)
+	}
+	return ""
+}
+
+// Names are the variables by which every command knows what it is run for.
+func (t *Task) Names() map[string]string {
+	return map[string]string{
+		"ROLLCALL_EXECUTION_ID": t.Execution, "ROLLCALL_EXECUTION": (&workflows.Execution{Pipeline: t.Pipeline, Number: t.Number}).Ref(),
+		"ROLLCALL_PIPELINE": t.Pipeline, "ROLLCALL_STAGE": t.Stage, "ROLLCALL_ACTION": t.Action.Name, "ROLLCALL_ATTEMPT": strconv.Itoa(t.Attempt),
+	}
+}
+
+// A watch of alarms after a success is a task as well, which is only polled: its
+// action's type is that of a CloudWatchAlarm rule.
+const (
+	// WatchedAlarms is the key of the configuration behind which the names of the
+	// alarms stand, a list in JSON.
+	WatchedAlarms = "AlarmNames"
+	// AlarmRang is the code of an outcome Failed that says that one of them rings: its
+	// name is the ExternalID. With any other code they could not be looked at.
+	AlarmRang = "AlarmRang"
+)
 
 // Outcome states.
 const (
@@ -66,6 +119,7 @@ const (
 	Failed    = "failed"
 	Cancelled = "cancelled" // the answer to a confirmed cancel
 	InDoubt   = "inDoubt"   // nobody can know whether it ran
+	Retrying  = "retrying"  // of the engine, not of a runner: the runner could not be asked, and is asked again
 )
 
 // Outcome is a runner's answer about one task.
@@ -79,32 +133,30 @@ type Outcome struct {
 	Outputs     map[string]string         `json:"outputs,omitempty"`
 	Artifacts   []workflows.Artifact      `json:"artifacts,omitempty"` // named as Action.OutputArtifacts
 	Revision    *workflows.SourceRevision `json:"revision,omitempty"`  // source actions
-	Error       *workflows.Reason         `json:"error,omitempty"`     // Failed, InDoubt
+	Error       *workflows.Reason         `json:"error,omitempty"`     // Failed, InDoubt, Retrying
 	PollAfter   time.Duration             `json:"pollAfter,omitempty"` // Running: when to look again; 0: the engine's default
+	// EndedAt is when the work ended, where its runner knows that for certain:
+	// what succeeded within its time limit is heard as a success, however late.
+	EndedAt time.Time `json:"endedAt,omitzero"`
 }
 
-// Visible is what of an outcome the log keeps.
-func (o *Outcome) Visible() *event.Outcome {
-	return &event.Outcome{Handle: o.Handle, ExternalID: o.ExternalID, ExternalURL: o.ExternalURL, Summary: o.Summary,
-		Outputs: o.Outputs, Artifacts: o.Artifacts, Revision: o.Revision}
-}
-
-// OutputSize is how much the output variables hold, in bytes of names and values.
-func (o *Outcome) OutputSize() int {
-	n := 0
-	for k, v := range o.Outputs {
-		n += len(k) + len(v)
+// Why is the outcome's error; code and otherwise stand for what it does not say.
+func (o *Outcome) Why(code, otherwise string) *workflows.Reason {
+	why := &workflows.Reason{Code: code, Message: otherwise}
+	if o.Error != nil {
+		why.Code, why.Message, why.Finding = cmp.Or(o.Error.Code, code), cmp.Or(o.Error.Message, otherwise), o.Error.Finding
 	}
-	return n
+	return why
 }
 
 // Workspace is what a runner gets for one task. It stays the same for the
 // task's start, polls and cancel, across restarts.
 type Workspace interface {
-	// Dir is the task's run folder, created with mode 0700. It is removed by
-	// the engine after the outcome is durable.
+	// Dir is the task's run folder, created with mode 0700 when it is first asked
+	// for. It is removed by the engine after the outcome is durable.
 	Dir() string
-	// LogFile is the path of the task's log; appending is what writes to it.
+	// LogFile is the path of the task's log; appending is what writes to it, once
+	// Log was called: that makes its folder.
 	LogFile() string
 	// Unpack lays a stored artifact out in dir. A missing or damaged artifact
 	// is an error that names it.
@@ -116,17 +168,42 @@ type Workspace interface {
 	Log() (io.WriteCloser, error)
 }
 
-// Change is news from a source: something that may start pipelines.
+// Stored is something that is kept as a file, and when it was last written.
+type Stored struct {
+	Name string
+	At   time.Time
+}
+
+// Followed is what a source looks at for news: what an action follows.
+type Followed struct {
+	Action workflows.Action
+	// PipelineRole is the role that works in AWS for the whole pipeline; the action's
+	// own is assumed by it. Empty: the action's alone.
+	PipelineRole string
+}
+
+// What the revision of a change is.
+const (
+	CommitKind = "commit"
+	ImageKind  = "image"  // in a repository of images, under a tag
+	ObjectKind = "object" // in a bucket, under a key
+)
+
+// Change is news from a source: something that may start pipelines. An image is
+// a push of its digest to a tag, an object one of its version to a key.
 type Change struct {
-	Provider   string              `json:"provider"`             // Git|GitHub
-	Event      string              `json:"event"`                // push|pull_request
-	Repository string              `json:"repository"`           // owner/name for GitHub, URL or path for Git
-	Branch     string              `json:"branch,omitempty"`     // push: the branch; pull request: the base branch
+	Provider   string              `json:"provider"`             // Git|GitHub|CodeCommit|ECR|S3|EventBridge
+	Kind       string              `json:"kind,omitempty"`       // what Commit is: commit (or empty), image, object
+	Event      string              `json:"event"`                // push|pull_request|event
+	Repository string              `json:"repository"`           // owner/name for GitHub, URL or path for Git; of images; a bucket
+	Branch     string              `json:"branch,omitempty"`     // push: the branch, the tag of the image, the key of the object; pull request: the base branch
 	HeadBranch string              `json:"headBranch,omitempty"` // pull request: where its commits are
 	Fork       bool                `json:"fork,omitempty"`       // pull request: HeadBranch is in another repository; starts nothing
 	Tag        string              `json:"tag,omitempty"`
-	Commit     string              `json:"commit"`            // pull request: the head commit
+	Commit     string              `json:"commit"`            // pull request: the head commit; the image's digest; the object's version
 	Number     int                 `json:"number,omitempty"`  // of the pull request
+	Commits    []string            `json:"commits,omitempty"` // push: the IDs of all that it brought, as far as they are known
+	Before     string              `json:"before,omitempty"`  // push: the commit that the branch was at; empty: not known
 	Created    bool                `json:"created,omitempty"` // the branch is new
 	Deleted    bool                `json:"deleted,omitempty"`
 	PullEvent  string              `json:"pullEvent,omitempty"` // OPEN|UPDATED|CLOSED
@@ -137,13 +214,19 @@ type Change struct {
 	Authors    []workflows.Author  `json:"authors,omitempty"` // of the other commits
 	By         workflows.Principal `json:"by"`                // who pushed: excludes, never allows
 	At         time.Time           `json:"at,omitzero"`
+	// Document is an event of EventBridge, as it came. Repository and Branch are then
+	// its source and type, Commit its ID.
+	Document json.RawMessage `json:"document,omitempty"`
 }
 
 // Receipt is an outside request, durable before it is acknowledged.
 type Receipt struct {
 	// Key is unique over all sources: "github/DELIVERY", "slack/SIGNATURE".
-	Key     string    `json:"key"`
-	Source  string    `json:"source"` // github|slack|jira
+	Key    string `json:"key"`
+	Source string `json:"source"` // github|slack|jira
+	// Print is the fingerprint of what was signed, where Key comes from what was
+	// not: the same under another Key acts no second time. Empty: Key is signed.
+	Print   string    `json:"print,omitempty"`
 	At      time.Time `json:"at"`
 	Payload []byte    `json:"payload,omitempty"` // what must be carried out; opaque to the store
 	Done    bool      `json:"done"`

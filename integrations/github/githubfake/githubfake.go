@@ -1,15 +1,12 @@
 // Package githubfake is a small GitHub: it delivers signed pushes and pull
 // requests to a webhook, lists what a pull request changes, and takes commit
-// statuses over the real protocol, checking what GitHub checks. Tests and the demo run against it; [Server.Faults] makes it fail.
+// statuses over the real protocol, checking what GitHub checks. Tests and the
+// demo run against it; [Server.Faults] makes it fail.
 package githubfake
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +19,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
+	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
 )
 
 // Options says who may call and where deliveries go.
@@ -29,6 +27,9 @@ type Options struct {
 	Token      string // that callers must send; empty: everybody may
 	WebhookURL string // where deliveries go; may be set later with Connect
 	Secret     string // they are signed with; empty: not signed
+	// Compare lists the files that head has changed since the last commit that it
+	// has in common with base; nil: neither is known.
+	Compare func(base, head string) []File
 }
 
 // Status is a commit status as it was taken.
@@ -42,37 +43,41 @@ type Status struct {
 	CreatedAt   time.Time `json:"created_at"`
 }
 
-// Delivery is a webhook delivery and how it was answered.
-type Delivery struct {
-	ID      string
-	Event   string
-	Payload []byte
-	Status  int
-	Answer  []byte
-}
-
 // Server is the fake. It is an http.Handler for the API.
 type Server struct {
 	Faults fault.Switch // trouble for calls of the API
 
 	changes fault.Changes
 	handler http.Handler
+	hook    *wirefake.Hook
 
-	mu         sync.Mutex
-	options    Options
-	statuses   []Status
-	deliveries []Delivery
-	pulls      map[string]Pull // owner/name#number, as last delivered
-	calls      int
+	mu       sync.Mutex
+	options  Options
+	statuses []Status
+	pulls    map[string]Pull     // owner/name#number, as last delivered
+	teams    map[string][]string // org/team in lower case, its logins
+	calls    int
+	account  Account
 }
 
 // New makes a GitHub without statuses.
 func New(o Options) *Server {
 	s := &Server{options: o, pulls: map[string]Pull{}}
+	s.hook = wirefake.NewHook(dress, s.changes.Notify)
+	s.hook.Connect(o.WebhookURL, o.Secret)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /repos/{owner}/{name}/statuses/{sha}", s.createStatus)
 	mux.HandleFunc("GET /repos/{owner}/{name}/commits/{sha}/statuses", s.listStatuses)
 	mux.HandleFunc("GET /repos/{owner}/{name}/pulls/{number}/files", s.listFiles)
+	mux.HandleFunc("GET /repos/{owner}/{name}/pulls", s.listPulls)
+	mux.HandleFunc("GET /repos/{owner}/{name}/commits/{sha}/pulls", s.pullsOf)
+	mux.HandleFunc("GET /repos/{owner}/{name}/compare/{basehead}", s.compare)
+	mux.HandleFunc("GET /orgs/{org}/teams/{team}", s.getTeam)
+	mux.HandleFunc("GET /orgs/{org}/teams/{team}/memberships/{login}", s.getMembership)
+	mux.HandleFunc("GET /user", s.getUser)
+	mux.HandleFunc("GET /installation/repositories", s.listInstalled)
+	mux.HandleFunc("GET /repos/{owner}/{name}", s.getRepository)
+	mux.HandleFunc("GET /repos/{owner}/{name}/hooks", s.listHooks)
 	mux.HandleFunc("POST /app/installations/{id}/access_tokens", s.installationToken)
 	s.handler = s.Faults.Wrap(mux)
 	return s
@@ -84,13 +89,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.calls++
 	s.mu.Unlock()
 	s.handler.ServeHTTP(w, r)
-}
-
-// Connect sets where deliveries go.
-func (s *Server) Connect(webhookURL, secret string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.options.WebhookURL, s.options.Secret = webhookURL, secret
 }
 
 // Calls is how many calls of the API arrived, failed ones included.
@@ -180,6 +178,9 @@ func (s *Server) createStatus(w http.ResponseWriter, r *http.Request) {
 	case utf8.RuneCountInString(st.Description) > 140:
 		refuse(w, http.StatusUnprocessableEntity, "Validation Failed: description is too long (maximum is 140 characters)")
 		return
+	case !regexp.MustCompile(`^(https?://.*)?$`).MatchString(st.TargetURL):
+		refuse(w, http.StatusUnprocessableEntity, "Validation Failed: target_url must use http(s) scheme")
+		return
 	case !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(st.SHA):
 		refuse(w, http.StatusUnprocessableEntity, "No commit found for SHA: "+st.SHA)
 		return
@@ -203,112 +204,4 @@ func (s *Server) listStatuses(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	wire.Answer(w, http.StatusOK, list)
-}
-
-// Push is one push of one commit.
-type Push struct {
-	Repository string // owner/name
-	Ref        string // refs/heads/…, refs/tags/…
-	Commit     string // empty: the ref was deleted
-	Message    string
-	Author     Person
-	Pusher     string // login
-	Created    bool
-	Files      []string // that the commit changed
-}
-
-// Person is the author of a commit.
-type Person struct {
-	Name  string `json:"name"`
-	Email string `json:"email"`
-	Login string `json:"username"`
-}
-
-// Payload is the push as GitHub writes it.
-func (p Push) Payload() []byte {
-	zero := strings.Repeat("0", 40)
-	body := map[string]any{
-		"ref": p.Ref, "before": zero, "after": zero, "created": p.Created, "deleted": p.Commit == "", "forced": false, "base_ref": nil,
-		"repository": map[string]any{"full_name": p.Repository, "default_branch": "main", "custom_properties": map[string]any{"teams": []string{"a", "b"}}},
-		"pusher":     map[string]any{"name": p.Pusher, "email": p.Pusher + "@users.noreply.github.com"},
-		"sender":     map[string]any{"login": p.Pusher, "type": "User"},
-		"commits":    []any{}, "head_commit": nil,
-	}
-	if p.Commit != "" {
-		commit := map[string]any{
-			"id": p.Commit, "message": p.Message, "timestamp": time.Now().UTC().Format(time.RFC3339), "author": p.Author,
-			"url":   "https://github.com/" + p.Repository + "/commit/" + p.Commit,
-			"added": []string{}, "removed": []string{}, "modified": append([]string{}, p.Files...),
-		}
-		body["after"], body["head_commit"], body["commits"] = p.Commit, commit, []any{commit}
-	}
-	raw, err := json.Marshal(body)
-	if err != nil {
-		panic("githubfake: a push always marshals: " + err.Error())
-	}
-	return raw
-}
-
-// Push delivers a push to the webhook and returns the answer.
-func (s *Server) Push(ctx context.Context, p Push) (Delivery, error) {
-	return s.Deliver(ctx, "push", p.Payload())
-}
-
-// Deliver sends a payload to the webhook under a new ID.
-func (s *Server) Deliver(ctx context.Context, event string, payload []byte) (Delivery, error) {
-	var id [16]byte
-	// crypto/rand never fails.
-	_, _ = rand.Read(id[:])
-	return s.send(ctx, Delivery{ID: hex.EncodeToString(id[:]), Event: event, Payload: payload})
-}
-
-// Redeliver sends an earlier delivery again, under its ID.
-func (s *Server) Redeliver(ctx context.Context, id string) (Delivery, error) {
-	for _, d := range s.Deliveries() {
-		if d.ID == id {
-			return s.send(ctx, d)
-		}
-	}
-	return Delivery{}, fmt.Errorf("there is no delivery %s", id)
-}
-
-// Deliveries are those that were sent, oldest first.
-func (s *Server) Deliveries() []Delivery {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.deliveries)
-}
-
-func (s *Server) send(ctx context.Context, d Delivery) (Delivery, error) {
-	s.mu.Lock()
-	to, secret := s.options.WebhookURL, s.options.Secret
-	s.mu.Unlock()
-	if to == "" {
-		return d, errors.New("no webhook is connected")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(d.Payload))
-	if err != nil {
-		return d, fmt.Errorf("preparing the delivery: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "GitHub-Hookshot/fake")
-	req.Header.Set("X-GitHub-Event", d.Event)
-	req.Header.Set("X-GitHub-Delivery", d.ID)
-	if secret != "" {
-		req.Header.Set("X-Hub-Signature-256", wire.Sign([]byte(secret), d.Payload))
-	}
-	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
-	if err != nil {
-		return d, fmt.Errorf("delivering: %w", err)
-	}
-	defer resp.Body.Close()
-	d.Status = resp.StatusCode
-	if d.Answer, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20)); err != nil {
-		return d, fmt.Errorf("reading the answer: %w", err)
-	}
-	s.mu.Lock()
-	s.deliveries = append(s.deliveries, d)
-	s.mu.Unlock()
-	s.changes.Notify()
-	return d, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/wire"
+	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
 )
 
 // Pull is an event of a pull request.
@@ -26,6 +27,9 @@ type Pull struct {
 	Author     string // login
 	Sender     string // login; empty: Author
 	Files      []File // that it changes
+
+	MergeCommit string   // of closed: the commit that it was merged as
+	Commits     []string // that it brought into Base; the API names it when it is asked about one
 }
 
 // File is one changed file, as the API lists it.
@@ -69,7 +73,7 @@ func (p Pull) Payload() []byte {
 
 // Pull delivers an event of a pull request to the webhook and returns the
 // answer. From then on the API lists its files.
-func (s *Server) Pull(ctx context.Context, p Pull) (Delivery, error) {
+func (s *Server) Pull(ctx context.Context, p Pull) (wirefake.Delivery, error) {
 	s.mu.Lock()
 	s.pulls[p.key()] = p
 	s.mu.Unlock()
@@ -91,6 +95,22 @@ func (s *Server) listFiles(w http.ResponseWriter, r *http.Request) {
 	size, page := query(r, "per_page", 30, 100), query(r, "page", 1, 30)
 	from := min((page-1)*size, len(p.Files))
 	wire.Answer(w, http.StatusOK, append([]File{}, p.Files[from:min(from+size, len(p.Files))]...))
+}
+
+// compare answers the first page of a comparison, which alone lists files: at most 300.
+func (s *Server) compare(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(w, r) {
+		return
+	}
+	var files []File
+	if base, head, ok := strings.Cut(r.PathValue("basehead"), "..."); ok && s.options.Compare != nil {
+		files = s.options.Compare(base, head)
+	}
+	if files == nil {
+		refuse(w, http.StatusNotFound, "Not Found")
+		return
+	}
+	wire.Answer(w, http.StatusOK, map[string]any{"total_commits": 1, "files": files[:min(len(files), 300)]})
 }
 
 func query(r *http.Request, name string, otherwise, most int) int {

@@ -6,19 +6,14 @@ package jirafake
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
-	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
+	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
 )
 
 // Options says what the fake is like.
@@ -26,6 +21,7 @@ type Options struct {
 	User, Token string   // that callers must send, as basic auth; without a user as a bearer token; both empty: everybody may
 	Projects    []string // keys; empty: OPS
 	IssueTypes  []string // empty: Bug, Task
+	OldDatabase bool     // texts with characters beyond U+FFFF end in 500 and a page
 	OnPremise   bool     // search at /search as a server does; Cloud answers 410 there
 	WebhookURL  string   // where deliveries go; may be set later with Connect
 	Secret      string   // they are signed with
@@ -56,15 +52,19 @@ type Server struct {
 
 	changes fault.Changes
 	handler http.Handler
+	hook    *wirefake.Hook
 
-	mu         sync.Mutex
-	options    Options
-	issues     []*Issue
-	offScreen  []string // fields that cannot be set
-	calls      []string
-	deliveries int
-	lastID     int
-	numbers    map[string]int // by project
+	mu          sync.Mutex
+	options     Options
+	issues      []*Issue
+	offScreen   []string // fields that cannot be set
+	forbidden   []string // permissions that the caller has not
+	spoiled     string   // a word that is answered so
+	spoiledWith func(http.ResponseWriter)
+	calls       []string
+	deliveries  int
+	lastID      int
+	numbers     map[string]int // by project
 }
 
 // New makes a Jira without issues.
@@ -79,10 +79,13 @@ func New(o Options) *Server {
 		o.Now = time.Now
 	}
 	s := &Server{options: o, lastID: 10000, numbers: map[string]int{}}
+	s.hook = wirefake.NewHook(dress, s.changes.Notify)
+	s.hook.Connect(o.WebhookURL, o.Secret)
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]http.HandlerFunc{
 		"GET /rest/api/2/serverInfo":                                s.serverInfo,
 		"GET /rest/api/2/myself":                                    s.myself,
+		"GET /rest/api/2/mypermissions":                             s.permissions,
 		"GET /rest/api/2/issue/createmeta/{project}/issuetypes":     s.issueTypes,
 		"GET /rest/api/2/issue/createmeta/{project}/issuetypes/{t}": s.fields,
 		"POST /rest/api/2/issue":                                    s.create,
@@ -107,13 +110,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.calls = append(s.calls, r.Method+" "+r.URL.Path)
 	s.mu.Unlock()
 	s.handler.ServeHTTP(w, r)
-}
-
-// Connect sets where deliveries go.
-func (s *Server) Connect(webhookURL, secret string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.options.WebhookURL, s.options.Secret = webhookURL, secret
 }
 
 // Refuse takes fields off the create screen: setting one answers 400.
@@ -186,314 +182,4 @@ func (s *Server) find(key string) *Issue {
 		}
 	}
 	return nil
-}
-
-func (s *Server) allowed(h http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		user, token := s.options.User, s.options.Token
-		s.mu.Unlock()
-		u, p, basic := r.BasicAuth()
-		switch {
-		case user == "" && token == "":
-		case user != "" && basic && u == user && p == token:
-		case user == "" && r.Header.Get("Authorization") == "Bearer "+token:
-		default:
-			refuse(w, http.StatusUnauthorized, "You are not authenticated. Authentication required to perform this operation.", nil)
-			return
-		}
-		h(w, r)
-	}
-}
-
-func refuse(w http.ResponseWriter, status int, message string, fields map[string]string) {
-	messages := []string{}
-	if message != "" {
-		messages = append(messages, message)
-	}
-	if fields == nil {
-		fields = map[string]string{}
-	}
-	wire.Answer(w, status, map[string]any{"errorMessages": messages, "errors": fields})
-}
-
-func (s *Server) serverInfo(w http.ResponseWriter, _ *http.Request) {
-	kind := "Cloud"
-	if s.options.OnPremise {
-		kind = "Server"
-	}
-	wire.Answer(w, http.StatusOK, map[string]any{"version": "1001.0.0", "deploymentType": kind, "serverTitle": "a small Jira"})
-}
-
-func (s *Server) myself(w http.ResponseWriter, _ *http.Request) {
-	wire.Answer(w, http.StatusOK, map[string]any{"accountId": "rollcall-bot", "displayName": "rollcall", "emailAddress": s.options.User})
-}
-
-// issueTypes lists under the name that the kind of Jira uses.
-func (s *Server) issueTypes(w http.ResponseWriter, r *http.Request) {
-	if !slices.Contains(s.options.Projects, r.PathValue("project")) {
-		refuse(w, http.StatusNotFound, "No project could be found with key '"+r.PathValue("project")+"'.", nil)
-		return
-	}
-	var types []map[string]any
-	for n, t := range s.options.IssueTypes {
-		types = append(types, map[string]any{"id": fmt.Sprint(n + 1), "name": t, "subtask": false})
-	}
-	name := "issueTypes"
-	if s.options.OnPremise {
-		name = "values"
-	}
-	wire.Answer(w, http.StatusOK, map[string]any{name: types, "total": len(types)})
-}
-
-// fields lists what the create screen has.
-func (s *Server) fields(w http.ResponseWriter, _ *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []map[string]any
-	for _, f := range []string{"project", "issuetype", "summary", "description", "labels"} {
-		if !slices.Contains(s.offScreen, f) {
-			list = append(list, map[string]any{"fieldId": f, "key": f, "required": f == "project" || f == "issuetype" || f == "summary"})
-		}
-	}
-	name := "fields"
-	if s.options.OnPremise {
-		name = "values"
-	}
-	wire.Answer(w, http.StatusOK, map[string]any{name: list, "total": len(list)})
-}
-
-func (s *Server) create(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Fields map[string]json.RawMessage `json:"fields"`
-	}
-	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&in); err != nil {
-		refuse(w, http.StatusBadRequest, "Invalid request payload. Refer to the REST API documentation and try again.", nil)
-		return
-	}
-	s.mu.Lock()
-	i, faults := s.draft(in.Fields)
-	if len(faults) > 0 {
-		s.mu.Unlock()
-		refuse(w, http.StatusBadRequest, "", faults)
-		return
-	}
-	s.numbers[i.Project]++ // never given twice, not even after an issue was deleted
-	s.lastID++
-	i.id, i.Key = s.lastID, fmt.Sprintf("%s-%d", i.Project, s.numbers[i.Project])
-	i.Status, i.Created = "To Do", s.options.Now()
-	s.issues = append(s.issues, i)
-	s.mu.Unlock()
-	s.changes.Notify()
-	wire.Answer(w, http.StatusCreated, map[string]string{"id": fmt.Sprint(i.id), "key": i.Key, "self": "http://" + r.Host + "/rest/api/2/issue/" + fmt.Sprint(i.id)})
-}
-
-// draft checks the fields as Jira's create screen does. It needs the lock.
-func (s *Server) draft(fields map[string]json.RawMessage) (*Issue, map[string]string) {
-	faults := map[string]string{}
-	i := &Issue{}
-	for name, raw := range fields {
-		if slices.Contains(s.offScreen, name) || !slices.Contains([]string{"project", "issuetype", "summary", "description", "labels"}, name) {
-			faults[name] = "Field '" + name + "' cannot be set. It is not on the appropriate screen, or unknown."
-			continue
-		}
-		var object struct{ Key, Name string }
-		var err error
-		switch name {
-		case "project":
-			err = json.Unmarshal(raw, &object)
-			i.Project = object.Key
-		case "issuetype":
-			err = json.Unmarshal(raw, &object)
-			i.Type = object.Name
-		case "summary":
-			err = json.Unmarshal(raw, &i.Summary)
-		case "description":
-			err = json.Unmarshal(raw, &i.Description)
-		case "labels":
-			err = json.Unmarshal(raw, &i.Labels)
-		}
-		if err != nil {
-			faults[name] = "Operation value must be of another type"
-		}
-	}
-	for _, l := range i.Labels {
-		if strings.ContainsAny(l, " \t\n") {
-			faults["labels"] = "The label '" + l + "' contains spaces which is invalid."
-		}
-	}
-	check := func(field string, ok bool, text string) {
-		if _, known := faults[field]; !ok && !known {
-			faults[field] = text
-		}
-	}
-	check("project", slices.Contains(s.options.Projects, i.Project), "valid project is required")
-	check("issuetype", slices.Contains(s.options.IssueTypes, i.Type), "Specify a valid issue type")
-	check("summary", i.Summary != "", "You must specify a summary of the issue.")
-	check("summary", utf8.RuneCountInString(i.Summary) <= 255, "Summary must be less than 255 characters.")
-	check("summary", !strings.ContainsAny(i.Summary, "\r\n"), "The summary is invalid because it contains newline characters.")
-	check("description", utf8.RuneCountInString(i.Description) <= 32767, "The entered text is too long. It exceeds the allowed limit of 32,767 characters.")
-	return i, faults
-}
-
-// issue answers 404 for an unknown key.
-func (s *Server) issue(w http.ResponseWriter, r *http.Request) (Issue, bool) {
-	i, ok := s.Issue(r.PathValue("key"))
-	if !ok {
-		refuse(w, http.StatusNotFound, "Issue does not exist or you do not have permission to see it.", nil)
-	}
-	return i, ok
-}
-
-func (s *Server) get(w http.ResponseWriter, r *http.Request) {
-	if i, ok := s.issue(w, r); ok {
-		wire.Answer(w, http.StatusOK, i.json(s.options.OnPremise))
-	}
-}
-
-// json is the issue as the API and webhooks show it. Cloud and servers say in
-// different fields when it was closed.
-func (i *Issue) json(onPremise bool) map[string]any {
-	field := "statuscategorychangedate"
-	if onPremise {
-		field = "resolutiondate"
-	}
-	var closed any
-	if !i.Closed.IsZero() {
-		closed = i.Closed.Format("2006-01-02T15:04:05.000-0700")
-	}
-	return map[string]any{"id": fmt.Sprint(i.id), "key": i.Key, "fields": map[string]any{
-		field: closed, "summary": i.Summary, "description": i.Description, "labels": i.Labels, "project": map[string]string{"key": i.Project},
-		"issuetype": map[string]string{"name": i.Type}, "status": statusJSON(i.Status),
-	}}
-}
-
-// statuses are the workflow: every status can be reached from every other.
-func statuses() []string { return []string{"To Do", "In Progress", "Done"} }
-
-func statusJSON(name string) map[string]any {
-	category := map[string]string{"To Do": "new", "In Progress": "indeterminate", "Done": "done"}[name]
-	return map[string]any{"id": fmt.Sprint(10001 + slices.Index(statuses(), name)), "name": name, "statusCategory": map[string]any{"key": category}}
-}
-
-func (s *Server) comments(w http.ResponseWriter, r *http.Request) {
-	i, ok := s.issue(w, r)
-	if !ok {
-		return
-	}
-	list := []map[string]any{}
-	for n, c := range i.Comments {
-		list = append(list, map[string]any{"id": fmt.Sprint(n + 1), "body": c})
-	}
-	if r.URL.Query().Get("orderBy") == "-created" {
-		slices.Reverse(list)
-	}
-	wire.Answer(w, http.StatusOK, map[string]any{"comments": list, "total": len(list)})
-}
-
-// comment refuses the empty author and visibility that a well-known client sends, as Jira has done.
-func (s *Server) comment(w http.ResponseWriter, r *http.Request) {
-	if _, ok := s.issue(w, r); !ok {
-		return
-	}
-	var in map[string]any
-	err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&in)
-	body, _ := in["body"].(string)
-	if err != nil || body == "" {
-		refuse(w, http.StatusBadRequest, "", map[string]string{"comment": "Comment body can not be empty!"})
-		return
-	}
-	if len(in) > 1 {
-		refuse(w, http.StatusBadRequest, "Invalid request payload. Refer to the REST API documentation and try again.", nil)
-		return
-	}
-	s.mu.Lock()
-	if i := s.find(r.PathValue("key")); i != nil {
-		i.Comments = append(i.Comments, body)
-	}
-	s.mu.Unlock()
-	s.changes.Notify()
-	wire.Answer(w, http.StatusCreated, map[string]any{"id": "1", "body": body})
-}
-
-func (s *Server) transitions(w http.ResponseWriter, r *http.Request) {
-	i, ok := s.issue(w, r)
-	if !ok {
-		return
-	}
-	list := []map[string]any{}
-	for n, name := range statuses() {
-		if name != i.Status {
-			list = append(list, map[string]any{"id": fmt.Sprint(11 + 10*n), "name": "Move to " + name, "to": statusJSON(name)})
-		}
-	}
-	wire.Answer(w, http.StatusOK, map[string]any{"transitions": list})
-}
-
-func (s *Server) transition(w http.ResponseWriter, r *http.Request) {
-	if _, ok := s.issue(w, r); !ok {
-		return
-	}
-	var in struct {
-		Transition struct {
-			ID string `json:"id"`
-		} `json:"transition"`
-	}
-	err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&in)
-	for n, name := range statuses() {
-		if err == nil && fmt.Sprint(11+10*n) == in.Transition.ID {
-			s.set(r.PathValue("key"), name)
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-	}
-	refuse(w, http.StatusBadRequest, "It seems that you have tried to perform a workflow operation that is not valid for the current state of this issue.", nil)
-}
-
-func (s *Server) set(key, status string) {
-	s.mu.Lock()
-	if i := s.find(key); i != nil {
-		i.Status, i.Closed = status, time.Time{}
-		if status == "Done" {
-			i.Closed = s.options.Now()
-		}
-	}
-	s.mu.Unlock()
-	s.changes.Notify()
-}
-
-func (s *Server) searchCloud(w http.ResponseWriter, r *http.Request) {
-	if s.options.OnPremise {
-		refuse(w, http.StatusNotFound, "null for uri: "+r.URL.Path, nil)
-		return
-	}
-	s.search(w, r)
-}
-
-func (s *Server) searchServer(w http.ResponseWriter, r *http.Request) {
-	if !s.options.OnPremise {
-		refuse(w, http.StatusGone, "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API.", nil)
-		return
-	}
-	s.search(w, r)
-}
-
-// search understands `labels = "X"` and `description ~ "X"`.
-func (s *Server) search(w http.ResponseWriter, r *http.Request) {
-	m := regexp.MustCompile(`^(labels =|description ~) "([^"\\]+)"$`).FindStringSubmatch(r.URL.Query().Get("jql"))
-	if m == nil {
-		refuse(w, http.StatusBadRequest, "Error in the JQL Query: this small Jira understands labels = \"X\" and description ~ \"X\".", nil)
-		return
-	}
-	found := []map[string]any{}
-	for _, i := range s.Issues() {
-		hit := slices.Contains(i.Labels, m[2])
-		if m[1] == "description ~" {
-			hit = strings.Contains(i.Description, m[2])
-		}
-		if hit && s.options.Now().Sub(i.Created) >= s.options.SearchLag {
-			found = append(found, i.json(s.options.OnPremise))
-		}
-	}
-	wire.Answer(w, http.StatusOK, map[string]any{"issues": found, "isLast": true})
 }

@@ -1,11 +1,10 @@
 package jirafake
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"time"
+
+	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
 )
 
 // snapshotVersion is the form of snapshots that is written, and the only one that is read.
@@ -48,24 +47,15 @@ func (s *Server) Snapshot() ([]byte, error) {
 		})
 	}
 	s.mu.Unlock()
-	b, err := json.Marshal(saved)
-	if err != nil {
-		return nil, fmt.Errorf("writing Jira's snapshot: %w", err)
-	}
-	return b, nil
+	return wirefake.WriteSnapshot("Jira", saved)
 }
 
 // Restore puts a snapshot in place of all issues. The error says why it cannot
 // be used; then nothing has changed.
 func (s *Server) Restore(data []byte) error {
 	var saved snapshot
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&saved); err != nil {
-		return fmt.Errorf("reading Jira's snapshot: %w", err)
-	}
-	if saved.Snapshot != snapshotVersion {
-		return fmt.Errorf("the snapshot of Jira has form %d, this program reads form %d", saved.Snapshot, snapshotVersion)
+	if err := wirefake.ReadSnapshot("Jira", snapshotVersion, data, &saved); err != nil {
+		return err
 	}
 	var issues []*Issue
 	for _, i := range saved.Issues {

@@ -4,8 +4,11 @@
 package fault
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,17 +17,20 @@ import (
 
 // Fault is trouble for the calls it matches.
 type Fault struct {
-	// Match is a method and the beginning of a path, "POST /rest/api/2/issue";
-	// a "$" at its end makes it the whole path. Empty matches every call.
+	// Match is a method and the beginning of a path, "POST /rest/api/2/issue", or
+	// the path alone, for every method; a "$" at its end makes it the whole path.
+	// Empty matches every call that no other fault matches.
 	Match string
 	Times int // how many calls; 0: until the switch is set again
+
+	Delay time.Duration // comes first; with nothing else the answer is late, and well
 
 	Status     int           // answer this
 	RetryAfter time.Duration // with this header, in whole seconds
 	Body       string        // and this body, as JSON
 	Hang       bool          // give no answer until the caller goes away or the switch is set again
 	Cut        bool          // break the connection without an answer
-	After      bool          // carry the call out first: only its answer is lost
+	After      bool          // serve the call first: only its answer is lost
 }
 
 // Switch holds the faults that are on. The zero value has none.
@@ -48,27 +54,36 @@ func (s *Switch) Set(faults ...Fault) {
 	}
 }
 
-// take returns the first fault that matches and counts it.
+// Add puts a fault on beside the others, in place of one for the same calls.
+func (s *Switch) Add(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(slices.DeleteFunc(s.faults, func(old *Fault) bool { return old.Match == f.Match }), &f)
+}
+
+// take returns the first fault that matches, one for every call last, and counts it.
 func (s *Switch) take(r *http.Request) (f Fault, lifted <-chan struct{}, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, f := range s.faults {
-		if !f.matches(r) {
-			continue
-		}
-		if f.Times == 1 {
-			s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
-		}
-		f.Times--
-		return *f, s.lift, true
+	i := slices.IndexFunc(s.faults, func(f *Fault) bool { return f.Match != "" && f.matches(r) })
+	if i < 0 {
+		i = slices.IndexFunc(s.faults, func(f *Fault) bool { return f.Match == "" })
 	}
-	return Fault{}, nil, false
+	if i < 0 {
+		return Fault{}, nil, false
+	}
+	one := s.faults[i]
+	if one.Times == 1 {
+		s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
+	}
+	one.Times--
+	return *one, s.lift, true
 }
 
 func (f *Fault) matches(r *http.Request) bool {
 	method, path, ok := strings.Cut(f.Match, " ")
 	if !ok {
-		return f.Match == ""
+		method, path = r.Method, f.Match
 	}
 	if method != r.Method {
 		return false
@@ -87,8 +102,12 @@ func (s *Switch) Wrap(h http.Handler) http.Handler {
 			h.ServeHTTP(w, r)
 			return
 		}
+		if f.Delay > 0 || f.Hang {
+			keepBody(r)
+			wait(r, f.Delay)
+		}
 		if f.After {
-			h.ServeHTTP(lost{}, r)
+			h.ServeHTTP(discard{}, r)
 		}
 		if f.Hang {
 			select {
@@ -96,8 +115,12 @@ func (s *Switch) Wrap(h http.Handler) http.Handler {
 			case <-lifted:
 			}
 		}
-		if f.Cut || f.Hang {
+		switch {
+		case f.Cut || f.Hang:
 			panic(http.ErrAbortHandler)
+		case f.Status == 0:
+			h.ServeHTTP(w, r)
+			return
 		}
 		if f.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
@@ -108,19 +131,37 @@ func (s *Switch) Wrap(h http.Handler) http.Handler {
 	})
 }
 
-// lost is where an answer goes that nobody will see.
-type lost struct{}
+// keepBody reads the body and puts it back: a server notices only after it that
+// the caller has gone.
+func keepBody(r *http.Request) {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 16<<20)) // a body that breaks off is the handler's to notice
+	r.Body = io.NopCloser(bytes.NewReader(body))
+}
+
+// wait returns after d; when the caller goes before, there is nobody left to answer.
+func wait(r *http.Request, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-r.Context().Done():
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// discard is where an answer goes that nobody will see.
+type discard struct{}
 
 // Header is thrown away.
-func (lost) Header() http.Header { return http.Header{} }
+func (discard) Header() http.Header { return http.Header{} }
 
 // Write takes everything.
-func (lost) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // WriteHeader does nothing.
-func (lost) WriteHeader(int) {}
+func (discard) WriteHeader(int) {}
 
-// Changes tells those who wait that something changed. The zero value is ready.
+// Changes wakes those who wait when something changed. The zero value is ready.
 type Changes struct {
 	mu sync.Mutex
 	ch chan struct{}
@@ -136,7 +177,7 @@ func (c *Changes) Notify() {
 	}
 }
 
-// Wait returns nil once until holds, which is asked now and after every
+// Wait returns nil once until is true, which is asked now and after every
 // change, or the context's error. until must not call Notify.
 func (c *Changes) Wait(ctx context.Context, until func() bool) error {
 	for {

@@ -2,10 +2,13 @@ package fault
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -105,5 +108,70 @@ func TestChanges(t *testing.T) {
 	cancel()
 	if err := c.Wait(ctx, func() bool { return false }); err == nil {
 		t.Error("a wait outlasted its context")
+	}
+}
+
+// Several faults stand side by side: one for certain calls goes before one for every call.
+func TestFaultsStandSideBySide(t *testing.T) {
+	var s Switch
+	h := s.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	want := func(method, path string, status int) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		if w.Code != status {
+			t.Errorf("%s %s: %d, want %d", method, path, w.Code, status)
+		}
+	}
+	s.Add(Fault{Status: 500})
+	s.Add(Fault{Match: "/api/post$", Status: 429})
+	want("GET", "/api/post", 429) // a path alone is for every method
+	want("POST", "/api/post", 429)
+	want("POST", "/api/post.more", 500)
+	s.Add(Fault{Match: "/api/post$", Status: 503, Times: 1}) // in place of the first
+	want("POST", "/api/post", 503)
+	want("POST", "/api/post", 500) // it is used up
+	s.Set()
+	want("POST", "/api/post", 200)
+}
+
+func TestADelayComesFirst(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault  Fault
+		gone   time.Duration // when the caller gives up; 0: never
+		status int           // 0: no answer
+		took   time.Duration
+	}{
+		"late, and well":     {Fault{Delay: time.Minute}, 0, 200, time.Minute},
+		"late, and refused":  {Fault{Delay: time.Minute, Status: 503}, 0, 503, time.Minute},
+		"the caller goes":    {Fault{Delay: time.Minute}, time.Second, 0, time.Second},
+		"without any of all": {Fault{}, 0, 200, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var s Switch
+				s.Set(c.fault)
+				h := s.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if body, _ := io.ReadAll(r.Body); string(body) != "hello" {
+						t.Errorf("body %q", body)
+					}
+					w.WriteHeader(http.StatusOK)
+				}))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if c.gone > 0 {
+					time.AfterFunc(c.gone, cancel)
+				}
+				w, began := httptest.NewRecorder(), time.Now()
+				status := func() int {
+					defer func() { _ = recover() }() // a connection that is broken off
+					h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "POST", "/", strings.NewReader("hello")))
+					return w.Code
+				}()
+				if took := time.Since(began); status != c.status || took != c.took {
+					t.Errorf("%d after %s", status, took)
+				}
+			})
+		})
 	}
 }

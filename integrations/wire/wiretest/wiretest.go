@@ -1,5 +1,6 @@
-// Package wiretest holds the table of HTTP statuses that every outbound
-// integration must treat alike: try again, or accept and say so.
+// Package wiretest holds the tables that every outbound integration must
+// treat alike: HTTP statuses (try again, or accept and say so), and answers
+// that would take credentials elsewhere or fill the memory.
 package wiretest
 
 import (
@@ -19,8 +20,8 @@ func Statuses() []Status {
 	return []Status{
 		{http.StatusBadRequest, false},
 		{http.StatusUnauthorized, true},
-		{http.StatusForbidden, false},
-		{http.StatusNotFound, false},
+		{http.StatusForbidden, true}, // C19c: somebody fixes it, as 401
+		{http.StatusNotFound, true},  // and so is what our account may not see yet
 		{http.StatusRequestTimeout, true},
 		{http.StatusConflict, false},
 		{http.StatusGone, false},

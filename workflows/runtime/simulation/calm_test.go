@@ -6,28 +6,32 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/checkpoint"
 	"github.com/rollcall-bot/rollcall/workflows/machine"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/rule"
 )
 
-// settle ends a story: everything works from now on, and everything must come to rest.
-func (w *world) settle() {
+// calmDown ends a story: everything works from now on, and everything must come to rest.
+func (w *world) calmDown() {
 	if w.process != nil && w.dice.IntN(2) == 0 {
-		w.tell("a last crash")
+		w.log("a last crash")
 		w.kill()
 	}
-	w.tell("calm")
+	w.log("calm")
 	w.calm = true
 	w.lastFault = []string{"", "", before, after}[w.dice.IntN(4)]
 	w.sight.Store(true)
 	w.skew.Store(int64(w.ahead)) // a clock that was set back is right again
 	w.drain(quiet)
+	w.finished() // before a restart: the next start would only do the same
 	w.forPeople()
 	w.decideAll()
 	w.restart()
 	w.drain(quiet)
 	w.rows()
-	w.toldEverything()
+	w.old()
+	w.judgeFollowers()
 	w.carriedOut()
 	w.accounted()
 	w.whole()
@@ -122,14 +126,14 @@ func waitsIn(x workflows.Execution, provider string) bool {
 
 // decideAll has people decide whatever waits for them, until everything has ended.
 func (w *world) decideAll() {
-	const patience = 6 // rounds, after which they stop what they cannot agree on
+	const maxRounds = 6 // rounds, after which they stop what they cannot agree on
 	for round := range 20 {
 		left := 0
 		for _, name := range w.names {
 			b := w.ledger.book(name)
 			for _, x := range b.state.Unfinished() {
 				left++
-				w.decide(b, x, round >= patience)
+				w.decide(b, x, round >= maxRounds)
 			}
 		}
 		if left == 0 {
@@ -157,14 +161,14 @@ func (w *world) decide(b *book, x workflows.Execution, enough bool) {
 	switch {
 	case enough && (x.Stop == nil || !x.Stop.Abandon):
 		in.Abandon = true
-		send(workflows.StopIt, boss(bosses-1))
+		send(workflows.StopExecution, boss(bosses-1))
 	case x.WaitsFor != nil && x.WaitsFor.For == workflows.WaitsForFreeze:
 		pass(time.Hour)
 	case waitsForTime(x):
 		send(workflows.Override, boss(bosses-1))
 	case x.WaitsFor != nil && x.WaitsFor.For == workflows.WaitsForTransition:
 		in.Stage, in.Execution = x.WaitsFor.Stage, ""
-		send(workflows.Enable, boss(bosses-1))
+		send(workflows.Unlock, boss(bosses-1))
 	case needs(x, workflows.NeedsResolve):
 		for i := range x.Stages {
 			st := &x.Stages[i]
@@ -215,7 +219,7 @@ func (w *world) drainClients() {
 // restart ends the process in good order, checks what it leaves, and starts another.
 func (w *world) restart() {
 	p := w.process
-	w.tell("the process is asked to end")
+	w.log("the process is asked to end")
 	p.ending = true
 	p.cancel()
 	for range 200 {
@@ -246,14 +250,17 @@ func (w *world) restart() {
 		}
 		state := machine.New(name)
 		if len(cp.State) > 0 {
-			state = parsed[*machine.State](cp.State)
+			if state, err = checkpoint.Decode(cp.State); err != nil {
+				w.violated("a checkpoint can be read", "%s: %v", name, err)
+				continue
+			}
 		}
 		for _, f := range after {
 			for _, ev := range f.Events {
 				state.Evolve(ev)
 			}
 		}
-		if got, want := bytesOf(state), bytesOf(b.state); cp.Seq+uint64(len(after)) != b.seq || !bytes.Equal(got, want) {
+		if got, want := written(state), written(b.state); cp.Seq+uint64(len(after)) != b.seq || !bytes.Equal(got, want) {
 			w.violated("checkpoint and log give the state", "%s: %d + %d frames of %d:\n%s\n%s", name, cp.Seq, len(after), b.seq, got, want)
 		}
 	}
@@ -270,17 +277,23 @@ func (w *world) rows() {
 				continue
 			}
 			row, ok, err := w.disk.Execution(ctx, id)
+			if w.ledger.removed[id] {
+				if ok || err != nil {
+					w.violated("what was removed is gone", "%s: %v", x.Ref(), err)
+				}
+				continue
+			}
 			if got, want := rendered(row), rendered(x); err != nil || !ok || got != want {
 				w.violated("an ended execution's row is what the log says", "%s: %v\nrow %s\nlog %s", x.Ref(), err, got, want)
 			}
 		}
 		for stage, ids := range b.succeeded {
-			rows, err := w.disk.Executions(ctx, workflows.ExecutionQuery{Pipeline: name, SucceededInStage: stage, Limit: 100})
+			rows, err := w.disk.Executions(ctx, record.Query{Pipeline: name, SucceededInStage: stage, Limit: 100})
 			if err != nil {
 				w.violated("the store can be read", "%v", err)
 			}
 			for _, id := range ids {
-				if len(rows) < 100 && !slices.ContainsFunc(rows, func(x workflows.Execution) bool { return x.ID == id }) {
+				if len(rows) < 100 && !w.ledger.removed[id] && !slices.ContainsFunc(rows, func(x workflows.Execution) bool { return x.ID == id }) {
 					w.violated("what succeeded in a stage is found", "%s in %s", w.ledger.ref(id), stage)
 				}
 			}
@@ -309,9 +322,17 @@ func (w *world) carriedOut() {
 			w.violated("a refusal changes nothing", "%s was refused (%s), and %+v is in the log", phrase(w, a.in), a.refused, found)
 		}
 	}
-	left, err := w.disk.List(ctx, "runtime", "delivery/")
-	if err != nil || len(left) > 0 {
-		w.violated("a delivery is finished", "%v %v", left, err)
+	w.finished()
+}
+
+// finished checks that no delivery is left half-done.
+func (w *world) finished() {
+	left, err := w.disk.List(w.t.Context(), "runtime", "delivery/")
+	if err != nil {
+		w.violated("the store can be read", "%v", err)
+	}
+	for _, m := range left {
+		w.violated("a delivery is finished", "%s is not: %s", m.Key, m.Value)
 	}
 }
 

@@ -16,8 +16,12 @@ import (
 
 	"github.com/rollcall-bot/rollcall/store"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/checkpoint"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/machine"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/retention"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -27,6 +31,7 @@ type disk interface {
 	runtime.History
 	runtime.Inbox
 	runtime.Memos
+	retention.Rows
 	// Check says what is wrong with what is stored.
 	Check(ctx context.Context) ([]string, error)
 }
@@ -100,6 +105,13 @@ func (m *memory) Commit(_ context.Context, c *runtime.Commit) error {
 		}
 		last[f.Pipeline]++
 	}
+	claimed := map[string]bool{}
+	for _, n := range c.Claims {
+		if there, ok := m.receipts[n.Key]; claimed[n.Key] || ok && n.Taken(there) {
+			return fmt.Errorf("the receipt %s is there: %w", n.Key, runtime.ErrConflict)
+		}
+		claimed[n.Key] = true
+	}
 	for i := range c.Frames {
 		f := &c.Frames[i]
 		r := row{pipeline: f.Pipeline, seq: f.Seq, events: bytesOf(f.Events)}
@@ -115,12 +127,20 @@ func (m *memory) Commit(_ context.Context, c *runtime.Commit) error {
 	for _, cp := range c.Checkpoints {
 		m.checkpoints[cp.Pipeline] = cp
 	}
+	for _, due := range c.Dues {
+		cp := m.checkpoints[due.Pipeline]
+		cp.Due = due.At
+		m.checkpoints[due.Pipeline] = cp
+	}
 	for i := range c.Executions {
 		m.keep(&c.Executions[i])
 	}
 	for _, s := range c.Successes {
 		key := s.Pipeline + "/" + s.Stage
 		m.successes[key] = append(slices.DeleteFunc(m.successes[key], func(id string) bool { return id == s.Execution }), s.Execution)
+	}
+	for _, n := range c.Claims {
+		m.receipts[n.Key] = n.Receipt
 	}
 	for _, r := range c.Receipts {
 		m.receipts[r.Key] = r
@@ -132,6 +152,9 @@ func (m *memory) Commit(_ context.Context, c *runtime.Commit) error {
 		if m.memos[n.Owner][n.Key] = slices.Clone(n.Value); len(n.Value) == 0 {
 			delete(m.memos[n.Owner], n.Key)
 		}
+	}
+	for _, id := range c.Removed {
+		m.remove(id)
 	}
 	return nil
 }
@@ -146,6 +169,15 @@ func (m *memory) keep(e *workflows.Execution) {
 
 func bytesOf(v any) []byte {
 	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// written is a state as its checkpoint is.
+func written(s *machine.State) []byte {
+	b, err := checkpoint.Encode(s)
 	if err != nil {
 		panic(err)
 	}
@@ -206,7 +238,7 @@ func (m *memory) Execution(_ context.Context, id string) (e workflows.Execution,
 	return e, ok, nil
 }
 
-func (m *memory) Executions(_ context.Context, q workflows.ExecutionQuery) (all []workflows.Execution, err error) {
+func (m *memory) Executions(_ context.Context, q record.Query) (all []workflows.Execution, err error) {
 	ids := m.numbers[q.Pipeline]
 	for i := len(ids) - 1; i >= 0 && len(all) < q.Limit; i-- {
 		if ids[i] == "" || q.Before > 0 && i+1 >= q.Before {
@@ -257,7 +289,7 @@ func (m *memory) Receipt(_ context.Context, key string) (work.Receipt, bool, err
 
 func (m *memory) Pending(_ context.Context, source string) (all []work.Receipt, err error) {
 	for _, key := range slices.Sorted(maps.Keys(m.receipts)) {
-		if r := m.receipts[key]; r.Source == source && !r.Done {
+		if r := m.receipts[key]; (source == "" || r.Source == source) && !r.Done {
 			all = append(all, r)
 		}
 	}
@@ -287,4 +319,15 @@ func (m *memory) List(_ context.Context, owner, prefix string) (all []runtime.Me
 		}
 	}
 	return all, nil
+}
+
+func (m *memory) ListAfter(ctx context.Context, owner, prefix, after string, limit int) ([]runtime.Memo, error) {
+	all, err := m.List(ctx, owner, prefix)
+	return page(all, after, limit), err
+}
+
+// page is what comes after a key, at most limit.
+func page(all []runtime.Memo, after string, limit int) []runtime.Memo {
+	all = slices.DeleteFunc(all, func(m runtime.Memo) bool { return m.Key <= after })
+	return all[:min(limit, len(all))]
 }

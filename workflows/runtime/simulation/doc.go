@@ -6,17 +6,17 @@
 //	ROLLCALL_SEEDS=10000 go test -timeout 1h ./workflows/runtime/simulation
 //	ROLLCALL_SEED=7 go test -v ./workflows/runtime/simulation   one of them, with every step
 //
-// A *world* is one seed. Whatever the engine asks of it (make this commit,
-// start that task, tell this follower, who is in that group) is a *call*, and
-// every call is *parked* until the scheduler answers it. The scheduler is one
-// goroutine: it waits until nothing moves, draws one *move* (answer a call,
-// let somebody ask for something, let time pass, set the clock, kill the
-// process), makes it and waits again. How an answer ends is its *fate*: a commit
-// is written or not and answered or not, a start reaches the outside or not and
-// is answered or not. So all chance is drawn in one place, and the same seed
-// tells the same story: the same moves, the same log, byte for byte but for
-// random IDs, which count by when they first appear. A test tells seeds twice
-// to prove it.
+// A *world* is one seed. Whatever the engine asks of it (make this commit, start
+// that task, tell this follower, who is in that group) is a *call*, and every
+// call is *parked* until the scheduler answers it. The scheduler is one
+// goroutine: it waits until nothing moves, draws one *move* (answer a call, let
+// somebody ask for something, let time pass, set the clock, kill the process),
+// makes it and waits again. How an answer ends is its *fate*: a commit is
+// written or not, and answered at once, late or not, a start reaches the outside
+// or not and is answered or not. So all chance is drawn in one place, and the
+// same seed tells the same story: the same moves, the same log, byte for byte
+// but for random IDs, which count by when they first appear. A test tells seeds
+// twice to prove it.
 //
 // What the scheduler cannot decide is in which order goroutines go on that one
 // move has woken together. So a story runs on one thread, with one decide loop

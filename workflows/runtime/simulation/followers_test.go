@@ -111,8 +111,8 @@ func (m *mirror) Follow(ctx context.Context, b event.Batch) error {
 			x, err := m.p.engine.Execution(ctx, workflows.EnginePrincipal(), id)
 			var p *workflows.Problem
 			switch {
-			case errors.As(err, &p) && p.Code == workflows.CodeExecutionNotFound && refusedOnly(b, id):
-				continue // somebody asked for something that is not there
+			case errors.As(err, &p) && p.Code == workflows.CodeExecutionNotFound && (refusedOnly(b, id) || m.w.isRemoved(id)):
+				continue // somebody asked for something that is not there, or it is gone by now
 			case err != nil:
 				return err
 			}
@@ -173,7 +173,7 @@ func (c *clerk) Follow(ctx context.Context, b event.Batch) error {
 }
 
 func (c *clerk) ticket(ctx context.Context, about string) error {
-	book := c.p.engine.Notebook(c.name)
+	book := c.p.engine.MemosOf(c.name)
 	note, marked, err := book.Memo(ctx, about)
 	if err != nil || string(note) == "done" {
 		return err
@@ -203,8 +203,8 @@ func (c *clerk) ticket(ctx context.Context, about string) error {
 	return book.Note(ctx, about, []byte("done"))
 }
 
-// told judges what followers have been told once everything is done.
-func (w *world) toldEverything() {
+// judgeFollowers judges what followers have been told once everything is done.
+func (w *world) judgeFollowers() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, name := range []string{"journal", "mirror", "clerk"} {
@@ -225,7 +225,7 @@ func (w *world) toldEverything() {
 	for _, b := range w.ledger.books {
 		for _, id := range b.numbers {
 			x, _ := b.execution(id)
-			if card, want := w.outside.cards[id], rendered(x); card != want {
+			if card, want := w.outside.cards[id], rendered(x); card != want && !w.ledger.removed[id] {
 				w.violatedLocked("the mirror shows what was committed", "%s:\nmirror %s\nlog    %s", x.Ref(), card, want)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/machine"
 	"github.com/rollcall-bot/rollcall/workflows/rule"
+	"github.com/rollcall-bot/rollcall/workflows/scope"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -44,6 +46,7 @@ func (l *ledger) judge(b *book, f event.Frame, ev event.Event) {
 		if l.opened[ev.Start.Task] {
 			l.violated("an attempt opens once", "%s", ev.Start.Task)
 		}
+		l.judgeRestart(b, ev)
 	case event.GateVoted:
 		l.judgeVote(b, ev)
 	case event.GateClosed:
@@ -99,14 +102,28 @@ func (l *ledger) judgeEntry(b *book, ev event.Event) {
 		}
 		l.violated("a stage is taken by one at a time", "%s enters %s, and %s is inside", x.Ref(), ev.Stage, other.Ref())
 	}
-	door, known := b.doors[ev.Stage]
+	transition, known := b.transitions[ev.Stage]
 	for _, f := range b.freezes {
-		if f.At(ev.At, b.name, ev.Stage) && x.Type == workflows.TypeStandard && !(door.Only == x.ID && door.PastFreeze) {
+		if scope.Frozen(&f, ev.At, b.name, ev.Stage) && x.Type == workflows.TypeStandard && !(transition.Only == x.ID && transition.PastFreeze) {
 			l.violated("nobody passes a freeze", "%s enters %s in %s", x.Ref(), ev.Stage, f.Name)
 		}
 	}
-	if known && !door.Enabled && door.Only != x.ID && x.Type == workflows.TypeStandard {
-		l.violated("nobody passes a shut door", "%s enters %s", x.Ref(), ev.Stage)
+	if known && !transition.Enabled && transition.Only != x.ID && x.Type == workflows.TypeStandard {
+		l.violated("nobody enters a locked stage", "%s enters %s", x.Ref(), ev.Stage)
+	}
+}
+
+// judgeRestart: attempts per action are bounded (C9). Who asks for one more has
+// ended the doubt first, so what starts out of a doubt started by itself.
+func (l *ledger) judgeRestart(b *book, ev event.Event) {
+	x, _ := b.execution(ev.Execution)
+	st, _ := x.Stage(ev.Stage)
+	if a, ok := st.Action(ev.Action); !ok || a.Needs != workflows.NeedsResolve {
+		return
+	}
+	key := ev.Execution + "/" + ev.Stage + "/" + ev.Action
+	if l.restarts[key]++; l.restarts[key] > 3 {
+		l.violated("attempts per action are bounded", "%s starts by itself for the time %d", key, l.restarts[key]+1)
 	}
 }
 
@@ -144,8 +161,8 @@ func (l *ledger) judgeVote(b *book, ev event.Event) {
 }
 
 func external(who string) bool {
-	kind, _, _ := workflows.SplitWho(who)
-	return kind == workflows.WhoSlackGroup
+	kind, _, _ := subject.Split(who)
+	return kind == subject.SlackGroup
 }
 
 func (l *ledger) among(by workflows.Principal, from []string) bool {
@@ -181,8 +198,8 @@ func (l *ledger) judgeClosing(b *book, ev event.Event) {
 	}
 }
 
-// settled judges a pipeline as a commit has left it. w.mu is held.
-func (l *ledger) settled(b *book) {
+// judgeState judges a pipeline as a commit has left it. w.mu is held.
+func (l *ledger) judgeState(b *book) {
 	var events []event.Event
 	var err error
 	if b.decided.Equal(b.state.At) { // else a refusal came later, and the passing of time until then is not decided about yet
@@ -256,8 +273,8 @@ func (b *book) stuck(x workflows.Execution, tasks map[string]string) string {
 // falseReason says what is wrong with why an execution waits.
 func (b *book) falseReason(x workflows.Execution) string {
 	stage := x.WaitsFor.Stage
-	door, known := b.doors[stage]
-	shut := known && !door.Enabled && door.Only != x.ID
+	transition, known := b.transitions[stage]
+	locked := known && !transition.Enabled && transition.Only != x.ID
 	var ahead bool
 	for _, other := range b.state.Unfinished() {
 		if other.ID == x.ID {
@@ -268,11 +285,11 @@ func (b *book) falseReason(x workflows.Execution) string {
 		line := other.WaitsFor != nil && other.WaitsFor.Stage == stage && other.Number < x.Number
 		ahead = ahead || in == stage || in != "" && !kept || line || b.planned[stage]
 	}
-	frozen := slices.ContainsFunc(b.freezes, func(f workflows.Freeze) bool { return f.At(b.decided, b.name, stage) })
+	frozen := slices.ContainsFunc(b.freezes, func(f workflows.Freeze) bool { return scope.Frozen(&f, b.decided, b.name, stage) })
 	switch x.WaitsFor.For {
 	case workflows.WaitsForTransition:
-		if !shut {
-			return "it waits for the door of " + stage + ", which is open"
+		if !locked {
+			return "it waits for the transition into " + stage + ", which is enabled"
 		}
 	case workflows.WaitsForStage:
 		if !ahead {

@@ -31,6 +31,7 @@ type ledger struct {
 	feed     uint64
 	opened   map[string]bool      // task IDs of attempts whose opening is durable
 	doubted  map[string]bool      // task IDs of attempts that were in doubt: people said what became of them
+	restarts map[string]int       // by execution, stage and action: starts that nobody asked for
 	tokens   map[string][]granted // by token
 	refusals map[string]int       // by the ID of the problem
 	asked    map[string]*asking   // by token
@@ -42,6 +43,7 @@ type ledger struct {
 	branches map[string]string    // of a delivery, by key
 	receipts map[string]receipt   // results of deliveries, by key
 	accepted map[string]time.Time // requests that were acknowledged, by key
+	removed  map[string]bool      // executions whose rows retention has removed
 }
 
 // receipt is what the sender of a delivery was told first.
@@ -60,32 +62,32 @@ type granted struct {
 
 // book is one pipeline.
 type book struct {
-	name      string
-	text      []byte // everything, as stored
-	state     *machine.State
-	seq       uint64
-	hash      string
-	at        time.Time // of the newest event
-	decided   time.Time // of the newest one that is no refusal
-	versions  map[int]*workflows.Pipeline
-	version   int
-	archived  bool
-	numbers   []string // IDs, by number
-	archive   map[string]workflows.Execution
-	succeeded map[string][]string // by stage: standard executions that have succeeded there
-	running   map[string]string   // by stage: whose content runs there
-	doors     map[string]workflows.Transition
-	finals    map[string]workflows.Status // of executions that must not move again
-	voters    map[string]map[string]bool  // of the open gates, by token
-	freezes   []workflows.Freeze
-	planned   map[string]bool      // by stage: a rollback waits for it to be free
-	fired     map[string]time.Time // by schedule: the newest moment dealt with
+	name        string
+	text        []byte // everything, as stored
+	state       *machine.State
+	seq         uint64
+	hash        string
+	at          time.Time // of the newest event
+	decided     time.Time // of the newest one that is no refusal
+	versions    map[int]*workflows.Pipeline
+	version     int
+	archived    bool
+	numbers     []string // IDs, by number
+	archive     map[string]workflows.Execution
+	succeeded   map[string][]string // by stage: standard executions that have succeeded there
+	running     map[string]string   // by stage: whose content runs there
+	transitions map[string]workflows.Transition
+	finals      map[string]workflows.Status // of executions that must not move again
+	voters      map[string]map[string]bool  // of the open gates, by token
+	freezes     []workflows.Freeze
+	planned     map[string]bool      // by stage: a rollback waits for it to be free
+	fired       map[string]time.Time // by schedule: the newest moment dealt with
 }
 
 func newLedger(w *world) *ledger {
 	return &ledger{
-		w: w, books: map[string]*book{}, opened: map[string]bool{}, doubted: map[string]bool{}, tokens: map[string][]granted{},
-		refusals: map[string]int{}, asked: map[string]*asking{}, refs: map[string]string{}, branches: map[string]string{}, receipts: map[string]receipt{}, accepted: map[string]time.Time{},
+		w: w, books: map[string]*book{}, opened: map[string]bool{}, doubted: map[string]bool{}, restarts: map[string]int{}, tokens: map[string][]granted{},
+		refusals: map[string]int{}, asked: map[string]*asking{}, refs: map[string]string{}, branches: map[string]string{}, receipts: map[string]receipt{}, accepted: map[string]time.Time{}, removed: map[string]bool{},
 	}
 }
 
@@ -94,7 +96,7 @@ func (l *ledger) book(name string) *book {
 	if b == nil {
 		b = &book{
 			name: name, state: machine.New(name), versions: map[int]*workflows.Pipeline{}, archive: map[string]workflows.Execution{},
-			succeeded: map[string][]string{}, running: map[string]string{}, doors: map[string]workflows.Transition{},
+			succeeded: map[string][]string{}, running: map[string]string{}, transitions: map[string]workflows.Transition{},
 			finals: map[string]workflows.Status{}, voters: map[string]map[string]bool{},
 			fired: map[string]time.Time{}, planned: map[string]bool{},
 		}
@@ -161,8 +163,9 @@ func (l *ledger) committed(c *runtime.Commit) {
 		}
 	}
 	for _, b := range touched {
-		l.settled(b)
+		l.judgeState(b)
 	}
+	l.removals(c)
 }
 
 // checkpoints compares the checkpoints of where the book is now with what it has folded.
@@ -171,7 +174,7 @@ func (l *ledger) checkpoints(b *book, all []runtime.Checkpoint) {
 		if cp.Pipeline != b.name || cp.Seq != b.seq || b.seq == 0 {
 			continue
 		}
-		if folded := bytesOf(b.state); !bytes.Equal(folded, cp.State) {
+		if folded := written(b.state); !bytes.Equal(folded, cp.State) {
 			l.violated("folding the log gives the state", "%s at %d:\nfolded     %s\ncheckpoint %s", b.name, cp.Seq, folded, cp.State)
 		}
 	}
@@ -231,7 +234,7 @@ func (l *ledger) note(b *book, ev event.Event) {
 	case event.ActionInDoubt:
 		l.doubted[machine.TaskID(ev.Execution, ev.Stage, ev.Action, ev.Attempt)] = true
 	case event.TransitionDisabled, event.TransitionEnabled:
-		b.doors[ev.Stage] = *ev.Transition
+		b.transitions[ev.Stage] = *ev.Transition
 	case event.ReturnPlanned, event.ReturnDropped:
 		b.planned[ev.Stage] = ev.Kind == event.ReturnPlanned
 	case event.FreezesSet:
@@ -335,7 +338,7 @@ func (l *ledger) refused(a *asking, p *workflows.Problem) {
 }
 
 // granted judges a success: it is in the log, once, and the same token has the same result.
-func (l *ledger) granted(a *asking, r workflows.Result) {
+func (l *ledger) granted(a *asking, r event.Result) {
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
 	found := l.tokens[a.in.Token]

@@ -70,7 +70,7 @@ func (h hand) park(ctx context.Context, kind string, t work.Task) (fate, error) 
 }
 
 // do makes a call that acts on the outside when and if its fate wants that.
-func (h hand) do(ctx context.Context, kind string, t work.Task, act func(die uint64) work.Outcome) (o work.Outcome, err error) {
+func (h hand) do(ctx context.Context, kind string, t work.Task, space work.Workspace, act func(die uint64) work.Outcome) (o work.Outcome, err error) {
 	f, err := h.park(ctx, kind, t)
 	if err != nil {
 		return o, err
@@ -86,6 +86,11 @@ func (h hand) do(ctx context.Context, kind string, t work.Task, act func(die uin
 		defer h.w.mu.Unlock()
 		o = act(f.die)
 	}()
+	for _, a := range o.Artifacts {
+		if _, err := space.Pack(a.Digest, "", nil); err != nil {
+			return o, err
+		}
+	}
 	switch f.how {
 	case after:
 		return work.Outcome{}, errLost
@@ -95,17 +100,17 @@ func (h hand) do(ctx context.Context, kind string, t work.Task, act func(die uin
 	return o, nil
 }
 
-func (h hand) Start(ctx context.Context, t work.Task, _ work.Workspace) (work.Outcome, error) {
-	return h.do(ctx, "start", t, func(die uint64) work.Outcome { return h.w.begin(t, die, false) })
+func (h hand) Start(ctx context.Context, t work.Task, space work.Workspace) (work.Outcome, error) {
+	return h.do(ctx, "start", t, space, func(die uint64) work.Outcome { return h.w.begin(t, die, false) })
 }
 
-func (h finder) Start(ctx context.Context, t work.Task, _ work.Workspace) (work.Outcome, error) {
-	return h.do(ctx, "start", t, func(die uint64) work.Outcome { return h.w.begin(t, die, true) })
+func (h finder) Start(ctx context.Context, t work.Task, space work.Workspace) (work.Outcome, error) {
+	return h.do(ctx, "start", t, space, func(die uint64) work.Outcome { return h.w.begin(t, die, true) })
 }
 
-func (h finder) Find(ctx context.Context, t work.Task, _ work.Workspace) (work.Outcome, bool, error) {
+func (h finder) Find(ctx context.Context, t work.Task, space work.Workspace) (work.Outcome, bool, error) {
 	found := false
-	o, err := h.do(ctx, "find", t, func(die uint64) work.Outcome {
+	o, err := h.do(ctx, "find", t, space, func(die uint64) work.Outcome {
 		j := h.w.outside.jobs[t.ID]
 		if found = j != nil && j.starts > 0; !found {
 			return work.Outcome{}
@@ -115,8 +120,8 @@ func (h finder) Find(ctx context.Context, t work.Task, _ work.Workspace) (work.O
 	return o, found, err
 }
 
-func (h hand) Poll(ctx context.Context, t work.Task, _ work.Workspace) (work.Outcome, error) {
-	return h.do(ctx, "poll", t, func(die uint64) work.Outcome {
+func (h hand) Poll(ctx context.Context, t work.Task, space work.Workspace) (work.Outcome, error) {
+	return h.do(ctx, "poll", t, space, func(die uint64) work.Outcome {
 		j := h.w.outside.jobs[t.ID]
 		if j == nil {
 			h.w.violatedLocked("only what was begun is polled", "%s was never begun", nameOf(t))
@@ -132,8 +137,8 @@ func (h hand) Poll(ctx context.Context, t work.Task, _ work.Workspace) (work.Out
 	})
 }
 
-func (h hand) Cancel(ctx context.Context, t work.Task, _ work.Workspace) (work.Outcome, error) {
-	return h.do(ctx, "cancel", t, func(die uint64) work.Outcome { return h.w.cancel(t, die) })
+func (h hand) Cancel(ctx context.Context, t work.Task, space work.Workspace) (work.Outcome, error) {
+	return h.do(ctx, "cancel", t, space, func(die uint64) work.Outcome { return h.w.cancel(t, die) })
 }
 
 // begin is a start that reaches the outside.
@@ -183,6 +188,8 @@ func (j *job) destine(t work.Task, die uint64, w *world) {
 	chance := die / 67 % 100
 	j.polls = []int{0, 0, 0, 1, 1, 2, 4}[die/6700%7]
 	switch {
+	case w.outside.seed%4 == 1 && t.Restartable && chance < 95: // what may start again kills its supervisor, again and again
+		j.polls, j.ends = 0, work.Outcome{State: work.InDoubt}
 	case t.Action.IsSource() && chance < 93:
 	case chance < 70:
 	case chance < 84:
@@ -244,7 +251,8 @@ type branches struct {
 	p *process
 }
 
-func (b branches) Head(ctx context.Context, a workflows.Action) (work.Change, error) {
+func (b branches) Head(ctx context.Context, followed work.Followed) (work.Change, error) {
+	a := followed.Action
 	branch := a.Configuration["BranchName"]
 	f, err := b.w.park(ctx, b.p, "head", branch)
 	switch {

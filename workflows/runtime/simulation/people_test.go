@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
 )
 
@@ -42,10 +43,10 @@ func newPeople() *people {
 	}
 	return &people{policy: &access.Policy{
 		Admins: []string{"group:bosses"},
-		Groups: map[string][]string{"crew": {ana.Email, ben.Email, cho.Email}, "bosses": all},
+		Groups: map[string][]string{"team": {ana.Email, ben.Email, cho.Email}, "bosses": all},
 		Rules: []access.Rule{
-			{Allow: []workflows.Verb{workflows.View, workflows.Start, workflows.StopIt, workflows.Retry}, To: []string{"everyone"}},
-			{Allow: []workflows.Verb{workflows.Approve, workflows.RollBack, workflows.Override, workflows.Disable, workflows.Enable, workflows.Resolve, workflows.Edit, workflows.StartAnyRevision}, To: []string{"group:crew"}},
+			{Allow: []workflows.Verb{workflows.View, workflows.Start, workflows.StopExecution, workflows.Retry}, To: []string{"everyone"}},
+			{Allow: []workflows.Verb{workflows.Approve, workflows.RollBack, workflows.Override, workflows.Lock, workflows.Unlock, workflows.Resolve, workflows.Edit, workflows.StartAnyRevision}, To: []string{"group:team"}},
 			{Allow: []workflows.Verb{workflows.RollBack, workflows.Approve}, To: []string{"slack-group:S1"}, On: []string{"edge"}},
 		},
 		Tokens: map[string][]workflows.Verb{"ci": {workflows.View, workflows.Start}},
@@ -90,8 +91,8 @@ func (w *world) hangUp(c *client) {
 type asking struct {
 	in      workflows.Intent
 	by      workflows.Principal
-	result  *workflows.Result // of the first success
-	unclear bool              // an answer was lost, or unknown
+	result  *event.Result // of the first success
+	unclear bool          // an answer was lost, or unknown
 	tries   int
 	refused string // code of the first refusal
 }
@@ -105,7 +106,7 @@ func (w *world) submit(in workflows.Intent, by workflows.Principal) {
 }
 
 func (w *world) resubmit(a *asking) {
-	w.tell("%s asks: %s", a.by.Name, phrase(w, a.in))
+	w.log("%s asks: %s", a.by.Name, phrase(w, a.in))
 	w.ledger.asked[a.in.Token] = a
 	a.tries++
 	w.send(string(a.in.Verb), func(ctx context.Context, e *runtime.Engine) func(bool) {
@@ -119,18 +120,18 @@ func (w *world) resubmit(a *asking) {
 }
 
 // answered judges what became of an intent.
-func (w *world) answered(a *asking, r workflows.Result, err, seen error, lost bool) {
+func (w *world) answered(a *asking, r event.Result, err, seen error, lost bool) {
 	var p *workflows.Problem
 	switch {
 	case lost, err != nil && !errors.As(err, &p):
 		a.unclear = true
 		return
 	case err != nil && p.Code == workflows.CodeCommitUnknown:
-		w.tell("  %s is told: %s", a.by.Name, p.Code)
+		w.log("  %s is told: %s", a.by.Name, p.Code)
 		a.unclear = true
 		return
 	case err != nil:
-		w.tell("  %s is refused: %s %s", a.by.Name, p.Code, p.Message)
+		w.log("  %s is refused: %s %s", a.by.Name, p.Code, p.Message)
 		w.ledger.refused(a, p)
 		return
 	}
@@ -197,15 +198,15 @@ func (w *world) wish() (in workflows.Intent, by workflows.Principal, ok bool) {
 		}
 		in.Execution = x
 	case n < 20:
-		in.Verb, in.Execution, in.Abandon = workflows.StopIt, x, w.dice.IntN(2) == 0
+		in.Verb, in.Execution, in.Abandon = workflows.StopExecution, x, w.dice.IntN(2) == 0
 	case n < 24:
 		in.Verb, in.Execution, in.All = workflows.Retry, x, w.dice.IntN(3) == 0
 	case n < 29:
 		w.wishBack(b, &in, x)
 	case n < 31:
-		in.Verb, in.Stage = workflows.Disable, w.aStage(b)
+		in.Verb, in.Stage = workflows.Lock, w.aStage(b)
 	case n < 34:
-		in.Verb, in.Stage = workflows.Enable, w.aStage(b)
+		in.Verb, in.Stage = workflows.Unlock, w.aStage(b)
 		if w.dice.IntN(2) == 0 {
 			in.Execution = x
 		}
@@ -216,7 +217,7 @@ func (w *world) wish() (in workflows.Intent, by workflows.Principal, ok bool) {
 		}
 	case n < 41:
 		in.Verb = workflows.Edit
-		in.Definitions, in.Reason = w.edited(b.name)
+		in.NewDefinition, in.Reason = w.edited(b.name)
 	case n < 42 && w.dice.IntN(3) == 0:
 		in.Verb = workflows.Archive
 	case n < 43:
@@ -229,7 +230,7 @@ func (w *world) wish() (in workflows.Intent, by workflows.Principal, ok bool) {
 			in.Execution, in.Stage = one.ID, inside(one)
 		}
 	}
-	needsOne := slices.Contains([]workflows.Verb{workflows.StopIt, workflows.Retry, workflows.Approve, workflows.Reject, workflows.Resolve, workflows.Annotate, workflows.Override}, in.Verb)
+	needsOne := slices.Contains([]workflows.Verb{workflows.StopExecution, workflows.Retry, workflows.Approve, workflows.Reject, workflows.Resolve, workflows.Annotate, workflows.Override}, in.Verb)
 	return in, by, !needsOne || in.Execution != ""
 }
 
@@ -239,7 +240,7 @@ func (w *world) wishBack(b *book, in *workflows.Intent, x string) {
 	if worked := b.succeeded[in.Stage]; len(worked) > 0 && w.dice.IntN(6) > 0 {
 		in.Target = worked[w.dice.IntN(len(worked))]
 	}
-	in.WhileRunning, in.Definition = w.one("", "", "stop", "wait"), w.one("", "asWas", "asIs")
+	in.WhileRunning, in.Definition = w.one("", "", "stop", "wait"), w.one("", "original", "current")
 	if now := b.runs(in.Stage); now != "" && w.dice.IntN(3) == 0 {
 		if in.IfCurrent = now; w.dice.IntN(4) == 0 {
 			in.IfCurrent = in.Target

@@ -33,7 +33,7 @@ stages:
     environment: production
     onFailure: {result: ROLLBACK}
     actions:
-      - {name: SignOff, provider: Manual, approval: {from: ["group:crew", "group:bosses"], required: 2, remindAt: [50%, 90%]}, timeoutInMinutes: 240}
+      - {name: SignOff, provider: Manual, approval: {from: ["group:team", "group:bosses"], required: 2, remindAt: [50%, 90%]}, timeoutInMinutes: 240}
       - {name: Deploy, provider: Commands, runOrder: 2, commands: ["deploy"], inputArtifacts: [app], timeoutInMinutes: 30}
 `},
 		{"mini", `
@@ -41,7 +41,7 @@ executionMode: SUPERSEDED
 stages:
 ` + on("main") + `
   - name: Deploy
-    rollback: {hold: never}
+    rollback: {lock: never}
     actions: [{name: Ship, provider: Wait, restartable: false, timeoutInMinutes: 20}]
 `},
 		{"edge", `
@@ -56,7 +56,7 @@ stages:
   - name: World
     environment: production
     onFailure: {result: ROLLBACK}
-    rollback: {hold: manual, approval: require}
+    rollback: {lock: manual, approval: require}
     actions:
       - {name: SignOff, provider: Manual, approval: {required: 1, requesterMayApprove: true, comment: required}, timeoutInMinutes: 60}
       - {name: Push, provider: Commands, runOrder: 2, commands: ["push #{variables.share}"], inputArtifacts: [app], restartable: false}
@@ -76,9 +76,9 @@ stages:
     environment: production
     beforeEntry: {result: FAIL, rules: [{name: Weekday, provider: DeploymentWindow, configuration: {Cron: "* 0-30 * ? * *"}, timeoutInMinutes: 90}]}
     onFailure: {result: ROLLBACK, condition: {result: ROLLBACK, rules: [{name: Bad, provider: Commands, commands: ["is it bad"]}]}}
-    rollback: {hold: manual}
+    rollback: {lock: manual}
     actions:
-      - {name: SignOff, provider: Manual, approval: {from: ["group:crew", "group:bosses"], required: 1, remindAt: [25%]}, timeoutInMinutes: 120}
+      - {name: SignOff, provider: Manual, approval: {from: ["group:team", "group:bosses"], required: 1, remindAt: [25%]}, timeoutInMinutes: 120}
       - {name: Deploy, provider: Wait, runOrder: 2, restartable: false}
 `},
 		{"side", `
@@ -171,8 +171,8 @@ func (w *world) edits(p *workflows.Pipeline) string {
 	a := &st.Actions[w.dice.IntN(len(st.Actions))]
 	switch w.dice.IntN(12) {
 	case 0:
-		st.Rollback.Hold = w.one("always", "manual", "never")
-		return st.Name + " holds " + st.Rollback.Hold
+		st.Rollback.Lock = w.one("always", "manual", "never")
+		return st.Name + " locks " + st.Rollback.Lock
 	case 1:
 		st.Rollback.Eligible = w.one("any", "sameVersion")
 		return st.Name + " goes back to " + st.Rollback.Eligible
@@ -186,7 +186,7 @@ func (w *world) edits(p *workflows.Pipeline) string {
 		return a.Name + " runs otherwise"
 	case 3:
 		if a.Approval != nil {
-			a.Approval.From = [][]string{{"group:crew"}, {"group:crew", "group:bosses"}, nil, {"slack-group:S1", "group:bosses"}}[w.dice.IntN(4)]
+			a.Approval.From = [][]string{{"group:team"}, {"group:team", "group:bosses"}, nil, {"slack-group:S1", "group:bosses"}}[w.dice.IntN(4)]
 			a.Approval.AtLeast = nil
 			return fmt.Sprintf("%s from %v", a.Name, a.Approval.From)
 		}
@@ -210,8 +210,8 @@ func (w *world) edits(p *workflows.Pipeline) string {
 			return fmt.Sprintf("%s restartable %v", a.Name, a.Restartable)
 		}
 	case 7:
-		p.ExecutionMode = workflows.Mode(w.one("SUPERSEDED", "QUEUED", "PARALLEL"))
-		return "it is " + string(p.ExecutionMode)
+		p.ExecutionMode = w.one("SUPERSEDED", "QUEUED", "PARALLEL")
+		return "it is " + p.ExecutionMode
 	case 8:
 		st.BeforeEntry = w.condition(w.one("FAIL", "SKIP"))
 		return "a condition before " + st.Name

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -26,9 +27,29 @@ type port struct {
 	p *process
 }
 
+// Encode makes rows ahead, where the disk is a store that does.
+func (q *port) Encode(c *runtime.Commit) {
+	if e, ok := q.w.disk.(interface{ Encode(c *runtime.Commit) }); ok {
+		e.Encode(c)
+	}
+}
+
 // Commit is where a process can die, or be told nothing.
 func (q *port) Commit(ctx context.Context, c *runtime.Commit) error {
 	f, _ := q.w.park(context.Background(), q.p, "commit", "")
+	if err := q.write(ctx, c, f); err != nil || f.how != late {
+		return err
+	}
+	if f, _ = q.w.park(context.Background(), q.p, "answer", ""); f.how != fine {
+		return errPower
+	}
+	q.w.mu.Lock()
+	defer q.w.mu.Unlock()
+	q.p.unsure = false
+	return nil
+}
+
+func (q *port) write(ctx context.Context, c *runtime.Commit, f fate) error {
 	q.w.mu.Lock()
 	defer q.w.mu.Unlock()
 	if q.p.unsure = f.how != fine; f.how == before || f.how == gone {
@@ -57,7 +78,7 @@ func describe(c *runtime.Commit) string {
 		parts = append(parts, fmt.Sprintf("%s/%d %s", f.Pipeline, f.Seq, strings.Join(kinds, " ")))
 	}
 	if len(parts) == 0 {
-		return fmt.Sprintf("%d checkpoints, %d receipts, %d memos", len(c.Checkpoints), len(c.Receipts), len(c.Memos))
+		return fmt.Sprintf("%d checkpoints, %d receipts, %d memos", len(c.Checkpoints), len(c.Claims)+len(c.Receipts), len(c.Memos))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -114,7 +135,7 @@ func (q *port) Execution(ctx context.Context, id string) (e workflows.Execution,
 	return e, ok, err
 }
 
-func (q *port) Executions(ctx context.Context, query workflows.ExecutionQuery) (all []workflows.Execution, err error) {
+func (q *port) Executions(ctx context.Context, query record.Query) (all []workflows.Execution, err error) {
 	err = q.read("executions "+query.Pipeline, func() error { all, err = q.w.disk.Executions(ctx, query); return err })
 	return all, err
 }
@@ -129,7 +150,16 @@ func (q *port) Frames(ctx context.Context, pipeline string, after uint64, limit 
 	return frames, err
 }
 
+// Feed waits for the scheduler as other calls do: what it finds depends on what is
+// committed meanwhile.
 func (q *port) Feed(ctx context.Context, after uint64, limit int) (frames []event.Frame, err error) {
+	f, err := q.w.park(ctx, q.p, "feed", fmt.Sprint(after))
+	if err != nil {
+		return nil, err
+	}
+	if f.how != fine {
+		return nil, errSector
+	}
 	err = q.read("", func() error { frames, err = q.w.disk.Feed(ctx, after, limit); return err })
 	return frames, err
 }
@@ -159,6 +189,11 @@ func (q *port) List(ctx context.Context, owner, prefix string) (all []runtime.Me
 	return all, err
 }
 
+func (q *port) ListAfter(ctx context.Context, owner, prefix, after string, limit int) (all []runtime.Memo, err error) {
+	err = q.read("list "+owner+" "+prefix, func() error { all, err = q.w.disk.ListAfter(ctx, owner, prefix, after, limit); return err })
+	return all, err
+}
+
 // name is a text with the names of executions instead of their IDs, as keys need it.
 func (w *world) name(text string) string {
 	w.mu.Lock()
@@ -166,22 +201,30 @@ func (w *world) name(text string) string {
 	return uuid.ReplaceAllStringFunc(text, w.ledger.ref)
 }
 
-// desk is a Blobs without files.
-type desk struct{}
+// desk is Runs and Objects of a process without files; see retention_test.go for its artifacts.
+type desk struct {
+	w *world
+	p *process
+}
 
-func (desk) Workspace(work.Task) (work.Workspace, error) { return room{}, nil }
-func (desk) Release(work.Task) error                     { return nil }
+func (d desk) Workspace(t work.Task) (work.Workspace, error) { return room{d, t.ID}, nil }
+func (d desk) Release(t work.Task) error                     { d.unpin(t.ID); return nil }
+func (desk) Left(context.Context) ([]string, error)          { return nil, nil }
 func (desk) OpenLog(string, string, string, int) (io.ReadSeekCloser, error) {
 	return nil, errors.New("there are no logs here")
 }
 
 // room is a workspace that nobody works in.
-type room struct{}
+type room struct {
+	desk
+	task string
+}
 
 func (room) Dir() string                             { return "" }
 func (room) LogFile() string                         { return "" }
 func (room) Unpack(workflows.Artifact, string) error { return nil }
-func (room) Pack(name, _ string, _ []string) (workflows.Artifact, error) {
-	return workflows.Artifact{Name: name}, nil
+func (r room) Pack(digest, _ string, _ []string) (workflows.Artifact, error) {
+	r.store(r.task, digest)
+	return workflows.Artifact{Digest: digest}, nil
 }
 func (room) Log() (io.WriteCloser, error) { return nil, errors.New("no log here") }

@@ -42,9 +42,9 @@ func (w *world) allMoves() []move {
 		{"request", 24, running(w.request)},
 		{"time", 150, func() bool { w.time(); return true }},
 		{"clock", 14, func() bool { w.step(); return true }},
-		{"crash", 14, running(func() { w.tell("crash"); w.kill() })},
+		{"crash", 14, running(func() { w.log("crash"); w.kill() })},
 		{"stop", 8, running(func() {
-			w.tell("the process is asked to end")
+			w.log("the process is asked to end")
 			w.process.ending = true
 			w.process.cancel()
 		})},
@@ -58,7 +58,7 @@ func (w *world) allMoves() []move {
 		}},
 		{"sight", 6, func() bool {
 			w.sight.Store(!w.sight.Load())
-			w.tell("the disk can be read: %v", w.sight.Load())
+			w.log("the disk can be read: %v", w.sight.Load())
 			return true
 		}},
 		{"member", 12, func() bool { w.member(); return true }},
@@ -74,16 +74,16 @@ func (w *world) freeze() {
 	if w.dice.IntN(3) > 0 {
 		from := w.now().Add(time.Duration(w.dice.IntN(120)-60) * time.Minute)
 		w.freezes = []workflows.Freeze{{Name: "quiet", From: from, To: from.Add(time.Duration(1+w.dice.IntN(300)) * time.Minute),
-			On: workflows.Scope{w.one("*/Production", "shop", "*/Deploy")}, MayPass: [][]string{nil, {"group:crew", "group:bosses"}}[w.dice.IntN(2)]}}
+			On: []string{w.one("*/Production", "shop", "*/Deploy")}, MayPass: [][]string{nil, {"group:team", "group:bosses"}}[w.dice.IntN(2)]}}
 	}
-	w.tell("the configuration has %d freezes", len(w.freezes))
+	w.log("the configuration has %d freezes", len(w.freezes))
 }
 
 // next draws a move and makes it.
 func (w *world) next() {
 	if !w.sight.Load() && w.dice.IntN(8) == 0 {
 		w.sight.Store(true)
-		w.tell("the disk can be read again")
+		w.log("the disk can be read again")
 	}
 	total := 0
 	for _, m := range w.moves {
@@ -124,7 +124,11 @@ func (w *world) answerOne() bool {
 func fates(kind string) map[string]int {
 	switch kind {
 	case "commit":
-		return map[string]int{before: 3, after: 3, "die before": 1, "die after": 1}
+		return map[string]int{before: 3, after: 3, late: 15, "die before": 1, "die after": 1}
+	case "answer":
+		return map[string]int{after: 5}
+	case "feed":
+		return map[string]int{before: 5}
 	case "reopen":
 		return map[string]int{before: 30}
 	case "start":
@@ -148,7 +152,7 @@ func (w *world) fateOf(c *call) fate {
 	}
 	n := w.dice.IntN(100)
 	all := fates(c.kind)
-	for _, how := range []string{before, after, panics, bursts, "die before", "die after"} {
+	for _, how := range []string{before, after, late, panics, bursts, "die before", "die after"} {
 		if n -= all[how]; n < 0 {
 			f.how = how
 			return f
@@ -162,14 +166,14 @@ func (w *world) reply(c *call, f fate) {
 	commits := w.ledger.commits
 	switch f.how {
 	case "die before":
-		w.tell("%s %s: the process dies before it", c.kind, c.key)
+		w.log("%s %s: the process dies before it", c.kind, c.key)
 		w.release(c, fate{how: before})
 		w.kill()
 	case "die after":
 		f.how = after
 		w.release(c, f)
 		w.rest()
-		w.tell("%s %s: the process dies after it: %s", c.kind, c.key, w.ledger.last)
+		w.log("%s %s: the process dies after it: %s", c.kind, c.key, w.ledger.last)
 		w.kill()
 	default:
 		w.release(c, f)
@@ -178,7 +182,7 @@ func (w *world) reply(c *call, f fate) {
 		if c.kind == "commit" && w.ledger.commits > commits {
 			what = ": " + w.ledger.last
 		}
-		w.tell("%s %s is %s%s", c.kind, c.key, f.how, what)
+		w.log("%s %s is %s%s", c.kind, c.key, f.how, what)
 	}
 }
 
@@ -190,7 +194,7 @@ func (w *world) time() {
 		d = 10 * time.Second
 	}
 	pass(d)
-	w.tell("%s pass", d)
+	w.log("%s pass", d)
 }
 
 // step sets the clock of the service, forward or back.
@@ -198,7 +202,7 @@ func (w *world) step() {
 	d := []time.Duration{-2 * time.Minute, -time.Second, -50 * time.Millisecond, 50 * time.Millisecond, 2 * time.Second, 20 * time.Minute}[w.dice.IntN(6)]
 	w.skew.Add(int64(d))
 	w.ahead = max(w.ahead, time.Duration(w.skew.Load()))
-	w.tell("the clock is set by %s, and is %s off", d, time.Duration(w.skew.Load()))
+	w.log("the clock is set by %s, and is %s off", d, time.Duration(w.skew.Load()))
 }
 
 func (w *world) askFor() {
@@ -216,7 +220,7 @@ func (w *world) repeat() {
 	if a == nil || !w.ledger.fresh(w.ledger.tokens[a.in.Token]) {
 		return
 	}
-	w.tell("again:")
+	w.log("again:")
 	w.resubmit(a)
 }
 
@@ -225,7 +229,7 @@ func (w *world) hangUpOne() bool {
 		return false
 	}
 	c := w.clients[w.dice.IntN(len(w.clients))]
-	w.tell("the client of %s hangs up", c.what)
+	w.log("the client of %s hangs up", c.what)
 	w.hangUp(c)
 	return true
 }
@@ -237,7 +241,7 @@ func (w *world) push(branch string) {
 	o := w.outside
 	o.pushes++
 	o.heads[branch] = fmt.Sprintf("%s%d", branch[:1], o.pushes)
-	w.tell("%s is pushed to %s", o.heads[branch], branch)
+	w.log("%s is pushed to %s", o.heads[branch], branch)
 }
 
 // member changes who is in the group outside.
@@ -247,7 +251,7 @@ func (w *world) member() {
 	who := []workflows.Principal{ana, ben, cho, dan}[w.dice.IntN(4)]
 	group := w.outside.members["slack-group:S1"]
 	group[who.Email] = !group[who.Email]
-	w.tell("%s is in the group: %v", who.Name, group[who.Email])
+	w.log("%s is in the group: %v", who.Name, group[who.Email])
 }
 
 // received is what the sender of a delivery is told.
@@ -267,7 +271,7 @@ func (w *world) deliver() {
 	if w.outside.pushes%2 == 0 { // else the same push comes under several keys
 		change.Commit += "-" + key[len("github/"):]
 	}
-	w.tell("delivery %s to %s", key, branch)
+	w.log("delivery %s to %s", key, branch)
 	w.send("delivery", func(ctx context.Context, e *runtime.Engine) func(bool) {
 		r, _, err := e.Receive(ctx, work.Receipt{Key: key, Source: "github"}, []work.Change{change})
 		return func(lost bool) {
@@ -308,7 +312,7 @@ func (w *world) request() {
 	}
 	key := fmt.Sprint("slack/", w.asked+1)
 	in.Token = key
-	w.tell("%s sends %s: %s", by.Name, key, phrase(w, in))
+	w.log("%s sends %s: %s", by.Name, key, phrase(w, in))
 	w.send("request", func(ctx context.Context, e *runtime.Engine) func(bool) {
 		_, fresh, err := e.Accept(ctx, work.Receipt{Key: key, Source: "slack", Payload: bytesOf(wanted{in, by})})
 		if err != nil || !fresh {
@@ -317,7 +321,7 @@ func (w *world) request() {
 		w.mu.Lock()
 		w.ledger.accepted[key] = w.now() // and acknowledged
 		w.mu.Unlock()
-		w.carryOut(ctx, e, key, wanted{in, by})
+		w.perform(ctx, e, key, wanted{in, by})
 		return nil
 	})
 }
@@ -328,8 +332,8 @@ type wanted struct {
 	By workflows.Principal
 }
 
-// carryOut does what a receipt asks for, and notes that.
-func (w *world) carryOut(ctx context.Context, e *runtime.Engine, key string, o wanted) {
+// perform does what a receipt asks for, and notes that.
+func (w *world) perform(ctx context.Context, e *runtime.Engine, key string, o wanted) {
 	_, err := e.Submit(ctx, o.In, o.By)
 	var p *workflows.Problem
 	if err != nil && (!errors.As(err, &p) || p.Code == workflows.CodeUnavailable || p.Code == workflows.CodeCommitUnknown) {
@@ -350,7 +354,7 @@ func (w *world) janitor(p *process) {
 			return nil
 		}
 		for _, r := range left {
-			w.carryOut(ctx, e, r.Key, parsed[wanted](r.Payload))
+			w.perform(ctx, e, r.Key, parsed[wanted](r.Payload))
 		}
 		return nil
 	})
@@ -361,7 +365,7 @@ func (w *world) janitor(p *process) {
 // is refused only when something else came in between.
 func (w *world) takeOffer() {
 	for _, c := range w.waiting() {
-		if c.kind == "commit" || c.kind == "reopen" {
+		if c.kind == "commit" || c.kind == "answer" || c.kind == "reopen" {
 			return // something is on its way: the race would be lost
 		}
 	}
@@ -372,7 +376,7 @@ func (w *world) takeOffer() {
 	b := w.ledger.book(names[w.dice.IntN(len(names))])
 	by, id, pick := boss(w.people.offers), w.anExecution(b), w.dice.Uint64()
 	w.people.offers++
-	w.tell("%s looks at %s %s", by.Name, b.name, w.ledger.ref(id))
+	w.log("%s looks at %s %s", by.Name, b.name, w.ledger.ref(id))
 	var in workflows.Intent
 	var problem error
 	at := b.seq
@@ -407,7 +411,7 @@ func (w *world) takeOffer() {
 	}
 	var p *workflows.Problem
 	if problem == nil || c.lost || errors.As(problem, &p) && (p.Code == workflows.CodeCommitUnknown || p.Code == workflows.CodeUnavailable) {
-		w.tell("  and takes %s", phrase(w, in))
+		w.log("  and takes %s", phrase(w, in))
 		return
 	}
 	if b.seq > at+1 || b.seq == at { // more than the refusal: the race was lost
@@ -424,11 +428,11 @@ func take(pipeline, execution string, o workflows.Offer) workflows.Intent {
 		in.Stage = ""
 	case workflows.RollBack:
 		in.Execution, in.Target, in.WhileRunning = "", o.Target, "wait"
-	case workflows.Enable:
+	case workflows.Unlock:
 		in.Execution = o.Target
 	case workflows.Resolve:
 		in.As = "failed"
-	case workflows.StopIt:
+	case workflows.StopExecution:
 		in.Abandon = true // what a form asks, where it is being stopped already
 	}
 	return in
@@ -446,7 +450,7 @@ func (w *world) onlyFor(c *client) bool {
 		}
 		moved := false
 		for _, call := range w.waiting() {
-			if call.kind == "commit" || call.kind == "member" || call.kind == "reopen" {
+			if call.kind == "commit" || call.kind == "answer" || call.kind == "member" || call.kind == "reopen" {
 				w.release(call, fate{how: fine})
 				moved = true
 				break

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/retention"
 )
 
 // world is one seed: a disk, an outside and people, which outlive processes,
@@ -29,13 +31,16 @@ type world struct {
 	// must not need anybody to come by.
 	lastFault string
 
-	disk    disk
-	ledger  *ledger
-	outside *outside
-	people  *people
-	names   []string           // of the pipelines
-	freezes []workflows.Freeze // of the configuration
-	moves   []move
+	disk     disk
+	ledger   *ledger
+	outside  *outside
+	people   *people
+	names    []string           // of the pipelines
+	freezes  []workflows.Freeze // of the configuration
+	restored event.Restored     // what the disk comes from
+	moves    []move
+	keeps    retention.Policy     // of the configuration
+	cellar   map[string]time.Time // artifacts, by digest: when they were stored; guarded by mu
 
 	skew  atomic.Int64  // how far the clock of the service is off
 	ahead time.Duration // the most that it ever was
@@ -70,6 +75,7 @@ const (
 	gone   = "gone"   // the process was killed: nothing it does counts any more
 	before = "before" // an error, and nothing happened
 	after  = "after"  // an error, and yet it happened
+	late   = "late"   // it happened, and the answer takes a while
 	panics = "panics" // before anything happened
 	bursts = "bursts" // panics after it happened
 )
@@ -78,12 +84,14 @@ const (
 type process struct {
 	n      int
 	dead   bool // guarded by world.mu
-	unsure bool // the same: a commit is of unknown end, and the store not open again
+	unsure bool // the same: a commit is not answered yet, or of unknown end and the store not open again
 	engine *runtime.Engine
 	cancel context.CancelFunc
 	ended  chan error
 	ending bool // was asked to end
 	calm   bool // began when everything worked
+
+	pins map[string][]string // digests of artifacts, by task, until it is released; guarded by world.mu
 }
 
 // isReady says whether the engine has begun.
@@ -162,13 +170,14 @@ func (w *world) now() time.Time {
 // boot starts a process on what is durable.
 func (w *world) boot() {
 	w.boots++
-	p := &process{n: w.boots, ended: make(chan error, 1), calm: w.calm}
+	p := &process{n: w.boots, pins: map[string][]string{}, ended: make(chan error, 1), calm: w.calm}
 	q := &port{w: w, p: p}
 	e, err := runtime.New(runtime.Options{
-		Store: q, History: q, Inbox: q, Memos: q, Blobs: desk{},
+		Store: q, History: q, Inbox: q, Memos: q, Runs: desk{w, p}, Objects: desk{w, p},
+		Retention: w.keeps, Rows: q, Files: q, Restored: w.restored,
 		Runners: map[string]runtime.Runner{"Git": finder{hand{w, p}}, "Commands": finder{hand{w, p}}, "Wait": hand{w, p}},
 		Sources: map[string]runtime.Source{"Git": branches{w, p}},
-		Freezes: w.freezes, Policy: w.people.policy, Directory: members{w, p},
+		Freezes: w.freezes, Policy: w.people.policy, Directories: map[string]runtime.Directory{"slack-group": members{w, p}},
 		Log: slog.New(&listener{w: w, p: p}), Now: w.now,
 		Rand: rand.NewChaCha8([32]byte{byte(w.dice.Uint64()), byte(w.boots), byte(w.boots >> 8)}),
 	})
@@ -183,7 +192,7 @@ func (w *world) boot() {
 	p.cancel = cancel
 	go func() { p.ended <- e.Run(ctx) }()
 	w.process = p
-	w.tell("boot %d", p.n)
+	w.log("boot %d", p.n)
 	w.janitor(p)
 }
 
@@ -201,7 +210,7 @@ func (w *world) kill() {
 		f := fate{how: gone, die: w.dice.Uint64()}
 		if (c.kind == "commit" || c.kind == "start" || c.kind == "create") && !w.calm && w.dice.IntN(2) == 0 {
 			f.how = after
-			w.tell("  %s %s had happened", c.kind, c.key)
+			w.log("  %s %s had happened", c.kind, c.key)
 		}
 		w.release(c, f)
 	}
@@ -227,7 +236,7 @@ func (w *world) reap() {
 		if err != nil && p.calm {
 			w.violated("the engine starts", "it ended: %v", err)
 		}
-		w.tell("process %d has ended: %v", p.n, err)
+		w.log("process %d has ended: %v", p.n, err)
 		w.kill() // what is left of it no longer counts
 	default:
 	}
@@ -312,7 +321,7 @@ type story struct {
 	echo  func(string)
 }
 
-func (w *world) tell(format string, args ...any) {
+func (w *world) log(format string, args ...any) {
 	line := fmt.Sprintf("%12s  ", time.Since(w.story.began).Round(time.Millisecond)) + fmt.Sprintf(format, args...)
 	w.story.lines = append(w.story.lines, line)
 	if w.story.echo != nil {
@@ -324,8 +333,9 @@ func (s *story) last(n int) string {
 	return strings.Join(s.lines[max(0, len(s.lines)-n):], "\n")
 }
 
-// limbo says whether a commit is of unknown end: until the store is open again,
-// what is read of it may be newer than what the engine knows.
+// limbo says whether a commit is durable and not answered, or of unknown end: until
+// then, or until the store is open again, what is read of it may be newer than
+// what the engine knows.
 func (w *world) limbo(p *process) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

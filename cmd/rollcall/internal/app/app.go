@@ -20,12 +20,20 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/auditor"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/datadir"
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/limit"
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/metrics"
+	"github.com/rollcall-bot/rollcall/integrations/aws"
+	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/store"
 	"github.com/rollcall-bot/rollcall/store/files"
 	"github.com/rollcall-bot/rollcall/web"
+	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/retention"
 )
 
 // drain is how long open requests may take once the service is told to stop.
@@ -33,15 +41,18 @@ const drain = 5 * time.Second
 
 // App is a service, ready to run once.
 type App struct {
-	config *config.Config
-	policy *access.Policy
-	log    *slog.Logger
-	db     *store.DB
-	engine *runtime.Engine
-	mux    *http.ServeMux
-	chat   bot.Chat // nil without Slack
-	on     []string // what is switched on, for people to read
-	extras Extras
+	config       *config.Config
+	policy       *access.Policy
+	log          *slog.Logger
+	db           *store.DB
+	engine       *runtime.Engine
+	metrics      *metrics.Metrics
+	mux          *http.ServeMux
+	slackInbound *slack.Receiver
+	bot          *bot.Bot // nil without Slack
+	aws          *aws.AWS // nil: nothing of the configuration needs it
+	on           []string // what is switched on, for people to read
+	extras       Extras
 	// background runs beside the engine, from ready until the end.
 	background []func(context.Context) error
 }
@@ -54,6 +65,7 @@ type Extras struct {
 	Runners  map[string]runtime.Runner // besides the service's own, or in their place
 	Sources  map[string]runtime.Source // in place of the service's own; nil: those
 	Unpaced  bool                      // Slack is a local workspace, whose rate limits need not be kept
+	New      bool                      // the data folder may have lost its database: a new beginning is wanted
 
 	Handler func(own http.Handler) http.Handler                // put around the service's own; nil: nothing
 	Beside  func(ctx context.Context, e *runtime.Engine) error // runs from ready until the end; nil: nothing
@@ -61,41 +73,71 @@ type Extras struct {
 
 // New opens the data folder and builds everything; nothing runs yet. Its
 // errors are sentences for people.
-func New(c *config.Config, log *slog.Logger) (*App, error) { return NewWith(c, log, Extras{}) }
-
-// NewWith is New with extras.
-func NewWith(c *config.Config, log *slog.Logger, x Extras) (*App, error) {
-	blobs, err := files.Open(c.DataDir, files.Options{})
+func New(c *config.Config, log *slog.Logger, x Extras) (*App, error) {
+	if err := checkDatabase(c.DataDir, x.New); err != nil {
+		return nil, err
+	}
+	a := &App{config: c, policy: c.Policy(), log: log, mux: http.NewServeMux(), extras: x, metrics: metrics.New(log)}
+	a.aws = a.openAWS()
+	disk, err := files.Open(c.DataDir, a.filesOptions())
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(filepath.Join(c.DataDir, "rollcall.db"), store.Options{})
+	sweep(c.DataDir)
+	db, err := store.Open(filepath.Join(c.DataDir, database), store.Options{})
 	if err != nil {
 		return nil, err
 	}
-	a := &App{config: c, policy: c.Policy(), log: log, db: db, mux: http.NewServeMux(), extras: x}
-	if err := a.build(blobs); err != nil {
+	a.db = db
+	if err := a.build(disk); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return a, nil
 }
 
-func (a *App) build(blobs *files.Files) error {
-	runners, sources, err := a.runners()
+func (a *App) build(disk *files.Files) error {
+	runners, sources, err := a.runners(disk.Host())
+	if err != nil {
+		return err
+	}
+	restored, err := a.db.Restored(context.Background())
 	if err != nil {
 		return err
 	}
 	chat := a.newSlack()
-	o := runtime.Options{Store: a.db, History: a.db, Inbox: a.db, Memos: a.db, Blobs: blobs, Runners: runners, Sources: sources,
+	o := runtime.Options{Restored: restored, Store: timed{a.db, a.metrics}, History: a.db, Inbox: a.db, Memos: a.db, Runs: disk, Objects: disk, Host: disk.Host(), Runners: runners, Sources: sources,
+		Retention: kept(a.config.Retention), Rows: a.db, Files: disk,
 		Policy: a.policy, Freezes: a.config.Freezes(), Log: a.log, PollInterval: a.config.Sources.PollInterval}
+	if o.Directories, err = a.directories(chat); err != nil {
+		return err
+	}
 	if chat != nil {
-		o.Directory = chat
+		o.People = chat
+	}
+	if a.aws != nil {
+		runners[bridgeRunner] = a.aws.Runner()
+		for kind, r := range a.aws.Runners() {
+			runners[kind] = r
+		}
+		for provider, w := range a.aws.Sources() {
+			if a.extras.Sources == nil {
+				sources[provider] = w
+			}
+		}
+		o.OutsideLogs = a.aws.Logs()
+	}
+	if o.Pulls, err = a.pulls(); err != nil {
+		return err
+	}
+	if o.Issues, err = a.issues(); err != nil {
+		return err
 	}
 	if a.engine, err = runtime.New(o); err != nil {
 		return err
 	}
+	a.metrics.Gauges(readings{a.engine}, a.receiptSources()...)
 	if chat != nil {
-		a.connectSlack(chat)
+		a.connectSlack(chat, restored.At)
 	}
 	if err := a.connectGitHub(); err != nil {
 		return err
@@ -103,7 +145,15 @@ func (a *App) build(blobs *files.Files) error {
 	if err := a.connectJira(); err != nil {
 		return err
 	}
-	a.mux.Handle("/", web.Handler(web.Options{Doer: a.engine, Reader: a.engine, Watcher: a.engine, History: a.engine, Declare: declare, Tokens: a.tokens(), Ready: a.ready, Log: a.log, Heartbeat: 15 * time.Second}))
+	if err := a.connectHooks(); err != nil {
+		return err
+	}
+	a.connectPublish()
+	notes := a.engine.MemosOf("app")
+	a.background = append(a.background, auditor.NewAnchors(a.engine, a.db, notes, a.log).Run, a.runBridges)
+	look := &probe{dir: a.config.DataDir, started: a.engine.Ready(), log: a.log, now: time.Now,
+		commit: func(ctx context.Context, row []byte) error { return notes.Note(ctx, "ready", row) }}
+	a.mux.Handle("/", web.Handler(web.Options{Doer: a.engine, Reader: shown{a.engine, a.bot}, Watcher: shown{a.engine, a.bot}, History: a.engine, Contents: a.engine, Declare: declare, Tokens: a.tokens(), Ready: look.ready, Backup: a.backup, Metrics: a.scrape, Auditor: auditor.New(a.db, a.engine), Standing: a.connectionTrouble, Log: a.log, Heartbeat: 15 * time.Second}))
 	return nil
 }
 
@@ -115,14 +165,31 @@ func (a *App) tokens() map[string]string {
 	return secrets
 }
 
-// ready says whether the engine decides and the disk takes a write.
-func (a *App) ready(ctx context.Context) error {
-	select {
-	case <-a.engine.Ready():
-	default:
-		return errors.New("the engine is starting")
+// backup lets somebody have a copy of the data folder who may read the record
+// and change pipelines.
+func (a *App) backup(ctx context.Context, by workflows.Principal) (func(io.Writer) error, error) {
+	for _, verb := range []workflows.Verb{workflows.Audit, workflows.Edit} {
+		refusal, holders, err := a.engine.Verdict(ctx, by, verb, "", "")
+		if err != nil {
+			return nil, err
+		}
+		if refusal != nil {
+			refusal.Hint = cmp.Or(strings.Join(holders, ", "), "nobody") + " may; a backup needs the rights audit and edit"
+			return nil, refusal
+		}
 	}
-	return a.engine.Notebook("app").Note(ctx, "ready", []byte("1"))
+	return func(w io.Writer) error { return datadir.Backup(ctx, a.config.DataDir, a.db, w) }, nil
+}
+
+// connectionTrouble says how it stands with the connection to Slack, for /readyz.
+func (a *App) connectionTrouble() []string {
+	if a.slackInbound == nil {
+		return nil
+	}
+	if s := a.slackInbound.Status(); s != "" {
+		return []string{s}
+	}
+	return nil
 }
 
 // Run serves until ctx ends, then drains: no new requests, what is decided is
@@ -134,10 +201,16 @@ func (a *App) Run(ctx context.Context, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.serveMetrics(ctx); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	// The engine outlives the requests: it ends when everything else has.
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopEngine()
 	engineDone := make(chan error, 1)
+	defs := a.definitions()
+	first := defs.firstScan(ctx)
+	defer first.wait()
 	go func() { engineDone <- a.engine.Run(engineCtx) }()
 	select {
 	case <-a.engine.Ready():
@@ -147,8 +220,10 @@ func (a *App) Run(ctx context.Context, stdout io.Writer) (err error) {
 		stopEngine()
 		return errors.Join(<-engineDone, listener.Close())
 	}
-	defs := a.definitions()
-	if err := defs.reload(ctx); err != nil {
+	if err := a.measure(ctx); err != nil {
+		a.log.Error("nothing is counted for the metrics: the feed could not be read", "err", err)
+	}
+	if err := first.apply(ctx); err != nil {
 		a.log.Error("the pipeline files could not be read", "err", err)
 	}
 	a.say()
@@ -156,10 +231,10 @@ func (a *App) Run(ctx context.Context, stdout io.Writer) (err error) {
 	if a.extras.Beside != nil {
 		a.background = append(a.background, func(ctx context.Context) error { return a.extras.Beside(ctx, a.engine) })
 	}
-	for _, work := range append(a.background, defs.watch) {
+	for _, work := range append(a.background, defs.watch, releaseStart) {
 		g.Go(func() error { return work(gctx) })
 	}
-	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10, IdleTimeout: 2 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return gctx }, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
 	g.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -195,10 +270,11 @@ func (a *App) listen(ctx context.Context) (net.Listener, error) {
 }
 
 func (a *App) handler() http.Handler {
+	own := http.Handler(limit.New(a.mux))
 	if a.extras.Handler != nil {
-		return a.extras.Handler(a.mux)
+		return a.extras.Handler(own)
 	}
-	return a.mux
+	return own
 }
 
 func (a *App) shutdown(ctx context.Context, server *http.Server) error {
@@ -214,12 +290,21 @@ func (a *App) shutdown(ctx context.Context, server *http.Server) error {
 // say tells the operator what is on, and every setting that is open or has no effect.
 func (a *App) say() {
 	a.log.Info("rollcall started", "on", a.on, "data", a.config.DataDir, "pipelines", a.config.Pipelines)
-	for _, open := range a.policy.Open() {
+	for _, note := range tighten(a.config.DataDir, a.config.Runners.Commands.User != "") {
+		a.log.Warn(note)
+	}
+	for _, open := range a.config.Open() {
 		a.log.Warn("open setting: " + open)
+	}
+	for _, group := range a.policy.External(a.named()...) {
+		if why := a.unanswered(group); why != "" {
+			a.log.Warn(why)
+		}
 	}
 	for _, w := range a.config.Warnings() {
 		a.log.Warn(w)
 	}
+	a.sayRetention()
 	for _, f := range a.config.Freezes() {
 		on := strings.Join(f.On, ", ")
 		if on == "" {
@@ -231,4 +316,19 @@ func (a *App) say() {
 			a.log.Warn("the freeze " + f.Name + " is over; it can be taken out of the configuration")
 		}
 	}
+}
+
+// sayRetention tells the operator what is removed, and what grows for ever.
+func (a *App) sayRetention() {
+	keep := a.config.Retention
+	if keep == (config.Retention{}) {
+		a.log.Info("retention is off: executions, logs and artifacts are kept for ever")
+		return
+	}
+	a.log.Info("retention", "executions", keep.Executions.String(), "logs", keep.Logs.String(), "artifacts", keep.Artifacts.String())
+}
+
+// kept says how long things are kept, as the engine takes it.
+func kept(r config.Retention) retention.Policy {
+	return retention.Policy{Executions: r.Executions, Logs: r.Logs, Artifacts: r.Artifacts}
 }

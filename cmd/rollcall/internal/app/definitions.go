@@ -2,27 +2,24 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/rollcall-bot/rollcall/bot"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rollcall-bot/rollcall/workflows"
+	runtimeinbound "github.com/rollcall-bot/rollcall/workflows/runtime/inbound"
 	"github.com/rollcall-bot/rollcall/workflows/spec"
 )
 
-// look is how often the pipeline files are compared with what is in force; a
-// change must be in force within 5 s.
-const look = 2 * time.Second
+// defineAtOnce is how many definitions are applied side by side, so that they share commits.
+const defineAtOnce = 64
 
 // definitions keeps what is in force in step with the pipeline files: a new or
 // changed file is a new version, a vanished one archives its pipeline, a broken
@@ -30,283 +27,265 @@ const look = 2 * time.Second
 // change of it is one of every file that extends it. Loading never starts anything.
 type definitions struct {
 	*App
-	seen      string   // digest of what was read last
-	templates []string // those that pipeline files extended then, relative to the folder
+	reading     string               // identifies the program that reads the files
+	coarse      bool                 // the file system tells changes apart by seconds only
+	known       map[string]*contents // of every file, as it was when all of it was in force; nil: nothing was loaded yet
+	saved       map[string][]byte    // the memos of which known has nothing; those that are in known are empty
+	links       []string             // those of the files that are symbolic links
+	logged      bool                 // the warnings of all files are in the log
+	incomplete  bool                 // the last look did not come to its end
+	unreported  []func() bool        // what is broken and nobody could be told; a file that is read again tells it anew
+	reportAgain time.Time            // when they are tried again
 }
 
-func (a *App) definitions() *definitions { return &definitions{App: a} }
+func (a *App) definitions() *definitions {
+	return &definitions{App: a, reading: thisProgram(), coarse: !reportsChanges(a.config.Pipelines), incomplete: true}
+}
 
 // watch reloads when a file changes and on SIGHUP.
 func (d *definitions) watch(ctx context.Context) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	tick := time.NewTicker(look)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-hup:
-			d.seen = ""
-		case <-tick.C:
+	w := &watcher{}
+	defer w.close()
+	why := ""
+	for ctx.Err() == nil {
+		err := d.look(ctx, w)
+		if err != nil && err.Error() != why {
+			why = err.Error()
+			d.log.Info("changes of the pipeline files are not reported by the system; they are looked for", "every", pollEvery, "because", why)
 		}
+		if w.next(ctx, hup, d.nextLook(err == nil)) {
+			d.readAnew()
+		}
+	}
+	return nil
+}
+
+// look brings what is in force in step with the files, and has every later change
+// of them reported. The error says why changes are not reported.
+func (d *definitions) look(ctx context.Context, w *watcher) error {
+	for {
+		places := d.places()
+		unreported := w.watch(places)
 		if err := d.reload(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("the pipeline files could not be read", "err", err)
 		}
+		if unreported != nil || ctx.Err() != nil || places.equal(d.places()) { // else a new template may have changed before it was watched
+			return unreported
+		}
 	}
 }
 
-// file is a pipeline file as it was read.
-type file struct {
-	path string
-	data []byte
+// nextLook is after how long the files are looked at although nothing is known to
+// have changed.
+func (d *definitions) nextLook(reported bool) time.Duration {
+	switch {
+	case !reported, d.incomplete:
+		return pollEvery
+	case len(d.unreported) > 0:
+		return min(reportAgainEvery, checkEvery)
+	}
+	return checkEvery
 }
 
-func (d *definitions) read() ([]file, error) {
-	var all []file
-	entries, err := os.ReadDir(d.config.Pipelines)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// readAnew has every file parsed at the next look, whatever is known of it.
+func (d *definitions) readAnew() {
+	clear(d.known)
+	d.incomplete, d.logged = true, false
+}
+
+// scan is what one look found in the folder.
+type scan struct {
+	all       []*reading
+	templates *templateCache
+}
+
+// scan looks at all files, and parses those that are not known. It needs the
+// engine's memos alone, so the first one can be made while the engine loads.
+func (d *definitions) scan(ctx context.Context) (s scan, err error) {
+	if d.known == nil {
+		if err := d.loadKnown(ctx); err != nil {
+			return s, err
+		}
 	}
+	paths, err := d.list()
 	if err != nil {
-		return nil, fmt.Errorf("read the pipelines folder: %w", err)
+		return s, err
 	}
-	for _, e := range entries {
-		switch filepath.Ext(e.Name()) {
-		case ".yaml", ".yml", ".json":
-		default:
-			continue
-		}
-		if stem := strings.TrimSuffix(e.Name(), filepath.Ext(e.Name())); e.IsDir() || strings.HasPrefix(stem, ".") || strings.HasSuffix(stem, ".test") {
-			continue // a test of a pipeline lies beside it
-		}
-		path := filepath.Join(d.config.Pipelines, e.Name())
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("read a pipeline file: %w", err)
-		}
-		all = append(all, file{path, data})
-	}
-	return all, nil
+	s.templates = &templateCache{folder: d.config.Pipelines, opened: map[string]template{}}
+	s.all, err = d.readAll(paths, s.templates)
+	return s, err
 }
 
-// shelf holds the templates that were opened in one reading, so that all of it
-// is of the same moment.
-type shelf struct {
-	folder string
-	opened map[string]template // by path relative to the folder
+// reload brings what is in force in step with the files.
+func (d *definitions) reload(ctx context.Context) error {
+	s, err := d.scan(ctx)
+	if err != nil {
+		return err
+	}
+	return d.apply(ctx, s)
 }
 
-type template struct {
-	data []byte
+// firstScan is made while the engine loads.
+type firstScan struct {
+	d    *definitions
+	done chan struct{} // closed when the rest is there
+	scan scan
 	err  error
 }
 
-// open reads a template; what leads out of the folder is refused.
-func (s *shelf) open(path string) ([]byte, error) {
-	name, err := filepath.Rel(s.folder, path)
-	if err != nil {
-		return nil, err
-	}
-	t, known := s.opened[name]
-	if !known {
-		if root, err := os.OpenRoot(s.folder); err != nil {
-			t.err = err
-		} else {
-			t.data, t.err = root.ReadFile(name)
-			_ = root.Close()
-		}
-		s.opened[name] = t
-	}
-	return t.data, t.err
+func (d *definitions) firstScan(ctx context.Context) *firstScan {
+	f := &firstScan{d: d, done: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		f.scan, f.err = d.scan(ctx)
+	}()
+	return f
 }
 
-// names are the paths of what was opened, sorted.
-func (s *shelf) names() []string { return slices.Sorted(maps.Keys(s.opened)) }
+// wait returns when the store is no longer read.
+func (f *firstScan) wait() { <-f.done }
 
-// digest is of all that was read.
-func digest(all []file, s *shelf) string {
-	sum := sha256.New()
-	for _, f := range all {
-		fmt.Fprintf(sum, "%s %d\n%s", f.path, len(f.data), f.data)
+// apply brings what is in force in step with it.
+func (f *firstScan) apply(ctx context.Context) error {
+	f.wait()
+	if f.err != nil {
+		return f.err
 	}
-	for _, name := range s.names() {
-		t := s.opened[name]
-		fmt.Fprintf(sum, "%s %d %v\n%s", name, len(t.data), t.err != nil, t.data)
-	}
-	return string(sum.Sum(nil))
+	found := f.scan
+	f.scan = scan{} // it holds every definition, and f stays until the end
+	return f.d.apply(ctx, found)
 }
 
-// parse reads a pipeline file; a template alone is none, and may be broken all the same.
-func (d *definitions) parse(f file, s *shelf) (p *workflows.Pipeline, isTemplate bool, diagnostics []spec.Diagnostic) {
-	if isTemplate = spec.IsTemplate(f.data); isTemplate {
-		diagnostics = spec.CheckTemplate(f.path, f.data)
-	} else {
-		p, diagnostics = spec.ParseWith(f.path, f.data, s.open)
-	}
-	for _, g := range diagnostics {
-		if g.Warning {
-			d.log.Warn("pipeline file", "problem", g.String())
-		}
-	}
-	return p, isTemplate, diagnostics
-}
-
-// reload brings what is in force in step with the files. What could not be
+// apply brings what is in force in step with what was found. What could not be
 // submitted is tried again at the next look.
-func (d *definitions) reload(ctx context.Context) error {
-	all, err := d.read()
-	if err != nil {
-		return err
-	}
-	templates := &shelf{folder: d.config.Pipelines, opened: map[string]template{}}
-	for _, name := range d.templates {
-		_, _ = templates.open(filepath.Join(templates.folder, name)) // one that is gone is a change too
-	}
-	if digest(all, templates) == d.seen {
+func (d *definitions) apply(ctx context.Context, s scan) error {
+	all := s.all
+	if !d.incomplete && len(all) == len(d.known) && !slices.ContainsFunc(all, func(r *reading) bool { return r.fresh || d.known[r.path] == nil }) {
+		for _, r := range all {
+			d.known[r.path] = r.contents // with its newest stamp
+		}
+		if len(d.unreported) > 0 && time.Now().After(d.reportAgain) {
+			d.reportUnreported()
+		}
 		return nil
 	}
-	templates.opened = map[string]template{}
-	in, broken := map[string]string{}, map[string]bool{} // pipeline -> file; files with faults
-	var tell []func()                                    // after everything else is in force: chat may be slow
-	for _, f := range all {
-		p, isTemplate, diagnostics := d.parse(f, templates)
-		if isTemplate {
-			if slices.ContainsFunc(diagnostics, func(g spec.Diagnostic) bool { return !g.Warning }) {
-				tell = append(tell, func() { d.tell(ctx, f, diagnostics) })
-			}
-			continue
-		}
-		if p != nil && in[p.Name] != "" {
-			diagnostics = append(diagnostics, spec.Diagnostic{File: f.path, Line: 1, Col: 1, Message: fmt.Sprintf("the pipeline %s is defined in %s already", p.Name, in[p.Name]), Hint: "give one of them another name"})
-			p = nil
-		}
-		if p == nil {
-			broken[f.path] = true
-			tell = append(tell, func() { d.tell(ctx, f, diagnostics) })
-			continue
-		}
-		in[p.Name] = f.path
-		d.strangers(p, f.path)
-		if err := d.define(ctx, p, f.path); err != nil {
-			return err
-		}
-		d.forget(ctx, f.path)
-	}
-	if err := d.archive(ctx, in, broken); err != nil {
+	d.incomplete = true
+	if err := d.applyChanges(ctx, all, s.templates); err != nil {
 		return err
 	}
-	d.seen, d.templates = digest(all, templates), templates.names()
-	for _, t := range tell {
-		t()
+	if err := d.saveKnown(ctx, all); err != nil {
+		return err
+	}
+	d.incomplete, d.logged, d.unreported = false, true, nil
+	for _, r := range all { // after everything else is in force: chat may be slow
+		if r.isBroken() {
+			d.reportFaults(ctx, r)
+		}
+	}
+	if d.reportUnreported(); len(d.unreported) > 0 {
+		d.log.Warn("the owners of broken pipeline files could not be told; that is tried again every minute", "files", len(d.unreported))
 	}
 	return nil
 }
 
-func (d *definitions) define(ctx context.Context, p *workflows.Pipeline, path string) error {
-	res, err := d.engine.Submit(ctx, workflows.Intent{Verb: workflows.Edit, Pipeline: p.Name, Definitions: p, ManagedBy: "file:" + path}, workflows.EnginePrincipal())
+// applyChanges submits what differs from what is in force.
+func (d *definitions) applyChanges(ctx context.Context, all []*reading, templates *templateCache) error {
+	inForce, err := d.engine.InForce(ctx)
+	if err != nil {
+		return fmt.Errorf("look what is in force: %w", err)
+	}
+	refuseUsedNames(inForce, all)
+	in, broken := map[string]bool{}, map[string]bool{} // pipelines; files with faults
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(defineAtOnce)
+	for _, r := range all {
+		if r.fresh || !d.logged {
+			d.warn(r)
+		}
+		switch {
+		case r.template:
+			continue
+		case r.isBroken():
+			broken[r.path] = true
+			continue
+		}
+		in[r.Pipeline] = true
+		if r.fresh {
+			d.forget(ctx, r.path)
+		}
+		if now := inForce[r.Pipeline]; now.Digest == r.Definition && now.ManagedBy == fileManager+r.path {
+			continue
+		}
+		g.Go(func() error { return d.define(gctx, r, templates) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return d.archive(ctx, inForce, in, broken)
+}
+
+// fileManager stands before the path of the file that manages a pipeline.
+const fileManager = "file:"
+
+// refuseUsedNames makes every file a broken one whose pipeline another file
+// defines: the one that is in force, as long as it is there and does not say
+// another name, also while it is broken itself; otherwise the first.
+func refuseUsedNames(inForce map[string]runtimeinbound.InForce, all []*reading) {
+	files := map[string]*reading{}
+	for _, r := range all {
+		files[r.path] = r
+	}
+	owner := map[string]string{} // pipeline -> file
+	for name, now := range inForce {
+		path, ok := strings.CutPrefix(now.ManagedBy, fileManager)
+		if r := files[path]; ok && r != nil && !r.template && (r.isBroken() || r.Pipeline == name) {
+			owner[name] = path
+		}
+	}
+	for _, r := range all {
+		switch {
+		case r.template || r.isBroken():
+		case owner[r.Pipeline] == "":
+			owner[r.Pipeline] = r.path
+		case owner[r.Pipeline] != r.path:
+			r.refused = &spec.Diagnostic{File: r.path, Line: 1, Col: 1,
+				Message: fmt.Sprintf("the pipeline %s is defined in %s already", r.Pipeline, owner[r.Pipeline]), Hint: "give one of them another name"}
+		}
+	}
+}
+
+func (d *definitions) define(ctx context.Context, r *reading, templates *templateCache) error {
+	p, err := d.parsed(r, templates)
+	if err != nil {
+		return err
+	}
+	res, err := d.engine.Submit(ctx, workflows.Intent{Verb: workflows.Edit, Pipeline: p.Name, NewDefinition: p, ManagedBy: fileManager + r.path}, workflows.EnginePrincipal())
 	var refused *workflows.Problem
 	switch {
 	case errors.As(err, &refused) && refused.Code != workflows.CodeCommitUnknown && refused.Code != workflows.CodeUnavailable:
-		d.log.Error("a pipeline file was refused", "file", path, "problem", refused.Error())
+		d.log.Error("a pipeline file was refused", "file", r.path, "problem", refused.Error())
 	case err != nil:
-		return fmt.Errorf("put %s in force: %w", path, err)
+		return fmt.Errorf("apply %s: %w", r.path, err)
 	case res.Changed:
-		d.log.Info("pipeline in force", "pipeline", p.Name, "version", res.Version, "file", path)
+		d.log.Info("pipeline in force", "pipeline", p.Name, "version", res.Version, "file", r.path)
 	}
 	return nil
-}
-
-// strangers warns of names in a definition that the configuration does not know: a gate that asks them waits for nobody.
-func (d *definitions) strangers(p *workflows.Pipeline, path string) {
-	names := slices.Clone(p.Owners)
-	for _, s := range p.Stages {
-		for _, a := range s.Actions {
-			if a.Approval != nil {
-				names = append(append(names, a.Approval.From...), a.Approval.Ask...)
-				names = slices.AppendSeq(names, maps.Keys(a.Approval.AtLeast))
-			}
-		}
-	}
-	slices.Sort(names)
-	for _, who := range slices.Compact(names) {
-		if fault := d.policy.CheckWho(who); fault != nil {
-			d.log.Warn("a pipeline file names somebody unknown", "file", path, "problem", fault.Message, "hint", fault.Hint)
-		}
-	}
 }
 
 // archive retires the pipelines whose file has vanished.
-func (d *definitions) archive(ctx context.Context, in map[string]string, broken map[string]bool) error {
-	views, err := d.engine.Pipelines(ctx, workflows.EnginePrincipal())
-	if err != nil {
-		return fmt.Errorf("look for vanished pipeline files: %w", err)
-	}
-	for _, v := range views {
-		if v.ManagedBy != "file" || in[v.Name] != "" || broken[v.File] || v.Archived {
+func (d *definitions) archive(ctx context.Context, inForce map[string]runtimeinbound.InForce, in, broken map[string]bool) error {
+	for name, now := range inForce {
+		path, ok := strings.CutPrefix(now.ManagedBy, fileManager)
+		if !ok || in[name] || broken[path] {
 			continue
 		}
-		if _, err := d.engine.Submit(ctx, workflows.Intent{Verb: workflows.Archive, Pipeline: v.Name, ManagedBy: "file:" + v.File}, workflows.EnginePrincipal()); err != nil {
-			return fmt.Errorf("archive %s, whose file is gone: %w", v.Name, err)
+		if _, err := d.engine.Submit(ctx, workflows.Intent{Verb: workflows.Archive, Pipeline: name, ManagedBy: now.ManagedBy}, workflows.EnginePrincipal()); err != nil {
+			return fmt.Errorf("archive %s, whose file is gone: %w", name, err)
 		}
-		d.log.Info("pipeline archived, its file is gone", "pipeline", v.Name, "file", v.File)
+		d.log.Info("pipeline archived, its file is gone", "pipeline", name, "file", path)
 	}
 	return nil
-}
-
-// tell says once per content of a broken file what is wrong with it: in the
-// log, and to the owners in the pipeline's channel.
-func (d *definitions) tell(ctx context.Context, f file, diagnostics []spec.Diagnostic) {
-	lines := make([]string, 0, len(diagnostics))
-	for _, g := range diagnostics {
-		if !g.Warning {
-			lines = append(lines, strings.TrimPrefix(g.String(), d.config.Pipelines+"/"))
-		}
-	}
-	d.log.Error("a pipeline file is broken and changes nothing", "file", f.path, "problems", lines)
-	memo, digest := d.engine.Notebook("definitions"), sha256.Sum256([]byte(strings.Join(append(lines, string(f.data)), "\n")))
-	if told, _, err := memo.Memo(ctx, f.path); err != nil || string(told) == string(digest[:]) {
-		return
-	}
-	v, known := d.inForce(ctx, f.path)
-	if d.chat == nil || !known {
-		return
-	}
-	who, err := d.chat.People(ctx, v.Definition.Owners)
-	if err != nil {
-		who = v.Definition.Owners
-	}
-	channel := v.Definition.Channel
-	if channel == "" {
-		channel = d.config.Slack.Channel
-	}
-	text := fmt.Sprintf("%s The file of *%s* is broken and changes nothing; version %d stays in force.\n```%s```", strings.Join(who, " "), v.Name, v.Version, strings.Join(lines, "\n"))
-	if _, err := d.chat.Post(ctx, bot.Message{Channel: channel, Text: text}); err != nil {
-		d.log.Warn("the owners of a broken pipeline file could not be told", "file", f.path, "err", err)
-		return
-	}
-	if err := memo.Note(ctx, f.path, digest[:]); err != nil {
-		d.log.Warn("could not note who was told", "file", f.path, "err", err)
-	}
-}
-
-func (d *definitions) forget(ctx context.Context, path string) {
-	memo := d.engine.Notebook("definitions")
-	if _, told, err := memo.Memo(ctx, path); err == nil && told {
-		_ = memo.Note(ctx, path, nil) // told again at worst
-	}
-}
-
-func (d *definitions) inForce(ctx context.Context, path string) (workflows.PipelineView, bool) {
-	views, err := d.engine.Pipelines(ctx, workflows.EnginePrincipal())
-	if err != nil {
-		return workflows.PipelineView{}, false
-	}
-	for _, v := range views {
-		if v.File == path && v.Definition != nil {
-			return v, true
-		}
-	}
-	return workflows.PipelineView{}, false
 }

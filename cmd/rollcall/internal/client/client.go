@@ -16,7 +16,10 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 // Client is a service and who calls it.
@@ -25,6 +28,10 @@ type Client struct {
 	Token string
 	HTTP  *http.Client
 }
+
+// Unreachable is the code of a Problem that is not the service's: nothing
+// answered, or something else than rollcall did.
+const Unreachable = "Unreachable"
 
 // Do sends one request and decodes the answer into out (nil: not wanted). A
 // refusal comes back as *workflows.Problem in the service's own words.
@@ -38,12 +45,17 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any) err
 		return nil
 	}
 	if err := json.NewDecoder(res.Body).Decode(out); err != nil {
-		return fmt.Errorf("read the answer of %s: %w", c.URL, err)
+		return fmt.Errorf("read the answer of %s: %w", c.address(), err)
 	}
 	return nil
 }
 
 func (c *Client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	return c.sendWith(ctx, method, path, body)
+}
+
+// sendWith sends a request with further headers, a name and a value each.
+func (c *Client) sendWith(ctx context.Context, method, path string, body any, header ...string) (*http.Response, error) {
 	var r io.Reader
 	kind := "application/json"
 	switch body := body.(type) {
@@ -59,25 +71,40 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+"/api/v1/"+path, r)
 	if err != nil {
-		return nil, fmt.Errorf("ROLLCALL_URL is not an address: %w", err)
+		return nil, fmt.Errorf("ROLLCALL_URL is not an address: %s", innermost(err))
 	}
 	req.Header.Set("Content-Type", kind)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	res, err := c.HTTP.Do(req)
-	if err != nil {
-		return nil, &workflows.Problem{Code: "Unreachable", Message: fmt.Sprintf("cannot reach rollcall at %s: %s", c.URL, reason(err)), Hint: "is it running? set ROLLCALL_URL to its address"}
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.Canceled): // the service is not to blame
+		return nil, fmt.Errorf("ask rollcall: %w", ctx.Err())
+	case err != nil:
+		return nil, &workflows.Problem{Code: Unreachable, Message: fmt.Sprintf("cannot reach rollcall at %s: %s", c.address(), innermost(err)), Hint: "is it running? set ROLLCALL_URL to its address, or sign in with rollcall login URL"}
 	}
 	if res.StatusCode < 300 {
 		return res, nil
 	}
 	defer res.Body.Close()
-	return nil, problem(res)
+	return nil, c.problem(res)
 }
 
-// reason is the innermost sentence of a failed call; the outer ones repeat the address.
-func reason(err error) string {
+// address is where the service is, for people: without a password in it.
+func (c *Client) address() string {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return "ROLLCALL_URL"
+	}
+	return u.Redacted()
+}
+
+// innermost is the last sentence of a failed call; the outer ones repeat the address.
+func innermost(err error) string {
 	var ue *url.Error
 	if errors.As(err, &ue) {
 		err = ue.Err
@@ -85,7 +112,7 @@ func reason(err error) string {
 	return err.Error()
 }
 
-func problem(res *http.Response) error {
+func (c *Client) problem(res *http.Response) error {
 	var p struct {
 		workflows.Problem
 		Title       string `json:"title"`
@@ -97,15 +124,44 @@ func problem(res *http.Response) error {
 	}
 	text, _ := io.ReadAll(io.LimitReader(res.Body, 1<<16))
 	if err := json.Unmarshal(text, &p); err != nil || p.Message == "" {
-		return &workflows.Problem{Code: "Unreachable", Message: fmt.Sprintf("the service answered %s, not as rollcall does", res.Status), Hint: "is ROLLCALL_URL the address of rollcall?"}
+		return &workflows.Problem{Code: Unreachable, Message: fmt.Sprintf("the service answered %s, not as rollcall does", res.Status), Hint: "is ROLLCALL_URL the address of rollcall?"}
 	}
 	if p.Code == "Unauthorized" {
-		p.Hint = "set ROLLCALL_TOKEN to a token of the service's api.tokens"
+		return c.unauthorized(&p.Problem)
 	}
 	for _, d := range p.Diagnostics {
 		p.Hint += fmt.Sprintf("\n  line %d, column %d: %s", d.Line, d.Column, d.Message)
 	}
 	return &p.Problem
+}
+
+// unauthorized says which of the two it is: no token was sent, or one that the service does not know.
+func (c *Client) unauthorized(p *workflows.Problem) error {
+	if c.Token == "" {
+		p.Message, p.Hint = "no API token was given", "sign in with rollcall login "+c.address()+", or set ROLLCALL_TOKEN to a token of the service's api.tokens"
+	} else {
+		p.Message, p.Hint = "the API token is not known to "+c.address(), "it must be one of the service's api.tokens: check ROLLCALL_TOKEN and ROLLCALL_URL, or sign in with rollcall login "+c.address()
+	}
+	return p
+}
+
+// WhoAmI returns who the service takes the client for.
+func (c *Client) WhoAmI(ctx context.Context) (p workflows.Principal, err error) {
+	err = c.Do(ctx, http.MethodGet, "whoami", nil, &p)
+	return p, err
+}
+
+// Backup writes what the service keeps, a tar archive, to w.
+func (c *Client) Backup(ctx context.Context, w io.Writer) error {
+	res, err := c.send(ctx, http.MethodGet, "backup", nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if _, err := io.Copy(w, res.Body); err != nil {
+		return fmt.Errorf("the backup broke off: %w", err)
+	}
+	return nil
 }
 
 func seg(s string) string { return url.PathEscape(s) }
@@ -117,7 +173,7 @@ func (c *Client) Execution(ctx context.Context, ref string) (e workflows.Executi
 }
 
 // Executions lists executions of a pipeline, newest first.
-func (c *Client) Executions(ctx context.Context, q workflows.ExecutionQuery) ([]workflows.Execution, error) {
+func (c *Client) Executions(ctx context.Context, q record.Query) ([]workflows.Execution, error) {
 	v := url.Values{}
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
@@ -153,12 +209,18 @@ func (c *Client) Pipeline(ctx context.Context, name string) (p workflows.Pipelin
 }
 
 // Targets lists what a stage could be rolled back to, newest first.
-func (c *Client) Targets(ctx context.Context, pipeline, stage string) ([]workflows.Target, error) {
+func (c *Client) Targets(ctx context.Context, pipeline, stage string) ([]ledger.Target, error) {
 	var out struct {
-		Targets []workflows.Target `json:"targets"`
+		Targets []ledger.Target `json:"targets"`
 	}
 	err := c.Do(ctx, http.MethodGet, "pipelines/"+seg(pipeline)+"/stages/"+seg(stage)+"/targets", nil, &out)
 	return out.Targets, err
+}
+
+// Notes are the release notes of what a stage runs, since an execution; empty: since what ran before.
+func (c *Client) Notes(ctx context.Context, pipeline, stage, since string) (n changes.Notes, err error) {
+	err = c.Do(ctx, http.MethodGet, "pipelines/"+seg(pipeline)+"/stages/"+seg(stage)+"/notes?"+url.Values{"since": {since}}.Encode(), nil, &n)
+	return n, err
 }
 
 // Log copies the log of an attempt from an offset to w and returns the new offset.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
 // declaration is a body that is sent as it is: a pipeline file in YAML.
@@ -14,8 +15,9 @@ type declaration []byte
 // Edited is a pipeline with what an edit did to it.
 type Edited struct {
 	workflows.PipelineView
-	Changed  bool                 `json:"changed"`  // false: it was so already
-	Weakened []workflows.Weakened `json:"weakened"` // the gates that ask for less than before
+	Changed  bool             `json:"changed"`  // false: it was so already
+	Weakened []event.Weakened `json:"weakened"` // the gates that ask for less than before
+	Cancels  []string         `json:"cancels"`  // the executions that it ends ("webshop#42")
 }
 
 // Put puts a declaration, in YAML, in force.

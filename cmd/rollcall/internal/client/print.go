@@ -1,40 +1,76 @@
 package client
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
+	"github.com/rollcall-bot/rollcall/workflows/say"
+	"github.com/rollcall-bot/rollcall/workflows/scope"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
-// Printer writes tables for people.
+// Printer writes tables for people. Much of what it prints comes from
+// strangers, such as commit messages; it goes out through table and say only,
+// which clean it, so that nobody steers the reader's terminal or forges a row.
 type Printer struct {
 	W       io.Writer
 	Now     time.Time          // the moment that "ago" counts from
 	Freezes []workflows.Freeze // which say until when; may be empty
-	Numbers map[string]int     // of executions that are otherwise known by ID only; may be empty
+	// View is the pipeline as it stands now, of which executions are listed; may be zero.
+	View    workflows.PipelineView
+	Numbers map[string]int // of executions that are otherwise known by ID only; may be empty
+	Wide    bool           // more columns
+	Color   bool           // the terminal shows colours
+	Width   int            // of the terminal in columns; 0: nothing is cut
 }
 
-func (p Printer) table(rows ...[]string) {
-	var out bytes.Buffer
-	tw := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	for _, r := range rows {
-		fmt.Fprintln(tw, strings.Join(r, "\t")) // empty cells too, or the columns would not be in line
+// say prints a line, without spaces at its end; each argument stays within it.
+func (p Printer) say(format string, args ...any) {
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			args[i] = clean.Line(s)
+		}
 	}
-	_ = tw.Flush()
-	for line := range strings.Lines(out.String()) {
-		fmt.Fprintln(p.W, strings.TrimRight(line, " \n"))
+	fmt.Fprintln(p.W, strings.TrimRight(clean.Text(fmt.Sprintf(format, args...)), " "))
+}
+
+// Line prints one sentence.
+func (p Printer) Line(text string) { p.say("%s", text) }
+
+// Text prints text of several lines.
+func (p Printer) Text(text string) { fmt.Fprint(p.W, clean.Text(text)) }
+
+// row is a row of a table, and with Wide the further columns.
+func (p Printer) row(cells []string, more ...string) []string {
+	if p.Wide {
+		return append(cells, more...)
 	}
+	return cells
+}
+
+// Names prints pipelines as a list: "webshop  version 3, SUPERSEDED".
+func (p Printer) Names(views []workflows.PipelineView) {
+	rows := [][]string{p.row([]string{"PIPELINE", "VERSION", "MODE", "MANAGED BY"}, "STAGES")}
+	for _, v := range views {
+		var stages []string
+		for _, s := range v.Stages {
+			stages = append(stages, s.Name)
+		}
+		rows = append(rows, p.row([]string{v.Name, fmt.Sprint(v.Version), v.ExecutionMode, managedBy(&v)}, strings.Join(stages, ", ")))
+	}
+	p.table(rows...)
 }
 
 // Pipelines prints one line per stage of every pipeline.
 func (p Printer) Pipelines(views []workflows.PipelineView) {
 	if len(views) == 0 {
-		fmt.Fprintln(p.W, "no pipelines yet; put a file into the service's pipelines folder, or send one: rollcall apply FILE")
+		p.say("no pipelines yet; put a file into the service's pipelines folder, or send one: rollcall apply FILE")
 		return
 	}
 	for i, v := range views {
@@ -47,84 +83,74 @@ func (p Printer) Pipelines(views []workflows.PipelineView) {
 
 // Pipeline prints a pipeline as it stands.
 func (p Printer) Pipeline(v workflows.PipelineView) {
-	fmt.Fprintf(p.W, "%s  version %d", v.Name, v.Version)
+	head, facts := "%s  version %d", []any{v.Name, v.Version}
 	if v.ExecutionMode != workflows.ModeSuperseded && v.ExecutionMode != "" {
-		fmt.Fprintf(p.W, "  %s", v.ExecutionMode)
+		head, facts = head+"  %s", append(facts, v.ExecutionMode)
 	}
 	if v.Archived {
-		fmt.Fprint(p.W, "  archived")
+		head += "  archived"
 	}
-	fmt.Fprintln(p.W)
+	p.say(head, facts...)
+	p.bridge(v.Bridge, true)
 	if at := v.PollingDisabledAt; at != nil {
-		fmt.Fprintf(p.W, "since %s branches are no longer looked at: nothing had started for 30 days\n", day(*at))
+		p.say("since %s branches are no longer polled: nothing had started for 30 days", day(*at))
 	}
 	for _, f := range v.Freezes {
-		if p.Now.Before(f.From) && f.On.Touches(v.Name) {
-			fmt.Fprintf(p.W, "to come: frozen from %s until %s (%s)\n", day(f.From), lastDay(f.To), f.Name)
+		if p.Now.Before(f.From) && scope.Touches(f.On, v.Name) {
+			p.say("to come: frozen from %s until %s (%s)", day(f.From), lastDay(f.To), f.Name)
 		}
 	}
-	rows := [][]string{{"STAGE", "LATEST", "STATUS", "RUNS", "DOOR"}}
+	rows := [][]string{p.row([]string{"STAGE", "LATEST", "STATUS", "RUNS", "LOCK"}, "ID OF THE LATEST", "ID OF WHAT RUNS")}
 	for _, s := range v.Stages {
-		latest, status, runs := "-", string(s.Status), "-"
-		if s.LatestExecution != nil {
-			latest = fmt.Sprintf("#%d", s.LatestExecution.Number)
+		latest, status, runs, latestID, runsID := "-", string(s.Status), "-", "-", "-"
+		if e := s.LatestExecution; e != nil {
+			latest, latestID = fmt.Sprintf("#%d", e.Number), e.Execution
 		}
 		if r := s.Running; r != nil {
-			runs = fmt.Sprintf("#%d since %s", r.Number, p.ago(r.Since))
-			if !r.Certain {
-				runs += ", uncertain"
+			runs, runsID = fmt.Sprintf("#%d since %s", r.Number, p.ago(r.Since)), r.Execution
+			if c := r.Caveat(); c != "" {
+				runs += ", " + c
 			}
 		}
-		rows = append(rows, []string{s.Name, latest, status, runs, p.door(&v, &s)})
+		rows = append(rows, p.row([]string{s.Name, latest, status, runs, p.lock(&v, &s)}, latestID, runsID))
 	}
 	p.table(rows...)
 }
 
-// door says whether an execution may enter a stage, and who waits to.
-func (p Printer) door(v *workflows.PipelineView, s *workflows.StageView) string {
-	var shut []string
+// lock says what keeps executions out of a stage, and who waits to enter.
+func (p Printer) lock(v *workflows.PipelineView, s *workflows.StageView) string {
+	var locks []string
+	f, t := p.format(), &s.Transition
 	for i := range v.Freezes {
-		if f := &v.Freezes[i]; f.At(p.Now, v.Name, s.Name) {
-			shut = append(shut, "frozen: "+f.Name+" until "+lastDay(f.To))
+		if z := &v.Freezes[i]; scope.Frozen(z, p.Now, v.Name, s.Name) {
+			locks = append(locks, f.Frozen(z.Name, v.Freezes))
 		}
 	}
-	t := s.Transition
 	if !t.Enabled {
-		d := "disabled"
-		if t.Cause == "rollback" {
-			d = "held after a rollback"
-		}
-		if t.Reason != "" {
-			d += ": " + t.Reason
-		}
-		if t.By != nil && t.Cause == "person" {
-			d += ", by " + t.By.Name
-		}
-		shut = append(shut, d)
+		locks = append(locks, f.Lock(t))
 	}
-	d := "open"
-	if len(shut) > 0 {
-		d = strings.Join(shut, "; ")
-	}
-	if t.Only != "" && (!t.Enabled || t.PastFreeze) {
-		d += "; only " + p.ref(t.Only) + " may enter"
+	l := cmp.Or(strings.Join(locks, "; "), "-")
+	if t.Enabled {
+		l += f.Only(t)
 	}
 	if line := p.line(v.ExecutionMode, s.Inbound); line != "" {
-		d += " (" + line + ")"
+		l += " (" + line + ")"
 	}
-	return d
+	return l
 }
 
 // Executions prints one line per execution.
 func (p Printer) Executions(all []workflows.Execution) {
 	if len(all) == 0 {
-		fmt.Fprintln(p.W, "no executions")
+		p.say("no executions")
 		return
 	}
-	rows := [][]string{{"EXECUTION", "STATUS", "REVISION", "STARTED", "BY", "NOTE"}}
+	p.bridge(p.View.Bridge, false)
+	rows := [][]string{p.row([]string{"EXECUTION", "STATUS", "REVISION", "STARTED", "TOOK", "BY", "NOTE"}, "TRIGGER", "VERSION", "ID", "ID IN AWS")}
 	for i := range all {
 		e := &all[i]
-		rows = append(rows, []string{e.Ref(), statusWords(e), revision(e), p.ago(e.StartedAt), e.Trigger.By.Name, p.remarks(e)})
+		row := []string{e.Ref(), statusWords(e), revision(e), p.ago(e.StartedAt), p.took(&e.StartedAt, e.EndedAt), e.Trigger.By.Called(), p.remarks(e)}
+		rows = append(rows, p.row(row, e.Trigger.Type, fmt.Sprint(e.Version), e.ID, cmp.Or(e.ExternalID, "-")))
 	}
 	p.table(rows...)
 }
@@ -134,8 +160,8 @@ func statusWords(e *workflows.Execution) string {
 	if e.Type == workflows.TypeRollback && e.Rollback != nil {
 		s += fmt.Sprintf(" (rollback to #%d)", e.Rollback.TargetNumber)
 	}
-	if e.Status == workflows.StatusFailed && e.StatusReason != nil && e.StatusReason.Code == "NotApproved" {
-		s = "Not approved"
+	if e.Status == workflows.StatusFailed && e.StatusReason != nil && (e.StatusReason.Code == "NotApproved" || e.StatusReason.Code == "ApprovalExpired") {
+		s = notApproved
 	}
 	return s
 }
@@ -145,51 +171,48 @@ func revision(e *workflows.Execution) string {
 		return "-"
 	}
 	r := e.SourceRevisions[0]
-	return strings.TrimSpace(short(r.RevisionID) + " " + clip(r.RevisionSummary, 40))
-}
-
-func short(id string) string {
-	if len(id) == 40 {
-		return id[:7]
-	}
-	return id
-}
-
-func clip(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
+	return strings.TrimSpace(words.Revision(r.RevisionID) + " " + r.RevisionSummary)
 }
 
 // Execution prints one execution whole.
 func (p Printer) Execution(e *workflows.Execution) {
-	fmt.Fprintf(p.W, "%s  %s  %s\n", e.Ref(), statusWords(e), e.ID)
-	if e.StatusReason != nil {
-		fmt.Fprintf(p.W, "why: %s\n", e.StatusReason.Message)
+	fmt.Fprintln(p.W, clean.Line(e.Ref())+say.In(e)+"  "+p.paint(statusWords(e), false))
+	if p.Wide {
+		p.say("id: %s", e.ID)
 	}
-	fmt.Fprintf(p.W, "started %s by %s (%s)\n", p.ago(e.StartedAt), e.Trigger.By.Name, e.Trigger.Type)
+	if p.Wide && e.ExternalID != "" {
+		p.say("id in AWS: %s", e.ExternalID)
+	}
+	p.bridge(p.View.Bridge, false)
+	if e.StatusReason != nil {
+		p.say("reason: %s", e.StatusReason.Message)
+	}
+	p.say("%s, %s", p.format().Trigger(e), p.ago(e.StartedAt))
 	for _, r := range e.SourceRevisions {
-		fmt.Fprintf(p.W, "%s: %s %s\n", r.ActionName, short(r.RevisionID), r.RevisionSummary)
+		p.say("%s: %s %s", r.ActionName, words.Revision(r.RevisionID), r.RevisionSummary)
 	}
 	if w := e.WaitsFor; w != nil {
-		fmt.Fprintln(p.W, p.waiting(w))
+		p.say("%s", p.waiting(w))
 		if w.Warning != "" {
-			fmt.Fprintf(p.W, "careful: %s\n", w.Warning)
+			p.say("%s", say.Warning(w.Warning))
 		}
 	}
-	rows := [][]string{{"STAGE", "ACTION", "STATUS", "ATTEMPT", "DETAIL"}}
+	if e.Undelivered != "" {
+		p.say("not shown in chat: %s", e.Undelivered)
+	}
+	rows := [][]string{{"STAGE", "ACTION", "STATUS", "TOOK", "DETAIL"}}
 	for i := range e.Stages {
-		rows = append(rows, stageRows(&e.Stages[i])...)
+		rows = append(rows, p.stageRows(&e.Stages[i])...)
 	}
 	p.table(rows...)
 	for i := range e.Stages {
 		if st := &e.Stages[i]; st.Retries != nil {
-			fmt.Fprintf(p.W, "%s was %s\n", st.Name, retried(st.Retries))
+			p.say("%s was %s", st.Name, retried(st.Retries))
 		}
 	}
+	p.requests(e)
 	for _, n := range e.Notes {
-		fmt.Fprintf(p.W, "%s: %s %s\n", n.Name, n.Text, n.URL)
+		p.say("%s: %s %s", n.Name, n.Text, n.URL)
 	}
 	if len(e.Offers) > 0 {
 		verbs := make([]string, 0, len(e.Offers))
@@ -200,31 +223,33 @@ func (p Printer) Execution(e *workflows.Execution) {
 				verbs = append(verbs, v)
 			}
 		}
-		fmt.Fprintf(p.W, "you can: %s\n", strings.Join(verbs, ", "))
+		p.say("you can: %s", strings.Join(verbs, ", "))
 	}
 }
 
-func detail(a *workflows.ActionExecution) string {
+func (p Printer) detail(a *workflows.ActionExecution) string {
 	switch {
 	case a.Needs == workflows.NeedsResolve:
-		return "in doubt: rollcall resolve … succeeded|failed|again"
+		text := string(say.ResultUnknown) + ": rollcall resolve … succeeded|failed|again"
+		if a.Error != nil && a.Error.Message != "" {
+			text += " (" + a.Error.Message + ")"
+		}
+		return text
 	case a.Error != nil:
-		return oneLine(a.Error.Message)
+		return a.Error.Message
 	case a.Approval != nil:
-		return gate(a.Approval)
+		return p.format().GateNow(a.Approval)
 	}
-	return oneLine(a.Summary)
+	return a.Summary
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
 // Targets prints what a stage could be rolled back to.
-func (p Printer) Targets(pipeline string, all []workflows.Target) {
+func (p Printer) Targets(pipeline string, all []ledger.Target) {
 	if len(all) == 0 {
-		fmt.Fprintln(p.W, "nothing has succeeded there yet")
+		p.say("nothing has succeeded there yet")
 		return
 	}
-	rows := [][]string{{"EXECUTION", "ELIGIBLE", "RAN", "REVISION"}}
+	rows := [][]string{p.row([]string{"EXECUTION", "ELIGIBLE", "RAN", "REVISION"}, "UNDOES", "BRINGS", "ID")}
 	for _, t := range all {
 		ok := "yes"
 		switch {
@@ -235,25 +260,42 @@ func (p Printer) Targets(pipeline string, all []workflows.Target) {
 		case t.StageChanged:
 			ok = "yes, the stage has changed since"
 		}
+		if c := t.Caveat(); c != "" {
+			ok += ", " + c
+		}
 		ran := "-"
 		if len(t.Ran) > 0 {
 			ran = p.ago(t.Ran[0].From)
 		}
 		e := workflows.Execution{SourceRevisions: t.SourceRevisions}
-		rows = append(rows, []string{fmt.Sprintf("%s#%d", pipeline, t.Number), ok, ran, revision(&e)})
+		undoes, brings := "-", "-"
+		if t.Compared {
+			undoes, brings = words.Count(t.Undoes, "commit"), words.Count(t.Brings, "commit")
+		}
+		rows = append(rows, p.row([]string{fmt.Sprintf("%s#%d", pipeline, t.Number), ok, ran, revision(&e)}, undoes, brings, t.Execution))
 	}
 	p.table(rows...)
 }
 
-// Event prints one line of the live feed.
-func (p Printer) Event(e FeedEvent) {
-	where := strings.Trim(e.Stage+"/"+e.Action, "/")
-	text := p.happened(&e)
-	id := e.Execution
-	if len(id) > 6 {
-		id = "…" + id[len(id)-6:]
+// took says how long something has taken, or takes since it began: "41 s", "3 min 5 s".
+func (p Printer) took(from, to *time.Time) string {
+	if from == nil {
+		return "-"
 	}
-	fmt.Fprintf(p.W, "%s  %s %s  %s\n", e.At.In(p.Now.Location()).Format("15:04:05"), e.Pipeline, id, strings.Join(strings.Fields(string(e.Kind)+" "+where+" "+text), " "))
+	until := p.Now
+	if to != nil {
+		until = *to
+	}
+	switch d := until.Sub(*from).Round(time.Second); {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
 }
 
 // ago says how long since, in one unit.

@@ -40,7 +40,7 @@ func execution(n int) workflows.Execution {
 func frozen() workflows.Execution {
 	e := execution(43)
 	e.WaitsFor = &workflows.Wait{Stage: "Production", For: workflows.WaitsForFreeze, Since: ago(8 * time.Minute), Freeze: "year-end",
-		Warning: "it contains 0123456 of webshop#41, which ben rolled Production back from"}
+		Warning: "includes 0123456, which ben rolled back"}
 	return e
 }
 
@@ -71,13 +71,13 @@ func asked() workflows.Execution {
 	st.Status = workflows.StatusInProgress
 	st.Actions[0].Status, st.Actions[0].Attempt, st.Actions[0].Needs = workflows.StatusInProgress, 1, workflows.NeedsApproval
 	st.Actions[0].Approval = &workflows.Approval{Token: "g", Required: 2, Comment: "optional", Votes: []workflows.Vote{{By: ana, Answer: "approve"}},
-		Warning: "it contains 0123456 of webshop#41, which ben rolled Production back from"}
+		Warning: "includes 0123456, which ben rolled back"}
 	return e
 }
 
 func queued() workflows.PipelineView {
 	at := ago(40 * 24 * time.Hour)
-	disabled := workflows.Transition{Enabled: false, Cause: "rollback", Reason: "the cart was empty", By: &ana, Only: execution(44).ID}
+	disabled := workflows.Transition{Enabled: false, Cause: "rollback", Reason: "rolled back to webshop#41: the cart was empty", By: &ana, Only: execution(44).ID}
 	return workflows.PipelineView{Name: "webshop", Version: 7, ManagedBy: "file", ExecutionMode: workflows.ModeQueued, PollingDisabledAt: &at,
 		Freezes: []workflows.Freeze{freeze, {Name: "easter", From: time.Date(2027, 3, 25, 18, 0, 0, 0, berlin), To: time.Date(2027, 3, 29, 12, 0, 0, 0, berlin), On: []string{"webshop"}}},
 		Stages: []workflows.StageView{
@@ -103,7 +103,7 @@ func TestWhatPeopleRead(t *testing.T) {
 		"queued":     func(p Printer) { p.Pipeline(queued()) },
 		"feed": func(p Printer) {
 			for _, e := range []event.Event{
-				{Kind: event.PipelineDefined, Defined: &event.Defined{Version: 8, Weakened: []workflows.Weakened{{Stage: "Production", Action: "SignOff", Old: "2 of group:sre", New: "1 of group:sre"},
+				{Kind: event.PipelineDefined, Defined: &event.Defined{Version: 8, Weakened: []event.Weakened{{Stage: "Production", Action: "SignOff", Old: "2 of group:sre", New: "1 of group:sre"},
 					{Stage: "Production", Action: "Legal", Old: "1 of group:legal", New: "removed"}}}},
 				{Kind: event.ExecutionWaiting, Execution: held.ID, Wait: held.WaitsFor},
 				{Kind: event.GateOverridden, Execution: set.ID, Stage: "Production", Action: "SignOff", Override: set.Stages[1].Actions[0].Approval.Override},
@@ -131,5 +131,14 @@ func TestWhatPeopleRead(t *testing.T) {
 				t.Errorf("printed\n%s\nwant\n%s", out.String(), want)
 			}
 		})
+	}
+}
+
+// Text of several lines keeps them, and nothing in it steers the terminal.
+func TestTextOfSeveralLines(t *testing.T) {
+	var out bytes.Buffer
+	Printer{W: &out}.Text("# Notes\n\n- a\x1b[2J\u202eb (\x1b]0;x\x07Ana)\n")
+	if got := out.String(); got != "# Notes\n\n- ab (Ana)\n" {
+		t.Errorf("%q", got)
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -11,7 +12,10 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/rollcall-bot/rollcall/integrations/hooks"
 	"github.com/rollcall-bot/rollcall/integrations/slack/token"
+	"github.com/rollcall-bot/rollcall/workflows/source"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // at returns the node of a path, or the nearest one above it.
@@ -40,16 +44,47 @@ func (d *decoder) check(c *Config) {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		d.problem(d.at("listen"), "listen must be HOST:PORT", "for example 127.0.0.1:8484")
 	}
+	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
+		d.problem(d.at("metricsListen"), "metricsListen must be HOST:PORT", "for example 127.0.0.1:9484")
+	}
+	if c.MetricsListen != "" && c.MetricsListen == c.Listen {
+		d.problem(d.at("metricsListen"), "metricsListen and listen are the same address", "metrics are at listen already, for whoever has a token: leave metricsListen out, or choose another port")
+	}
 	d.url("publicURL", c.PublicURL)
 	if info, err := os.Stat(d.abs(c.Pipelines)); d.nodes["pipelines"] != nil && (err != nil || !info.IsDir()) {
 		d.problem(d.at("pipelines"), fmt.Sprintf("pipelines: there is no folder %s", d.abs(c.Pipelines)), "create it, or say where the pipeline files are")
 	}
 	d.checkSlack(c.Slack)
 	d.checkGitHub(c.GitHub)
+	d.checkAWS(c.AWS)
+	d.checkArtifacts(c.AWS)
+	d.checkBridges(c)
+	d.checkCommands(c)
 	d.checkJira(c.Jira)
 	d.checkTokens(c.API.Tokens)
+	d.checkHooks(c.Hooks)
 	d.checkAccess(c)
 	d.checkFreezes(c)
+}
+
+// differs notes a name among those of its kind, and says so when it is there already.
+func (d *decoder) differs(path, kind, name string, names map[string]bool, hint string) {
+	if names[name] && name != "" {
+		d.problem(d.at(path), "there are two "+kind+" named "+name, cmp.Or(hint, "names must differ"))
+	}
+	names[name] = true
+}
+
+// checkCommands looks at where commands run.
+func (d *decoder) checkCommands(c *Config) {
+	const at = "runners.commands.on"
+	switch on := c.Runners.Commands.On; {
+	case on == "", on == "local":
+	case c.Runners.Commands.Project() == "":
+		d.problem(d.at(at), at+" cannot be "+words.Quoted(on), "write local, or codebuild:PROJECT")
+	case c.AWS == nil:
+		d.problem(d.at(at), at+" names a CodeBuild project, and nothing says where AWS is", "add aws: {region: …, artifacts: {bucket: …}}")
+	}
 }
 
 func (d *decoder) url(path, value string) {
@@ -84,10 +119,13 @@ func (d *decoder) checkGitHub(g *GitHub) {
 		return
 	}
 	d.url("github.apiURL", g.APIURL)
+	if fault, fix := source.Fault(g.CloneURL); fault != "" {
+		d.problem(d.at("github.cloneURL"), fault, fix)
+	}
 	if d.nodes["github.token"] != nil && g.App != nil {
 		d.problem(d.at("github.app"), "github has both a token and an app", "keep one")
 	}
-	if g.App != nil && (g.App.ID == 0 || g.App.InstallationID == 0 || !g.App.PrivateKey.Set()) {
+	if g.App != nil && (g.App.ID == 0 || g.App.InstallationID == 0 || !g.App.PrivateKey.given) {
 		d.problem(d.at("github.app"), "github.app needs id, installationID and privateKey", "they are on the app's settings page")
 	}
 }
@@ -111,10 +149,10 @@ func (d *decoder) checkTokens(tokens []Token) {
 		d.missing(path+".name", "the machine's name; rules and records show it")
 		d.missing(path+".token", "")
 		d.missing(path+".may", "the verbs it may: may: [view, start]")
-		if names[t.Name] && t.Name != "" {
-			d.problem(d.at(path+".name"), "there are two tokens named "+t.Name, "names must differ")
+		d.differs(path+".name", "tokens", t.Name, names, "")
+		if strings.HasPrefix(t.Name, hooks.TokenName("")) {
+			d.problem(d.at(path+".name"), "the name of a token cannot begin with "+hooks.TokenName(""), "that is how hooks are named")
 		}
-		names[t.Name] = true
 	}
 }
 
@@ -128,12 +166,12 @@ func (d *decoder) checkAccess(c *Config) {
 		}
 	}
 	for _, p := range c.Policy().Check() {
-		d.problem(d.at(c.place(p.Path)), p.Message, p.Hint)
+		d.problem(d.at(c.nodePath(p.Path)), p.Message, p.Hint)
 	}
 }
 
-// place is the path of the file for a path of the policy, whose tokens go by name.
-func (c *Config) place(path []string) string {
+// nodePath is the path of the file for a path of the policy, whose tokens go by name.
+func (c *Config) nodePath(path []string) string {
 	where := ""
 	for i, step := range path {
 		if i == 2 && path[0] == "api" {

@@ -2,42 +2,48 @@
 //
 // Every problem of a file is reported at once, each with line and column, and
 // nothing is started. A section that is absent is off. A secret is written as
-// {env: NAME} or {file: PATH}; a literal is only taken from a file that nobody
+// {env: NAME}, {file: PATH}, {ssm: NAME} or {secretsManager: ID#KEY}; a literal is only taken from a file that nobody
 // else can read (mode 0600). Relative paths are relative to the file.
 package config
 
 import (
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
+	"github.com/rollcall-bot/rollcall/workflows/age"
 )
 
 // Config is the whole configuration, checked, with every default filled in and
 // every secret read. Paths are absolute.
 type Config struct {
-	Listen        string   `yaml:"listen"`
-	PublicURL     string   `yaml:"publicURL"`
-	MetricsListen string   `yaml:"metricsListen"`
-	DataDir       string   `yaml:"dataDir"`
-	Pipelines     string   `yaml:"pipelines"`
-	Admins        []string `yaml:"admins"`
-	Slack         *Slack   `yaml:"slack"`
-	GitHub        *GitHub  `yaml:"github"`
-	Jira          *Jira    `yaml:"jira"`
-	AWS           *AWS     `yaml:"aws"`
-	Sources       Sources  `yaml:"sources"`
-	Runners       Runners  `yaml:"runners"`
-	Freeze        []Freeze `yaml:"freeze"`
-	People        []Person `yaml:"people"`
-	Access        *Access  `yaml:"access"`
-	API           API      `yaml:"api"`
+	Listen        string    `yaml:"listen"`
+	PublicURL     string    `yaml:"publicURL"`
+	MetricsListen string    `yaml:"metricsListen"`
+	DataDir       string    `yaml:"dataDir"`
+	Pipelines     string    `yaml:"pipelines"`
+	Admins        []string  `yaml:"admins"`
+	Slack         *Slack    `yaml:"slack"`
+	GitHub        *GitHub   `yaml:"github"`
+	Jira          *Jira     `yaml:"jira"`
+	AWS           *AWS      `yaml:"aws"`
+	Bridges       []Bridge  `yaml:"bridges"`
+	Sources       Sources   `yaml:"sources"`
+	Runners       Runners   `yaml:"runners"`
+	Retention     Retention `yaml:"retention"`
+	Freeze        []Freeze  `yaml:"freeze"`
+	People        []Person  `yaml:"people"`
+	Access        *Access   `yaml:"access"`
+	API           API       `yaml:"api"`
+	Hooks         []Hook    `yaml:"hooks"`
 
 	path    string
+	kept    []Kept
 	freezes []workflows.Freeze
 }
 
@@ -77,13 +83,6 @@ type Jira struct {
 	WebhookSecret Secret `yaml:"webhookSecret"`
 }
 
-// AWS is where AWS actions run.
-type AWS struct {
-	Region      string `yaml:"region"`
-	RoleARN     string `yaml:"roleArn"`
-	EndpointURL string `yaml:"endpointURL"`
-}
-
 // Sources says how repositories are looked at.
 type Sources struct {
 	AllowFileURLs bool          `yaml:"allowFileURLs"`
@@ -99,6 +98,25 @@ type Runners struct {
 type Commands struct {
 	Enabled bool   `yaml:"enabled"`
 	User    string `yaml:"user"`
+	On      string `yaml:"on"` // local, or codebuild:PROJECT
+}
+
+// Project is the CodeBuild project that commands run on; empty: they run on this machine.
+func (c Commands) Project() string {
+	project, _ := strings.CutPrefix(c.On, onCodeBuild)
+	if project == c.On {
+		return ""
+	}
+	return project
+}
+
+const onCodeBuild = "codebuild:"
+
+// Retention says how long things are kept after an execution has ended; what is left out: for ever.
+type Retention struct {
+	Executions age.Age `yaml:"executions"`
+	Logs       age.Age `yaml:"logs"`
+	Artifacts  age.Age `yaml:"artifacts"`
 }
 
 // Person joins the names one person has elsewhere to their e-mail address.
@@ -140,6 +158,7 @@ type Problem struct {
 	File          string
 	Line, Col     int
 	Message, Hint string
+	Unset         bool // a secret is not where the file says; nothing is wrong with the file itself
 }
 
 // Error is FILE:LINE:COL: message (hint).
@@ -166,36 +185,42 @@ func (ps Problems) Error() string {
 // Load reads and checks the file. The error is Problems when the file could be
 // read but is not right.
 func Load(path string) (*Config, error) {
+	c, ps, err := Inspect(path)
+	if err == nil && len(ps) > 0 {
+		return nil, ps
+	}
+	return c, err
+}
+
+// Inspect reads and checks the file for somebody who only looks: what is wrong
+// comes with what could be read.
+func Inspect(path string) (*Config, Problems, error) { return inspect(path, nil) }
+
+// inspect reads the file with the values of secrets that AWS keeps.
+func inspect(path string, values map[string]string) (*Config, Problems, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fmt.Errorf("find the configuration: %w", err)
+		return nil, nil, fmt.Errorf("find the configuration: %w", err)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	d := &decoder{file: path, dir: filepath.Dir(path), private: info.Mode().Perm()&0o077 == 0}
+	d := &decoder{file: path, dir: filepath.Dir(path), private: info.Mode().Perm()&0o077 == 0, values: values}
 	c := &Config{path: path, Listen: "127.0.0.1:8484", DataDir: "./data", Pipelines: "./pipelines", Sources: Sources{PollInterval: 30 * time.Second}}
 	d.decodeFile(data, c)
 	c.defaults()
 	d.check(c)
-	if ps := d.sorted(); len(ps) > 0 {
-		return nil, ps
-	}
+	c.kept = d.kept
 	c.DataDir, c.Pipelines = d.abs(c.DataDir), d.abs(c.Pipelines)
-	return c, nil
+	return c, d.sorted(), nil
 }
 
 func (c *Config) defaults() {
-	or := func(s *string, value string) {
-		if *s == "" {
-			*s = value
-		}
-	}
 	or(&c.PublicURL, "http://"+c.Listen)
 	if s := c.Slack; s != nil {
 		or(&s.APIURL, "https://slack.com/api/")
@@ -210,6 +235,14 @@ func (c *Config) defaults() {
 	if j := c.Jira; j != nil {
 		or(&j.IssueType, "Bug")
 	}
+	c.awsDefaults()
+}
+
+// or gives a key that was left out its value.
+func or(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
 }
 
 func withSlash(u string) string { return strings.TrimSuffix(u, "/") + "/" }
@@ -220,6 +253,7 @@ func (c *Config) Policy() *access.Policy {
 	for _, t := range c.API.Tokens {
 		p.Tokens[t.Name] = verbs(t.May)
 	}
+	c.hookRights(p.Tokens)
 	if a := c.Access; a != nil {
 		p.Groups, p.Deputies, p.AllowAll = a.Groups, a.Deputies, a.AllowAll
 		for _, r := range a.Rules {
@@ -229,26 +263,44 @@ func (c *Config) Policy() *access.Policy {
 	return p
 }
 
+// Open is the one list of settings that leave more open than a team in
+// production would want, a sentence each. They are said until they are closed.
+func (c *Config) Open() []string {
+	open := c.Policy().Open()
+	if c.Sources.AllowFileURLs {
+		open = append(open, "sources.allowFileURLs is on: pipelines may read every repository on this machine that the service can read")
+	}
+	if r := c.Runners.Commands; r.Enabled && r.Project() == "" && ownAccount(r.User) {
+		open = append(open, "runners.commands.user names no other account: commands can read and change what the service can, its data folder and files with secrets too")
+	}
+	return open
+}
+
+// ownAccount says whether commands of that user have no less than the service has.
+func ownAccount(name string) bool {
+	me, err := user.Current()
+	return name == "" || name == "root" || err == nil && me.Username == name
+}
+
 func verbs(names []string) []workflows.Verb {
 	vs := make([]workflows.Verb, len(names))
 	for i, n := range names {
-		vs[i] = workflows.Verb(n)
+		_ = vs[i].UnmarshalText([]byte(n)) // never fails
 	}
 	return vs
 }
 
-// Warnings are sentences about what is set and has no effect in this version.
+// Warnings are sentences about what is set and is better set otherwise.
 func (c *Config) Warnings() []string {
 	var ws []string
-	if c.MetricsListen != "" {
-		ws = append(ws, "metricsListen is set, but this version has no metrics")
-	}
-	if c.AWS != nil {
-		ws = append(ws, "aws is set, but this version runs no AWS actions")
-	}
 	for _, t := range c.API.Tokens {
-		if len(t.Token.value) < 16 {
+		if len(t.Token.value) < 16 && (!t.Token.kept || t.Token.Set()) {
 			ws = append(ws, "the API token of "+t.Name+" is shorter than 16 characters and can be guessed")
+		}
+	}
+	for _, h := range c.Hooks {
+		if len(h.Secret.value) < 16 {
+			ws = append(ws, "the secret of the hook "+h.Name+" is shorter than 16 characters and can be guessed")
 		}
 	}
 	return ws
@@ -269,8 +321,19 @@ func (c *Config) Secrets() []string {
 	if j := c.Jira; j != nil {
 		all = append(all, j.Token, j.WebhookSecret)
 	}
+	if c.AWS != nil {
+		for _, to := range c.AWS.Connections {
+			all = append(all, to.Token)
+		}
+		for _, role := range c.AWS.Roles {
+			all = append(all, role.ExternalID)
+		}
+	}
 	for _, t := range c.API.Tokens {
 		all = append(all, t.Token)
+	}
+	for _, h := range c.Hooks {
+		all = append(all, h.Secret)
 	}
 	var values []string
 	for _, s := range all {

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rollcall-bot/rollcall/workflows/scope"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -35,13 +38,21 @@ slack:
   signingSecret: {file: signing.txt}
 api:
   tokens: [{name: ci, token: {file: signing.txt}, may: [view, start]}]
+aws:
+  connections: {"arn:aws:codeconnections:eu-west-1:111122223333:connection/b": {cloneURL: https://bitbucket.org/, token: {file: bitbucket.txt}}}
 `)
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "signing.txt"), []byte("a very long secret value\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "bitbucket.txt"), []byte("another very long secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c, err := Load(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if to := c.AWS.Connections["arn:aws:codeconnections:eu-west-1:111122223333:connection/b"]; to.CloneURL != "https://bitbucket.org/" || !slices.Contains(c.Secrets(), "another very long secret") {
+		t.Errorf("the connection leads to %q; its token is known as a secret: %t", to.CloneURL, slices.Contains(c.Secrets(), "another very long secret"))
 	}
 	if got := c.Slack.SigningSecret.Reveal(); got != "a very long secret value" {
 		t.Errorf("signing secret = %q", got)
@@ -52,7 +63,7 @@ api:
 	if want := filepath.Join(filepath.Dir(path), "data"); c.DataDir != want {
 		t.Errorf("dataDir = %s, want %s", c.DataDir, want)
 	}
-	for _, text := range []string{fmt.Sprint(*c.Slack), fmt.Sprintf("%#v %+v", *c.Slack, c.API)} {
+	for _, text := range []string{fmt.Sprint(*c.Slack), fmt.Sprintf("%#v %+v %+v", *c.Slack, c.API, c.AWS)} {
 		if strings.Contains(text, "xoxb-1") || strings.Contains(text, "very long") {
 			t.Errorf("a secret is printed: %s", text)
 		}
@@ -126,7 +137,7 @@ freeze:
 			t.Errorf("got %v, want %v", is, want[i])
 		}
 	}
-	if f := got[0]; !f.At(f.To.Add(-time.Second), "webshop", "Production") || f.At(f.To, "webshop", "Production") || f.At(f.From, "webshop", "Build") || len(f.MayPass) != 1 {
+	if f := got[0]; !scope.Frozen(&f, f.To.Add(-time.Second), "webshop", "Production") || scope.Frozen(&f, f.To, "webshop", "Production") || scope.Frozen(&f, f.From, "webshop", "Build") || len(f.MayPass) != 1 {
 		t.Errorf("it holds from %s until %s on %v for all but %v", f.From, f.To, f.On, f.MayPass)
 	}
 }

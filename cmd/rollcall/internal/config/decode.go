@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/rollcall-bot/rollcall/workflows/age"
 )
 
 // maxFile bounds the configuration, in bytes.
@@ -23,6 +25,8 @@ type decoder struct {
 	private   bool // nobody else can read the file
 	problems  Problems
 	nodes     map[string]*yaml.Node // by path, for the checks that come after
+	kept      []Kept
+	values    map[string]string // of secrets that AWS keeps, as far as they have been fetched
 }
 
 func (d *decoder) abs(path string) string {
@@ -69,6 +73,9 @@ func (d *decoder) syntax(err error) {
 	var at *yaml.LoadError
 	if errors.As(err, &at) {
 		p.Message, p.Line, p.Col = "this is not YAML: "+at.Message, max(at.Mark.Line, 1), max(at.Mark.Column, 1)
+		if strings.HasPrefix(at.Message, "unknown anchor") { // names what may be a secret that begins with *
+			p.Message, p.Hint = "this is not YAML: a value that begins with * is read as an alias, and there is nothing of that name", "quote it"
+		}
 	}
 	d.problems = append(d.problems, p)
 }
@@ -92,6 +99,15 @@ func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
 		got, err := time.ParseDuration(text)
 		if err != nil || got <= 0 {
 			d.problem(n, path+" must be a duration", "for example 30s or 5m")
+			return
+		}
+		*to = got
+		return
+	case *age.Age:
+		text, _ := scalar(n)
+		got, err := age.Parse(text)
+		if err != nil {
+			d.problem(n, path+" must be a time to keep things for", "for example 400d, 90d or 36h; leave it out to keep them for ever")
 			return
 		}
 		*to = got
@@ -165,6 +181,10 @@ func (d *decoder) decodeMap(n *yaml.Node, path string, v reflect.Value) {
 	for _, kv := range values {
 		item := reflect.New(v.Type().Elem()).Elem()
 		key := kv.key.Value
+		if out.MapIndex(reflect.ValueOf(key)).IsValid() {
+			d.problem(kv.key, join(path, key)+" is given twice", "keep one")
+			continue
+		}
 		d.decode(kv.value, join(path, key), item)
 		out.SetMapIndex(reflect.ValueOf(key), item)
 	}

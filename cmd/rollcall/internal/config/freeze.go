@@ -9,7 +9,7 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/clock"
 )
 
-// Freeze is a time in which only rollbacks, and what some people let through,
+// Freeze is a time in which only rollbacks, and what some people exempt,
 // reach the stages it names. From and To are dates, or dates with a time of
 // day, in Timezone (none: UTC); a date in To is a day that is still frozen.
 type Freeze struct {
@@ -32,10 +32,7 @@ func (d *decoder) checkFreezes(c *Config) {
 		d.missing(at+".name", "people read it where an execution waits: name: year-end")
 		d.missing(at+".from", "its first day: from: 2026-12-20")
 		d.missing(at+".to", "its last day: to: 2027-01-04")
-		if names[f.Name] && f.Name != "" {
-			d.problem(d.at(at+".name"), "there are two freezes named "+f.Name, "names must differ")
-		}
-		names[f.Name] = true
+		d.differs(at+".name", "freezes", f.Name, names, "")
 		for k, pattern := range f.On {
 			d.fault(fmt.Sprintf("%s.on[%d]", at, k), access.CheckPattern(pattern))
 		}

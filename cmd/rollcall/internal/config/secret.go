@@ -10,7 +10,11 @@ import (
 )
 
 // Secret is a value that is never printed. Reveal is the only way to it.
-type Secret struct{ value string }
+type Secret struct {
+	value string
+	given bool // the file says where it is
+	kept  bool // AWS keeps it
+}
 
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string { return s.value }
@@ -37,6 +41,7 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // readSecret takes {env: NAME}, {file: PATH}, or a literal from a private file.
 func (d *decoder) readSecret(n *yaml.Node, path string, s *Secret) {
+	s.given = true
 	if m := fields(n); m != nil {
 		d.readSecretFrom(n, path, m, s)
 		return
@@ -65,13 +70,22 @@ func (d *decoder) readSecretFrom(n *yaml.Node, path string, m []entry, s *Secret
 	case key == "env":
 		if s.value = os.Getenv(name); s.value == "" {
 			d.problem(m[0].value, fmt.Sprintf("%s: the environment variable %s is not set", path, name), "set it before rollcall starts")
+			d.unset()
 		}
+	case key == "ssm" || key == "secretsManager":
+		k := Kept{Path: path, From: key, Name: name, line: m[0].value.Line, col: m[0].value.Column}
+		d.kept = append(d.kept, k)
+		s.value, s.kept = d.values[k.ref()], true
 	case key == "file":
 		data, err := os.ReadFile(d.abs(name))
 		if s.value = strings.TrimSpace(string(data)); err != nil || s.value == "" {
 			d.problem(m[0].value, fmt.Sprintf("%s: the file %s cannot be read or is empty", path, name), "paths are relative to the configuration file")
+			d.unset()
 		}
 	default:
-		d.problem(m[0].key, path+": a secret cannot be read from "+key, "this version knows {env: NAME} and {file: PATH}")
+		d.problem(m[0].key, path+": a secret cannot be read from "+key, "write {env: NAME}, {file: PATH}, {ssm: NAME} or {secretsManager: ID#KEY}")
 	}
 }
+
+// unset marks the problem that was found last.
+func (d *decoder) unset() { d.problems[len(d.problems)-1].Unset = true }

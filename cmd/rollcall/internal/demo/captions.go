@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // Caption says in a few words what happened.
@@ -19,32 +21,34 @@ type Caption struct {
 
 const captionsKept = 40
 
-// told folds the engine's log into captions. It is made anew from the log at
+// narrator folds the engine's log into captions. It is made anew from the log at
 // every start. The zero value is ready.
-type told struct {
+type narrator struct {
 	mu       sync.Mutex
 	after    uint64 // position in the feed
 	names    map[string]*named
 	stages   map[string]bool // stages with an environment
+	many     bool            // there are several pipelines: numbers need their names
 	captions []Caption
 }
 
 // named is what captions need of an execution.
 type named struct {
 	number, target int // target: of a rollback
+	pipeline       string
 	title          string
 	rollback       bool
 }
 
 // all is what was told, oldest first.
-func (t *told) all() []Caption {
+func (t *narrator) all() []Caption {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.captions)
 }
 
-// hear takes committed frames in.
-func (t *told) hear(frames []event.Frame) {
+// add takes committed frames in.
+func (t *narrator) add(frames []event.Frame) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.names == nil {
@@ -62,7 +66,7 @@ func (t *told) hear(frames []event.Frame) {
 }
 
 // caption is what is said of an event; empty: nothing.
-func (t *told) caption(e *event.Event) string {
+func (t *narrator) caption(e *event.Event) string {
 	x := t.names[e.Execution]
 	switch {
 	case e.Kind == event.PipelineDefined:
@@ -71,21 +75,21 @@ func (t *told) caption(e *event.Event) string {
 		}
 		return ""
 	case e.Kind == event.ExecutionStarted:
-		return t.begin(e.Started)
+		return t.startedCaption(e.Started)
 	case e.Kind == event.TransitionDisabled && e.Transition != nil && e.Transition.Cause == "rollback":
-		return e.Stage + " is held: nothing new gets in"
+		return e.Stage + " is locked after the rollback"
 	case e.Kind == event.TransitionEnabled && (e.Transition == nil || e.Transition.Only == ""):
-		return e.Stage + " is open again"
+		return e.Stage + " is unlocked"
 	case x == nil:
 		return ""
 	}
-	ref := fmt.Sprintf("#%d", x.number)
+	ref := x.ref(x.number)
 	switch e.Kind {
 	case event.TransitionEnabled:
-		return ref + " is let in, and nothing else"
+		return "Only " + ref + " may enter " + e.Stage
 	case event.ExecutionWaiting:
-		if e.Wait != nil && e.Wait.For == "transition" {
-			return ref + " waits at the closed door of " + e.Wait.Stage
+		if e.Wait != nil && e.Wait.For == workflows.WaitsForTransition {
+			return ref + " is " + (&say.Format{}).Wait(e.Wait)
 		}
 	case event.ExecutionSucceeded, event.ExecutionFailed:
 		return t.ended(x, ref, e)
@@ -95,8 +99,12 @@ func (t *told) caption(e *event.Event) string {
 		if t.stages[e.Stage] && e.Start != nil && e.Start.Task != "" && e.Action == "Deploy" {
 			return ref + " is being deployed"
 		}
+	case event.ActionTracked:
+		if e.Outcome != nil && strings.HasPrefix(e.Outcome.Summary, "opens ") { // a DeploymentWindow, in its own words
+			return ref + " waits for its deployment window, which " + e.Outcome.Summary
+		}
 	case event.ActionInDoubt:
-		return "Nobody can know whether " + e.Action + " of " + ref + " ran"
+		return e.Action + " of " + ref + ": " + string(say.ResultUnknown)
 	case event.ExecutionNoted:
 		if n := e.Note; n != nil && n.Name == "ticket" && n.State == "done" {
 			return "Ticket " + n.Text + " for " + ref
@@ -105,29 +113,35 @@ func (t *told) caption(e *event.Event) string {
 	return ""
 }
 
-func (t *told) begin(x *workflows.Execution) string {
+// ref is an execution's number, with the pipeline's name where there are several.
+func (n *named) ref(number int) string { return fmt.Sprintf("%s#%d", n.pipeline, number) }
+
+func (t *narrator) startedCaption(x *workflows.Execution) string {
 	n := &named{number: x.Number, rollback: x.Type == workflows.TypeRollback}
+	if t.many {
+		n.pipeline = x.Pipeline
+	}
 	t.names[x.ID] = n
 	if n.rollback {
 		n.target = x.Rollback.TargetNumber
 		if x.Trigger.Type == workflows.TriggerAutomated {
-			return fmt.Sprintf("#%d goes back to #%d, by itself", x.Number, n.target)
+			return fmt.Sprintf("%s: automatic rollback to #%d", n.ref(n.number), n.target)
 		}
-		return fmt.Sprintf("%s goes back to #%d", who(x.Trigger.By), n.target)
+		return fmt.Sprintf("%s rolls back to %s", who(x.Trigger.By), n.ref(n.target))
 	}
 	if len(x.SourceRevisions) > 0 {
 		n.title = x.SourceRevisions[0].RevisionSummary
 	}
 	if n.title == "" {
-		return fmt.Sprintf("%s started #%d", who(x.Trigger.By), n.number)
+		return fmt.Sprintf("%s started %s", who(x.Trigger.By), n.ref(n.number))
 	}
-	return fmt.Sprintf("#%d: “%s”", n.number, n.title)
+	return fmt.Sprintf("%s: “%s”", n.ref(n.number), n.title)
 }
 
-func (t *told) ended(x *named, ref string, e *event.Event) string {
+func (t *narrator) ended(x *named, ref string, e *event.Event) string {
 	switch {
 	case e.Kind == event.ExecutionSucceeded && x.rollback:
-		return fmt.Sprintf("#%d is back", x.target)
+		return x.ref(x.target) + " is back"
 	case e.Kind == event.ExecutionSucceeded:
 		return ref + " is out"
 	case e.Reason != nil && (e.Reason.Code == "NotApproved" || e.Reason.Code == "ApprovalExpired"):
@@ -152,7 +166,12 @@ func gateCaption(ref string, e *event.Event) string {
 	return ""
 }
 
-func who(p workflows.Principal) string { return orElse(p.Name, p.ID) }
+func who(p workflows.Principal) string {
+	if p.Via == workflows.ViaOutside {
+		return shortARN(orElse(p.Name, p.ID)) + " in AWS"
+	}
+	return orElse(p.Name, p.ID)
+}
 
 // watch hears what is committed, and has pages look again.
 func (d *Demo) watch(ctx context.Context, e Engine) {
@@ -165,13 +184,13 @@ func (d *Demo) watch(ctx context.Context, e Engine) {
 			}
 			continue
 		}
-		d.told.hear(frames)
+		d.told.add(frames)
 		d.beats.bump()
 	}
 }
 
-// pulse has pages look again while time alone changes what they show.
-func (d *Demo) pulse(ctx context.Context, _ Engine) {
+// refreshRegularly has pages look again while time alone changes what they show.
+func (d *Demo) refreshRegularly(ctx context.Context, _ Engine) {
 	for ctx.Err() == nil {
 		pause(ctx, time.Second)
 		d.beats.bump()

@@ -3,12 +3,13 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/rollcall-bot/rollcall/store"
 	"github.com/rollcall-bot/rollcall/workflows/machine"
-	"github.com/rollcall-bot/rollcall/workflows/work"
+	"github.com/rollcall-bot/rollcall/workflows/record"
 )
 
 // webshop is the shop's pipeline file; its argument is the folder that it deploys to.
@@ -37,16 +38,7 @@ func (d *Demo) configure() error {
 	if err := os.MkdirAll(d.place.path("pipelines"), 0o700); err != nil {
 		return fmt.Errorf("make the folder of pipeline files: %w", err)
 	}
-	file, pipeline := "webshop.yaml", []byte(nil)
-	if d.play != nil {
-		file, pipeline = "pipeline"+d.play.kind(), d.play.data
-	} else {
-		pipeline = fmt.Appendf(nil, webshop, d.shop.dir)
-		if err := d.number(); err != nil {
-			return err
-		}
-	}
-	if err := replace(d.place.path("pipelines", file), pipeline); err != nil {
+	if err := d.writePipeline(); err != nil {
 		return err
 	}
 	n := d.place.known()
@@ -54,13 +46,13 @@ func (d *Demo) configure() error {
 	groups := map[string][]string{"release-managers": {mail("ana"), mail("ben"), mail("cleo")}}
 	rules := []map[string]any{
 		{"allow": []string{"view", "start", "stop", "retry", "logs"}, "to": []string{"everyone"}},
-		{"allow": []string{"approve", "rollback", "disable", "enable", "resolve"}, "to": []string{"group:release-managers"}},
+		{"allow": []string{"approve", "rollback", "lock", "unlock", "resolve"}, "to": []string{"group:release-managers"}},
 	}
 	if d.play != nil { // everybody may everything, and is in every group that the file names
 		for _, g := range d.play.groups {
 			groups[g] = append([]string{mail("ana"), mail("ben"), mail("cleo"), mail("dan")}, d.play.people...)
 		}
-		rules = []map[string]any{{"allow": []string{"view", "start", "stop", "retry", "logs", "approve", "rollback", "disable", "enable", "resolve"}, "to": []string{"everyone"}}}
+		rules = []map[string]any{{"allow": []string{"view", "start", "stop", "retry", "logs", "approve", "rollback", "lock", "unlock", "resolve"}, "to": []string{"everyone"}}}
 	}
 	config := map[string]any{
 		"listen": d.addr, "publicURL": base, "dataDir": d.place.path("data"), "pipelines": d.place.path("pipelines"),
@@ -69,13 +61,31 @@ func (d *Demo) configure() error {
 		"jira":    map[string]any{"url": base + jiraMount, "user": jiraUser, "token": n.Jira, "project": "SHOP", "issueType": "Bug"},
 		"sources": map[string]any{"allowFileURLs": true, "pollInterval": "1h"},
 		"runners": map[string]any{"commands": map[string]any{"enabled": d.play == nil}},
+		"people":  []map[string]any{{"email": mail("dan"), "github": "dan"}},
 		"access":  map[string]any{"groups": groups, "rules": rules},
+	}
+	if d.cloud != nil {
+		d.cloud.configure(config, base)
 	}
 	data, err := json.MarshalIndent(config, "", "  ") // JSON is YAML
 	if err != nil {
 		return fmt.Errorf("write the demo's configuration: %w", err)
 	}
 	return replace(d.ConfigFile(), append(data, '\n'))
+}
+
+// writePipeline writes the pipeline file, if what is played has one.
+func (d *Demo) writePipeline() error {
+	switch {
+	case d.cloud != nil:
+		return nil
+	case d.play != nil:
+		return replace(d.place.path("pipelines", "pipeline"+d.play.kind()), d.play.data)
+	}
+	if err := d.number(); err != nil {
+		return err
+	}
+	return replace(d.place.path("pipelines", "webshop.yaml"), fmt.Appendf(nil, webshop, d.shop.dir))
 }
 
 // ConfigFile is the service's configuration.
@@ -88,6 +98,9 @@ func (d *Demo) number() error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
+	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, os.ErrNotExist) { // of a start that was cut short
+		return fmt.Errorf("begin to count the shop's releases: %w", err)
+	}
 	db, err := store.Open(path+".new", store.Options{})
 	if err != nil {
 		return err
@@ -96,7 +109,7 @@ func (d *Demo) number() error {
 	state.Count = first - 1
 	data, err := json.Marshal(state)
 	if err == nil {
-		err = db.Commit(context.Background(), &work.Commit{Checkpoints: []work.Checkpoint{{Pipeline: "webshop", State: data}}})
+		err = db.Commit(context.Background(), &record.Commit{Checkpoints: []record.Checkpoint{{Pipeline: "webshop", State: data}}})
 	}
 	if closing := db.Close(); err == nil {
 		err = closing

@@ -30,9 +30,11 @@ import (
 
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
 	"github.com/rollcall-bot/rollcall/integrations/jira/jirafake"
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // Options say where the demo lives and what it plays.
@@ -40,6 +42,7 @@ type Options struct {
 	Data   string // the folder; empty: .rollcall-demo here, or one below it for a File
 	Listen string // a loopback address and port
 	File   string // a pipeline file to play instead of the web shop; empty: the shop
+	AWS    bool   // play two pipelines that stay in a local AWS instead of the web shop
 	Log    *slog.Logger
 	// Beat is how long a simulated action and a colleague's look take, more or less; 0: 1.5 s.
 	Beat time.Duration
@@ -49,9 +52,9 @@ type Options struct {
 
 // Engine is what the demo reads of the service.
 type Engine interface {
-	Executions(ctx context.Context, viewer workflows.Principal, q workflows.ExecutionQuery) ([]workflows.Execution, error)
+	Executions(ctx context.Context, viewer workflows.Principal, q record.Query) ([]workflows.Execution, error)
 	Pipeline(ctx context.Context, viewer workflows.Principal, name string, version int) (workflows.PipelineView, error)
-	Approvals(ctx context.Context, viewer workflows.Principal) ([]workflows.OpenApproval, error)
+	Approvals(ctx context.Context, viewer workflows.Principal) ([]say.OpenApproval, error)
 	Feed(ctx context.Context, viewer workflows.Principal, after uint64, limit int) ([]event.Frame, error)
 }
 
@@ -59,20 +62,21 @@ type Engine interface {
 type Demo struct {
 	o        Options
 	log      *slog.Logger
-	place    *place
+	place    *dataDir
 	listener net.Listener
-	addr     string // host:port
-	play     *play  // the person's own pipeline; nil: the shop
-	shop     *shop  // nil with a pipeline of one's own
+	addr     string        // host:port
+	play     *pipelineFile // the person's own pipeline; nil: the shop
+	shop     *shop         // nil with a pipeline of one's own, and with AWS
+	cloud    *cloud        // nil without AWS
 
-	slack  *workspace.Workspace
+	slack  *slackfake.Server
 	github *githubfake.Server
 	jira   *jirafake.Server
-	kept   []*kept
+	kept   []*persisted
 
 	engine  atomic.Pointer[Engine]
-	beats   beats // tells pages that something is new
-	told    told
+	beats   notifier // tells pages that something is new
+	told    narrator
 	dying   sync.Mutex // held while the process is replaced
 	pushing sync.Mutex
 }
@@ -82,7 +86,7 @@ func Open(ctx context.Context, o Options) (*Demo, error) {
 	if o.Beat == 0 {
 		o.Beat = 1500 * time.Millisecond
 	}
-	for _, program := range []string{"git", "sh"} {
+	for _, program := range o.programs() {
 		if _, err := exec.LookPath(program); err != nil {
 			return nil, fmt.Errorf("there is no %s in PATH, and the demo needs it", program)
 		}
@@ -90,22 +94,33 @@ func Open(ctx context.Context, o Options) (*Demo, error) {
 	if err := loopback(o.Listen); err != nil {
 		return nil, err
 	}
-	d := &Demo{o: o, log: o.Log}
+	d := &Demo{o: o, log: o.Log, told: narrator{many: o.AWS}}
+	if o.File != "" && o.AWS {
+		return nil, errors.New("a pipeline file and --aws are two demos: choose one of them")
+	}
 	if o.File != "" {
 		var err error
-		if d.play, err = readPlay(o.File, o.Beat); err != nil {
+		if d.play, err = readPipelineFile(o.File, o.Beat); err != nil {
 			return nil, err
 		}
 	}
-	if err := d.settle(ctx); err != nil {
+	if err := d.prepare(ctx); err != nil {
 		return nil, errors.Join(err, d.leave())
 	}
 	return d, nil
 }
 
-// settle takes the folder and the address, and lays everything out.
-func (d *Demo) settle(ctx context.Context) (err error) {
-	if d.place, err = takePlace(d.o); err != nil {
+// programs are those that the demo needs.
+func (o *Options) programs() []string {
+	if o.AWS {
+		return nil
+	}
+	return []string{"git", "sh"}
+}
+
+// prepare takes the folder and the address, and lays everything out.
+func (d *Demo) prepare(ctx context.Context) (err error) {
+	if d.place, err = openDataDir(d.o); err != nil {
 		return err
 	}
 	if d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", d.o.Listen); err != nil {
@@ -115,12 +130,15 @@ func (d *Demo) settle(ctx context.Context) (err error) {
 	if err := d.place.opened(d.addr); err != nil {
 		return err
 	}
-	if d.play == nil {
+	switch {
+	case d.o.AWS:
+		d.cloud = openCloud(d.o.Beat)
+	case d.play == nil:
 		if d.shop, err = openShop(ctx, d.place); err != nil {
 			return err
 		}
 	}
-	if err := d.neighbours(); err != nil {
+	if err := d.openFakes(); err != nil {
 		return err
 	}
 	return d.configure()
@@ -136,7 +154,11 @@ func (d *Demo) Listener() net.Listener { return d.listener }
 func (d *Demo) Run(ctx context.Context, e Engine) error {
 	d.engine.Store(&e)
 	var all sync.WaitGroup
-	for _, part := range []func(context.Context, Engine){d.watch, d.pulse, d.colleagues, d.keep} {
+	colleagues := d.playColleagues
+	if d.cloud != nil {
+		colleagues = d.playCloud
+	}
+	for _, part := range []func(context.Context, Engine){d.watch, d.refreshRegularly, colleagues, d.saveRegularly} {
 		all.Go(func() { part(ctx, e) })
 	}
 	all.Wait()
@@ -146,10 +168,10 @@ func (d *Demo) Run(ctx context.Context, e Engine) error {
 // Close ends what Open began, once the service has ended: it waits for
 // commands that still run, and says so, so that nothing is left behind.
 func (d *Demo) Close(say io.Writer) error {
-	if len(d.place.running()) > 0 {
+	if len(d.place.runningCommands()) > 0 {
 		fmt.Fprintln(say, "waiting for what is being deployed")
 	}
-	d.place.finish(mayFinish)
+	d.place.stopCommands(mayFinish)
 	err := d.save()
 	d.slack.Close()
 	return errors.Join(err, d.leave())
@@ -177,13 +199,13 @@ func loopback(listen string) error {
 	return nil
 }
 
-// neighbours makes the local Slack, GitHub and Jira, as they were when the demo was last here.
-func (d *Demo) neighbours() error {
+// openFakes makes the local Slack, GitHub and Jira, as they were when the demo was last here.
+func (d *Demo) openFakes() error {
 	n, base, team := d.place.note, "http://"+d.addr, "Tea & Time"
 	if d.play != nil {
 		team = "Your team"
 	}
-	d.slack = workspace.New(workspace.Options{Team: "T0TEA", TeamName: team, BotToken: n.BotToken, SigningSecret: n.Signing,
+	d.slack = slackfake.New(slackfake.Options{Team: "T0TEA", TeamName: team, BotToken: n.BotToken, SigningSecret: n.Signing,
 		BaseURL: base, PublicURL: base + slackMount, Transport: http.DefaultTransport, Log: d.log})
 	d.github = githubfake.New(githubfake.Options{Token: n.GitHub, WebhookURL: base + "/github/webhook", Secret: n.Hook})
 	d.jira = jirafake.New(jirafake.Options{User: jiraUser, Token: n.Jira, Projects: []string{"SHOP"}})

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Where the neighbours are mounted. Their own tokens and signatures guard what
+// Where the fakes are mounted. Their own tokens and signatures guard what
 // is below; everything else on the port is for the visitor's browser.
 const (
 	slackMount  = "/slack-api"
@@ -35,7 +35,7 @@ func (d *Demo) guard(visitors, programs http.Handler) http.Handler {
 		case strings.HasPrefix(r.URL.Path, "/assets/"):
 			visitors.ServeHTTP(w, r)
 		case !d.invited(r):
-			d.ask(w, r)
+			d.explainKey(w, r)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get(header) == "":
 			http.Error(w, "the header "+header+" is missing", http.StatusForbidden)
 		default:
@@ -46,12 +46,12 @@ func (d *Demo) guard(visitors, programs http.Handler) http.Handler {
 
 // forPrograms says whether a path is guarded by tokens or signatures of its own.
 func forPrograms(path string) bool {
-	for _, prefix := range []string{slackMount + "/", githubMount + "/", jiraMount + "/rest/", "/slack/", "/github/", "/api/"} {
+	for _, prefix := range []string{slackMount + "/", githubMount + "/", jiraMount + "/rest/", awsMount + "/", "/slack/", "/github/", "/api/"} {
 		if strings.HasPrefix(path, prefix) {
 			return true
 		}
 	}
-	return path == "/healthz" || path == "/readyz"
+	return path == "/healthz" || path == "/readyz" || path == awsMount
 }
 
 func (d *Demo) cookie() string {
@@ -71,7 +71,7 @@ func (d *Demo) invited(r *http.Request) bool {
 func (d *Demo) admit(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if r.Method != http.MethodGet || !d.hasKey(q.Get("key")) {
-		d.ask(w, r)
+		d.explainKey(w, r)
 		return
 	}
 	http.SetCookie(w, &http.Cookie{Name: d.cookie(), Value: q.Get("key"), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
@@ -83,9 +83,9 @@ func (d *Demo) admit(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 }
 
-// ask tells people how to come in. Who follows a link from another site has
+// explainKey tells people how to come in. Who follows a link from another site has
 // their cookie, but it was not sent: they come again, from here.
-func (d *Demo) ask(w http.ResponseWriter, r *http.Request) {
+func (d *Demo) explainKey(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write([]byte(`<!doctype html><meta http-equiv="refresh" content="0"><title>rollcall</title>`))

@@ -38,7 +38,7 @@ func TestGuard(t *testing.T) {
 		{"nor a sandboxed page", "POST", "/demo/api/kill", with(func(f *from) { f.origin = "null" }), 403, ""},
 		{"nor another port", "POST", "/demo/api/kill", with(func(f *from) { f.origin = "http://127.0.0.1:8485" }), 403, ""},
 		{"nor reads", "GET", "/demo/api/state", with(func(f *from) { f.origin = "https://evil.example" }), 403, ""},
-		{"another site does nothing to the neighbours", "POST", "/slack-api/api/chat.postMessage", with(func(f *from) { f.origin = "https://evil.example" }), 403, ""},
+		{"another site does nothing to the fakes", "POST", "/slack-api/api/chat.postMessage", with(func(f *from) { f.origin = "https://evil.example" }), 403, ""},
 		{"nor to the service", "POST", "/slack/commands", with(func(f *from) { f.origin = "https://evil.example" }), 403, ""},
 		{"a name that points here is refused", "GET", "/demo/api/state", with(func(f *from) { f.host = "evil.example:8484" }), 421, ""},
 		{"also for programs", "POST", "/slack-api/api/auth.test", from{host: "evil.example"}, 421, ""},
@@ -55,7 +55,7 @@ func TestGuard(t *testing.T) {
 			reach := func(name string) http.Handler {
 				return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = name })
 			}
-			d := &Demo{addr: here, place: &place{note: note{Key: "the-key"}}}
+			d := &Demo{addr: here, place: &dataDir{note: note{Key: "the-key"}}}
 			r := httptest.NewRequest(c.method, "http://"+here+c.path, nil)
 			r.Host = c.from.host
 			for name, value := range map[string]string{"Origin": c.from.origin, header: c.from.header, "Sec-Fetch-Site": c.from.site, "Sec-Fetch-Mode": c.from.mode} {
@@ -77,7 +77,7 @@ func TestGuard(t *testing.T) {
 
 // The key becomes a cookie that no script reads and no other site sends, and leaves the address.
 func TestKeyBecomesCookie(t *testing.T) {
-	d := &Demo{addr: "127.0.0.1:8484", place: &place{note: note{Key: "the-key"}}}
+	d := &Demo{addr: "127.0.0.1:8484", place: &dataDir{note: note{Key: "the-key"}}}
 	for path, want := range map[string]string{"/?key=the-key": "/", "/workspace?as=UBEN&key=the-key": "/workspace?as=UBEN", "//evil.example/?key=the-key": "/evil.example/"} {
 		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8484"+path, nil)
 		w := httptest.NewRecorder()

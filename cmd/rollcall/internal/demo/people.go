@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // visitor is the user that the visitor is.
@@ -20,16 +21,26 @@ const visitor = "UANA"
 
 func mail(name string) string { return name + "@tea.example" }
 
-// cast is whom the visitor may act as.
-func (d *Demo) cast() []Person {
+// demoUsers is whom the visitor may act as.
+func (d *Demo) demoUsers() []Person {
 	all := []Person{{visitor, "Ana", "release manager"}, {"UBEN", "Ben", "release manager"}, {"UDAN", "Dan", "developer"}, {"UCLEO", "Cleo", "release manager, away"}}
 	if d.play != nil {
-		for _, address := range d.play.people {
+		for _, address := range d.strangers() {
 			name, _, _ := strings.Cut(address, "@")
 			all = append(all, Person{"U" + strings.ToUpper(strings.Map(alphanumeric, address)), name, "named in your file"})
 		}
 	}
 	return all
+}
+
+// strangers are the people of the visitor's file who are not the demo's own.
+func (d *Demo) strangers() []string {
+	if d.play == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(d.play.people), func(address string) bool {
+		return slices.Contains([]string{mail("ana"), mail("ben"), mail("dan"), mail("cleo")}, strings.ToLower(address))
+	})
 }
 
 func alphanumeric(r rune) rune {
@@ -44,25 +55,21 @@ func (d *Demo) people() {
 	if len(d.slack.Users()) > 1 {
 		return
 	}
-	var named []string
-	if d.play != nil {
-		named = d.play.people
-	}
-	cast := d.cast()
+	named, cast := d.strangers(), d.demoUsers()
 	for i, p := range cast {
 		address := mail(strings.ToLower(p.Name))
 		if i := i - (len(cast) - len(named)); i >= 0 {
 			address = named[i]
 		}
-		d.slack.AddUser(workspace.User{ID: p.ID, Name: p.Name, Email: address})
+		d.slack.AddUser(slackfake.User{ID: p.ID, Name: p.Name, Email: address})
 	}
-	d.slack.AddChannel(workspace.Channel{ID: "CDEPLOYS", Name: d.channel()})
-	d.slack.AddChannel(workspace.Channel{ID: "CGENERAL", Name: "general"})
+	d.slack.AddChannel(slackfake.Channel{ID: "CDEPLOYS", Name: d.channel()})
+	d.slack.AddChannel(slackfake.Channel{ID: "CGENERAL", Name: "general"})
 	if d.play == nil {
 		return
 	}
 	for _, id := range d.play.slackGroups {
-		d.slack.AddGroup(workspace.Group{ID: id, Handle: strings.ToLower(id), Members: d.everybody()})
+		d.slack.AddGroup(slackfake.Group{ID: id, Handle: strings.ToLower(id), Members: d.everybody()})
 	}
 }
 
@@ -76,22 +83,22 @@ func (d *Demo) channel() string {
 
 func (d *Demo) everybody() []string {
 	var ids []string
-	for _, p := range d.cast() {
+	for _, p := range d.demoUsers() {
 		ids = append(ids, p.ID)
 	}
 	return ids
 }
 
-// colleagues plays everybody but the visitor, until ctx ends: Dan, who pushes,
+// playColleagues plays everybody but the visitor, until ctx ends: Dan, who pushes,
 // and Ben, who looks at gates; Cleo answered those before the visitor came. What
 // is to be done is derived anew every time.
-func (d *Demo) colleagues(ctx context.Context, _ Engine) {
+func (d *Demo) playColleagues(ctx context.Context, _ Engine) {
 	clicked := map[string]time.Time{}
 	for ctx.Err() == nil {
 		_, changed := d.beats.now()
-		sc, err := d.look(ctx)
+		sc, err := d.readScene(ctx)
 		if err == nil && d.play != nil && time.Since(clicked["begin"]) > time.Minute {
-			if err = d.begin(ctx, sc); err == nil {
+			if err = d.startOnce(ctx, sc); err == nil {
 				clicked["begin"] = time.Now()
 			}
 		} else if err == nil && d.shop != nil {
@@ -158,7 +165,7 @@ func (d *Demo) push(ctx context.Context, what string) error {
 	if err != nil {
 		return err
 	}
-	sc, err := d.look(ctx)
+	sc, err := d.readScene(ctx)
 	if err != nil {
 		return err
 	}
@@ -195,7 +202,7 @@ func (d *Demo) deliver(ctx context.Context, commit string) error {
 func (d *Demo) answerGates(ctx context.Context, sc *scene, clicked map[string]time.Time) {
 	for i := range sc.gates {
 		g := &sc.gates[i]
-		for _, user := range d.turn(sc, g) {
+		for _, user := range d.approversNow(sc, g) {
 			key := g.Approval.Token + user
 			if time.Since(clicked[key]) < 2*time.Second || !d.click(ctx, g, user) {
 				continue
@@ -205,14 +212,14 @@ func (d *Demo) answerGates(ctx context.Context, sc *scene, clicked map[string]ti
 	}
 }
 
-// turn is who should answer a gate now, the visitor left out.
-func (d *Demo) turn(sc *scene, g *workflows.OpenApproval) []string {
+// approversNow is who should answer a gate now, the visitor left out.
+func (d *Demo) approversNow(sc *scene, g *say.OpenApproval) []string {
 	seeded := d.shop != nil && g.Number < opens
 	if !seeded && !(sc.seeding && g.Number == opens) && time.Since(g.Approval.OpenedAt) < d.o.Beat {
 		return nil
 	}
 	var users []string
-	for _, p := range d.cast() {
+	for _, p := range d.demoUsers() {
 		address := d.address(p.ID)
 		away := d.shop != nil && !seeded && p.ID == "UCLEO" && g.StartedBy.By.Email != mail("ana")
 		if p.ID == visitor || away || p.Role == "developer" || voted(g, address) {
@@ -236,7 +243,7 @@ func (d *Demo) address(user string) string {
 }
 
 // click presses Approve where the gate asks, and says whether it could.
-func (d *Demo) click(ctx context.Context, g *workflows.OpenApproval, user string) bool {
+func (d *Demo) click(ctx context.Context, g *say.OpenApproval, user string) bool {
 	for _, c := range d.slack.Channels("") {
 		for _, m := range d.slack.Messages(c.ID) {
 			var asked struct{ Gate string }

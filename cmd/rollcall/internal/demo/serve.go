@@ -10,22 +10,26 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rollcall-bot/rollcall/integrations/slack/workspace"
+	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 	"github.com/rollcall-bot/rollcall/web"
 )
 
 const heartbeat = 15 * time.Second
 
-// Handler puts the demo's pages, its API and its neighbours around the service's own.
+// Handler puts the demo's pages, its API and its fakes around the service's own.
 func (d *Demo) Handler(own http.Handler) http.Handler {
 	programs := http.NewServeMux()
-	programs.Handle(slackMount+"/", d.durable(http.StripPrefix(slackMount, d.slack)))
-	programs.Handle(githubMount+"/", d.durable(http.StripPrefix(githubMount, d.github)))
-	programs.Handle(jiraMount+"/rest/", d.durable(http.StripPrefix(jiraMount, d.jira)))
+	programs.Handle(slackMount+"/", d.saveBeforeAnswer(http.StripPrefix(slackMount, d.slack)))
+	programs.Handle(githubMount+"/", d.saveBeforeAnswer(http.StripPrefix(githubMount, d.github)))
+	programs.Handle(jiraMount+"/rest/", d.saveBeforeAnswer(http.StripPrefix(jiraMount, d.jira)))
+	if d.cloud != nil {
+		programs.Handle(awsMount, d.saveBeforeAnswer(d.cloud.aws)) // a query protocol asks without a slash at the end
+		programs.Handle(awsMount+"/", d.saveBeforeAnswer(d.cloud.aws))
+	}
 	programs.Handle("/", own)
 
 	visitors := http.NewServeMux()
-	visitors.Handle(workspace.PagePath, d.slack.Page())
+	visitors.Handle(slackfake.PagePath, d.slack.Page())
 	visitors.Handle("GET /assets/", web.Assets())
 	visitors.HandleFunc("GET /{$}", page("demo.html"))
 	visitors.HandleFunc("GET /workspace", page("workspace.html"))
@@ -35,6 +39,7 @@ func (d *Demo) Handler(own http.Handler) http.Handler {
 	visitors.HandleFunc("GET /demo/api/state", d.showState)
 	visitors.HandleFunc("GET /demo/api/events", d.showEvents)
 	visitors.HandleFunc("POST /demo/api/push", d.takePush)
+	visitors.HandleFunc("POST /demo/api/console", d.takeConsole)
 	visitors.HandleFunc("POST /demo/api/kill", d.takeKill)
 	visitors.HandleFunc("POST /demo/api/reset", d.takeReset)
 	visitors.Handle("GET /executions/", own)
@@ -138,11 +143,15 @@ func (d *Demo) takePush(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, map[string]any{"ok": false, "error": "say what to push"})
 		return
 	}
-	if d.shop == nil {
+	push := d.push
+	switch {
+	case d.cloud != nil:
+		push = d.pushToCloud
+	case d.shop == nil:
 		answer(w, http.StatusOK, map[string]any{"ok": false, "error": "this demo has no repository to push to"})
 		return
 	}
-	if err := d.push(r.Context(), in.What); err != nil {
+	if err := push(r.Context(), in.What); err != nil {
 		answer(w, http.StatusOK, map[string]any{"ok": false, "error": err.Error()})
 		return
 	}
@@ -153,7 +162,7 @@ func (d *Demo) takePush(w http.ResponseWriter, r *http.Request) {
 func (d *Demo) takeKill(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"ok": true})
 	if err := http.NewResponseController(w).Flush(); err == nil {
-		d.die(func(n *note) { n.Restarts = append(n.Restarts, time.Now()) })
+		d.restartProcess(func(n *note) { n.Restarts = append(n.Restarts, time.Now()) })
 	}
 }
 
@@ -161,7 +170,7 @@ func (d *Demo) takeKill(w http.ResponseWriter, _ *http.Request) {
 func (d *Demo) takeReset(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"ok": true})
 	if err := http.NewResponseController(w).Flush(); err == nil {
-		d.die(func(n *note) { n.Restarts, n.Pushes, n.Reset = nil, nil, true })
+		d.restartProcess(func(n *note) { n.Restarts, n.Pushes, n.Reset = nil, nil, true })
 	}
 }
 

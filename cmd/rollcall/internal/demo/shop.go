@@ -107,7 +107,7 @@ func next(what string, n int) (change, error) {
 }
 
 // openShop makes repository and shop, or finds them again.
-func openShop(ctx context.Context, p *place) (*shop, error) {
+func openShop(ctx context.Context, p *dataDir) (*shop, error) {
 	s := &shop{repository: repository{dir: p.path("git", "acme", "webshop.git"), home: p.path("git")}, dir: p.path("shop")}
 	if _, err := os.Stat(p.path("git", "made")); err == nil {
 		s.commits, err = s.history(ctx)

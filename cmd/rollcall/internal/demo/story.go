@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // State is what the demo's page shows beside the local Slack.
@@ -24,6 +27,7 @@ type State struct {
 	Deploying bool      `json:"deploying"` // a command runs in production
 	Restarts  int       `json:"restarts"`
 	File      string    `json:"file"`
+	AWS       *Console  `json:"aws"` // null without AWS
 }
 
 // Person is somebody the visitor may act as.
@@ -35,11 +39,19 @@ type Person struct {
 
 // Shop is the web shop as customers see it.
 type Shop struct {
-	URL       string `json:"url"`
-	Execution string `json:"execution"`
-	Title     string `json:"title"`
-	ErrorRate []Rate `json:"errorRate"` // the last 90 s, oldest first; shares from 0 to 1
-	Healthy   bool   `json:"healthy"`
+	URL       string  `json:"url"`
+	Execution string  `json:"execution"`
+	Title     string  `json:"title"`
+	ErrorRate []Rate  `json:"errorRate"` // the last 90 s, oldest first; shares from 0 to 1
+	Marks     []Mark  `json:"marks"`     // the deployments of that time, oldest first
+	Threshold float64 `json:"threshold"` // the share above which somebody should act
+	Healthy   bool    `json:"healthy"`
+}
+
+// Mark is a deployment on the curve of errors: "#43", "↩ #41", "#44 failed".
+type Mark struct {
+	At   int64  `json:"at"` // Unix milliseconds
+	Text string `json:"text"`
 }
 
 // Ticket is an issue of the local Jira.
@@ -59,7 +71,7 @@ const (
 	Look     Step = "look"
 	RollBack Step = "rollback"
 	Careless Step = "careless"
-	LetIn    Step = "letin"
+	AdmitOne Step = "admit"
 	Watch    Step = "watch"
 	Done     Step = "done"
 )
@@ -73,19 +85,22 @@ type scene struct {
 	pipeline   string
 	newest     []workflows.Execution
 	production *workflows.StageView
-	gates      []workflows.OpenApproval
+	gates      []say.OpenApproval
 	rate       float64
 	seeding    bool
 }
 
 func (d *Demo) state(ctx context.Context) (*State, error) {
 	version, _ := d.beats.now() // before looking, so that nothing is missed
-	sc, err := d.look(ctx)
+	n := d.place.known()
+	s := &State{Version: version, Me: visitor, People: d.demoUsers(), Captions: withRestarts(d.told.all(), n.Restarts), Tickets: d.tickets(), Restarts: len(n.Restarts)}
+	if d.cloud != nil {
+		return s, d.cloudState(ctx, s)
+	}
+	sc, err := d.readScene(ctx)
 	if err != nil {
 		return nil, err
 	}
-	n := d.place.known()
-	s := &State{Version: version, Me: visitor, People: d.cast(), Captions: withRestarts(d.told.all(), n.Restarts), Tickets: d.tickets(), Restarts: len(n.Restarts)}
 	s.Deploying = sc.deploying() != nil
 	if d.play != nil {
 		s.File = d.play.name
@@ -97,8 +112,8 @@ func (d *Demo) state(ctx context.Context) (*State, error) {
 	return s, nil
 }
 
-// look reads how things stand.
-func (d *Demo) look(ctx context.Context) (*scene, error) {
+// readScene reads how things stand.
+func (d *Demo) readScene(ctx context.Context) (*scene, error) {
 	at := d.engine.Load()
 	if at == nil {
 		return nil, errStarting
@@ -106,7 +121,7 @@ func (d *Demo) look(ctx context.Context) (*scene, error) {
 	e, us := *at, workflows.EnginePrincipal()
 	sc := &scene{me: mail("ana"), pipeline: d.pipeline()}
 	var err error
-	if sc.newest, err = e.Executions(ctx, us, workflows.ExecutionQuery{Pipeline: d.pipeline(), Limit: 30}); err != nil {
+	if sc.newest, err = e.Executions(ctx, us, record.Query{Pipeline: d.pipeline(), Limit: 30}); err != nil {
 		return nil, fmt.Errorf("look at the executions: %w", err)
 	}
 	view, err := e.Pipeline(ctx, us, d.pipeline(), 0)
@@ -140,8 +155,8 @@ func (sc *scene) unseeded() bool {
 	return !deployed && (gate == nil || len(gate.Approval.Votes) == 0)
 }
 
-func (sc *scene) gate(number int) *workflows.OpenApproval {
-	i := slices.IndexFunc(sc.gates, func(g workflows.OpenApproval) bool { return g.Number == number })
+func (sc *scene) gate(number int) *say.OpenApproval {
+	i := slices.IndexFunc(sc.gates, func(g say.OpenApproval) bool { return g.Number == number })
 	if i < 0 {
 		return nil
 	}
@@ -186,7 +201,7 @@ func (sc *scene) step() (Step, string) {
 	}
 	switch {
 	case moving != nil && moving.WaitsFor != nil && moving.WaitsFor.For == "transition":
-		return LetIn, fmt.Sprintf("Let it in: click Let #%d into %s on its card", moving.Number, moving.WaitsFor.Stage)
+		return AdmitOne, fmt.Sprintf("%s is locked: click Let only #%d in on its card", moving.WaitsFor.Stage, moving.Number)
 	case moving != nil:
 		return Watch, fmt.Sprintf("#%d is on its way", moving.Number)
 	case sc.suspicious():
@@ -198,8 +213,8 @@ func (sc *scene) step() (Step, string) {
 }
 
 // asksMe is the oldest gate at which the visitor has not answered.
-func (sc *scene) asksMe() *workflows.OpenApproval {
-	var oldest *workflows.OpenApproval
+func (sc *scene) asksMe() *say.OpenApproval {
+	var oldest *say.OpenApproval
 	for i := range sc.gates {
 		g := &sc.gates[i]
 		if !answered(g, sc.me) && (oldest == nil || g.Number < oldest.Number) {
@@ -211,11 +226,11 @@ func (sc *scene) asksMe() *workflows.OpenApproval {
 
 // answered says whether somebody has said what they can at a gate: nobody
 // answers for what they started themselves.
-func answered(g *workflows.OpenApproval, mail string) bool {
+func answered(g *say.OpenApproval, mail string) bool {
 	return voted(g, mail) || g.StartedBy.By.Email == mail
 }
 
-func voted(g *workflows.OpenApproval, mail string) bool {
+func voted(g *say.OpenApproval, mail string) bool {
 	return slices.ContainsFunc(g.Approval.Votes, func(v workflows.Vote) bool { return v.By.Email == mail })
 }
 
@@ -294,16 +309,59 @@ func (sc *scene) ownStep() (Step, string) {
 	case len(sc.newest) == 0:
 		return Watch, "Begin: type /rollcall start " + sc.pipeline
 	case x != nil && x.WaitsFor != nil && x.WaitsFor.For == "transition":
-		return LetIn, fmt.Sprintf("Let it in: click Let #%d into %s on its card", x.Number, x.WaitsFor.Stage)
+		return AdmitOne, fmt.Sprintf("%s is locked: click Let only #%d in on its card", x.WaitsFor.Stage, x.Number)
+	case x != nil && waitsForWindow(x) != "":
+		return Watch, fmt.Sprintf("#%d waits for its deployment window: it %s", x.Number, waitsForWindow(x))
 	case x != nil:
-		return Watch, fmt.Sprintf("#%d plays with simulated actions", x.Number)
+		return Watch, fmt.Sprintf("#%d runs with simulated actions", x.Number)
 	}
-	return Done, "Your pipeline has played. Play it again: /rollcall start " + sc.pipeline
+	return Done, "Your pipeline has run. Run it again: /rollcall start " + sc.pipeline
+}
+
+// waitsForWindow says when the deployment window opens that an execution waits
+// for, in the words of its rule; empty: it waits for none.
+func waitsForWindow(x *workflows.Execution) string {
+	in := x.Inside()
+	if in == nil {
+		return ""
+	}
+	for _, c := range in.Conditions {
+		for _, r := range c.Rules {
+			if r.Provider == "DeploymentWindow" && r.Status == workflows.StatusInProgress {
+				return cmp.Or(r.Summary, "is closed")
+			}
+		}
+	}
+	return ""
+}
+
+// marks are the deployments to production that have ended, oldest first.
+func (sc *scene) marks() (all []Mark) {
+	for i := range slices.Backward(sc.newest) {
+		x := &sc.newest[i]
+		st, ok := x.Stage("Production")
+		if !ok {
+			continue
+		}
+		a, ok := st.Action("Deploy")
+		if !ok || a.EndedAt == nil {
+			continue
+		}
+		text := fmt.Sprintf("#%d", x.Number)
+		if x.Rollback != nil {
+			text = fmt.Sprintf("↩ #%d", x.Rollback.TargetNumber)
+		}
+		if a.Status == workflows.StatusFailed {
+			text += " failed"
+		}
+		all = append(all, Mark{a.EndedAt.UnixMilli(), text})
+	}
+	return all
 }
 
 // window is the shop as the page shows it.
 func (d *Demo) window(sc *scene) *Shop {
-	s := &Shop{URL: "/shop/", ErrorRate: rates(d.shop.releases(), time.Now()), Healthy: !sc.trouble()}
+	s := &Shop{URL: "/shop/", ErrorRate: rates(d.shop.releases(), time.Now()), Marks: sc.marks(), Threshold: trouble, Healthy: !sc.trouble()}
 	if x := sc.runs(); x != nil {
 		s.Execution, s.Title = x.Ref(), title(x)
 	}

@@ -7,14 +7,17 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/document"
 	"github.com/rollcall-bot/rollcall/workflows/machine"
+	"github.com/rollcall-bot/rollcall/workflows/spec"
 	"github.com/rollcall-bot/rollcall/workflows/trigger"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
 // intent makes an act of a verb whose keys mean the same everywhere.
-func intent(verb workflows.Verb) func(*world, *node) error {
-	return func(w *world, n *node) error {
+func intent(verb workflows.Verb) func(*simulation, *node) error {
+	return func(w *simulation, n *node) error {
 		in := workflows.Intent{
 			Verb: verb, Stage: n.str("stage"), Condition: n.str("condition"), As: n.str("as"),
 			Reason: n.str("reason") + n.str("comment"), Abandon: n.str("abandon") == "true", All: n.str("all") == "true",
@@ -26,22 +29,19 @@ func intent(verb workflows.Verb) func(*world, *node) error {
 		switch {
 		case n.get("only") != nil:
 			in.Execution, err = w.numbered(n.str("only"))
-		case verb == workflows.Enable || verb == workflows.Disable:
+		case verb == workflows.Unlock || verb == workflows.Lock:
 		default:
-			in.Execution, err = w.meant(verb, n.str("execution"), in.Stage)
+			in.Execution, err = w.executionFor(verb, n.str("execution"), in.Stage)
 		}
 		if err != nil {
 			return err
-		}
-		if x, _ := w.row(in.Execution); verb == workflows.Retry && in.Stage == "" {
-			in.Stage = present(x)
 		}
 		return w.ask(w.principal(n.str("by")), in)
 	}
 }
 
 // numbered is the ID of #2.
-func (w *world) numbered(text string) (string, error) {
+func (w *simulation) numbered(text string) (string, error) {
 	n, _ := executionNumber(text)
 	if n < len(w.ids) && n > 0 {
 		return w.ids[n], nil
@@ -49,9 +49,9 @@ func (w *world) numbered(text string) (string, error) {
 	return "", broken{fmt.Errorf("there is no execution #%d: %d were started so far", n, len(w.ids)-1)}
 }
 
-// meant is the execution that an act is about: the one it names, else the
+// executionFor is the execution that an act is about: the one it names, else the
 // newest that fits, else the newest.
-func (w *world) meant(verb workflows.Verb, named, stage string) (string, error) {
+func (w *simulation) executionFor(verb workflows.Verb, named, stage string) (string, error) {
 	if named != "" {
 		return w.numbered(named)
 	}
@@ -79,25 +79,22 @@ func fits(verb workflows.Verb, x workflows.Execution, stage string) bool {
 		return needs(workflows.NeedsResolve)
 	case workflows.Retry:
 		return x.Status == workflows.StatusFailed || x.Status == workflows.StatusStopped
-	case workflows.StopIt:
+	case workflows.StopExecution:
 		return !x.Status.Final()
 	}
 	return x.Trigger.Type != workflows.TriggerAutomated
 }
 
-func (w *world) start(n *node) error {
+func (w *simulation) start(n *node) error {
 	in := workflows.Intent{Verb: workflows.Start, Variables: n.get("variables").table(), Token: n.str("token")}
-	for _, name := range sortedKeys(n.get("revisions").table()) {
-		in.Revisions = append(in.Revisions, workflows.RevisionOverride{ActionName: name, RevisionType: "COMMIT_ID", RevisionValue: n.get("revisions").str(name)})
+	for _, name := range words.Keys(n.get("revisions").table()) {
+		in.Revisions = append(in.Revisions, workflows.RevisionOverride{ActionName: name, RevisionValue: n.get("revisions").str(name)})
 	}
 	return w.ask(w.principal(n.str("by")), in)
 }
 
-func (w *world) rollback(n *node) error {
-	in := workflows.Intent{Verb: workflows.RollBack, Stage: n.str("stage"), Reason: n.str("reason"), WhileRunning: n.str("whileRunning")}
-	if n.str("asIs") == "true" {
-		in.Definition = "asIs"
-	}
+func (w *simulation) rollback(n *node) error {
+	in := workflows.Intent{Verb: workflows.RollBack, Stage: n.str("stage"), Definition: n.str("definition"), Reason: n.str("reason"), WhileRunning: n.str("whileRunning")}
 	var err error
 	if to := n.str("to"); to != "" {
 		in.Target, err = w.numbered(to)
@@ -111,7 +108,7 @@ func (w *world) rollback(n *node) error {
 }
 
 // lastGood is the target that a person is offered.
-func (w *world) lastGood(stage string) (string, error) {
+func (w *simulation) lastGood(stage string) (string, error) {
 	view := w.s.View()
 	if st, ok := view.Stage(stage); ok {
 		for _, o := range st.Offers {
@@ -123,18 +120,18 @@ func (w *world) lastGood(stage string) (string, error) {
 	return "", &workflows.Problem{Code: workflows.CodeUnableToRollback, Message: fmt.Sprintf("there is nothing to return %s to", stage), Hint: "name an execution: to: 1"}
 }
 
-func (w *world) edit(n *node) error {
+func (w *simulation) edit(n *node) error {
 	name := path.Join(path.Dir(w.file.Path), n.str("file"))
-	in := workflows.Intent{Verb: workflows.Edit, Pipeline: w.s.Name, Definitions: w.file.definitions[name], ManagedBy: "file:" + w.file.main}
+	in := workflows.Intent{Verb: workflows.Edit, Pipeline: w.s.Name, NewDefinition: w.file.definitions[name], ManagedBy: "file:" + w.file.main}
 	return w.ask(workflows.EnginePrincipal(), in)
 }
 
-func (w *world) wait(n *node) error {
+func (w *simulation) wait(n *node) error {
 	d, _ := span(n.str("for"))
 	return w.pass(w.at.Add(d))
 }
 
-func (w *world) until(n *node) error {
+func (w *simulation) until(n *node) error {
 	at, _ := momentIn(n.str("at"), w.zone)
 	if at.Before(w.at) {
 		return broken{fmt.Errorf("it is %s already", w.at.In(w.zone).Format("2006-01-02 15:04"))}
@@ -143,7 +140,7 @@ func (w *world) until(n *node) error {
 }
 
 // source is the source action whose repository something happened in.
-func (w *world) source(n *node) (workflows.Action, error) {
+func (w *simulation) source(n *node) (workflows.Action, error) {
 	p := w.s.View().Definition
 	for _, a := range p.Stages[0].Actions {
 		if a.IsSource() && (n.str("source") == "" || n.str("source") == a.Name) {
@@ -154,7 +151,7 @@ func (w *world) source(n *node) (workflows.Action, error) {
 }
 
 // change is what a webhook or a poll would say.
-func (w *world) change(n *node, kind string) (work.Change, workflows.Action, error) {
+func (w *simulation) change(n *node, kind string) (work.Change, workflows.Action, error) {
 	a, err := w.source(n)
 	if err != nil {
 		return work.Change{}, a, err
@@ -164,14 +161,15 @@ func (w *world) change(n *node, kind string) (work.Change, workflows.Action, err
 		Commit: n.str("commit"), Created: n.str("created") == "true", Deleted: n.str("deleted") == "true", PullEvent: n.str("event"),
 		Fork: n.str("fork") == "true", Files: n.get("files").texts(), Summary: n.str("message"), Author: w.author(n.str("author")), At: w.at,
 	}
-	if a.ActionType.Provider == "Git" {
-		c.Provider = "Git"
+	if provider := a.ActionType.Provider; provider == "Git" || spec.InAWS(a.ActionType) {
+		c.Provider = provider
 	}
+	repository, ref := trigger.Followed(&a)
 	if c.Repository == "" {
-		c.Repository = repository(a)
+		c.Repository = repository
 	}
 	if c.Branch == "" && c.Tag == "" {
-		c.Branch = a.Configuration["BranchName"]
+		c.Branch = ref
 	}
 	if c.Commit == "" {
 		c.Commit = madeUpCommit(len(w.ids))
@@ -186,21 +184,45 @@ func (w *world) change(n *node, kind string) (work.Change, workflows.Action, err
 	return c, a, nil
 }
 
-func (w *world) push(n *node) error        { return w.changed(n, "push") }
-func (w *world) pullRequest(n *node) error { return w.changed(n, "pull_request") }
+func (w *simulation) push(n *node) error        { return w.changed(n, "push") }
+func (w *simulation) pullRequest(n *node) error { return w.changed(n, "pull_request") }
+
+// event lets the pipeline's triggers judge an event of EventBridge.
+func (w *simulation) event(n *node) error {
+	doc, err := document.Read([]byte(n.str("json")))
+	if err != nil {
+		return fmt.Errorf("the event %w", err)
+	}
+	variables, fits, why := trigger.ByEvent(w.s.View().Definition, doc)
+	if !fits {
+		why = "no trigger waits for such an event"
+	}
+	if why != "" {
+		w.ignored = why
+		w.traceLine("starts nothing: " + why)
+		return nil
+	}
+	in := workflows.Intent{Verb: workflows.Start, Pipeline: w.s.Name, Variables: variables, Trigger: &workflows.StartedBy{Type: "CloudWatchEvent"}}
+	return w.decide(machine.Input{By: workflows.EnginePrincipal(), Intent: &in})
+}
 
 // changed lets the pipeline's triggers judge, and starts what they start.
-func (w *world) changed(n *node, kind string) error {
+func (w *simulation) changed(n *node, kind string) error {
 	c, a, err := w.change(n, kind)
 	if err != nil {
 		return err
 	}
+	_, followed := trigger.Followed(&a)
 	r := workflows.SourceRevision{
 		ActionName: a.Name, RevisionID: c.Commit, RevisionSummary: c.Summary, Branch: c.Branch, Repository: c.Repository, Author: c.Author, Authors: c.Authors,
-		AnyBranch: kind != "push" || c.Branch != a.Configuration["BranchName"],
+		AnyBranch: kind != "push" || c.Branch != followed,
 	}
-	if kind == "push" && c.Branch == a.Configuration["BranchName"] && !c.Deleted {
+	if kind == "push" && c.Branch == followed && !c.Deleted {
 		w.heads[a.Name] = r
+	}
+	noticed := workflows.TriggerWebhook
+	if spec.InAWS(a.ActionType) {
+		noticed = workflows.TriggerPoll
 	}
 	name, starts, why := trigger.Match(w.s.View().Definition, trigger.Event{
 		Provider: c.Provider, Kind: c.Event, Repository: c.Repository, Branch: c.Branch, Tag: c.Tag, PullEvent: c.PullEvent,
@@ -208,13 +230,13 @@ func (w *world) changed(n *node, kind string) error {
 	})
 	if !starts {
 		w.ignored = why
-		w.say("starts nothing: " + why)
+		w.traceLine("starts nothing: " + why)
 		return nil
 	}
 	r.ActionName = name
 	in := workflows.Intent{
 		Verb: workflows.Start, Pipeline: w.s.Name, Change: []workflows.SourceRevision{r},
-		Trigger: &workflows.StartedBy{Type: workflows.TriggerWebhook, Detail: strings.TrimSpace(c.Repository + " " + c.Branch + c.Tag), By: c.By},
+		Trigger: &workflows.StartedBy{Type: noticed, Detail: strings.TrimSpace(c.Repository + " " + c.Branch + c.Tag), By: c.By},
 	}
 	return w.decide(machine.Input{By: workflows.EnginePrincipal(), Intent: &in})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // expectation is a key of `expect`, with its comparison.
@@ -17,15 +18,15 @@ type expectation struct {
 
 // view is what an `expect` looks at: a test, and one of its executions.
 type view struct {
-	*world
+	*simulation
 	*faults
 	x   workflows.Execution
 	key string
 }
 
 // expect compares everything that a step expects, and reports all that differs.
-func (w *world) expect(expect *node, f *faults) {
-	v := &view{world: w, faults: f}
+func (w *simulation) expect(expect *node, f *faults) {
+	v := &view{simulation: w, faults: f}
 	if id, ok := w.subject(expect, f); ok {
 		v.x, _ = w.row(id)
 	}
@@ -40,7 +41,7 @@ func (w *world) expect(expect *node, f *faults) {
 
 // subject is the execution that an `expect` is about: the one it names, or the
 // newest that did not start by itself to roll another one back.
-func (w *world) subject(expect *node, f *faults) (string, bool) {
+func (w *simulation) subject(expect *node, f *faults) (string, bool) {
 	if named := expect.get("execution"); named != nil {
 		id, err := w.numbered(named.text)
 		if err != nil {
@@ -77,9 +78,9 @@ func (v *view) same(n *node, what, is string) {
 func (v *view) contains(n *node, what, is string) {
 	if !strings.Contains(is, n.text) {
 		if is != "" {
-			is = quoted(is)
+			is = words.Quoted(is)
 		}
-		v.differs(n, what, quoted(n.text), is)
+		v.differs(n, what, words.Quoted(n.text), is)
 	}
 }
 
@@ -114,7 +115,7 @@ func ofExecution() []expectation {
 	return []expectation{
 		{field{"execution", execution(), "which one the rest is about; the newest if not given (automatic rollbacks not counted)"}, func(*view, *node) {}},
 		{field{"status", status(), "its status"}, func(v *view, n *node) { v.same(n, "", string(v.x.Status)) }},
-		{field{"reason", text("text"), "a part of why, or its code"}, func(v *view, n *node) { v.contains(n, "", strings.TrimPrefix(because(v.x.StatusReason), ": ")) }},
+		{field{"reason", text("text"), "a part of why, or its code"}, func(v *view, n *node) { v.contains(n, "", coded(v.x.StatusReason)) }},
 		{field{"trigger", text("text"), "what started it: `StartPipelineExecution`, `Webhook`, `Schedule`, `ManualRollback`, `AutomatedRollback`"}, func(v *view, n *node) { v.same(n, "", v.x.Trigger.Type) }},
 		{field{"stages", perStage(status()), "the status of stages"}, func(v *view, n *node) {
 			for _, e := range n.entries {
@@ -199,7 +200,7 @@ func (v *view) outputs(n *node) {
 func (v *view) rolledBackTo(n *node) {
 	is := ""
 	for _, id := range v.ids[1:] {
-		if x, ok := v.row(id); ok && x.Rollback != nil && (x.ID == v.x.ID || x.Rollback.FailedExecution == v.x.ID) {
+		if x, ok := v.row(id); ok && x.Rollback != nil && (x.ID == v.x.ID || x.Rollback.FailedExecution == v.x.ID || x.Rollback.Alarm != "" && x.Rollback.LeftExecution == v.x.ID) {
 			is = strconv.Itoa(x.Rollback.TargetNumber)
 		}
 	}

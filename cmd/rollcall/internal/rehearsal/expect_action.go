@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
@@ -36,7 +37,7 @@ func ofActions() []expectation {
 			for _, e := range n.entries {
 				a := v.action(e.key.text)
 				if e.value.text != string(a.Status) {
-					v.differs(e.value, e.key.text, e.value.text, string(a.Status)+because(a.Error))
+					v.differs(e.value, e.key.text, e.value.text, words.Because(string(a.Status), coded(a.Error)))
 				}
 			}
 		}},
@@ -47,7 +48,7 @@ func ofActions() []expectation {
 		}},
 		{field{"errors", perAction(text("text")), "a part of why actions failed, or its code"}, func(v *view, n *node) {
 			for _, e := range n.entries {
-				v.contains(e.value, e.key.text, strings.TrimPrefix(because(v.action(e.key.text).Error), ": "))
+				v.contains(e.value, e.key.text, coded(v.action(e.key.text).Error))
 			}
 		}},
 		{field{"inDoubt", listOf(actionOrNone()), "the actions that wait for a person's word on what became of them"}, (*view).doubts},
@@ -62,7 +63,7 @@ func ofActions() []expectation {
 				v.same(e.value, e.key.text, string(is))
 			}
 		}},
-		{field{"commands", perAction(listOf(text("a line"))), "the lines an action runs, values filled in"}, func(v *view, n *node) {
+		{field{"commands", perAction(listOf(text("a line"))), "the lines an action runs, as the shell reads them: values filled in, and in quotes where nothing else quotes them"}, func(v *view, n *node) {
 			v.eachTask(n, func(t work.Task, n *node) {
 				lines := make([]string, len(t.Commands))
 				for i, line := range t.Commands {
@@ -223,7 +224,7 @@ func (v *view) gate(name string, k entry, gate *workflows.Approval, state string
 			v.same(e.value, what+" of "+e.key.text, is[v.name(v.who(e.key.text))])
 		}
 		if len(is) > len(k.value.entries) {
-			v.add(k.value, fmt.Sprintf("gates of %s: %d answered, %s", what, len(is), strings.Join(sortedKeys(is), ", ")), "")
+			v.add(k.value, fmt.Sprintf("gates of %s: %d answered, %s", what, len(is), strings.Join(words.Keys(is), ", ")), "")
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/machine"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // ofPipeline is what can be expected of the pipeline as a whole.
@@ -31,8 +33,8 @@ func ofPipeline() []expectation {
 				v.same(e.value, e.key.text, strconv.FormatBool(st.Running != nil && st.Running.Certain))
 			})
 		}},
-		{field{"doors", perStage(oneOf("open", "closed", "held")), "the doors into stages: held is closed by a rollback"}, func(v *view, n *node) {
-			v.eachStage(n, func(st *workflows.StageView, e entry) { v.same(e.value, e.key.text, door(st.Transition)) })
+		{field{"locks", perStage(oneOf("unlocked", "locked", "rollback")), "whether stages are locked; rollback: by one"}, func(v *view, n *node) {
+			v.eachStage(n, func(st *workflows.StageView, e entry) { v.same(e.value, e.key.text, lock(st.Transition)) })
 		}},
 		{field{"inbound", perStage(listOf(executionOrNone())), "who waits before stages, oldest first"}, func(v *view, n *node) {
 			v.eachStage(n, func(st *workflows.StageView, e entry) { v.numbersAre(e.value, e.key.text, st.Inbound) })
@@ -69,7 +71,7 @@ func (v *view) happened(n *node) {
 	for _, item := range items(n) {
 		i := slices.IndexFunc(v.trace[from:], func(line string) bool { return happening(line, item.text) })
 		if i < 0 {
-			v.add(item, fmt.Sprintf("happened: expected %s, and there is no such line here", quoted(item.text)), "see what happened, below")
+			v.add(item, fmt.Sprintf("happened: expected %s, and there is no such line here", words.Quoted(item.text)), "see what happened, below")
 			return
 		}
 		from += i + 1
@@ -100,15 +102,15 @@ func (v *view) eachStage(n *node, visit func(*workflows.StageView, entry)) {
 	}
 }
 
-// door is the state of a transition, in a word.
-func door(t workflows.Transition) string {
+// lock is the state of a transition, in a word.
+func lock(t workflows.Transition) string {
 	switch {
 	case t.Enabled:
-		return "open"
+		return "unlocked"
 	case t.Cause == "rollback":
-		return "held"
+		return t.Cause
 	}
-	return "closed"
+	return "locked"
 }
 
 func (v *view) numbersAre(n *node, what string, ids []string) {
@@ -141,14 +143,15 @@ func (v *view) targets(n *node) {
 // permission checks "VERB [STAGE[/ACTION]]".
 func permission(c *checker, text string) (string, string) {
 	verb, where, staged := strings.Cut(text, " ")
+	verb = string(verbOf(verb))
 	if !slices.Contains(questions(), verb) {
-		return "there is no verb " + quoted(verb), meant(verb, questions())
+		return "there is no verb " + words.Quoted(verb), suggestion(verb, questions())
 	}
 	known := slices.Concat(c.names.stages, c.names.actions)
 	if staged && !slices.Contains(known, where) {
-		return "there is no stage or action " + quoted(where), meant(where, known)
+		return "there is no stage or action " + words.Quoted(where), suggestion(where, known)
 	}
-	needsStage := []string{"rollback", "disable", "enable"}
+	needsStage := []string{"rollback", "lock", "unlock"}
 	if !staged && slices.Contains(needsStage, verb) {
 		return verb + " needs a stage", "such as " + verb + " " + strings.Join(c.names.stages[max(0, len(c.names.stages)-1):], "")
 	}
@@ -156,14 +159,14 @@ func permission(c *checker, text string) (string, string) {
 }
 
 func questions() []string {
-	return []string{"start", "approve", "reject", "override", "stop", "retry", "rollback", "disable", "enable", "resolve"}
+	return []string{"start", "approve", "reject", "override", "stop", "retry", "rollback", "lock", "unlock", "resolve"}
 }
 
 // whoMay asks for every person whether the machine would accept it from them now.
 func (v *view) whoMay(n *node) {
 	for _, e := range n.entries {
 		var may, nots []string
-		for _, name := range sortedKeys(v.mails) {
+		for _, name := range words.Keys(v.mails) {
 			if err := v.tries(name, e.key.text); err == nil {
 				may = append(may, name)
 			} else {
@@ -174,12 +177,12 @@ func (v *view) whoMay(n *node) {
 		for i := range want {
 			want[i] = v.name(v.who(want[i]))
 		}
-		if slices.Equal(want, []string{workflows.WhoEveryone}) {
-			want = sortedKeys(v.mails)
+		if slices.Equal(want, []string{subject.Everyone}) {
+			want = words.Keys(v.mails)
 		}
 		slices.Sort(want)
 		if !slices.Equal(want, may) {
-			v.differs(e.value, quoted(e.key.text), "["+strings.Join(want, ", ")+"]", "["+strings.Join(may, ", ")+"]"+and(strings.Join(nots, "; ")))
+			v.differs(e.value, words.Quoted(e.key.text), "["+strings.Join(want, ", ")+"]", words.Because("["+strings.Join(may, ", ")+"]", strings.Join(nots, "; ")))
 		}
 	}
 }
@@ -189,20 +192,16 @@ func (v *view) tries(name, what string) error {
 	verb, where, _ := strings.Cut(what, " ")
 	stage, action, _ := strings.Cut(where, "/")
 	by := v.principal(name)
-	in := workflows.Intent{Verb: workflows.Verb(verb), Pipeline: v.s.Name, Stage: stage, Action: action, Reason: "a question", As: "succeeded"}
+	in := workflows.Intent{Verb: verbOf(verb), Pipeline: v.s.Name, Stage: stage, Action: action, Reason: "a question", As: "succeeded"}
 	var err error
 	switch in.Verb {
 	case workflows.Start:
 		in.Variables = v.anyValues()
-	case workflows.Disable, workflows.Enable:
+	case workflows.Lock, workflows.Unlock:
 	case workflows.RollBack:
 		in.Target, err = v.lastGood(stage)
 	default:
-		in.Execution, err = v.meant(in.Verb, "", stage)
-		if in.Verb == workflows.Retry && stage == "" {
-			x, _ := v.row(in.Execution)
-			in.Stage = present(x)
-		}
+		in.Execution, err = v.executionFor(in.Verb, "", stage)
 	}
 	if err != nil {
 		return err
@@ -210,7 +209,7 @@ func (v *view) tries(name, what string) error {
 	if p := v.refusal(by, &in); p != nil {
 		return p
 	}
-	_, err = v.consider(machine.Input{By: by, Intent: &in})
+	_, err = v.tryDecide(machine.Input{By: by, Intent: &in})
 	var problem *workflows.Problem
 	if in.Verb == workflows.Start && errors.As(err, &problem) && problem.Code == workflows.CodeValidation {
 		return nil // only its form is not filled in

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/trigger"
 	"github.com/rollcall-bot/rollcall/workflows/vars"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -20,8 +22,8 @@ type fake struct {
 	given    map[string]int // which one a task has got
 }
 
-// pretend takes over the outcomes of a file, a test or a step.
-func (w *world) pretend(outcomes *node) {
+// setOutcomes takes over the outcomes of a file, a test or a step.
+func (w *simulation) setOutcomes(outcomes *node) {
 	if outcomes == nil {
 		return
 	}
@@ -35,7 +37,7 @@ func (w *world) pretend(outcomes *node) {
 }
 
 // outcomeOf is what the task is to do; nil: it succeeds at once.
-func (w *world) outcomeOf(t work.Task) *node {
+func (w *simulation) outcomeOf(t work.Task) *node {
 	f := w.fakes[t.Stage+"/"+t.Action.Name]
 	if f == nil {
 		return nil
@@ -63,8 +65,8 @@ func verdict(o *node) (word, message string) {
 	return succeed, ""
 }
 
-// ends is when a task that is running will end by itself; false: it does not.
-func (w *world) ends(t work.Task) (time.Time, bool) {
+// endFake is when a task that is running will end by itself; false: it does not.
+func (w *simulation) endFake(t work.Task) (time.Time, bool) {
 	o := w.outcomeOf(t)
 	word, _ := verdict(o)
 	if t.Kind == work.Cancel || word == hang || word == timeOut || word == stuck {
@@ -75,7 +77,7 @@ func (w *world) ends(t work.Task) (time.Time, bool) {
 }
 
 // timesOut is the deadline of a task that is faked to take too long.
-func (w *world) timesOut() (time.Time, bool) {
+func (w *simulation) timesOut() (time.Time, bool) {
 	for _, t := range w.s.Tasks() {
 		if word, _ := verdict(w.outcomeOf(t)); word == timeOut && t.Kind != work.Cancel {
 			return t.Deadline, true
@@ -85,13 +87,13 @@ func (w *world) timesOut() (time.Time, bool) {
 }
 
 // answer is what a task has led to outside; false: nothing yet.
-func (w *world) answer(t work.Task) (work.Outcome, bool) {
+func (w *simulation) answer(t work.Task) (work.Outcome, bool) {
 	o := w.outcomeOf(t)
 	word, message := verdict(o)
 	if t.Kind == work.Cancel {
 		return work.Outcome{Task: t.ID, State: work.Cancelled}, word != stuck
 	}
-	if at, ok := w.ends(t); !ok || at.After(w.at) {
+	if at, ok := w.endFake(t); !ok || at.After(w.at) {
 		return work.Outcome{}, false
 	}
 	reason := func(code string) *workflows.Reason {
@@ -100,17 +102,22 @@ func (w *world) answer(t work.Task) (work.Outcome, bool) {
 		}
 		return &workflows.Reason{Code: code, Message: message}
 	}
-	switch word {
-	case fail:
+	switch watched := t.Configuration[work.WatchedAlarms] != ""; {
+	case word == fail && watched:
+		name := cmp.Or(message, "alarm")
+		return work.Outcome{Task: t.ID, State: work.Failed, ExternalID: name, Error: &workflows.Reason{Code: work.AlarmRang, Message: name}}, true
+	case watched:
+		return work.Outcome{Task: t.ID, State: work.Running, Handle: t.Handle}, true
+	case word == fail:
 		return work.Outcome{Task: t.ID, State: work.Failed, Error: reason("ActionFailed")}, true
-	case inDoubt:
+	case word == inDoubt:
 		return work.Outcome{Task: t.ID, State: work.InDoubt, Error: reason("InDoubt")}, true
 	}
 	return w.success(t, o), true
 }
 
 // success is made up as far as nothing is said: outputs, artifacts, revision.
-func (w *world) success(t work.Task, o *node) work.Outcome {
+func (w *simulation) success(t work.Task, o *node) work.Outcome {
 	out := work.Outcome{Task: t.ID, State: work.Succeeded, Outputs: map[string]string{}}
 	for _, name := range t.Action.OutputVariables {
 		out.Outputs[name] = fmt.Sprintf("%s-%d", name, t.Number)
@@ -131,7 +138,7 @@ func (w *world) success(t work.Task, o *node) work.Outcome {
 }
 
 // wanted are the keys that the pipeline reads of a namespace.
-func (w *world) wanted(namespace string) []string {
+func (w *simulation) wanted(namespace string) []string {
 	if namespace == "" {
 		return nil
 	}
@@ -156,8 +163,9 @@ func (w *world) wanted(namespace string) []string {
 
 // revision is what a source action brings in: what started the execution, or
 // the newest push, or something made up.
-func (w *world) revision(t work.Task, commit string) *workflows.SourceRevision {
-	r := workflows.SourceRevision{ActionName: t.Action.Name, Branch: t.Configuration["BranchName"], Repository: repository(t.Action)}
+func (w *simulation) revision(t work.Task, commit string) *workflows.SourceRevision {
+	repository, ref := trigger.Followed(&t.Action)
+	r := workflows.SourceRevision{ActionName: t.Action.Name, Branch: ref, Repository: repository}
 	if head, ok := w.heads[t.Action.Name]; ok {
 		r = head
 	}
@@ -174,14 +182,6 @@ func (w *world) revision(t work.Task, commit string) *workflows.SourceRevision {
 }
 
 func madeUpCommit(number int) string { return fmt.Sprintf("c0ffee%d", number) }
-
-// repository is the one that a source action reads.
-func repository(a workflows.Action) string {
-	if full := a.Configuration["FullRepositoryId"]; full != "" {
-		return full
-	}
-	return a.Configuration["Repository"]
-}
 
 // sourceOutputs are the variables that every Git source gives.
 func sourceOutputs(r workflows.SourceRevision) map[string]string {

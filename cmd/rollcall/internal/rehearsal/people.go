@@ -9,6 +9,9 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
 	"github.com/rollcall-bot/rollcall/workflows/machine"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
+	"github.com/rollcall-bot/rollcall/workflows/words"
+	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
 // directory is who there is in a test file, and who may what: the part of the
@@ -22,12 +25,12 @@ type directory struct {
 // readDirectory reads people, groups and access of a file.
 func readDirectory(root *node, f *faults) directory {
 	d := directory{mails: root.get("people").table(), outside: map[string][]string{}}
-	for _, name := range sortedKeys(d.mails) {
-		if kind, _, ok := workflows.SplitWho(d.mails[name]); !ok || kind != workflows.WhoMail {
-			f.add(root.get("people").get(name), quoted(d.mails[name])+" is not a mail address", "such as ana@acme.example")
+	for _, name := range words.Keys(d.mails) {
+		if kind, _, ok := subject.Split(d.mails[name]); !ok || kind != subject.Mail {
+			f.add(root.get("people").get(name), words.Quoted(d.mails[name])+" is not a mail address", "such as ana@acme.example")
 		}
-		if strings.ContainsAny(name, ":@/# ") || name == workflows.WhoEveryone || name == nobody {
-			f.add(root.get("people").get(name), quoted(name)+" cannot be a short name", "use a word such as ana")
+		if strings.ContainsAny(name, ":@/# ") || name == subject.Everyone || name == nobody {
+			f.add(root.get("people").get(name), words.Quoted(name)+" cannot be a short name", "use a word such as ana")
 		}
 	}
 	a := root.get("access")
@@ -38,8 +41,8 @@ func readDirectory(root *node, f *faults) directory {
 	if groups := root.get("groups"); groups != nil {
 		for _, e := range groups.entries {
 			name := strings.TrimPrefix(e.key.text, "group:")
-			switch kind, _, _ := workflows.SplitWho(e.key.text); kind {
-			case workflows.WhoSlackGroup, workflows.WhoGitHubTeam:
+			switch kind, _, _ := subject.Split(e.key.text); kind {
+			case subject.SlackGroup, subject.GitHubTeam:
 				d.outside[e.key.text] = d.whos(e.value)
 			default:
 				d.policy.Groups[name] = d.whos(e.value)
@@ -93,10 +96,16 @@ func find(root *node, path []string) *node {
 	return at
 }
 
+// verbOf is the verb of that name, or of CodePipeline's: disable is lock.
+func verbOf(name string) (v workflows.Verb) {
+	_ = v.UnmarshalText([]byte(name)) // never fails
+	return v
+}
+
 func verbs(n *node) []workflows.Verb {
 	var all []workflows.Verb
-	for _, v := range n.texts() {
-		all = append(all, workflows.Verb(v))
+	for _, text := range n.texts() {
+		all = append(all, verbOf(text))
 	}
 	return all
 }
@@ -119,8 +128,8 @@ func (d directory) whos(n *node) []string {
 
 // name is the short name of a mail address, or the address.
 func (d directory) name(mail string) string {
-	for _, name := range sortedKeys(d.mails) {
-		if strings.EqualFold(d.mails[name], mail) {
+	for _, name := range words.Keys(d.mails) {
+		if (workflows.Principal{Email: mail}).HasMail(d.mails[name]) {
 			return name
 		}
 	}
@@ -173,105 +182,82 @@ func (d directory) matches(p workflows.Principal, who string) bool {
 	return d.policy.Matches(p, who, d.member(p))
 }
 
-// standing says which of the expressions somebody counts for at a gate, as
-// themself or as a deputy. github:LOGIN is somebody whose account is known to
-// be theirs: here, by the short name.
-func (d directory) standing(p workflows.Principal, who []string, here []string) map[string]bool {
-	groups := map[string]map[string]bool{"": d.member(p)}
-	for _, mail := range d.policy.StandsInFor(p) {
-		groups[mail] = d.member(d.principal(mail))
+// known answers what a question of access depends on. Everybody in a test file
+// is a full member.
+func (d directory) known(p workflows.Principal, ask func(access.Facts) access.Open) {
+	for known := (access.Facts{}); ; {
+		open := ask(known)
+		if len(open.Lookups) == 0 {
+			return
+		}
+		for _, l := range open.Lookups {
+			known[l] = access.No
+			who := p
+			if l.As != "" {
+				who = d.principal(l.As)
+			}
+			if l.Group == "" || d.matches(who, l.Group) {
+				known[l] = access.Yes
+			}
+		}
 	}
-	in := d.policy.Standing(p, who, groups, here...)
-	for _, w := range who {
+}
+
+// right answers a question of access.
+func (d directory) right(q access.Question) (a access.Answer) {
+	d.known(q.By, func(known access.Facts) access.Open {
+		a = d.policy.Ask(q, known)
+		return a.Open
+	})
+	return a
+}
+
+// count says for which of the expressions somebody counts at a gate. github:LOGIN
+// is somebody whose account is known to be theirs: here, by the short name.
+func (d directory) count(c access.Count) (in map[string]bool) {
+	d.known(c.By, func(known access.Facts) (open access.Open) {
+		in, open = d.policy.Count(c, known)
+		return open
+	})
+	for _, w := range c.Who {
 		if login, ok := strings.CutPrefix(w, "github:"); ok {
-			in[w] = login == d.name(p.Email)
+			in[w] = login == d.name(c.By.Email)
 		}
 	}
 	return in
 }
 
-// may judges a right.
-func (d directory) may(p workflows.Principal, v workflows.Verb, pipeline, stage string) access.Verdict {
-	return d.policy.Judge(p, v, access.Resource{Pipeline: pipeline, Stage: stage}, d.member(p))
-}
-
-// refusal checks the right that an intent needs, as the service does at its one
-// door. An answer at a gate that names people needs none: that is decided with the gate.
-func (w *world) refusal(by workflows.Principal, in *workflows.Intent) *workflows.Problem {
-	stage := in.Stage
-	switch in.Verb {
-	case workflows.Approve, workflows.Reject:
-		gate := w.openGate(in)
-		_, token := by.Machine()
-		if gate == nil || token || len(gate.From) > 0 {
-			return nil
-		}
-	case workflows.Start:
-		in.AnyRevision = len(in.Revisions) > 0 && !by.IsEngine() && w.may(by, workflows.StartAnyRevision, w.s.Name, "").Allowed
-	case workflows.Enable:
-		if in.Execution != "" && w.mayPass(by, in.Stage) {
-			return nil
-		}
-	}
-	if x, ok := w.row(in.Execution); ok && stage == "" {
-		stage = present(x)
-	}
-	verdict := w.may(by, in.Verb, w.s.Name, stage)
-	if verdict.Allowed {
+// refusal asks what the service asks when an intent arrives.
+func (w *simulation) refusal(by workflows.Principal, in *workflows.Intent) *workflows.Problem {
+	view := w.s.View()
+	q := access.About(*in, by, w.concerned(in), &view, w.at)
+	*in = q.Intent
+	if q.AtGate {
 		return nil
 	}
-	return &workflows.Problem{Code: workflows.CodeAccessDenied, Message: verdict.Reason, Hint: "ask " + strings.Join(verdict.Holders, ", ")}
-}
-
-// mayPass says whether the freezes that keep executions out of a stage name
-// somebody as who may let one through.
-func (w *world) mayPass(by workflows.Principal, stage string) bool {
-	view := w.s.View()
-	st, ok := view.Stage(stage)
-	if !ok || !st.Transition.Enabled {
-		return false
+	a := w.right(q)
+	if q.Beyond != "" {
+		in.AnyRevision = a.Beyond
 	}
-	return slices.ContainsFunc(view.Freezes, func(f workflows.Freeze) bool {
-		return f.At(w.at, w.s.Name, stage) && slices.ContainsFunc(f.MayPass, func(who string) bool { return w.matches(by, who) })
-	})
+	return a.Refusal()
 }
 
-// openGate finds the open gate that an answer is for; it fills in the stage.
-func (w *world) openGate(in *workflows.Intent) *workflows.Approval {
-	x, _ := w.row(in.Execution)
-	for _, st := range x.Stages {
-		for _, a := range st.Actions {
-			if a.Needs == workflows.NeedsApproval && (in.Action == "" || in.Action == a.Name) && (in.Stage == "" || in.Stage == st.Name) {
-				in.Stage = st.Name
-				return a.Approval
-			}
-		}
+// concerned is the execution that an intent is about; nil: none.
+func (w *simulation) concerned(in *workflows.Intent) *workflows.Execution {
+	if x, ok := w.row(in.Execution); ok {
+		return &x
 	}
 	return nil
 }
 
-// present is the stage that an execution is in, waits for, or ended in.
-func present(x workflows.Execution) string {
-	for _, st := range x.Stages {
-		switch st.Status {
-		case workflows.StatusSucceeded, workflows.StatusSkipped:
-		case workflows.StatusNotStarted:
-			if x.WaitsFor != nil {
-				return x.WaitsFor.Stage
-			}
-			return ""
-		default:
-			return st.Name
-		}
-	}
-	return ""
-}
-
 // lookUp answers what a decision asks for, beside the facts it has. people are
 // all whom it has asked about so far: nobody stands in for those who are there.
-func (w *world) lookUp(f machine.Facts, need *machine.NeedFacts, people []workflows.Principal) machine.Facts {
+func (w *simulation) lookUp(f machine.Facts, need *machine.NeedFacts, people []workflows.Principal) machine.Facts {
 	if f.Members == nil {
-		f = machine.Facts{Members: map[string]map[string]bool{}, May: map[string]bool{}, Executions: map[string]*workflows.Execution{}, Versions: map[int]*workflows.Pipeline{}}
+		f = machine.Facts{Members: map[string]map[string]bool{}, May: map[string]bool{}, Executions: map[string]*workflows.Execution{}, Versions: map[int]*workflows.Pipeline{}, Changes: map[work.Range]work.Changes{}}
+	}
+	for _, r := range need.Changes {
+		f.Changes[r] = work.Changes{Why: "a rehearsal has no repository"}
 	}
 	var here []string
 	for _, p := range people {
@@ -281,11 +267,11 @@ func (w *world) lookUp(f machine.Facts, need *machine.NeedFacts, people []workfl
 		if f.Members[p.Key()] == nil {
 			f.Members[p.Key()] = map[string]bool{}
 		}
-		maps.Copy(f.Members[p.Key()], w.standing(p, need.Who, here))
+		maps.Copy(f.Members[p.Key()], w.count(access.Count{By: p, Who: need.Who, Gate: need.Gate, Here: here}))
 	}
 	for _, p := range need.People {
 		if need.MayApprove != "" {
-			f.May[p.Key()] = w.may(p, workflows.Approve, w.s.Name, need.MayApprove).Allowed
+			f.May[p.Key()] = w.right(access.Right(p, workflows.Approve, access.Resource{Pipeline: w.s.Name, Stage: need.MayApprove})).Allowed
 		}
 	}
 	for _, id := range need.Executions {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/scope"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Result is what became of a test. Faults are the expectations of the first
@@ -26,9 +28,9 @@ func (t Test) Play() Result {
 	}
 	w := newWorld(t.file, begins)
 	f := &faults{file: t.file.Path}
-	w.pretend(t.file.root.get("outcomes"))
-	w.pretend(t.body.get("outcomes"))
-	if err := w.begin(t.freezes(f)); err != nil {
+	w.setOutcomes(t.file.root.get("outcomes"))
+	w.setOutcomes(t.body.get("outcomes"))
+	if err := w.define(t.freezes(f)); err != nil {
 		f.add(t.body, "the pipeline cannot be put in force: "+err.Error(), "")
 	}
 	for _, step := range t.body.get("steps").items {
@@ -40,16 +42,16 @@ func (t Test) Play() Result {
 	return Result{Faults: f.list, Trace: w.trace}
 }
 
-// begin puts the pipeline, and the freezes, in force.
-func (w *world) begin(freezes []workflows.Freeze) error {
+// define puts the pipeline, and the freezes, in force.
+func (w *simulation) define(freezes []workflows.Freeze) error {
 	engine := workflows.EnginePrincipal()
-	if err := w.ask(engine, workflows.Intent{Verb: workflows.Edit, Definitions: w.file.pipeline, ManagedBy: "file:" + w.file.main}); err != nil {
+	if err := w.ask(engine, workflows.Intent{Verb: workflows.Edit, NewDefinition: w.file.pipeline, ManagedBy: "file:" + w.file.main}); err != nil {
 		return err
 	}
 	if len(freezes) == 0 {
 		return nil
 	}
-	return w.ask(engine, workflows.Intent{Verb: workflows.SetFreezes, Freezes: freezes})
+	return w.ask(engine, workflows.Intent{Verb: workflows.ReplaceFreezes, Freezes: freezes})
 }
 
 // freezes reads those of the test, or else of the file, that name the pipeline.
@@ -70,7 +72,7 @@ func (t Test) freezes(f *faults) []workflows.Freeze {
 			f.add(n, "the freeze ends before it begins", "to is the first moment that is free again")
 		}
 		one := workflows.Freeze{Name: n.str("name"), From: from, To: to, On: n.get("on").texts(), MayPass: t.file.people.whos(n.get("mayPass"))}
-		if slices.ContainsFunc(t.file.pipeline.Stages, func(st workflows.Stage) bool { return one.At(from, t.file.pipeline.Name, st.Name) }) {
+		if slices.ContainsFunc(t.file.pipeline.Stages, func(st workflows.Stage) bool { return scope.Frozen(&one, from, t.file.pipeline.Name, st.Name) }) {
 			all = append(all, one)
 		}
 	}
@@ -78,15 +80,15 @@ func (t Test) freezes(f *faults) []workflows.Freeze {
 }
 
 // step plays one step and checks what must follow.
-func (w *world) step(step *node, f *faults) {
+func (w *simulation) step(step *node, f *faults) {
 	w.trace = append(w.trace, fmt.Sprintf("- line %d: %s", step.line, headline(step)))
-	w.pretend(step.get("outcomes"))
+	w.setOutcomes(step.get("outcomes"))
 	before := len(w.events)
 	w.ignored = ""
 	key, err := w.act(step)
 	decided := len(w.events)
 	if err == nil || isRefusal(err) {
-		if e := w.settle(); e != nil {
+		if e := w.runUntilIdle(); e != nil {
 			err = e
 		}
 	}
@@ -129,12 +131,12 @@ func headline(step *node) string {
 }
 
 // act carries the step's act out, if it has one.
-func (w *world) act(step *node) (key string, err error) {
+func (w *simulation) act(step *node) (key string, err error) {
 	for _, a := range acts() {
 		if v := step.get(a.key); v != nil {
 			err := a.do(w, v)
 			if isRefusal(err) {
-				w.say("refused: " + refusalText(err))
+				w.traceLine("refused: " + refusalText(err))
 			}
 			return a.key, err
 		}
@@ -163,7 +165,7 @@ func refusalText(err error) string {
 	return p.Code + ", " + p.Error()
 }
 
-func (w *world) checkRefusal(want *node, err error, f *faults) {
+func (w *simulation) checkRefusal(want *node, err error, f *faults) {
 	code, says := want.text, ""
 	if want.kind == mapping {
 		code, says = want.str("code"), want.str("says")
@@ -174,12 +176,12 @@ func (w *world) checkRefusal(want *node, err error, f *faults) {
 	case code != "" && code != refusalCode(err):
 		f.add(want, fmt.Sprintf("refused: expected %s, is %s", code, refusalText(err)), "")
 	case !strings.Contains(refusalText(err), says):
-		f.add(want, fmt.Sprintf("refused: expected %s, is %s", quoted(says), refusalText(err)), "")
+		f.add(want, fmt.Sprintf("refused: expected %s, is %s", words.Quoted(says), refusalText(err)), "")
 	}
 }
 
 // checkStarts compares the executions that the act started by itself.
-func (w *world) checkStarts(step, at *node, events []event.Event, f *faults) {
+func (w *simulation) checkStarts(step, at *node, events []event.Event, f *faults) {
 	started := []string{}
 	for _, e := range events {
 		if e.Kind == event.ExecutionStarted && e.Started.Trigger.Type != workflows.TriggerAutomated {
@@ -191,7 +193,7 @@ func (w *world) checkStarts(step, at *node, events []event.Event, f *faults) {
 	case ignored != nil && w.ignored == "":
 		f.add(ignored, "expected that it starts nothing, and it starts #"+strings.Join(started, ", #"), "")
 	case ignored != nil && !strings.Contains(w.ignored, ignored.text):
-		f.add(ignored, fmt.Sprintf("ignored: expected %s, is %s", quoted(ignored.text), quoted(w.ignored)), "")
+		f.add(ignored, fmt.Sprintf("ignored: expected %s, is %s", words.Quoted(ignored.text), words.Quoted(w.ignored)), "")
 	case ignored == nil && want == nil && w.ignored != "":
 		hint := "if that is meant, add ignored: " + w.ignored
 		if strings.Contains(w.ignored, "changed file") && at.get("files") == nil {

@@ -11,6 +11,8 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clock"
 	"github.com/rollcall-bot/rollcall/workflows/spec"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Fault is something wrong with a test file, or an expectation that does not
@@ -162,9 +164,9 @@ func timezone() shape {
 func (f *File) names() names {
 	n := names{zone: f.zone}
 	if people := f.root.get("people"); people != nil {
-		n.people = sortedKeys(people.table())
+		n.people = words.Keys(people.table())
 	}
-	for _, name := range sortedKeys(f.definitions) {
+	for _, name := range words.Keys(f.definitions) {
 		n.define(f.definitions[name])
 	}
 	return n
@@ -189,6 +191,9 @@ func (n *names) define(p *workflows.Pipeline) {
 			if i == 0 && a.IsSource() {
 				add(&n.sources, a.Name)
 			}
+		}
+		if len(st.Rollback.OnAlarm.Alarms) > 0 {
+			add(&n.actions, st.Name+"/rollback:onAlarm")
 		}
 		for kind, c := range conditionsOf(st) {
 			add(&n.conditions, st.Name+"/"+kind)
@@ -236,12 +241,12 @@ func (f *File) complete(faults *faults) {
 
 // strangers reports groups that the pipeline's gates name and the file does not know.
 func (f *File) strangers(faults *faults) {
-	for _, name := range sortedKeys(f.definitions) {
+	for _, name := range words.Keys(f.definitions) {
 		for _, who := range asked(f.definitions[name]) {
-			kind, group, _ := workflows.SplitWho(who)
+			kind, group, _ := subject.Split(who)
 			_, inside := f.people.policy.Groups[group]
 			_, outside := f.people.outside[who]
-			if kind == workflows.WhoGroup && !inside || (kind == workflows.WhoSlackGroup || kind == workflows.WhoGitHubTeam) && !outside {
+			if kind == subject.Group && !inside || (kind == subject.SlackGroup || kind == subject.GitHubTeam) && !outside {
 				at := f.root.get("groups")
 				if at == nil {
 					at = f.root.get("pipeline")
@@ -260,7 +265,7 @@ func asked(p *workflows.Pipeline) []string {
 		for _, a := range st.Actions {
 			if a.Approval != nil {
 				all = append(all, a.Approval.From...)
-				all = append(all, sortedKeys(a.Approval.AtLeast)...)
+				all = append(all, words.Keys(a.Approval.AtLeast)...)
 			}
 		}
 	}

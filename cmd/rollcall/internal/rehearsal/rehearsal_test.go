@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +77,7 @@ func TestExamplesAreWhole(t *testing.T) {
 	}
 	n := 0
 	err := filepath.WalkDir(examples, func(name string, e os.DirEntry, err error) error {
-		if err != nil || filepath.Ext(name) != ".yaml" || strings.HasSuffix(name, ".test.yaml") {
+		if err != nil || !slices.Contains([]string{".yaml", ".json"}, filepath.Ext(name)) || strings.HasSuffix(name, ".test.yaml") {
 			return err
 		}
 		data, err := os.ReadFile(name)
@@ -89,7 +90,7 @@ func TestExamplesAreWhole(t *testing.T) {
 			}
 			return nil
 		}
-		if !strings.Contains("\n"+string(data), "\nname: ") {
+		if !strings.Contains("\n"+string(data), "\nname: ") && !strings.Contains(string(data), `"pipeline": {`) {
 			return nil // a configuration, or another tool's
 		}
 		n++

@@ -2,13 +2,15 @@ package rehearsal
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/document"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // shape is what a key may hold: how the reference calls it, and the check.
@@ -42,9 +44,9 @@ type names struct {
 	zone       *time.Location
 }
 
-// meant is the hint for an unknown word: the nearest known one, or all of them.
-func meant(word string, known []string) string {
-	if near, ok := workflows.Nearest(word, known); ok {
+// suggestion is the hint for an unknown word: the nearest known one, or all of them.
+func suggestion(word string, known []string) string {
+	if near, ok := words.Nearest(word, known); ok {
 		return "did you mean " + near + "?"
 	}
 	// Somebody may have left out the stage, or named it wrongly.
@@ -59,13 +61,6 @@ func meant(word string, known []string) string {
 		return "there is none"
 	}
 	return "known: " + strings.Join(known, ", ")
-}
-
-func quoted(text string) string {
-	if r := []rune(text); len(r) > 60 {
-		text = string(r[:60]) + "…"
-	}
-	return fmt.Sprintf("%q", text)
 }
 
 // value is a shape of one scalar; fault says what is wrong with its text, and what to do.
@@ -88,22 +83,32 @@ func text(says string) shape {
 	return value(says, func(*checker, string) (string, string) { return "", "" })
 }
 
+// jsonText is a JSON document in one text.
+func jsonText() shape {
+	return value("JSON", func(_ *checker, text string) (string, string) {
+		if _, err := document.Read([]byte(text)); err != nil {
+			return "the event " + err.Error(), `such as '{"source": "acme.registry", "detail-type": "Image released", "detail": {"tag": "v1"}}'`
+		}
+		return "", ""
+	})
+}
+
 // known is a word of those that the names list.
 func known(says, kind string, of func(names) []string) shape {
 	return value(says, func(c *checker, text string) (string, string) {
 		if slices.Contains(of(c.names), text) {
 			return "", ""
 		}
-		return "there is no " + kind + " " + quoted(text), meant(text, of(c.names))
+		return "there is no " + kind + " " + words.Quoted(text), suggestion(text, of(c.names))
 	})
 }
 
-func oneOf(words ...string) shape {
-	return value(strings.Join(words, " \\| "), func(_ *checker, text string) (string, string) {
-		if slices.Contains(words, text) {
+func oneOf(choices ...string) shape {
+	return value(strings.Join(choices, " \\| "), func(_ *checker, text string) (string, string) {
+		if slices.Contains(choices, text) {
 			return "", ""
 		}
-		return "this cannot be " + quoted(text), meant(text, words)
+		return "this cannot be " + words.Quoted(text), suggestion(text, choices)
 	})
 }
 
@@ -114,7 +119,7 @@ func number(least int) shape {
 		if n, err := strconv.Atoi(text); err == nil && n >= least {
 			return "", ""
 		}
-		return quoted(text) + " is not a number", fmt.Sprintf("a whole number, %d or more", least)
+		return words.Quoted(text) + " is not a number", fmt.Sprintf("a whole number, %d or more", least)
 	})
 }
 
@@ -124,7 +129,7 @@ func execution() shape {
 		if _, ok := executionNumber(text); ok {
 			return "", ""
 		}
-		return quoted(text) + " is not the number of an execution", "write 1 for the first one that the test starts, 2 for the second"
+		return words.Quoted(text) + " is not the number of an execution", "write 1 for the first one that the test starts, 2 for the second"
 	})
 }
 
@@ -139,7 +144,7 @@ func executionOrNone() shape {
 		if _, ok := executionNumber(text); ok || text == nothing {
 			return "", ""
 		}
-		return quoted(text) + " is not the number of an execution", "write 1 for the first one that the test starts, or nothing"
+		return words.Quoted(text) + " is not the number of an execution", "write 1 for the first one that the test starts, or nothing"
 	})
 }
 
@@ -151,7 +156,7 @@ func duration() shape {
 		if _, ok := span(text); ok {
 			return "", ""
 		}
-		return quoted(text) + " is not a duration", "such as 30s, 90m, 25h or 2d"
+		return words.Quoted(text) + " is not a duration", "such as 30s, 90m, 25h or 2d"
 	})
 }
 
@@ -170,7 +175,7 @@ func moment() shape {
 		if _, ok := momentIn(text, time.UTC); ok {
 			return "", ""
 		}
-		return quoted(text) + " is not a moment", "write 2026-12-24 18:00, in the file's timezone"
+		return words.Quoted(text) + " is not a moment", "write 2026-12-24 18:00, in the file's timezone"
 	})
 }
 
@@ -186,10 +191,10 @@ func momentIn(text string, zone *time.Location) (time.Time, bool) {
 // person is somebody who acts: a name of `people`, or token:NAME.
 func person() shape {
 	return value("a person", func(c *checker, text string) (string, string) {
-		if kind, _, ok := workflows.SplitWho(text); slices.Contains(c.names.people, text) || ok && (kind == workflows.WhoMail || kind == workflows.WhoToken) {
+		if kind, _, ok := subject.Split(text); slices.Contains(c.names.people, text) || ok && (kind == subject.Mail || kind == subject.Token) {
 			return "", ""
 		}
-		return "there is nobody called " + quoted(text), orAdd(meant(text, c.names.people), "add them to people")
+		return "there is nobody called " + words.Quoted(text), orAdd(suggestion(text, c.names.people), "add them to people")
 	})
 }
 
@@ -203,10 +208,10 @@ func orAdd(hint, otherwise string) string {
 // who is a who-expression, in which people may be named as in `people`.
 func who() shape {
 	return value("who", func(c *checker, text string) (string, string) {
-		if _, _, ok := workflows.SplitWho(text); ok || slices.Contains(c.names.people, text) {
+		if _, _, ok := subject.Split(text); ok || slices.Contains(c.names.people, text) {
 			return "", ""
 		}
-		return quoted(text) + " names nobody", orAdd(meant(text, c.names.people), "write a name of people, a mail address, group:NAME, token:NAME or everyone")
+		return words.Quoted(text) + " names nobody", orAdd(suggestion(text, c.names.people), "write a name of people, a mail address, group:NAME, token:NAME or everyone")
 	})
 }
 
@@ -240,7 +245,7 @@ func actionOrNone() shape {
 // someone is a person of the file, or a word for all or none of them.
 func someone() shape {
 	return shape{"a person, `everyone` or `nobody`", func(c *checker, n *node) {
-		if n.kind != scalar || n.text != workflows.WhoEveryone && n.text != nobody {
+		if n.kind != scalar || n.text != subject.Everyone && n.text != nobody {
 			person().check(c, n)
 		}
 	}}
@@ -308,7 +313,7 @@ func section(what string, fields []field) shape {
 				holds.check(c, e.value)
 				continue
 			}
-			c.add(e.key, what+" has no key "+quoted(e.key.text), meant(e.key.text, order))
+			c.add(e.key, what+" has no key "+words.Quoted(e.key.text), suggestion(e.key.text, order))
 		}
 		for _, key := range must {
 			if n.get(key) == nil {
@@ -317,5 +322,3 @@ func section(what string, fields []field) shape {
 		}
 	}}
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -83,6 +83,15 @@ func (a Answers) Next(dir, run string) string {
 	if a.Admin == somebody {
 		add("In %s, write your own e-mail address in the place of %s;\nthe same in %s.", filepath.Join(dir, "rollcall.yaml"), somebody, filepath.Join(dir, "pipelines", a.Pipeline+".yaml"))
 	}
+	steps = append(steps, a.slackApp(dir)...)
+	add("%s serve --config %s\nIts log says in words what Slack does not like, and when all is well.", run, filepath.Join(dir, "rollcall.yaml"))
+	add("In Slack: make the channel %s; when it is private, type /invite @rollcall in it.\nThen type: %s start %s", a.Channel, a.Command, a.Pipeline)
+	return numbered(steps, "docs/slack.md")
+}
+
+// slackApp says how the app comes to be, and its tokens.
+func (a Answers) slackApp(dir string) (steps []string) {
+	add := func(format string, args ...any) { steps = append(steps, fmt.Sprintf(format, args...)) }
 	add("Create the Slack app: open https://api.slack.com/apps?new_app=1, choose \"From a manifest\",\nyour workspace, then YAML, and paste %s.", filepath.Join(dir, "slack-app-manifest.yaml"))
 	add("In the app: Install App. Take the Bot User OAuth Token from OAuth & Permissions:\nexport SLACK_BOT_TOKEN=xoxb-…")
 	if a.HTTP == "" {
@@ -91,13 +100,16 @@ func (a Answers) Next(dir, run string) string {
 		add("Basic Information, App Credentials: take the Signing Secret:\nexport SLACK_SIGNING_SECRET=…")
 		add("Let your TLS proxy pass %s/slack/ on to http://%s/slack/.", a.HTTP, a.Listen)
 	}
-	add("%s serve --config %s\nIts log says in words what Slack does not like, and when all is well.", run, filepath.Join(dir, "rollcall.yaml"))
-	add("In Slack: make the channel %s; when it is private, type /invite @rollcall in it.\nThen type: %s start %s", a.Channel, a.Command, a.Pipeline)
+	return steps
+}
+
+// numbered lists what to do, and where to read on.
+func numbered(steps []string, page string) string {
 	var b strings.Builder
 	b.WriteString("Next:\n")
 	for i, s := range steps {
 		fmt.Fprintf(&b, "%2d. %s\n", i+1, strings.ReplaceAll(s, "\n", "\n    "))
 	}
-	b.WriteString("If something goes wrong: https://github.com/rollcall-bot/rollcall/blob/main/docs/slack.md\n")
+	b.WriteString("If something goes wrong: https://github.com/rollcall-bot/rollcall/blob/main/" + page + "\n")
 	return b.String()
 }

@@ -12,10 +12,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/spec"
+	"github.com/rollcall-bot/rollcall/workflows/subject"
 )
 
 // Answers are what has to be known of a team. Every empty one has a default.
@@ -28,7 +31,7 @@ type Answers struct {
 	Command    string // the slash command
 	HTTP       string // public https address that Slack calls; empty: Socket Mode
 	Listen     string // HOST:PORT of the API and the probes
-	Data       string // the folder of everything that must be kept
+	Data       string // the data folder
 }
 
 // File is a file to write, its path relative to the folder.
@@ -65,19 +68,31 @@ func (a Answers) Defaults() Answers {
 	return a
 }
 
-var (
-	nameForm    = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,100}$`)
-	channelForm = regexp.MustCompile(`^#[\p{L}\p{N}_-]{1,80}$`)
-	listenForm  = regexp.MustCompile(`^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])?:[0-9]{1,5}$`)
-	commandForm = regexp.MustCompile(`^/[a-z0-9_-]{1,31}$`)
-	githubForm  = regexp.MustCompile(`^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$`)
-	plainForm   = regexp.MustCompile(`^[A-Za-z0-9._~:/@%+,=-]+$`) // nothing that YAML, or an action's #{…}, would read as more than text
+// The forms of answers. They are compiled where they are used: package level
+// would cost every start of the binary, supervisors of commands among them.
+const (
+	nameForm    = `^[A-Za-z0-9.@_-]{1,100}$`
+	listenForm  = `^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])?:[0-9]{1,5}$`
+	commandForm = `^/[a-z0-9_-]{1,31}$`
+	githubForm  = `^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$`
+	plainForm   = `^[A-Za-z0-9._~:/@%+,=-]+$` // nothing that YAML, or an action's #{…}, would read as more than text
 )
+
+func has(form, text string) bool { return regexp.MustCompile(form).MatchString(text) }
+
+// isChannel says whether text is # and up to 80 letters, digits, _ and -.
+func isChannel(text string) bool {
+	name, ok := strings.CutPrefix(text, "#")
+	return ok && name != "" && utf8.RuneCountInString(name) <= 80 && !strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && r != '_' && r != '-'
+	})
+}
 
 // pipelineName makes a name of the last part of a repository's.
 func pipelineName(repository string) string {
 	base := strings.TrimSuffix(repository[strings.LastIndexAny(repository, "/:")+1:], ".git")
-	if base = strings.ToLower(regexp.MustCompile(`[^A-Za-z0-9_-]+`).ReplaceAllString(base, "-")); base == "" {
+	base = regexp.MustCompile(`[^A-Za-z0-9_-]+`).ReplaceAllString(base, "-")
+	if base = strings.Trim(strings.ToLower(base), "-"); base == "" { // a command would read -name as a flag
 		return "webshop"
 	}
 	return base
@@ -93,21 +108,21 @@ func (a Answers) Check() error {
 	switch {
 	case !isMail(a.Admin):
 		return wrong("admin", fmt.Sprintf("%q is no e-mail address", a.Admin), "the one of your Slack account, for example ana@acme.example")
-	case !channelForm.MatchString(a.Channel):
+	case !isChannel(a.Channel):
 		return wrong("channel", fmt.Sprintf("%q is no channel", a.Channel), "for example #deploys")
-	case !plainForm.MatchString(a.Repository) || !githubForm.MatchString(a.Repository) && !strings.ContainsAny(a.Repository, ":/"):
+	case !has(plainForm, a.Repository) || !has(githubForm, a.Repository) && !strings.ContainsAny(a.Repository, ":/"):
 		return wrong("repository", fmt.Sprintf("%q is no repository", a.Repository), "OWNER/NAME at GitHub, or an address that git can clone")
-	case !plainForm.MatchString(a.Branch) || strings.HasPrefix(a.Branch, "-"):
+	case !has(plainForm, a.Branch) || strings.HasPrefix(a.Branch, "-"):
 		return wrong("branch", fmt.Sprintf("%q is no branch", a.Branch), "for example main")
-	case !nameForm.MatchString(a.Pipeline) || strings.HasPrefix(a.Pipeline, "."):
+	case !has(nameForm, a.Pipeline) || strings.HasPrefix(a.Pipeline, "."):
 		return wrong("name", fmt.Sprintf("%q cannot be a pipeline's name", a.Pipeline), "letters, digits, . @ _ -")
-	case !commandForm.MatchString(a.Command):
+	case !has(commandForm, a.Command):
 		return wrong("command", fmt.Sprintf("%q cannot be a slash command", a.Command), "for example /rollcall: a slash and at most 31 small letters, digits, _ and -")
-	case !listenForm.MatchString(a.Listen):
+	case !has(listenForm, a.Listen):
 		return wrong("listen", fmt.Sprintf("%q is no HOST:PORT", a.Listen), "for example 0.0.0.0:8484 in a container")
-	case !plainForm.MatchString(a.Data):
+	case !has(plainForm, a.Data):
 		return wrong("data", fmt.Sprintf("%q cannot be the data folder", a.Data), "for example /var/lib/rollcall")
-	case a.HTTP != "" && (err != nil || u.Scheme != "https" || u.Host == "" || !plainForm.MatchString(a.HTTP) || u.RawQuery+u.Fragment != ""):
+	case a.HTTP != "" && (err != nil || u.Scheme != "https" || u.Host == "" || !has(plainForm, a.HTTP) || u.RawQuery+u.Fragment != ""):
 		return wrong("http", fmt.Sprintf("%q is no address that Slack could call", a.HTTP), "for example https://rollcall.example.com")
 	}
 	// Whatever the forms above let pass: the reader of pipeline files has the last word.
@@ -120,7 +135,7 @@ func (a Answers) Check() error {
 // Files are what Write writes for these answers, which have their defaults.
 func (a Answers) Files() []File {
 	return []File{
-		{"rollcall.yaml", a.configuration()},
+		{"rollcall.yaml", a.configuration() + runners},
 		{"slack-app-manifest.yaml", slack.Manifest(a.Command, a.HTTP)},
 		{filepath.Join("pipelines", a.Pipeline+".yaml"), a.pipeline()},
 	}
@@ -134,7 +149,7 @@ func (a Answers) configuration() string {
 	} else {
 		fmt.Fprintf(&b, "listen: %q   # behind your TLS proxy, which passes %s/slack/ on\npublicURL: %q\n", a.Listen, a.HTTP, a.HTTP)
 	}
-	fmt.Fprintf(&b, "dataDir: %q\npipelines: ./pipelines\n", a.Data)
+	fmt.Fprintf(&b, "dataDir: %q\n"+folder, a.Data)
 	fmt.Fprintf(&b, "admins: [%q]   # may do everything; members of the workspace may look\n", a.Admin)
 	b.WriteString("slack:\n  botToken: {env: SLACK_BOT_TOKEN}            # xoxb-…\n")
 	if a.HTTP == "" {
@@ -146,13 +161,17 @@ func (a Answers) configuration() string {
 	if a.Command != "/rollcall" {
 		fmt.Fprintf(&b, "  command: %s\n", a.Command)
 	}
-	b.WriteString("runners:\n  commands: {enabled: true}   # actions may run shell commands on this machine\n")
 	return b.String()
 }
 
+const folder = "pipelines: ./pipelines\n"
+
+// runners switches commands on, which the first pipeline needs.
+const runners = "runners:\n  commands: {enabled: true}   # actions may run shell commands on this machine\n"
+
 // source is the action that looks at the repository.
 func (a Answers) source() string {
-	if githubForm.MatchString(a.Repository) {
+	if has(githubForm, a.Repository) {
 		return fmt.Sprintf("{name: App, provider: GitHub, namespace: App, outputArtifacts: [app],\n         configuration: {FullRepositoryId: %q, BranchName: %q}}", a.Repository, a.Branch)
 	}
 	return fmt.Sprintf("{name: App, provider: Git, namespace: App, outputArtifacts: [app],\n         configuration: {Repository: %q, BranchName: %q}}", a.Repository, a.Branch)
@@ -188,19 +207,28 @@ stages:
         provider: Commands
         runOrder: 2
         inputArtifacts: [app]
-        commands: ["echo 'replace me: deploy #{App.CommitId} here'"]
+        commands: ["echo replace me: deploy #{App.CommitId} here"]
 `, a.Pipeline, a.Channel, a.Admin, a.source(), a.Admin)
 }
 
-// Write writes the files below dir, which is made when it is not there. When
-// one of them is there already, nothing is written.
-func Write(dir string, files []File) (err error) {
+// Vacant refuses a folder in which one of the files is there already: to be
+// asked before people answer questions, and again when they have.
+func Vacant(dir string, files []File) error {
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.Path)); err == nil {
 			return exists(dir, f)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("look for %s: %w", f.Path, err)
 		}
+	}
+	return nil
+}
+
+// Write writes the files below dir, which is made when it is not there. When
+// one of them is there already, nothing is written.
+func Write(dir string, files []File) (err error) {
+	if err := Vacant(dir, files); err != nil {
+		return err
 	}
 	var made []string
 	defer func() {
@@ -239,6 +267,6 @@ func exists(dir string, f File) error {
 // isMail asks the one place that knows how rules name people, and keeps to
 // characters that need no quoting anywhere.
 func isMail(who string) bool {
-	kind, _, ok := workflows.SplitWho(who)
-	return ok && kind == workflows.WhoMail && !strings.ContainsFunc(who, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+	kind, _, ok := subject.Split(who)
+	return ok && kind == subject.Mail && !strings.ContainsFunc(who, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -180,5 +181,42 @@ func TestTheNextStepsAreNumberedAndNameEverything(t *testing.T) {
 	}
 	if strings.Contains(http, "SLACK_APP_TOKEN") || strings.Contains(socket, "SIGNING") {
 		t.Error("steps of the other way")
+	}
+}
+
+func TestTheQuestionsAboutAWS(t *testing.T) {
+	list := func(b Bridge) ([]string, error) {
+		if b.Region == "us-east-1" {
+			return nil, nil
+		}
+		if b.RoleARN == "arn:aws:iam::1111:role/x" {
+			t.Error("asked with a role that is none")
+		}
+		return []string{"api", "webshop"}, nil
+	}
+	for _, c := range []struct {
+		name, typed string
+		want        Bridge
+		says        []string
+		stopped     bool
+	}{
+		{"all empty but the address", "ana@acme.example\n\n\n\n\n", Bridge{Region: "eu-west-1", Pipelines: []string{"api", "webshop"}}, []string{"[#deploys]", "[eu-west-1]", "AWS shows 2 pipelines:\n  api\n  webshop\n", "[all]"}, false},
+		{"one of them", "ana@acme.example\n#shop\neu-central-1\narn:aws:iam::111122223333:role/look\nwebshop\n", Bridge{Region: "eu-central-1", RoleARN: "arn:aws:iam::111122223333:role/look", Pipelines: []string{"webshop"}}, nil, false},
+		{"asked again", "ana@acme.example\n\nIreland\nus-east-1\narn:aws:iam::1111:role/x\n\neu-west-1\n\nnone\nall\n", Bridge{Region: "eu-west-1", Pipelines: []string{"api", "webshop"}},
+			[]string{`"Ireland" is no Region`, `is not the ARN of a role`, "AWS shows no pipelines in us-east-1", "AWS shows no pipeline none in eu-west-1: there are: api and webshop"}, false},
+		{"the end of the input", "ana@acme.example\n\neu-west-1\n", Bridge{}, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var said strings.Builder
+			a, got, err := AskBridge(strings.NewReader(c.typed), &said, Answers{}, Bridge{}, list)
+			if errors.Is(err, ErrStopped) != c.stopped || !c.stopped && (err != nil || !reflect.DeepEqual(got, c.want) || a.Admin != "ana@acme.example") {
+				t.Errorf("%+v %+v, %v\n%s", a, got, err, said.String())
+			}
+			for _, s := range c.says {
+				if !strings.Contains(said.String(), s) {
+					t.Errorf("it does not say %q:\n%s", s, said.String())
+				}
+			}
+		})
 	}
 }

@@ -46,8 +46,8 @@ export class Chat {
     if (this.app) void this.openApp(this.app)
   }
 
-  // settle takes what is there at first sight as read.
-  settle() {
+  // markRead takes what is there at first sight as read.
+  markRead() {
     if (!this.state || this.#started === this.as) return
     this.#started = this.as
     for (const c of this.state.channels) {
@@ -76,8 +76,8 @@ export class Chat {
   // all is everything that was said in a channel, with what only this person sees.
   all(channel: string): Message[] {
     const said = this.state?.messages[channel] ?? []
-    const whispered = (this.state?.ephemerals ?? []).filter((m) => (m.channel || this.direct?.id) === channel && !this.dismissed[m.ts])
-    return whispered.length ? [...said, ...whispered].sort(byTime) : said
+    const ephemerals = (this.state?.ephemerals ?? []).filter((m) => (m.channel || this.direct?.id) === channel && !this.dismissed[m.ts])
+    return ephemerals.length ? [...said, ...ephemerals].sort(byTime) : said
   }
 
   shown(channel: string): Message[] { return this.all(channel).filter((m) => !m.thread || m.broadcast || m.thread === m.ts) }
@@ -112,11 +112,11 @@ export class Chat {
     this.thread = ''
     this.trouble = ''
     this.fresh = ''
-    if (tab === 'home') await this.tell('/home', {})
+    if (tab === 'home') await this.request('/home', {})
   }
 
-  // tell does something as this person; what went wrong is shown where they look.
-  async tell(path: string, body: object): Promise<Answer> {
+  // request does something as this person; what went wrong is shown where they look.
+  async request(path: string, body: object): Promise<Answer> {
     this.trouble = ''
     const answer = await post(api + path, { as: this.as, ...body })
     if (!answer.ok) this.trouble = answer.error || 'That did not work.'
@@ -126,12 +126,12 @@ export class Chat {
 
   async click(at: Place, action: string, confirm?: Json) {
     if (confirm && !(await this.ask(confirm))) return
-    await this.tell('/click', { ...at, action })
+    await this.request('/click', { ...at, action })
   }
 
   async choose(at: Place, action: string, value: string, confirm?: Json): Promise<boolean> {
     if (confirm && !(await this.ask(confirm))) return false
-    return (await this.tell('/choose', { ...at, action, value })).ok
+    return (await this.request('/choose', { ...at, action, value })).ok
   }
 
   async suggest(at: Place, action: string, typed: string): Promise<Option[] | string> {
@@ -158,10 +158,10 @@ export class Chat {
     if (/^\/\S/.test(text) && !thread) {
       const [, first, rest] = /^(\S+)\s*([^]*)$/.exec(text)!
       if (first !== command) return { ok: false, error: `${first} is not a command here; ${command} is.` }
-      return this.tell('/command', { channel, text: escape(rest.trim()) })
+      return this.request('/command', { channel, text: escape(rest.trim()) })
     }
     if (/^\/\S/.test(text)) return { ok: false, error: 'Commands do not work in threads. Write it in the channel.' }
-    return this.tell('/say', { channel, thread, text: this.state ? spoken(text, this.state) : escape(text) })
+    return this.request('/say', { channel, thread, text: this.state ? spoken(text, this.state) : escape(text) })
   }
 }
 

@@ -13,9 +13,9 @@ export class Form {
       if (block.type !== 'input' || !block.element) continue
       const id = block.block_id as string
       there.add(id)
-      const held = view.values?.[id]?.[block.element.action_id]
+      const stored = view.values?.[id]?.[block.element.action_id]
       const value = this.values[id]
-      if (value === undefined || !possible(block.element, value)) this.values[id] = held ? entered(held) : initial(block.element)
+      if (value === undefined || !possible(block.element, value)) this.values[id] = stored ? entered(stored) : initial(block.element)
     }
     for (const id of Object.keys(this.values)) if (!there.has(id)) delete this.values[id]
   }

@@ -40,15 +40,19 @@ function words(typed: string, head: string, state: State): Completion[] {
   const wants = command.args.split(' ')[0]
   const { pipelines, executions } = seen(state)
   const options = [...(/\bP\b/.test(wants) ? pipelines : []), ...(/\bE\b/.test(wants) ? executions : [])]
-  return options.filter((o) => fits(o, rest) && o !== rest).slice(0, most)
+  // What has been typed whole comes first: Enter sends it then, and picks nothing else.
+  return options.filter((o) => fits(o, rest)).sort((a, b) => Number(b === rest) - Number(a === rest)).slice(0, most)
     .map((o) => ({ label: o, detail: o.includes('#') ? 'execution' : 'pipeline', text: head + verb + ' ' + o + ' ' }))
 }
 
-// seen collects the pipelines and executions that were spoken of, newest first.
+// seen collects the pipelines and executions that were spoken of, newest first:
+// in texts (webshop#42), and on cards, which write the name apart from the number.
 function seen(state: State): { pipelines: string[]; executions: string[] } {
   const executions = new Set<string>()
   for (const messages of Object.values(state.messages)) {
-    for (const m of messages ?? []) for (const [ref] of m.text.matchAll(/[a-z][\w-]*#\d+/gi)) executions.add(ref)
+    for (const m of messages ?? []) {
+      for (const [, name, n] of m.text.matchAll(/([a-z][\w.@-]*)\s?#(\d+)/gi)) executions.add(`${name}#${n}`)
+    }
   }
   const newest = [...executions].sort((a, b) => Number(b.split('#')[1]) - Number(a.split('#')[1]))
   return { pipelines: [...new Set(newest.map((e) => e.split('#')[0]))], executions: newest }

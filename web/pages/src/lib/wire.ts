@@ -59,9 +59,22 @@ export interface DemoState {
   captions: { at: string | number; text: string }[]
   step: string
   next: string
-  shop: { url: string; execution: string; title: string; errorRate: { at: number; rate: number }[] | null; healthy: boolean } | null
+  shop: { url: string; execution: string; title: string; errorRate: { at: number; rate: number }[] | null; marks: { at: number; text: string }[] | null; threshold: number; healthy: boolean } | null
   tickets: { key: string; summary: string; status: string; url: string }[] | null
   deploying: boolean
   restarts: number
   file: string
+  aws: AWSConsole | null
+}
+
+export interface AWSConsole { region: string; user: string; pipelines: { name: string; as: string; stages: AWSStage[] }[] }
+export interface AWSStage {
+  name: string
+  execution: string
+  rollback: boolean
+  status: string
+  inbound: string
+  disabled: string
+  by: string
+  actions: { name: string; provider: string; status: string; text: string; by: string; waits: boolean }[]
 }

@@ -1,0 +1,143 @@
+package card
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
+	"github.com/rollcall-bot/rollcall/workflows/say"
+)
+
+// changesNote begins the name of the note that says what an execution brings
+// into a stage: "changes/Production".
+const changesNote = "changes/"
+
+// issuesNote begins that of the note which names the issues in it.
+const issuesNote = "issues/"
+
+// changes is what the execution brings into a stage; nil: not known yet, or nothing ran there.
+func (v *View) changes(stage string) *workflows.Note {
+	if say.IsECS(v.Pipeline.Bridge) {
+		return nil // a hook brings no revisions
+	}
+	for i, n := range v.Execution.Notes {
+		if n.Name == changesNote+stage {
+			return &v.Execution.Notes[i]
+		}
+	}
+	return nil
+}
+
+// changed is that in one line: "🔀 3 commits since #41", with the page that shows them.
+func (v *View) changed(stage string) string {
+	n := v.changes(stage)
+	if n == nil {
+		return ""
+	}
+	return "🔀 " + link(n.URL, sentence(esc(n.Text, 300)))
+}
+
+// commits are the first commits of that, one line each.
+func (v *View) commits(stage string) []string {
+	n := v.changes(stage)
+	if n == nil || n.Detail == "" {
+		return nil
+	}
+	return items(strings.Split(n.Detail, "\n"))
+}
+
+// NamesIssues says whether it is known which issues the execution brings into a stage.
+func (v *View) NamesIssues(stage string) bool { return v.issues(stage) != "" }
+
+// issues are those that the execution brings into a stage: "🎫 SHOP-12, SHOP-13".
+func (v *View) issues(stage string) string {
+	for _, n := range v.Execution.Notes {
+		if n.Name == issuesNote+stage {
+			return "🎫 " + esc(n.Text, 600)
+		}
+	}
+	return ""
+}
+
+// items are lines below the one that counts them.
+func items(lines []string) []string {
+	all := make([]string, len(lines))
+	for i, text := range lines {
+		all[i] = "      • " + esc(text, 200)
+		if strings.HasPrefix(text, "and ") {
+			all[i] = "      " + esc(text, 200)
+		}
+	}
+	return all
+}
+
+// everyChange are those lines for all stages that the execution has come to.
+func (v *View) everyChange() []string {
+	var lines []string
+	for _, s := range v.Execution.Stages {
+		if n := v.changes(s.Name); n != nil {
+			lines = append(lines, join("🔀 "+esc(s.Name, 100)+": "+link(n.URL, esc(n.Text, 300)), v.issues(s.Name)))
+		}
+	}
+	return lines
+}
+
+// changeWords is that as a sentence of plain text; empty: not known.
+func (v *View) changeWords(stage string) string {
+	if n := v.changes(stage); n != nil && n.State == "done" {
+		return sentence(line(n.Text, 100)) + "."
+	}
+	return ""
+}
+
+// unknown says who is kept from approving where nobody can know all that goes
+// live; empty: that is known, or does not matter here.
+func (a *Asking) unknown() string {
+	p, n := a.Pipeline.Definition, a.changes(a.Stage)
+	_, now := a.running(a.Stage)
+	if p == nil || now != "" && (n == nil || n.State == "done") {
+		return ""
+	}
+	st, ok := p.Stage(a.Stage)
+	if !ok {
+		return ""
+	}
+	act, ok := st.Action(a.Action)
+	if !ok || act.Approval == nil || act.Approval.RequesterMayApprove {
+		return ""
+	}
+	why := ""
+	if now == "" {
+		why = fmt.Sprintf("nothing has run in %s before, ", esc(a.Stage, 100))
+	}
+	return "ℹ️ " + sentence(why+"so only who started, wrote or pushed this change itself is kept from approving it.")
+}
+
+// undone is what would be lost by going back to a target; empty: not known.
+func undone(t ledger.Target) string {
+	switch {
+	case !t.Compared || t.Now:
+		return ""
+	case t.Undoes == 0 && t.Brings == 0:
+		return "the same commit"
+	case t.Undoes == 0:
+		return "brings " + count(t.Brings, "commit", "commits")
+	}
+	text := "undoes " + count(t.Undoes, "commit", "commits")
+	if t.Brings > 0 {
+		text += fmt.Sprintf(", brings %d", t.Brings)
+	}
+	return text
+}
+
+// loses says it of the target that is chosen in a form, with the first of those commits.
+func (r *Return) loses(target string) []string {
+	for _, t := range r.Targets {
+		if text := undone(t); t.Execution == target && text != "" {
+			head := "🔀 " + link(t.CompareURL, strings.TrimSpace(fmt.Sprintf("#%d %s", t.Number, text)))
+			return append([]string{head}, items(t.Lines)...)
+		}
+	}
+	return nil
+}

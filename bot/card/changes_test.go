@@ -1,0 +1,133 @@
+package card_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// brings is the execution with what it brings into Production.
+func brings(e workflows.Execution, state, text string) workflows.Execution {
+	e.Notes = []workflows.Note{{Name: "changes/Production", State: state, Text: text}}
+	if state == "done" {
+		e.Notes[0].URL = "https://github.com/acme/webshop/compare/1111111...2222222"
+	}
+	return e
+}
+
+// listed is that with the lines of so many commits.
+func listed(e workflows.Execution, n int) workflows.Execution {
+	text := "1 commit since #42"
+	if n > 1 {
+		text = fmt.Sprintf("%d commits since #42", n)
+	}
+	e = brings(e, "done", text)
+	e.Notes[0].Detail = strings.Join(lines(n), "\n")
+	e.Notes = append(e.Notes, workflows.Note{Name: "issues/Production", State: "done", Text: "SHOP-12, SHOP-13"})
+	return e
+}
+
+// lines are the first of n commits, as the engine notes them.
+func lines(n int) []string {
+	var all []string
+	for i := range min(n, 10) {
+		all = append(all, fmt.Sprintf("a1b2c%02d Change <number> %d & more (Dee)", i, i))
+	}
+	if n > 10 {
+		all = append(all, fmt.Sprintf("and %d more", n-10))
+	}
+	return all
+}
+
+// asksAnother is webshop with the policy of its gate: nobody approves their own.
+func asksAnother(p workflows.PipelineView) workflows.PipelineView {
+	p.Definition = &workflows.Pipeline{Name: "webshop", Stages: []workflows.Stage{
+		{Name: "Production", Actions: []workflows.Action{{Name: "SignOff", Approval: &workflows.ApprovalPolicy{Required: 2}}}}}}
+	return p
+}
+
+// changing are the cards on which people see what changes (U4), and whose hands
+// are not known (T2).
+func changing() []drawing {
+	const three = "3 commits since #42"
+	gate := func(e workflows.Execution, p workflows.PipelineView) card.Message {
+		a := asking(e, signOff())
+		a.View.Pipeline = asksAnother(p)
+		return card.Gate(a)
+	}
+	nothing := shop()
+	for i := range nothing.Stages {
+		nothing.Stages[i].Running = nil
+	}
+	back := brings(back(workflows.StatusSucceeded, workflows.TriggerRollback), "done", "undoes 3 commits of #43")
+	unasked := fresh()
+	unasked.Trigger.Detail = "acme/webshop main; which files changed is not known, so no filter was asked about them"
+	about := card.Subject{Pipeline: "webshop", Stage: "Production", Seen: id43, Channel: "C1", Thread: "1.2"}
+	compared := targets()
+	compared[1].Compared, compared[1].Undoes, compared[1].CompareURL = true, 3, "https://github.com/acme/webshop/compare/2222222...1111111"
+	compared[3].Compared, compared[3].Undoes, compared[3].Brings = true, 12, 1
+	many := targets()
+	many[1].Compared, many[1].Undoes, many[1].Lines, many[1].CompareURL = true, 400, lines(400), compared[1].CompareURL
+	answer := card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43, Gate: "5c3d"}
+	return []drawing{
+		message("changes-execution", card.Execution(view(brings(waiting(), "done", three), shop()))),
+		message("changes-gate", gate(brings(waiting(), "done", three), shop())),
+		message("changes-gate-unknown", gate(brings(waiting(), "refused", "what is new since #42 is not known, because commit 1111111 is no longer in acme/webshop"), shop())),
+		message("changes-gate-first", gate(waiting(), nothing)),
+		message("changes-announcement", card.Announcement(view(brings(succeeded(), "done", three), shop()), "Production")),
+		message("changes-announcement-issues", card.Announcement(view(listed(succeeded(), 12), shop()), "Production")),
+		message("changes-announcement-rollback", card.Announcement(view(back, locked()), "Production")),
+		message("changes-not-known-to-a-filter", card.Execution(view(unasked, shop()))),
+		modal("changes-form-rollback", card.RollbackForm(card.Return{About: about, Targets: compared})),
+		message("changes-gate-1", gate(listed(waiting(), 1), shop())),
+		message("changes-gate-12", gate(listed(waiting(), 12), shop())),
+		message("changes-gate-400", gate(listed(waiting(), 400), shop())),
+		message("changes-execution-400", card.Execution(view(listed(waiting(), 400), shop()))),
+		modal("changes-form-rollback-400", card.RollbackForm(card.Return{About: about, Targets: many})),
+		modal("changes-form-approve-400", card.ReasonForm(view(listed(waiting(), 400), shop()), workflows.Approve, answer)),
+		modal("changes-form-approve", card.ReasonForm(view(brings(waiting(), "done", three), shop()), workflows.Approve, answer)),
+	}
+}
+
+// T2: that somebody may have had a hand in it unseen is said where it matters, and only there.
+func TestWhoIsNotKnownIsSaid(t *testing.T) {
+	const says = "is kept from approving it"
+	for name, c := range map[string]struct {
+		note    string // its state; empty: none
+		runs    bool
+		may     bool // requesterMayApprove
+		want    bool
+		defined bool
+	}{
+		"first deploy":                     {"", false, false, true, true},
+		"first deploy, anybody may":        {"", false, true, false, true},
+		"known":                            {"done", true, false, false, true},
+		"being looked up":                  {"", true, false, false, true},
+		"cannot be known":                  {"refused", true, false, true, true},
+		"cannot be known, anybody may":     {"refused", true, true, false, true},
+		"the pipeline is not known either": {"refused", true, false, false, false},
+	} {
+		e, p := waiting(), shop()
+		if c.note != "" {
+			e = brings(e, c.note, "what is new")
+		}
+		if c.defined {
+			p = asksAnother(p)
+			p.Definition.Stages[0].Actions[0].Approval.RequesterMayApprove = c.may
+		}
+		if !c.runs {
+			for i := range p.Stages {
+				p.Stages[i].Running = nil
+			}
+		}
+		a := asking(e, signOff())
+		a.View.Pipeline = p
+		m := card.Gate(a)
+		if got := strings.Contains(rendered(drawing{message: &m}), says); got != c.want {
+			t.Errorf("%s: said %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package card_test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slack-go/slack"
+	"pgregory.net/rapid"
+
+	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/say"
+)
+
+// both is webshop#43 at two gates of Production at a time.
+func both() workflows.Execution {
+	e := waiting()
+	security := signOff()
+	security.Name, security.Approval.Token = "Security", "5c3d9a70-0000-4000-8000-00000000a002"
+	e.Stages[2].Actions = slices.Insert(e.Stages[2].Actions, 1, security)
+	for _, verb := range []workflows.Verb{workflows.Approve, workflows.Reject, workflows.Override} {
+		e.Offers = append(e.Offers, workflows.Offer{Verb: verb, Stage: "Production", Action: "Security"})
+	}
+	e.Offers = append(e.Offers, workflows.Offer{Verb: workflows.Override, Stage: "Production", Action: "SignOff"})
+	return e
+}
+
+// lost is webshop#43 with two actions of which nobody knows whether they ran.
+func lost() workflows.Execution {
+	e := waiting()
+	e.Offers = nil
+	e.Stages[2].Actions = nil
+	for _, name := range []string{"Deploy", "Migrate"} {
+		a := action(name, workflows.StatusInProgress)
+		a.Needs = workflows.NeedsResolve
+		e.Stages[2].Actions = append(e.Stages[2].Actions, a)
+		e.Offers = append(e.Offers, workflows.Offer{Verb: workflows.Resolve, Stage: "Production", Action: name})
+	}
+	return e
+}
+
+// asks is one open gate of a list.
+func asks(id string, number int, action string) say.OpenApproval {
+	return say.OpenApproval{Pipeline: "webshop", Execution: id, Number: number, Stage: "Production", Action: action,
+		Approval: *signOff().Approval, SourceRevisions: []workflows.SourceRevision{revision()}}
+}
+
+func several() []drawing {
+	second := asking(both(), both().Stages[2].Actions[1])
+	second.Action = "Security"
+	about := card.Subject{Pipeline: "webshop", Stage: "Production", Action: "Security", Execution: id43}
+	open := []say.OpenApproval{asks(id43, 43, "SignOff"), asks(id43, 43, "Security"), asks(id44, 44, "SignOff")}
+	return []drawing{
+		message("execution-two-gates", card.Execution(view(both(), shop()))),
+		message("execution-two-in-doubt", card.Execution(view(lost(), shop()))),
+		message("details-two-gates", card.Details(view(both(), shop()))),
+		message("gate-of-two", card.Gate(second)),
+		message("reminder-of-two", second.Reminder()),
+		message("overview-several", card.Overview(open, nil, at(0), "")),
+		modal("home-several", card.Home(open[1:], nil, nil, at(0), "")),
+		modal("form-reject-of-two", card.ReasonForm(view(both(), shop()), workflows.Reject, about)),
+		modal("form-approve-of-two", card.ReasonForm(view(both(), shop()), workflows.Approve, about)),
+		modal("form-override-of-two", card.ReasonForm(view(both(), shop()), workflows.Override, about)),
+	}
+}
+
+// lookalikes are the buttons and the questions of a drawing that stand in it twice.
+func lookalikes(d drawing) (twice []string) {
+	seen := map[string]bool{}
+	look := func(what string) {
+		if seen[what] {
+			twice = append(twice, what)
+		}
+		seen[what] = true
+	}
+	for _, block := range d.blocks() {
+		row, ok := block.(*slack.ActionBlock)
+		if !ok {
+			continue
+		}
+		for _, e := range row.Elements.ElementSet {
+			b := e.(*slack.ButtonBlockElement)
+			look("button " + b.Text.Text)
+			if c := b.Confirm; c != nil {
+				look("question " + c.Title.Text + " " + c.Text.Text)
+			}
+		}
+	}
+	return twice
+}
+
+// U1: whoever presses knows what they press. Over every message there is.
+func TestNoTwoButtonsOfAMessageSayTheSame(t *testing.T) {
+	for _, d := range gallery() {
+		if twice := lookalikes(d); len(twice) > 0 {
+			t.Errorf("%s has twice: %s\n%s", d.name, strings.Join(twice, "; "), rendered(d))
+		}
+	}
+}
+
+// U11, case 11: the case of a name counts, so no refusal is written otherwise
+// than it was said. Over every refusal that there is, and some with names in front.
+func TestARefusalIsSaidAsItWasWritten(t *testing.T) {
+	page, err := os.ReadFile("../../docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []workflows.Problem{{Message: "shop#1 has ended", Hint: "shop has Build and Production"}, {Message: "v has no variable note", Hint: "help lists what there is"}, {Message: "élan is archived"}}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([^|]+) \| ([^|]*) \| [^|]+ \|$`).FindAllStringSubmatch(string(page), -1) {
+		all = append(all, workflows.Problem{Message: row[1], Hint: strings.TrimSpace(row[2])})
+	}
+	if len(all) < 100 {
+		t.Fatalf("the page lists %d refusals", len(all))
+	}
+	for _, p := range all {
+		text := rendered(message("refusal", card.Refusal(&p, nil, "")))
+		// D11: what the command line lists as targets, the form of the rollback shows.
+		want := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "with: targets ", "with: rollback ").Replace
+		if !strings.Contains(text, "🙅 "+want(p.Message)) || !strings.Contains(text, want(p.Hint)) {
+			t.Errorf("%q (%s) is said as %s", p.Message, p.Hint, text)
+		}
+	}
+}
+
+// D6: every view of what runs says what must be known of it.
+func TestEveryViewSaysWhatIsWrongWithWhatRuns(t *testing.T) {
+	const want = "uncertain, without 1 of 2 approvals"
+	p := uncertain()
+	p.Stages[2].Running.Without = "1 of 2 approvals"
+	unsure := asking(waiting(), signOff())
+	unsure.View.Pipeline = p
+	all := targets()
+	all[1].Uncertain, all[1].Without = true, "1 of 2 approvals"
+	for _, d := range []drawing{
+		message("overview", card.Overview(nil, []workflows.PipelineView{p}, at(0), "")),
+		modal("home", card.Home(nil, []workflows.PipelineView{p}, nil, at(0), "")),
+		message("pipelines", card.Pipelines("Pipelines", []workflows.PipelineView{p}, at(0), "")),
+		message("status", card.Status(p, nil, at(0), "")),
+		message("gate", card.Gate(unsure)),
+		modal("rollback form", card.RollbackForm(card.Return{About: card.Subject{Pipeline: "webshop", Stage: "Production"}, Targets: all})),
+	} {
+		if text := rendered(d); !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q:\n%s", d.name, want, text)
+		}
+	}
+}
+
+// U1: whatever the names are, and however long.
+func TestNoTwoButtonsSayTheSameWhateverTheNames(t *testing.T) {
+	names := rapid.OneOf(rapid.SampledFrom([]string{"QA", "Security", strings.Repeat("x", 99) + "1", strings.Repeat("x", 99) + "2"}), rapid.StringMatching(`[A-Za-z0-9.@_-]{1,100}`))
+	rapid.Check(t, func(t *rapid.T) {
+		e := waiting()
+		e.Stages[2].Actions, e.Offers = nil, nil
+		var open []say.OpenApproval
+		for i, name := range rapid.SliceOfNDistinct(names, 2, 3, rapid.ID).Draw(t, "actions") {
+			a := signOff()
+			a.Name, a.Approval.Token = name, fmt.Sprint(i)
+			if rapid.Bool().Draw(t, "in doubt") {
+				a.Needs, a.Approval = workflows.NeedsResolve, nil
+				e.Offers = append(e.Offers, workflows.Offer{Verb: workflows.Resolve, Stage: "Production", Action: name})
+			} else {
+				for _, verb := range []workflows.Verb{workflows.Approve, workflows.Reject, workflows.Override} {
+					e.Offers = append(e.Offers, workflows.Offer{Verb: verb, Stage: "Production", Action: name})
+				}
+			}
+			e.Stages[2].Actions = append(e.Stages[2].Actions, a)
+			open = append(open, asks(e.ID, 43, name))
+		}
+		for _, d := range []drawing{message("card", card.Execution(view(e, shop()))), message("details", card.Details(view(e, shop()))), message("overview", card.Overview(open, nil, at(0), ""))} {
+			if twice := lookalikes(d); len(twice) > 0 {
+				t.Fatalf("%s has twice: %s", d.name, strings.Join(twice, "; "))
+			}
+		}
+	})
+}
+
+// D11: a hint names a command that there is in chat: what the command line lists
+// as targets, the form of the rollback shows.
+func TestAHintNamesACommandOfChat(t *testing.T) {
+	for hint, want := range map[string]string{
+		"see what can be chosen with: targets webshop Production": "with: rollback webshop Production",
+		"see how it stands with: status webshop#4":                "with: status webshop#4",
+		"targets are people too":                                  "targets are people too",
+	} {
+		text := rendered(message("refusal", card.Refusal(&workflows.Problem{Message: "no", Hint: hint}, nil, "")))
+		if !strings.Contains(text, want) {
+			t.Errorf("%q reads as %s", hint, text)
+		}
+	}
+}

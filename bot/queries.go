@@ -1,0 +1,217 @@
+package bot
+
+import (
+	"context"
+	"strings"
+
+	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/command"
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/say"
+)
+
+// query answers the commands that change nothing.
+func (b *Bot) query(ctx context.Context, r Request, c command.Command) error {
+	var m card.Message
+	var err error
+	switch c.Name {
+	case command.Overview:
+		var waiting []say.OpenApproval
+		var all []workflows.PipelineView
+		if waiting, all, err = b.overview(ctx, r.By); err == nil {
+			m = card.Overview(waiting, all, b.now(), b.url)
+		}
+	case command.Pipelines:
+		var all []workflows.PipelineView
+		if all, err = b.engine.Pipelines(ctx, r.By); err == nil {
+			m = card.Pipelines("Pipelines", all, b.now(), b.url)
+		}
+	case command.Status:
+		m, err = b.status(ctx, r.By, c.Subject)
+	case command.Executions:
+		var all []workflows.Execution
+		if all, err = b.engine.Executions(ctx, r.By, record.Query{Pipeline: c.Pipeline, Limit: 20}); err == nil {
+			m = card.Executions(c.Pipeline, b.views(ctx, all), b.url)
+		}
+	case command.Logs:
+		m, err = b.typedLogs(ctx, r.By, c)
+	case command.Notes:
+		m, err = b.notes(ctx, r.By, c)
+	case command.Who:
+		m, err = b.who(ctx, r.By, c)
+	case command.Console:
+		m = card.Say("There is no console in this version. Look with `status`, `executions` and `logs` here, or with the same words of `rollcall` in a terminal.")
+		if b.url != "" {
+			m = card.Say("The console is at " + b.url)
+		}
+	case command.Link:
+		m = b.link(r.By)
+	default:
+		m, err = b.help(ctx, r.By)
+	}
+	if err != nil {
+		return err
+	}
+	return b.say(ctx, r.Reply, m)
+}
+
+// views are executions of one pipeline, each with what its headline rests on.
+func (b *Bot) views(ctx context.Context, all []workflows.Execution) []card.View {
+	var views []card.View
+	for _, e := range all {
+		var v card.View
+		if len(views) > 0 {
+			v = b.viewIn(ctx, e, views[0].Pipeline)
+		} else {
+			v = b.view(ctx, workflows.EnginePrincipal(), e)
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// link says how rollcall knows somebody: identities join by e-mail.
+func (b *Bot) link(p workflows.Principal) card.Message {
+	if p.Email == "" {
+		return card.Say("Slack gives no confirmed e-mail address for you, so rollcall knows you only as " + p.Name + " of this workspace. Rules that name addresses do not reach you.")
+	}
+	return card.Say("rollcall knows you as " + p.Email + ", the address that Slack confirms. The console joins by the same address; GitHub and Jira accounts join through `people` in the configuration.")
+}
+
+// overview is what waits for somebody and how the pipelines stand.
+func (b *Bot) overview(ctx context.Context, by workflows.Principal) ([]say.OpenApproval, []workflows.PipelineView, error) {
+	all, err := b.engine.Pipelines(ctx, by)
+	if err != nil {
+		return nil, nil, err
+	}
+	gates, err := b.engine.Approvals(ctx, by)
+	if err != nil {
+		return nil, nil, err
+	}
+	var mine []say.OpenApproval
+	for _, g := range gates {
+		if b.waitsFor(ctx, by, g) {
+			mine = append(mine, g)
+		}
+	}
+	return mine, all, nil
+}
+
+// waitsFor says whether this person could answer a gate now, as the engine's offers say.
+func (b *Bot) waitsFor(ctx context.Context, by workflows.Principal, g say.OpenApproval) bool {
+	e, err := b.engine.Execution(ctx, by, g.Execution)
+	if err != nil {
+		return false
+	}
+	for _, o := range e.Offers {
+		if o.Verb == workflows.Approve && o.Stage == g.Stage && (o.Action == "" || o.Action == g.Action) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Bot) home(ctx context.Context, r Request) error {
+	waiting, all, err := b.overview(ctx, r.By)
+	if err != nil {
+		b.log.Warn("an app home could not be drawn", "user", r.Home, "error", err)
+		return b.publish(ctx, r, card.Say("rollcall cannot look right now. Open this page again in a moment.").Home())
+	}
+	return b.publish(ctx, r, card.Home(waiting, all, b.open, b.now(), b.url, b.undeliveredLines(ctx, all)...))
+}
+
+// status shows a pipeline, or an execution; without a name all pipelines.
+func (b *Bot) status(ctx context.Context, by workflows.Principal, subject string) (card.Message, error) {
+	if subject == "" {
+		all, err := b.engine.Pipelines(ctx, by)
+		if err == nil && len(all) == 1 {
+			return b.pipelineStatus(ctx, by, all[0])
+		}
+		return card.Pipelines("Pipelines", all, b.now(), b.url), err
+	}
+	p, e, err := b.find(ctx, by, subject)
+	switch {
+	case err != nil:
+		return card.Message{}, err
+	case e != nil:
+		m := card.Execution(b.viewFor(ctx, by, *e))
+		if why := b.Undelivered(ctx, e.ID); why != "" {
+			m.Blocks = append(m.Blocks, card.Say("⚠️ Not shown in the channel. "+why).Blocks...)
+		}
+		return m, nil
+	}
+	return b.pipelineStatus(ctx, by, *p)
+}
+
+// pipelineStatus is a pipeline as it stands, with the executions that are on their way.
+func (b *Bot) pipelineStatus(ctx context.Context, by workflows.Principal, p workflows.PipelineView) (card.Message, error) {
+	moving, err := b.engine.Executions(ctx, by, record.Query{Pipeline: p.Name, Status: workflows.StatusInProgress, Limit: 100})
+	if err != nil {
+		return card.Message{}, err
+	}
+	return card.Status(p, moving, b.now(), b.url), nil
+}
+
+// find reads what a name means: an execution or a pipeline. Of the two refusals
+// the pipeline's is given where the name could have been either.
+func (b *Bot) find(ctx context.Context, by workflows.Principal, subject string) (*workflows.PipelineView, *workflows.Execution, error) {
+	if strings.Contains(subject, "#") {
+		e, err := b.engine.Execution(ctx, by, subject)
+		return nil, &e, err
+	}
+	p, err := b.engine.Pipeline(ctx, by, subject, 0)
+	if err == nil {
+		return &p, nil, nil
+	}
+	if notFound(err) && command.IsExecution(subject) {
+		e, err := b.engine.Execution(ctx, by, subject)
+		return nil, &e, err
+	}
+	return nil, nil, err
+}
+
+// details shows one person what a card leaves out, as far as the person may see it.
+func (b *Bot) details(ctx context.Context, r Request, about card.Subject) error {
+	e, err := b.engine.Execution(ctx, r.By, about.Execution)
+	if err != nil {
+		return err
+	}
+	return b.say(ctx, r.Reply, card.Details(b.viewFor(ctx, r.By, e)))
+}
+
+// help lists the commands, those first that this person has the right for in
+// some pipeline.
+func (b *Bot) help(ctx context.Context, by workflows.Principal) (card.Message, error) {
+	all, err := b.engine.Pipelines(ctx, by)
+	if err != nil {
+		return card.Message{}, err
+	}
+	known := map[workflows.Verb]bool{}
+	var lines []card.HelpLine
+	for _, u := range command.All() {
+		if u.Name == command.Console && b.url == "" {
+			continue // there is none to give the address of
+		}
+		possible, ok := known[u.Right]
+		if !ok {
+			possible = u.Right == "" || b.anywhere(ctx, by, u.Right, all)
+			known[u.Right] = possible
+		}
+		lines = append(lines, card.HelpLine{Name: string(u.Name), Usage: u.Line(), Does: u.Does, Possible: possible})
+	}
+	return card.Help(b.command, lines), nil
+}
+
+// anywhere says whether somebody has a right in some pipeline or stage. What
+// cannot be checked counts as no: help only hides, it never allows.
+func (b *Bot) anywhere(ctx context.Context, by workflows.Principal, v workflows.Verb, all []workflows.PipelineView) bool {
+	for _, p := range all {
+		for _, s := range append([]string{""}, stageNames(p)...) {
+			if refusal, _, err := b.engine.Verdict(ctx, by, v, p.Name, s); err == nil && refusal == nil {
+				return true
+			}
+		}
+	}
+	return false
+}

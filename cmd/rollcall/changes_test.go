@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// What is in an execution, from outside: a first release and one of twelve
+// commits, with the pull request and the issue behind them, while it waits, after
+// it was deployed, after a restart, and of the rollback from it.
+func TestWhatIsInAnExecution(t *testing.T) {
+	w := newWorld(t)
+	changes := func(n int) map[string]any {
+		t.Helper()
+		status, answer := w.request(http.MethodGet, fmt.Sprintf("/api/v1/executions/webshop%%23%d/changes?stage=Production", n), nil)
+		if status != http.StatusOK {
+			t.Fatalf("%d %v", status, answer)
+		}
+		return answer
+	}
+	list := func(answer map[string]any, field string) (all []map[string]any) {
+		for _, one := range answer[field].([]any) {
+			all = append(all, one.(map[string]any))
+		}
+		return all
+	}
+	first := w.push("one", "First")
+	w.until("the first waits", func() bool { return w.gate(1) != nil })
+	if c := changes(1); c["from"] != nil || c["to"] != first || c["total"] != 1.0 || c["complete"] != true || c["direction"] != "ahead" {
+		t.Errorf("a first release: %v", c)
+	}
+	w.approve(w.ana, 1)
+	w.approve(w.ben, 1)
+	w.ended(1, workflows.StatusSucceeded)
+
+	issue := w.jira.Open("OPS", "Story", "Sell shoes")
+	shas := []string{}
+	for i := range 11 {
+		shas = append(shas, w.commit(fmt.Sprint("page ", i), fmt.Sprintf("%s-%d: Ship %d", []string{"OPS", "UTF"}[i%2], 8*(i%2)+1, i)))
+	}
+	w.github.Keep(githubfake.Pull{Repository: "acme/webshop", Number: 7, Action: "closed", Merged: true, Title: "Shoes", MergeCommit: shas[4], Commits: []string{shas[4]}})
+	last := w.push("last", "Twelfth")
+	w.until("the second waits", func() bool { return w.gate(2) != nil })
+	check := func(when string) {
+		t.Helper()
+		c := changes(2)
+		commits, issues := list(c, "commits"), list(c, "issues")
+		if c["from"] != first || c["to"] != last || c["total"] != 12.0 || c["complete"] != true || c["direction"] != "ahead" || len(commits) != 12 || len(list(c, "dropped")) != 0 {
+			t.Fatalf("%s: %v", when, c)
+		}
+		if url := fmt.Sprint(c["compareUrl"]); !strings.Contains(url, first) || !strings.Contains(url, last) {
+			t.Errorf("%s: compare at %s", when, url)
+		}
+		newest, pulled := commits[0], commits[7]
+		if newest["id"] != last || newest["summary"] != "Twelfth" || newest["pullRequest"] != nil || !strings.Contains(fmt.Sprint(newest["url"]), last) || newest["author"].(map[string]any)["email"] != "dan@acme.example" {
+			t.Errorf("%s: newest %v", when, newest)
+		}
+		if pull, ok := pulled["pullRequest"].(map[string]any); !ok || pulled["id"] != shas[4] || pull["number"] != 7.0 || pull["title"] != "Shoes" || pull["url"] == "" {
+			t.Errorf("%s: the one of a pull request: %v", when, pulled)
+		}
+		if len(issues) != 1 || issues[0]["key"] != issue || issues[0]["summary"] != "Sell shoes" || !strings.HasSuffix(fmt.Sprint(issues[0]["url"]), "/browse/"+issue) {
+			t.Errorf("%s: issues %v", when, issues)
+		}
+	}
+	check("while it waits")
+	calls := w.github.Calls()
+	w.until("the gate lists ten of them, and the issue", func() bool {
+		posts := w.posts("rollcall_gate", w.execution(2).ID)
+		if len(posts) != 1 {
+			return false
+		}
+		text := w.slack.Rendered(posts[0])
+		return strings.Contains(text, "12 commits since #1") && strings.Contains(text, "Twelfth (Dan)") && strings.Contains(text, "and 2 more") && strings.Contains(text, "🎫 "+issue) && strings.Count(text, "• ") == 10
+	})
+	w.approve(w.ana, 2)
+	w.approve(w.ben, 2)
+	w.ended(2, workflows.StatusSucceeded)
+	check("after it was deployed")
+	w.until("the announcement names the issue", func() bool {
+		posts := w.posts("rollcall_announcement", w.execution(2).ID)
+		return len(posts) == 1 && strings.Contains(w.slack.Rendered(posts[0]), "🎫 "+issue)
+	})
+	notes := "# webshop#2 in Production\n\n## Story\n- " + issue + " Sell shoes (Dan)\n\n## Other changes\n- "
+	if text := w.must("notes", "webshop", "Production"); !strings.HasPrefix(text, notes) || !strings.Contains(text, "UTF-9: Ship 9 (Dan)\n") || strings.Count(text, issue) != 1 {
+		t.Errorf("notes:\n%s", text)
+	}
+	w.types(w.ana, "notes webshop production #1")
+	w.onlyVisibleTo(w.ana, "webshop#2 in Production, since #1", issue+" Sell shoes (Dan)")
+	w.kill()
+	w.start()
+	check("after a restart")
+	if n := w.github.Calls() - calls; n > 6 { // commit statuses, and nothing more about pull requests
+		t.Errorf("%d more calls of GitHub for what was known", n)
+	}
+
+	if status, answer := w.post("/api/v1/pipelines/webshop/stages/Production/rollback", map[string]any{"target": "webshop#1", "reason": "checkout is down"}); status != http.StatusCreated {
+		t.Fatalf("%d %v", status, answer)
+	}
+	w.ended(3, workflows.StatusSucceeded)
+	c := changes(3)
+	if c["from"] != last || c["to"] != first || c["direction"] != "back" || c["total"] != 12.0 || c["complete"] != true || len(list(c, "dropped")) != 12 || list(c, "dropped")[0]["id"] != last {
+		t.Errorf("the rollback: %v", c)
+	}
+}

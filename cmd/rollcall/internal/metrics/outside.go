@@ -1,0 +1,28 @@
+package metrics
+
+import (
+	"net/http"
+
+	"github.com/rollcall-bot/rollcall/integrations/wire"
+)
+
+// Outside returns the transport to a vendor with every call counted.
+func (m *Metrics) Outside(s wire.System) http.RoundTripper {
+	return wire.Counted(nil, s, outside{m})
+}
+
+// Calls hears of calls to vendors, for who makes a transport of its own.
+func (m *Metrics) Calls() wire.Calls { return outside{m} }
+
+// outside hears of calls.
+type outside struct{ m *Metrics }
+
+// Called is for [wire.Calls].
+func (o outside) Called(system, operation, result string) {
+	o.m.calls.WithLabelValues(system, operation, result).Inc()
+}
+
+// Remaining is for [wire.Calls].
+func (o outside) Remaining(system string, calls int) {
+	o.m.remaining.WithLabelValues(system).Set(float64(calls))
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/client"
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/contexts"
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
+)
+
+// longestToken is more than any API token has.
+const longestToken = 4096
+
+type loginCmd struct {
+	URL, Context string
+	TokenStdin   bool
+}
+
+func (c *loginCmd) command() *cobra.Command {
+	cmd := command(c.Run, "login", "Sign in to a service with an API token, and keep that for other commands.",
+		"rollcall login https://rollcall.acme.example\nrollcall login https://rollcall.acme.example --token-stdin < token.txt",
+		one(&c.URL, "URL", "The service's address; default $ROLLCALL_URL, or "+defaultURL+".").orNone().from(fixed()))
+	cmd.Long = "The token is one of the service's api.tokens; the service is asked whether it is good, and nothing is kept when it is not. Address and token are kept as a context in rollcall/config.yaml in your configuration folder ($XDG_CONFIG_HOME), which only you can read. " +
+		"Commands use the latest context; --context names another one, and flags and ROLLCALL_URL, ROLLCALL_TOKEN have precedence."
+	cmd.Flags().BoolVar(&c.TokenStdin, "token-stdin", false, "Read the token from a pipe instead of asking for it.")
+	cmd.Flags().StringVar(&c.Context, "context", "", "The `NAME` of the context; default the host of the address.")
+	return cmd
+}
+
+// Run asks the service who has the token, and keeps it.
+func (c *loginCmd) Run(ctx context.Context, o *output) error {
+	address := strings.TrimSuffix(cmp.Or(c.URL, os.Getenv("ROLLCALL_URL"), defaultURL), "/")
+	u, err := url.Parse(address)
+	switch {
+	case strings.Contains(address, "@"): // not repeated: it may hold a password
+		return &exit{2, "the address of a service has no user name or password in it: give it as https://rollcall.acme.example"}
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return &exit{2, clean.Line(address) + " is no address of a service, such as https://rollcall.acme.example"}
+	}
+	token, err := c.token(ctx, o, address)
+	if err != nil {
+		return err
+	}
+	me, err := (&client.Client{URL: address, Token: token, HTTP: &http.Client{Timeout: 30 * time.Second}}).WhoAmI(ctx)
+	if err != nil {
+		return err
+	}
+	saved, err := contexts.Read(contexts.Path())
+	if err != nil {
+		return err
+	}
+	name := cmp.Or(c.Context, u.Host)
+	saved.Put(contexts.Context{Name: name, URL: address, Token: token})
+	if err := saved.Write(contexts.Path()); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.out, "signed in to %s as %s (context %s)\n", clean.Line(address), clean.Line(me.Called()), clean.Line(name))
+	return nil
+}
+
+// token reads the token: from a pipe when that was asked for, else from a
+// terminal that does not show it.
+func (c *loginCmd) token(ctx context.Context, o *output, address string) (string, error) {
+	if !c.TokenStdin {
+		if !terminal(os.Stdin) {
+			return "", &workflows.Problem{Message: "there is no terminal to ask for the token", Hint: "give it by a pipe: rollcall login " + address + " --token-stdin < FILE"}
+		}
+		fd := int(os.Stdin.Fd())
+		before, err := term.GetState(fd)
+		if err != nil {
+			return "", fmt.Errorf("ask for the token: %w", err)
+		}
+		defer func() { _ = term.Restore(fd, before) }() // also when reading it goes on
+		fmt.Fprintf(o.err, "API token for %s: ", clean.Line(address))
+		defer fmt.Fprintln(o.err)
+	}
+	read := make(chan string, 1)
+	go func() {
+		var line []byte // one that cannot be read is no token
+		if c.TokenStdin {
+			line, _ = io.ReadAll(io.LimitReader(os.Stdin, longestToken))
+		} else {
+			line, _ = term.ReadPassword(int(os.Stdin.Fd()))
+		}
+		read <- strings.TrimSpace(string(line))
+	}()
+	select {
+	case <-ctx.Done():
+		return "", &exit{exitInterrupted, "nothing was kept"}
+	case token := <-read:
+		if token == "" {
+			return "", &exit{2, "there was no token; nothing was kept"}
+		}
+		return token, nil
+	}
+}
+
+type logoutCmd struct{ Context string }
+
+func (c *logoutCmd) command() *cobra.Command {
+	cmd := command(c.Run, "logout", "Forget the token of a context.", "rollcall logout")
+	contextFlag(cmd, &c.Context, "The `NAME` of the context; default the current one.")
+	return cmd
+}
+
+// Run removes a context.
+func (c *logoutCmd) Run(_ context.Context, o *output) error {
+	saved, err := contexts.Read(contexts.Path())
+	if err != nil {
+		return err
+	}
+	gone, err := saved.Find(c.Context)
+	if err != nil {
+		return err
+	}
+	if gone.Name == "" {
+		return &workflows.Problem{Message: "you are not signed in", Hint: "see rollcall login"}
+	}
+	saved.Remove(gone.Name)
+	if err := saved.Write(contexts.Path()); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.out, "signed out of %s (context %s)\n", clean.Line(gone.URL), clean.Line(gone.Name))
+	return nil
+}
+
+// contextFlag adds --context, completed by what is kept.
+func contextFlag(cmd *cobra.Command, to *string, usage string) {
+	cmd.Flags().StringVar(to, "context", "", usage)
+	must(cmd.RegisterFlagCompletionFunc("context", offer(savedContexts)))
+}
+
+// savedContexts are their names, each with its address.
+func savedContexts(context.Context, []string) (all []string) {
+	saved, _ := contexts.Read(contexts.Path()) // a file that cannot be read has no names
+	for _, one := range saved.All {
+		all = append(all, candidate(one.Name, one.URL))
+	}
+	return all
+}
+
+type whoamiCmd struct{ service }
+
+func (c *whoamiCmd) command() *cobra.Command {
+	cmd := command(c.Run, "whoami", "Show who you are to the service.", "rollcall whoami")
+	c.service.flags(cmd)
+	return cmd
+}
+
+// Run asks the service.
+func (c *whoamiCmd) Run(ctx context.Context, o *output) error {
+	me, err := c.client().WhoAmI(ctx)
+	return c.show(o, me, err, func() []string { return []string{me.ID} }, func(p client.Printer) { p.Line(me.Called() + " at " + c.client().URL) })
+}

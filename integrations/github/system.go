@@ -1,0 +1,8 @@
+package github
+
+import "github.com/rollcall-bot/rollcall/integrations/wire"
+
+// System is GitHub for those who count calls: by what of the API is called.
+func System() wire.System {
+	return wire.System{Name: "github", Operation: wire.ByPath("statuses", "compare", "pulls", "teams", "memberships", "access_tokens")}
+}

@@ -1,0 +1,53 @@
+package changes_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
+	"github.com/rollcall-bot/rollcall/workflows/work"
+)
+
+// Release notes name each issue once, by type and with who worked on it, however
+// it is mentioned; commits without one stand below, merges nowhere.
+func TestNotes(t *testing.T) {
+	commit := func(id, text, who string) work.Commit {
+		return work.Commit{ID: strings.Repeat(id, 40), Summary: text, Mentions: work.Mentions(text), Author: workflows.Author{Name: who}, Parents: []string{"p"}}
+	}
+	byPull := commit("c", "Fit the boots", "Cho")
+	byPull.Pull = &work.Pull{Number: 7, Title: "Boots", Branch: "feature/shop-2-boots"}
+	typo := commit("d", "Fix a typo", "Dan")
+	typo.Pull = &work.Pull{Number: 8}
+	squashed := commit("e", "Speed up (#9)", "")
+	squashed.Pull = &work.Pull{Number: 9}
+	merge := commit("f", "Merge pull request #7", "GitHub")
+	merge.Parents = append(merge.Parents, "q")
+	set := changes.Set{Direction: changes.Ahead, Complete: true, CompareURL: "https://x/compare", Commits: []work.Commit{merge, commit("a", "SHOP-1: sell shoes", "Ana"), commit("b", "SHOP-1 and UTF-8", "Ben"), byPull, typo, squashed},
+		Issues: []work.Issue{{Key: "SHOP-1", Summary: "Shoes", Type: "Story"}, {Key: "SHOP-2", Summary: "Boots", Type: "Bug"}, {Key: "SHOP-3"}}}
+	got := set.Notes("webshop#42 in Production")
+	want := `# webshop#42 in Production
+
+## Bug
+- SHOP-2 Boots (Cho)
+
+## Issues
+- SHOP-3
+
+## Story
+- SHOP-1 Shoes (Ana, Ben)
+
+## Other changes
+- ddddddd Fix a typo (#8) (Dan)
+- eeeeeee Speed up (#9)
+
+All changes: https://x/compare
+`
+	if got.Text != want || len(got.Groups) != 4 || !got.Complete {
+		t.Errorf("got\n%s\nwant\n%s", got.Text, want)
+	}
+	nothing := changes.Set{Direction: changes.Back, Why: "GitHub is away"}
+	if text := nothing.Notes("x").Text; !strings.Contains(text, "No changes are known.") || !strings.Contains(text, "these are undone") || !strings.Contains(text, "Not complete: GitHub is away.") {
+		t.Error(text)
+	}
+}
