@@ -117,6 +117,13 @@ func (s *shelf) HasArtifact(digest string) bool {
 	return ok
 }
 
+// listings is how often the files were listed.
+func (s *shelf) listings() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.looks
+}
+
 func (s *shelf) count() (logs, artifacts int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -224,14 +231,14 @@ func TestRetentionSleeps(t *testing.T) {
 		w.define(named("web"))
 		w.begin("web")
 		pass(time.Hour)
-		before := s.looks
+		before := s.listings()
 		pass(9 * days)
-		if s.looks != before {
-			t.Errorf("files were listed %d times in 9 days in which nothing was due", s.looks-before)
+		if n := s.listings(); n != before {
+			t.Errorf("files were listed %d times in 9 days in which nothing was due", n-before)
 		}
 		pass(300 * days)
-		if s.looks > before+20 {
-			t.Errorf("files were listed %d times though almost nothing was ever due", s.looks-before)
+		if n := s.listings(); n > before+20 {
+			t.Errorf("files were listed %d times though almost nothing was ever due", n-before)
 		}
 	})
 }
