@@ -33,6 +33,29 @@ func newClient(api, token string, app *App, base http.RoundTripper) (*github.Cli
 
 // newPacedClient is newClient with a pace of its own.
 func newPacedClient(api, token string, app *App, base http.RoundTripper, pace wire.Pacing) (*github.Client, error) {
+	u, err := apiAddress(api)
+	if err != nil {
+		return nil, err
+	}
+	tr := wire.Transport(base, pace)
+	switch {
+	case app == nil && token == "", app != nil && token != "":
+		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "github.token",
+			Message: "github needs exactly one of token and app", Hint: "give the token of a bot account, or the id, installationID and privateKey of a GitHub App"}
+	case app != nil:
+		own, err := installationTransport(tr, u, app.ID, app.InstallationID, app.PrivateKey)
+		if err != nil {
+			return nil, err
+		}
+		return libraryClient(own, u), nil
+	}
+	c := libraryClient(tr, u).WithAuthToken(token)
+	c.BaseURL = u
+	return c, nil
+}
+
+// apiAddress reads the address of an API; empty: that of github.com. It ends in "/".
+func apiAddress(api string) (*url.URL, error) {
 	if api == "" {
 		api = DefaultAPI
 	}
@@ -42,27 +65,13 @@ func newPacedClient(api, token string, app *App, base http.RoundTripper, pace wi
 			Message: fmt.Sprintf("github.apiURL %q is not an address", wire.Address(api)),
 			Hint:    "use " + DefaultAPI + " or https://HOST/api/v3/, without a user part"}
 	}
-	hc := &http.Client{Transport: wire.Transport(base, pace)}
-	switch {
-	case app == nil && token == "", app != nil && token != "":
-		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "github.token",
-			Message: "github needs exactly one of token and app", Hint: "give the token of a bot account, or the id, installationID and privateKey of a GitHub App"}
-	case app != nil:
-		tr, err := ghinstallation.New(hc.Transport, app.ID, app.InstallationID, app.PrivateKey)
-		if err != nil {
-			// The library's error may quote the key.
-			return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "github.app.privateKey",
-				Message: "github.app.privateKey is not a private key in PEM form", Hint: "download one from the app's settings on GitHub"}
-		}
-		tr.BaseURL = strings.TrimSuffix(u.String(), "/")
-		hc = &http.Client{Transport: tr}
-	}
-	c := github.NewClient(hc)
-	if token != "" {
-		c = c.WithAuthToken(token)
-	}
-	c.BaseURL = u
-	return c, nil
+	return u, nil
+}
+
+func libraryClient(tr http.RoundTripper, api *url.URL) *github.Client {
+	c := github.NewClient(&http.Client{Transport: tr})
+	c.BaseURL = api
+	return c
 }
 
 // kindOf says what becomes of a failed call if it is made again. No answer at all may pass.
