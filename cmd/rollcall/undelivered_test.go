@@ -64,6 +64,8 @@ stages:
 	if code := run([]string{"status", "shop#1"}, &out, &wrong); code != 0 || !strings.Contains(out.String(), "not shown in chat") || !says(out.String()) {
 		t.Errorf("the command line says, with status %d:\n%s%s", code, &out, &wrong)
 	}
+	// A notification goes out before it is noted: killed in between, the service sends it again.
+	w.until("it is noted who was notified", func() bool { _, got := w.scraped(token); return got[`rollcall_follower_lag{follower="slack"}`] == "0" })
 	w.kill()
 	w.start()
 	if !undelivered() {
