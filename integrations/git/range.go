@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/source"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -94,9 +95,7 @@ func (s *Source) Compare(ctx context.Context, r work.Range) (out work.Changes, e
 		return out, err
 	}
 	out = work.Changes{Complete: true, Count: len(added), Undone: len(undone), New: s.listed(added), Lost: s.listed(undone)}
-	if p.page != "" {
-		out.CompareURL = p.page + "/compare/" + r.From + "..." + r.To
-	}
+	out.CompareURL = source.Compare(p.page, r.From, r.To)
 	s.credit(&out, added)
 	return out, nil
 }

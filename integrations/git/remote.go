@@ -163,7 +163,7 @@ func (p *remote) parse(files bool) error {
 		if !scpRule().MatchString(p.url) {
 			return invalid("repository %q is no URL; use https or ssh", p.url)
 		}
-		p.full = bareName(p.url[colon+1:])
+		p.full, p.page = bareName(p.url[colon+1:]), source.Page(p.url)
 		return nil
 	}
 	if !files {
@@ -189,6 +189,7 @@ func (p *remote) parseURL(files bool) error {
 		if strings.HasPrefix(u.Host, "-") || strings.HasPrefix(u.User.Username(), "-") {
 			return invalid("repository %q is no URL", p.url)
 		}
+		p.page = source.Page(p.url)
 	case u.Scheme == "file" && u.Host == "" && files:
 		p.full = path.Base(bareName(u.Path))
 		return nil
@@ -212,10 +213,7 @@ func bareName(p string) string {
 
 // commitURL is the web page of a commit, where one can be known.
 func (p remote) commitURL(sha string) string {
-	if p.page == "" {
-		return ""
-	}
-	return p.page + "/commit/" + sha
+	return source.Commit(p.page, sha)
 }
 
 // wanted says what is about to be fetched.

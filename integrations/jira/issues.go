@@ -1,6 +1,7 @@
 package jira
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,9 +18,8 @@ import (
 )
 
 const (
-	readOneByOne = 5   // keys that are read one by one; more are searched for
-	searchedFor  = 50  // keys in one search
-	mostReads    = 250 // calls for one question
+	readOneByOne = 5  // keys that are read one by one; more are searched for
+	searchedFor  = 50 // keys in one search
 )
 
 // IssuesOptions say which Jira.
@@ -27,11 +27,15 @@ type IssuesOptions struct {
 	URL       string
 	User      string // empty: Token is a server's personal token
 	Token     string
+	Projects  []string          // whose issues may be shown to whoever sees a release; empty: all that the login may browse
 	Transport http.RoundTripper // nil: http.DefaultTransport
 }
 
 // Issues knows which issues there are.
-type Issues struct{ client *client }
+type Issues struct {
+	client   *client
+	projects []string
+}
 
 // NewIssues asks nothing before the first question. The error is a
 // *workflows.Problem about the configuration.
@@ -40,35 +44,59 @@ func NewIssues(o IssuesOptions) (*Issues, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Issues{client: c}, nil
+	return &Issues{c, o.Projects}, nil
 }
 
 // Issues returns those of the keys that Jira has, and shows to this login, in the
-// order of the keys. Jira refuses a search that names a key which it does not have,
-// without saying dependably which, and a search does not find what is new: so
-// searches only save calls, and what they leave open is read by its key.
-func (i *Issues) Issues(ctx context.Context, keys []string) ([]work.Issue, error) {
-	q := &issueQuery{client: i.client, found: map[string]work.Issue{}}
-	for part := range slices.Chunk(keys, searchedFor) {
-		if err := q.look(ctx, part); err != nil {
-			return nil, fmt.Errorf("ask Jira about issues: %w", wire.Scrub(err))
+// order of the keys, in at most so many calls. Keys of other projects than those that
+// are allowed are none, and cost no call. Jira refuses a search that names a key which it does not have,
+// and a search does not find what is new: so searches only save calls, and what they leave open is read by its key.
+func (i *Issues) Issues(ctx context.Context, keys []string, most int) (known work.Tracked, err error) {
+	q := &issueQuery{client: i.client, most: most, found: map[string]work.Issue{}, none: map[string]bool{}}
+	var ask []string
+	for _, key := range keys {
+		if q.none[key] = !isKey(key) || !i.allows(key); !q.none[key] {
+			ask = append(ask, key)
 		}
 	}
-	var known []work.Issue
-	for _, key := range keys {
-		if issue, ok := q.found[key]; ok {
-			known = append(known, issue)
+	for part := range slices.Chunk(ask, searchedFor) {
+		if err = q.look(ctx, part); err != nil {
+			break
 		}
+	}
+	for _, key := range keys {
+		issue, is := q.found[key]
+		if is {
+			known.Issues = append(known.Issues, issue)
+		}
+		if is || q.none[key] {
+			known.Asked = append(known.Asked, key)
+		}
+	}
+	known.Calls = q.calls
+	if err != nil && !errors.Is(err, errTooMany) {
+		return known, fmt.Errorf("ask Jira about issues: %w", wire.Scrub(err))
 	}
 	return known, nil
 }
 
+// allows says whether issues of a key's project may be shown.
+func (i *Issues) allows(key string) bool {
+	project, _, _ := strings.Cut(key, "-")
+	return len(i.projects) == 0 || slices.ContainsFunc(i.projects, func(p string) bool { return strings.EqualFold(p, project) })
+}
+
+// errTooMany ends a question whose calls are used up.
+var errTooMany = errors.New("too many calls would be needed")
+
 // issueQuery is one question about many keys.
 type issueQuery struct {
 	client *client
+	most   int
 	calls  int
 	taken  bool // the login, by a search
 	found  map[string]work.Issue
+	none   map[string]bool // keys of which it is known that there is no such issue for us
 }
 
 type issueJSON struct {
@@ -86,21 +114,30 @@ func (q *issueQuery) note(key string, i issueJSON) {
 	q.found[key] = work.Issue{Key: key, Summary: words.Cut(clean.Line(i.Fields.Summary), maxSummary), Type: words.Cut(clean.Line(i.Fields.Type.Name), 60), URL: q.client.link(key)}
 }
 
-// look finds issues by a search, by searches for each half where that is refused, and by reading the rest.
+// look finds issues by a search. Where that is refused it goes on without the
+// keys that Jira names in its refusal, in whatever language, or where it names none by
+// searches for each half; then it reads the rest.
 func (q *issueQuery) look(ctx context.Context, keys []string) error {
-	keys = slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !isKey(key) })
 	if len(keys) <= readOneByOne {
 		return q.read(ctx, keys)
 	}
 	err := q.search(ctx, keys)
-	switch {
-	case answered(err) == http.StatusBadRequest:
+	if r, ok := errors.AsType[*refusal](err); ok && r.status == http.StatusBadRequest {
+		named := work.Mentions(r.whole)
+		rest := slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+			q.none[key] = slices.Contains(named, key)
+			return q.none[key]
+		})
+		if len(rest) < len(keys) {
+			return q.look(ctx, rest)
+		}
 		half := len(keys) / 2
-		return errors.Join(q.look(ctx, keys[:half]), q.look(ctx, keys[half:]))
-	case err != nil:
+		return cmp.Or(q.look(ctx, keys[:half]), q.look(ctx, keys[half:]))
+	}
+	if err != nil {
 		return err
 	}
-	return q.read(ctx, slices.DeleteFunc(keys, func(key string) bool { _, ok := q.found[key]; return ok }))
+	return q.read(ctx, slices.DeleteFunc(slices.Clone(keys), func(key string) bool { _, ok := q.found[key]; return ok }))
 }
 
 // search notes what one search finds.
@@ -129,11 +166,13 @@ func (q *issueQuery) read(ctx context.Context, keys []string) error {
 		err := q.call(ctx, "rest/api/2/issue/"+key+"?fields=summary,issuetype", &i)
 		switch answered(err) {
 		case http.StatusNotFound, http.StatusGone:
+			q.none[key] = true
 			continue
 		case http.StatusForbidden:
 			if err := q.welcome(ctx, key); err != nil {
 				return err
 			}
+			q.none[key] = true
 			continue
 		}
 		if err != nil {
@@ -160,8 +199,12 @@ func (q *issueQuery) welcome(ctx context.Context, key string) error {
 }
 
 func (q *issueQuery) call(ctx context.Context, path string, out any) error {
-	if q.calls++; q.calls > mostReads {
-		return &ownError{errors.New("too many calls would be needed")}
+	if q.calls >= q.most {
+		return errTooMany
 	}
-	return q.client.call(ctx, http.MethodGet, path, nil, out)
+	err := q.client.call(ctx, http.MethodGet, path, nil, out)
+	if err == nil || answered(err) != 0 {
+		q.calls++
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package jira
 import (
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,8 +30,8 @@ func TestWhichIssuesThereAre(t *testing.T) {
 		{"three of five", false, 0, 3, 2, 5},
 		{"40 on Cloud", false, 0, 40, 0, 1},
 		{"40 on a server", true, 0, 40, 0, 2},
-		{"100 on Cloud, three others", false, 0, 100, 3, 35},
-		{"none of 30", false, 0, 0, 30, 40},
+		{"100 on Cloud, three others", false, 0, 100, 3, 8},
+		{"none of 30", false, 0, 0, 30, 30},
 		{"new ones, which a search does not find", false, time.Hour, 8, 0, 9},
 	} {
 		fake := jirafake.New(jirafake.Options{OnPremise: c.onPremise, SearchLag: c.lag, Token: "t", User: "bot"})
@@ -51,15 +52,15 @@ func TestWhichIssuesThereAre(t *testing.T) {
 			}
 		}
 		began := len(fake.Calls())
-		got, err := i.Issues(t.Context(), keys)
+		got, err := i.Issues(t.Context(), keys, 100)
 		var found []string
-		for _, issue := range got {
+		for _, issue := range got.Issues {
 			found = append(found, issue.Key)
 			if !strings.HasPrefix(issue.Summary, "Issue ") || issue.Type != "Bug" || issue.URL != server.URL+"/browse/"+issue.Key {
 				t.Errorf("%s: %+v", c.name, issue)
 			}
 		}
-		if calls := len(fake.Calls()) - began; err != nil || strings.Join(found, " ") != strings.Join(want, " ") || calls > c.calls {
+		if calls := len(fake.Calls()) - began; err != nil || calls != got.Calls || len(got.Asked) != len(keys) || strings.Join(found, " ") != strings.Join(want, " ") || calls > c.calls {
 			t.Errorf("%s: %v after %d calls (at most %d), %v", c.name, found, calls, c.calls, err)
 		}
 		server.Close()
@@ -80,7 +81,7 @@ func TestIssuesOfAJiraThatIsAway(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := i.Issues(t.Context(), []string{"OPS-1", "not a key/../x"}); err == nil || len(got) != 0 || !strings.HasPrefix(err.Error(), "ask Jira about issues: ") {
+		if got, err := i.Issues(t.Context(), []string{"OPS-1", "not a key/../x"}, 50); err == nil || len(got.Issues) != 0 || slices.Contains(got.Asked, "OPS-1") || !strings.HasPrefix(err.Error(), "ask Jira about issues: ") {
 			t.Errorf("%v, %v", got, err)
 		}
 	}
@@ -97,7 +98,35 @@ func TestAnIssueThatIsNotForUs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := i.Issues(t.Context(), []string{theirs, ours}); err != nil || len(got) != 1 || got[0].Key != ours {
+	if got, err := i.Issues(t.Context(), []string{theirs, ours}, 50); err != nil || len(got.Issues) != 1 || got.Issues[0].Key != ours || len(got.Asked) != 2 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A question has a budget of calls: what is left open is not called unknown to Jira.
+// Keys of projects that are not allowed cost no call, and show no title.
+func TestAQuestionsBudget(t *testing.T) {
+	fake := jirafake.New(jirafake.Options{Token: "t", User: "bot", Projects: []string{"OPS", "SECRET"}, SearchLag: time.Hour})
+	server := httptest.NewServer(fake)
+	defer server.Close()
+	var keys []string
+	for range 8 {
+		keys = append(keys, fake.Open("OPS", "Bug", "Ours"))
+	}
+	keys = append(keys, fake.Open("SECRET", "Bug", "We buy Acme"))
+	i, err := NewIssues(IssuesOptions{URL: server.URL, User: "bot", Token: "t", Projects: []string{"OPS"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := i.Issues(t.Context(), keys, 4); err != nil || got.Calls != 4 || len(got.Issues) != 3 || len(got.Asked) != 4 || !slices.Contains(got.Asked, "SECRET-1") {
+		t.Errorf("in four calls: %+v, %v", got, err)
+	}
+	if got, err := i.Issues(t.Context(), keys, 50); err != nil || got.Calls != 9 || len(got.Issues) != 8 || len(got.Asked) != 9 {
+		t.Errorf("in as many as needed: %+v, %v", got, err)
+	}
+	for _, call := range fake.Calls() {
+		if strings.Contains(call, "SECRET") {
+			t.Error(call)
+		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 type refusal struct {
 	status int
 	says   string   // may be empty
+	whole  string   // that, not cut
 	fields []string // at fault; may be empty
 }
 
@@ -102,7 +103,8 @@ func toRefusal(resp *jira.Response, err error) error {
 		for _, field := range r.fields {
 			parts = append(parts, fmt.Sprintf("%s: %v", field, said.Errors[field]))
 		}
-		r.says = words.Cut(clean.Line(strings.Join(parts, "; ")), 500)
+		r.whole = strings.Join(parts, "; ")
+		r.says = words.Cut(clean.Line(r.whole), 500)
 	}
 	if r.says == "" && resp.StatusCode < 400 {
 		r.says = "it sends us to another address; check jira.url"

@@ -33,7 +33,7 @@ type Set struct {
 	From       *string   `json:"from"` // what ran; null: nothing did
 	To         string    `json:"to"`
 	CompareURL string    `json:"compareUrl,omitempty"` // the web page that shows both; empty: none is known
-	Direction  Direction `json:"direction"`
+	Direction  Direction `json:"direction,omitempty"`  // empty: nothing of it is known
 	// Total counts the commits, also where Commits is cut.
 	Total int `json:"total"`
 	// Commits are what comes; of [Back] what is undone. Newest first.
@@ -43,6 +43,8 @@ type Set struct {
 	// Issues are those that commits, branches and pull requests mention, and that
 	// the tracker knows.
 	Issues []work.Issue `json:"issues"`
+	// DroppedIssues are those that only dropped commits mention, of [Diverged].
+	DroppedIssues []work.Issue `json:"droppedIssues,omitempty"`
 	// Complete is false where something is not known, or left out; Why says what.
 	Complete bool   `json:"complete"`
 	Why      string `json:"why,omitempty"`
@@ -91,10 +93,13 @@ func (s Sides) Set(found map[work.Range]work.Changes) Set {
 		if len(ranges) > 1 {
 			set.Sources = append(set.Sources, ends)
 		}
-		if i == 0 {
+		switch goes := s.direction(c); {
+		case i == 0:
 			set.From, set.To, set.CompareURL = ends.From, ends.To, ends.CompareURL
-			set.Direction = s.direction(c)
-		} else if set.Direction != s.direction(c) {
+			set.Direction = goes
+		case set.Direction == "" || goes == "":
+			set.Direction = ""
+		case set.Direction != goes:
 			set.Direction = Diverged
 		}
 		set.add(c)
@@ -108,13 +113,15 @@ func (s Sides) Set(found map[work.Range]work.Changes) Set {
 	return set
 }
 
-// direction is where one repository goes.
+// direction is where one repository goes; empty: that is not known.
 func (s Sides) direction(c work.Changes) Direction {
 	switch {
 	case c.Undone > 0 && c.Count > 0:
 		return Diverged
 	case c.Undone > 0, s.Rollback && c.Count == 0:
 		return Back
+	case !c.Complete && c.Count == 0:
+		return ""
 	}
 	return Ahead
 }
@@ -132,6 +139,9 @@ func (s Sides) same(set *Set) {
 				set.From = end(was.RevisionID)
 			}
 			if was.ActionName == r.ActionName && was.RevisionID != r.RevisionID {
+				if !s.Rollback {
+					set.Direction = ""
+				}
 				set.lacks(fmt.Sprintf("what lies between two revisions of %s cannot be known: they are no commits", r.ActionName))
 			}
 		}
@@ -163,22 +173,33 @@ func (s *Set) lacks(why string) {
 	}
 }
 
-// With adds the pull requests of commits, by their IDs, and the issues that are
-// mentioned, each once whichever repositories mention it. why says what of it is not known; empty: all is.
-func (s *Set) With(pulls map[string]*work.Pull, issues []work.Issue, why string) {
+// With adds the pull requests of commits, by their IDs, the issues that are
+// mentioned, each once whichever repositories mention it, and those that only
+// dropped commits mention. why says what of it is not known; empty: all is.
+func (s *Set) With(pulls map[string]*work.Pull, issues, dropped []work.Issue, why string) {
 	for _, list := range [][]work.Commit{s.Commits, s.Dropped} {
 		for i := range list {
 			list[i].Pull = cmp.Or(list[i].Pull, pulls[list[i].ID])
 		}
 	}
-	for _, i := range issues {
-		if !slices.ContainsFunc(s.Issues, func(known work.Issue) bool { return known.Key == i.Key }) {
-			s.Issues = append(s.Issues, i)
-		}
-	}
+	s.Issues = joined(s.Issues, issues)
+	s.DroppedIssues = slices.DeleteFunc(joined(s.DroppedIssues, dropped), func(i work.Issue) bool { return hasIssue(s.Issues, i) })
 	if why != "" {
 		s.lacks(why)
 	}
+}
+
+func joined(all, more []work.Issue) []work.Issue {
+	for _, i := range more {
+		if !hasIssue(all, i) {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+func hasIssue(all []work.Issue, i work.Issue) bool {
+	return slices.ContainsFunc(all, func(known work.Issue) bool { return known.Key == i.Key })
 }
 
 const (

@@ -1,6 +1,7 @@
 package changes_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -77,12 +78,12 @@ func TestSets(t *testing.T) {
 		{"an old revision started by hand", "App=c2", "App=c1", "0 3", false, "c2 c1 back, 3: 3 listed, 3 dropped"},
 		{"a forced push", "App=c2", "App=x1", "2 3", false, "c2 x1 diverged, 2: 2 listed, 3 dropped"},
 		{"a forced push that dropped many", "App=c2", "App=x1", "2 30", false, "c2 x1 diverged, 2: 2 listed, 10 dropped; only the newest 10 of 30 commits that it lacks are listed"},
-		{"a commit that is gone", "App=c1", "App=c2", "gone it was pruned", false, "c1 c2 ahead, 0: 0 listed, 0 dropped; it was pruned"},
-		{"a repository that is away", "App=c1", "App=c2", "away", false, "c1 c2 ahead, 0: 0 listed, 0 dropped; the history of acme/app could not be looked at"},
+		{"a commit that is gone", "App=c1", "App=c2", "gone it was pruned", false, "c1 c2 unknown, 0: 0 listed, 0 dropped; it was pruned"},
+		{"a repository that is away", "App=c1", "App=c2", "away", false, "c1 c2 unknown, 0: 0 listed, 0 dropped; the history of acme/app could not be looked at"},
 		{"two repositories, one of them changed", "App=c1 Infra=d1", "App=c1 Infra=d2", "3 0", false, "d1 d2 ahead, 3: 3 listed, 0 dropped"},
 		{"two repositories", "App=c1 Infra=d1", "App=c2 Infra=d2", "3 0,1 0", false, "c1 c2 ahead, 4: 4 listed, 0 dropped; acme/app acme/infra"},
 		{"two repositories, one of them back", "App=c1 Infra=d2", "App=c2 Infra=d1", "3 0,0 2", false, "c1 c2 diverged, 3: 3 listed, 2 dropped; acme/app acme/infra"},
-		{"an object", "Data=v1", "Data=v2", "", false, "v1 v2 ahead, 0: 0 listed, 0 dropped; what lies between two revisions of Data cannot be known: they are no commits"},
+		{"an object", "Data=v1", "Data=v2", "", false, "v1 v2 unknown, 0: 0 listed, 0 dropped; what lies between two revisions of Data cannot be known: they are no commits"},
 	} {
 		s := changes.Sides{Definition: pipeline(), From: revisions(c.from), To: revisions(c.to), Rollback: c.rollback}
 		set := s.Set(found(s, strings.Split(c.found, ",")...))
@@ -90,7 +91,7 @@ func TestSets(t *testing.T) {
 		if set.From != nil {
 			from = *set.From
 		}
-		got := fmt.Sprintf("%s %s %s, %d: %d listed, %d dropped", from, set.To, set.Direction, set.Total, len(set.Commits), len(set.Dropped))
+		got := fmt.Sprintf("%s %s %s, %d: %d listed, %d dropped", from, set.To, cmp.Or(set.Direction, "unknown"), set.Total, len(set.Commits), len(set.Dropped))
 		if set.Why != "" {
 			got += "; " + set.Why
 		}
@@ -111,14 +112,14 @@ func TestSets(t *testing.T) {
 func TestWith(t *testing.T) {
 	s := changes.Sides{Definition: pipeline(), From: revisions("App=c1"), To: revisions("App=c2")}
 	set := s.Set(found(s, "2 1"))
-	set.With(map[string]*work.Pull{"new1": {Number: 7}}, []work.Issue{{Key: "SHOP-1"}}, "")
+	set.With(map[string]*work.Pull{"new1": {Number: 7}}, []work.Issue{{Key: "SHOP-1"}}, []work.Issue{{Key: "SHOP-1"}, {Key: "SHOP-9"}}, "")
 	if set.Commits[0].Pull != nil || set.Commits[1].Pull == nil || len(set.Issues) != 1 || !set.Complete {
 		t.Errorf("%+v", set)
 	}
-	if set.With(nil, []work.Issue{{Key: "SHOP-1"}, {Key: "SHOP-2"}}, ""); len(set.Issues) != 2 {
+	if set.With(nil, []work.Issue{{Key: "SHOP-1"}, {Key: "SHOP-2"}}, []work.Issue{{Key: "SHOP-2"}}, ""); len(set.Issues) != 2 || len(set.DroppedIssues) != 1 || set.DroppedIssues[0].Key != "SHOP-9" {
 		t.Errorf("of another repository: %+v", set.Issues)
 	}
-	set.With(nil, nil, "GitHub is away")
+	set.With(nil, nil, nil, "GitHub is away")
 	if set.Commits[1].Pull == nil || set.Complete || set.Why != "GitHub is away" {
 		t.Errorf("%+v", set)
 	}

@@ -108,7 +108,7 @@ func (e *Engine) setOf(ctx context.Context, sides changes.Sides, within time.Dur
 	defer cancel()
 	for _, r := range sides.Ranges() {
 		answer := e.contents.Of(ctx, questionOf(sides.To, r, found[r]))
-		set.With(answer.Pulls, answer.Issues, answer.Why)
+		set.With(answer.Pulls, answer.Issues, answer.Dropped, answer.Why)
 	}
 	return set, nil
 }
@@ -120,10 +120,11 @@ const (
 
 // questionOf asks what more is known of the commits of a range that people are shown.
 func questionOf(to []workflows.SourceRevision, r work.Range, c work.Changes) contents.Question {
-	q := contents.Question{Repository: r.Repository, Commits: c.New,
+	q := contents.Question{Repository: r.Repository, Commits: c.New, Dropped: c.Lost,
 		Pulls: r.Provider != "Git" && strings.Count(r.Repository, "/") == 1 && !strings.Contains(r.Repository, ":")}
-	if c.Count == 0 {
-		q.Commits = c.Lost
+	if c.Count == 0 { // it goes back: the branch is that of what was there before
+		q.Commits, q.Dropped = c.Lost, nil
+		return q
 	}
 	for _, s := range to {
 		if s.Repository == r.Repository && s.RevisionID == r.To {

@@ -15,6 +15,9 @@ import (
 const (
 	mostNoted  = 20          // issues that a note names
 	noteWithin = time.Minute // pull requests and issues are waited for: nobody looks meanwhile
+	// notedFor is how long after it entered a stage an execution that has ended still gets
+	// its note: after weeks without Jira nobody asks what old ones brought.
+	notedFor = 24 * time.Hour
 )
 
 // mentioned is the follower that notes on an execution, once it has entered a
@@ -37,7 +40,7 @@ func (m mentioned) Follow(ctx context.Context, batch event.Batch) error {
 			if !entersStage(ev) {
 				continue
 			}
-			if err := m.note(ctx, batch.Pipeline, ev.Execution, ev.Stage); err != nil {
+			if err := m.note(ctx, batch.Pipeline, &ev); err != nil {
 				return fmt.Errorf("which issues come into %s: %w", ev.Stage, err)
 			}
 		}
@@ -45,11 +48,12 @@ func (m mentioned) Follow(ctx context.Context, batch event.Batch) error {
 	return nil
 }
 
-func (m mentioned) note(ctx context.Context, pipeline, execution, stage string) error {
-	x, ok, err := m.e.current(ctx, pipeline, execution, false)
-	if err != nil || !ok {
+func (m mentioned) note(ctx context.Context, pipeline string, entered *event.Event) error {
+	x, ok, err := m.e.current(ctx, pipeline, entered.Execution, false)
+	if err != nil || !ok || x.Status.Final() && m.e.o.Now().Sub(entered.At) > notedFor {
 		return err
 	}
+	stage := entered.Stage
 	sides, err := m.e.sides(ctx, &x, stage)
 	if p, refused := asProblem(err); refused && (p.NotFound() || p.Code == workflows.CodeStageNotFound) {
 		return nil // what ran before has been removed

@@ -446,10 +446,10 @@ func TestWhatAnExecutionBrings(t *testing.T) {
 // slowTracker is a Jira that knows every issue, and takes its time.
 type slowTracker struct{ takes time.Duration }
 
-func (s slowTracker) Issues(ctx context.Context, keys []string) (all []work.Issue, err error) {
+func (s slowTracker) Issues(ctx context.Context, keys []string, _ int) (all work.Tracked, err error) {
 	time.Sleep(s.takes)
 	for _, key := range keys {
-		all = append(all, work.Issue{Key: key})
+		all.Issues, all.Asked = append(all.Issues, work.Issue{Key: key}), append(all.Asked, key)
 	}
 	return all, ctx.Err()
 }

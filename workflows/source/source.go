@@ -30,15 +30,6 @@ func Outputs(a *workflows.Action) (names []string, known bool) {
 	return names, true
 }
 
-// Page is the web page of a repository at an https address; empty where none can be derived.
-func Page(address string) string {
-	rest, web := strings.CutPrefix(address, "https://")
-	if !web || strings.Count(strings.Trim(rest, "/"), "/") < 2 { // host, owner and name
-		return ""
-	}
-	return strings.TrimSuffix(strings.TrimSuffix(address, "/"), ".git")
-}
-
 // Fault says why the address of a repository cannot be in a pipeline file, and
 // what to do: definitions are shown to people, and it holds, or may hold, a
 // secret. The words quote nothing of it. Empty: it holds none.

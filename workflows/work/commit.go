@@ -65,3 +65,10 @@ type Pulled struct {
 	By    map[string]*Pull // by commit: nil where it came by none; one that is missing is not known
 	Calls int              // calls that were answered
 }
+
+// Tracked is what a tracker said about keys.
+type Tracked struct {
+	Issues []Issue  // those that there are, in the order of the keys
+	Asked  []string // keys of which it is known whether there is such an issue
+	Calls  int      // calls that were answered
+}

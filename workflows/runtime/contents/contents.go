@@ -34,7 +34,9 @@ const (
 	// Kept is how long they are.
 	Kept = 90 * 24 * time.Hour
 
-	mostCalls   = 95               // for one release; GitHub's limit counts for all of them
+	mostCalls   = 95               // for one release, of GitHub and Jira together; their limits count for all releases
+	forIssues   = 30               // of those that are kept for Jira, where there is one
+	furtherMost = 3                // for one further look at what is known
 	mostKeys    = 200              // issue keys of one release
 	askedAtOnce = 50               // issue keys in one question
 	askAgain    = 30 * time.Second // after somebody did not answer
@@ -75,20 +77,25 @@ type Question struct {
 	Repository string
 	Branch     string
 	Commits    []work.Commit
-	Pulls      bool // the repository is one of which pull requests may be known
+	Dropped    []work.Commit // that are lost beside them, as after a forced push
+	Pulls      bool          // the repository is one of which pull requests may be known
 }
 
 // Answer is what is known. Why says what is not; empty: all is.
 type Answer struct {
-	Pulls  map[string]*work.Pull // by commit
-	Issues []work.Issue
-	Why    string
+	Pulls   map[string]*work.Pull // by commit, dropped ones too
+	Issues  []work.Issue          // that Commits and Branch mention
+	Dropped []work.Issue          // that only Dropped mention
+	Why     string
 }
+
+// all are the commits of a question.
+func (q *Question) all() []work.Commit { return slices.Concat(q.Commits, q.Dropped) }
 
 // Of answers a question, from memory where it can. It waits until ctx ends, and no
 // longer; what it asked for is found out behind the asker's back.
 func (c *Contents) Of(ctx context.Context, q Question) Answer {
-	if len(q.Commits) == 0 || c.o.Pulls == nil && c.o.Issues == nil {
+	if len(q.Commits)+len(q.Dropped) == 0 || c.o.Pulls == nil && c.o.Issues == nil {
 		return Answer{}
 	}
 	l := c.join(q)
@@ -148,22 +155,24 @@ func (c *Contents) join(q Question) *look {
 func (q *Question) print() string {
 	sum := sha256.New()
 	fmt.Fprintln(sum, q.Branch, q.Pulls)
-	for _, one := range q.Commits {
+	for _, one := range q.all() {
 		fmt.Fprintln(sum, one.ID)
 	}
+	fmt.Fprintln(sum, len(q.Commits))
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // key names what is known of a question: by its repository and newest commit.
 func (q *Question) key() string {
 	sum := sha256.Sum256([]byte(strings.ToLower(q.Repository)))
-	return Prefix + hex.EncodeToString(sum[:8]) + "/" + q.Commits[0].ID
+	return Prefix + hex.EncodeToString(sum[:8]) + "/" + q.all()[0].ID
 }
 
 // known is what was found out, as its memo holds it.
 type known struct {
 	At     time.Time      `json:"at"`
-	Calls  int            `json:"calls,omitempty"` // that it took
+	Calls  int            `json:"calls,omitempty"` // that it took, those of the tracker too
+	Track  int            `json:"track,omitempty"` // of them, those of the tracker
 	Pulls  []kept         `json:"pulls,omitempty"`
 	Came   map[string]int `json:"came,omitempty"`  // commit to its pull request; 0: none
 	Asked  []string       `json:"asked,omitempty"` // issue keys
@@ -232,7 +241,7 @@ func (c *Contents) read(ctx context.Context, key string) (k known, err error) {
 
 // addPulls asks for the pull requests that are not known; why they still are not.
 func (c *Contents) addPulls(ctx context.Context, key string, q Question, k *known) (why string) {
-	open := slices.DeleteFunc(slices.Clone(q.Commits), func(one work.Commit) bool {
+	open := slices.DeleteFunc(q.all(), func(one work.Commit) bool {
 		_, known := k.Came[one.ID]
 		return known
 	})
@@ -242,7 +251,11 @@ func (c *Contents) addPulls(ctx context.Context, key string, q Question, k *know
 	if why := c.lately(key + " pulls"); why != "" {
 		return why
 	}
-	found, err := c.o.Pulls.Pulls(ctx, q.Repository, open, mostCalls-k.Calls)
+	most := mostCalls - k.Calls
+	if c.o.Issues != nil {
+		most = min(most, mostCalls-forIssues-(k.Calls-k.Track))
+	}
+	found, err := c.o.Pulls.Pulls(ctx, q.Repository, open, max(most, 0))
 	k.take(found)
 	if err != nil {
 		return c.failing(key+" pulls", err)
@@ -256,7 +269,7 @@ func (c *Contents) addPulls(ctx context.Context, key string, q Question, k *know
 	if left == 0 {
 		return ""
 	}
-	return fmt.Sprintf("by which pull requests %d of %s came is not known: too many calls would be needed", left, words.Count(len(q.Commits), "commit"))
+	return fmt.Sprintf("by which pull requests %d of %s came is not known: too many calls would be needed", left, words.Count(len(q.all()), "commit"))
 }
 
 // take notes what was found.
@@ -277,39 +290,53 @@ func (k *known) take(found work.Pulled) {
 
 // addIssues asks for the issues that are mentioned; why they are not known.
 func (c *Contents) addIssues(ctx context.Context, key string, q Question, k *known) (why string) {
-	all := mentioned(q, k)
+	all := mentioned(q.Branch, q.all(), k)
 	if len(all) > mostKeys {
 		why = fmt.Sprintf("only %d of %d issue keys are looked up", mostKeys, len(all))
 		all = all[:mostKeys]
 	}
-	anew := !c.o.Now().Before(k.At.Add(askAnew))
-	open := slices.DeleteFunc(all, func(key string) bool {
-		return slices.Contains(k.Asked, key) && (!anew || k.has(key))
-	})
+	open, most := slices.DeleteFunc(slices.Clone(all), func(key string) bool { return slices.Contains(k.Asked, key) }), mostCalls-k.Calls
+	first := len(open) > 0
+	if !first && !c.o.Now().Before(k.At.Add(askAnew)) {
+		open, most = slices.DeleteFunc(all, k.has), furtherMost
+	}
 	if len(open) == 0 {
 		return why
 	}
 	if why := c.lately(key + " issues"); why != "" {
 		return why
 	}
+	left := 0
 	for part := range slices.Chunk(open, askedAtOnce) {
-		found, err := c.o.Issues.Issues(ctx, part)
+		found, err := c.o.Issues.Issues(ctx, part, max(most, 0))
+		k.track(found, first)
 		if err != nil {
 			return c.failing(key+" issues", err)
 		}
-		k.asks++
-		for _, key := range part {
-			if !slices.Contains(k.Asked, key) {
-				k.Asked = append(k.Asked, key)
-			}
-		}
-		for _, i := range found {
-			if !k.has(i.Key) {
-				k.Issues = append(k.Issues, i)
-			}
-		}
+		most, left = most-found.Calls, left+len(part)-len(found.Asked)
+	}
+	if first && left > 0 {
+		return fmt.Sprintf("of %d of %s it is not known whether there are such issues: too many calls would be needed", left, words.Count(len(all), "issue key"))
 	}
 	return why
+}
+
+// track notes what the tracker said. Calls of a further look are nobody's budget.
+func (k *known) track(found work.Tracked, first bool) {
+	k.asks++
+	if first {
+		k.Calls, k.Track = k.Calls+found.Calls, k.Track+found.Calls
+	}
+	for _, key := range found.Asked {
+		if !slices.Contains(k.Asked, key) {
+			k.Asked = append(k.Asked, key)
+		}
+	}
+	for _, i := range found.Issues {
+		if !k.has(i.Key) {
+			k.Issues = append(k.Issues, i)
+		}
+	}
 }
 
 func (k *known) has(key string) bool {
@@ -318,7 +345,7 @@ func (k *known) has(key string) bool {
 
 // mentioned are the issue keys in commits, branches and pull requests. People write
 // branches in lower case.
-func mentioned(q Question, k *known) []string {
+func mentioned(branch string, commits []work.Commit, k *known) []string {
 	var all []string
 	seen := map[string]bool{}
 	add := func(keys []string) {
@@ -328,8 +355,8 @@ func mentioned(q Question, k *known) []string {
 			}
 		}
 	}
-	add(work.Mentions(strings.ToUpper(q.Branch)))
-	for _, one := range q.Commits {
+	add(work.Mentions(strings.ToUpper(branch)))
+	for _, one := range commits {
 		add(one.Mentions)
 		i := slices.IndexFunc(k.Pulls, func(p kept) bool { return p.Number == k.Came[one.ID] })
 		if i >= 0 {
@@ -347,15 +374,18 @@ func (k *known) answer(q Question, whys []string) Answer {
 	for i := range k.Pulls {
 		byNumber[k.Pulls[i].Number] = &k.Pulls[i].Pull
 	}
-	for _, one := range q.Commits {
+	for _, one := range q.all() {
 		if pull := byNumber[k.Came[one.ID]]; pull != nil {
 			a.Pulls[one.ID] = pull
 		}
 	}
-	keys := mentioned(q, k)
+	keys, dropped := mentioned(q.Branch, q.Commits, k), mentioned("", q.Dropped, k)
 	for _, i := range k.Issues {
-		if slices.Contains(keys, i.Key) {
+		switch {
+		case slices.Contains(keys, i.Key):
 			a.Issues = append(a.Issues, i)
+		case slices.Contains(dropped, i.Key):
+			a.Dropped = append(a.Dropped, i)
 		}
 	}
 	return a

@@ -18,14 +18,15 @@ import (
 
 // world is the store, GitHub and Jira of a story.
 type world struct {
-	mu    sync.Mutex
-	memos map[string][]byte
-	calls int // answered by GitHub
-	asked []string
-	away  error
-	slow  time.Duration
-	each  int // calls for one commit
-	shows func(key string) bool
+	mu               sync.Mutex
+	memos            map[string][]byte
+	calls            int // answered by GitHub
+	asked            []string
+	away             error
+	slow             time.Duration
+	each             int // calls for one commit
+	eachKey, tracked int // calls of Jira for one key, and all
+	shows            func(key string) bool
 }
 
 func (w *world) Memo(_ context.Context, _, key string) ([]byte, bool, error) {
@@ -71,19 +72,27 @@ func (w *world) Pulls(_ context.Context, _ string, commits []work.Commit, most i
 }
 
 // Issues knows all but what is no issue. More than 50 at once are too many for it.
-func (w *world) Issues(_ context.Context, keys []string) (known []work.Issue, err error) {
+func (w *world) Issues(_ context.Context, keys []string, most int) (known work.Tracked, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(keys) > 50 {
-		return nil, errors.New("too many keys")
+		return known, errors.New("too many keys")
 	}
 	w.asked = append(w.asked, keys...)
+	if w.away != nil {
+		return known, w.away
+	}
 	for _, key := range keys {
+		if known.Calls+w.eachKey > most {
+			break
+		}
+		known.Calls, known.Asked = known.Calls+w.eachKey, append(known.Asked, key)
 		if !strings.HasPrefix(key, "UTF-") && (w.shows == nil || w.shows(key)) {
-			known = append(known, work.Issue{Key: key})
+			known.Issues = append(known.Issues, work.Issue{Key: key})
 		}
 	}
-	return known, w.away
+	w.tracked += known.Calls
+	return known, nil
 }
 
 // process is a start of the service in that world.
@@ -163,7 +172,7 @@ func TestAwayAndTooMany(t *testing.T) {
 		w.calls, w.each = 0, 2
 		for range 3 {
 			a := w.process().Of(t.Context(), release(100))
-			if !strings.Contains(a.Why, "53 of 100 commits came is not known") || strings.Contains(a.Why, "too many keys") || w.calls > mostCalls {
+			if !strings.Contains(a.Why, "68 of 100 commits came is not known") || strings.Contains(a.Why, "too many keys") || w.calls > mostCalls-forIssues {
 				t.Errorf("%s after %d calls", a.Why, w.calls)
 			}
 			time.Sleep(time.Hour)
@@ -177,7 +186,7 @@ func TestAwayAndTooMany(t *testing.T) {
 			t.Errorf("%+v after %v", a, time.Since(began))
 		}
 		time.Sleep(20 * time.Second)
-		if a := c.Of(t.Context(), release(5)); a.Why != "" || w.calls != 94+5 {
+		if a := c.Of(t.Context(), release(5)); a.Why != "" || w.calls != 64+5 {
 			t.Errorf("%+v, %d calls", a, w.calls)
 		}
 		if a := c.Of(t.Context(), Question{}); a.Why != "" {
@@ -186,6 +195,48 @@ func TestAwayAndTooMany(t *testing.T) {
 		ending := New(&Options{Pulls: w, Go: func(func()) bool { return false }})
 		if a := ending.Of(t.Context(), release(1)); a.Why == "" {
 			t.Errorf("at the end: %+v", a)
+		}
+	})
+}
+
+// GitHub and Jira share a release's budget: of 400 commits with 400 keys it is said
+// what is not known, and further looks cost next to nothing.
+func TestOneBudgetForGitHubAndJira(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{memos: map[string][]byte{}, each: 1, eachKey: 1}
+		a := w.process().Of(t.Context(), release(400))
+		for _, want := range []string{"335 of 400 commits", "170 of 200 issue keys", "too many calls"} {
+			if !strings.Contains(a.Why, want) {
+				t.Errorf("%q is not in %s", want, a.Why)
+			}
+		}
+		if n := w.calls + w.tracked; n != mostCalls || w.tracked != forIssues {
+			t.Errorf("%d calls, of Jira %d", n, w.tracked)
+		}
+		for range 3 {
+			time.Sleep(2 * time.Hour)
+			began := w.calls + w.tracked
+			w.process().Of(t.Context(), release(400))
+			if n := w.calls + w.tracked - began; n > furtherMost {
+				t.Errorf("%d calls for a further look", n)
+			}
+		}
+	})
+}
+
+// After a forced push it is known too how the dropped commits came, and what only they mention.
+func TestDroppedCommits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{memos: map[string][]byte{}, each: 1}
+		q := release(4)
+		q.Commits, q.Dropped = q.Commits[2:], q.Commits[:2]
+		a := w.process().Of(t.Context(), q)
+		if got := keys(a) + " | " + keys(Answer{Issues: a.Dropped}); a.Why != "" || len(a.Pulls) != 2 || a.Pulls["c3"] == nil || got != "BRANCH-1 PULL-1 SHOP-1 SHOP-2 SHOP-7 | BRANCH-3 PULL-3 SHOP-3 SHOP-4" {
+			t.Errorf("%s: %+v", got, a)
+		}
+		q.Commits, q.Dropped = nil, release(4).Commits
+		if a := w.process().Of(t.Context(), q); keys(a) != "SHOP-7" || keys(Answer{Issues: a.Dropped}) != "BRANCH-1 BRANCH-3 PULL-1 PULL-3 SHOP-1 SHOP-2 SHOP-3 SHOP-4" || w.calls != 8 {
+			t.Errorf("%+v", a)
 		}
 	})
 }

@@ -19,8 +19,9 @@ type Pulls interface {
 
 // Issues knows the issues of a tracker.
 type Issues interface {
-	// Issues returns those of the keys that there are. The error is half a sentence for people.
-	Issues(ctx context.Context, keys []string) ([]work.Issue, error)
+	// Issues says which of the keys there are, in at most so many calls. What was
+	// found before an error comes with it; the error is half a sentence for people.
+	Issues(ctx context.Context, keys []string, most int) (work.Tracked, error)
 }
 
 // Memos reads key-value rows of earlier commits.
