@@ -13,7 +13,7 @@ func TestCredentialsAndMemoryStayAtHome(t *testing.T) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			t.Run(method+" "+user, func(t *testing.T) {
 				wiretest.Bounds(t, func(t *testing.T, base string, tr http.RoundTripper) (bool, error) {
-					c, err := newClient(base, user, "a-token", tr)
+					c, err := newClient(site{url: base, user: user, token: "a-token"}, tr)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -22,34 +22,52 @@ import (
 // Jira says about a refusal.
 type client struct {
 	jira *jira.Client
-	base string // without a slash at its end
+	base string // for people, without a slash at its end
 }
 
-func newClient(base, user, token string, transport http.RoundTripper) (*client, error) {
-	return newPacedClient(base, user, token, transport, wire.Pacing{Timeout: 20 * time.Second, PerSecond: 5, Burst: 10})
+// site says which Jira, and as whom.
+type site struct {
+	url     string // for people, and for calls where apiURL is empty
+	apiURL  string
+	user    string // empty: token is a server's personal token
+	token   string
+	account *Account // in place of user and token; nil: none
+}
+
+func newClient(l site, transport http.RoundTripper) (*client, error) {
+	return newPacedClient(l, transport, wire.Pacing{Timeout: 20 * time.Second, PerSecond: 5, Burst: 10})
 }
 
 // newPacedClient is newClient with a pace of its own.
-func newPacedClient(base, user, token string, transport http.RoundTripper, pace wire.Pacing) (*client, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.url",
-			Message: fmt.Sprintf("jira.url %q is not an address", wire.Address(base)), Hint: "use https://NAME.atlassian.net, without a user part"}
+func newPacedClient(l site, transport http.RoundTripper, pace wire.Pacing) (*client, error) {
+	api := or(l.apiURL, l.url)
+	for _, address := range []struct{ field, value string }{{"jira.url", l.url}, {"jira.apiURL", api}} {
+		u, err := url.Parse(address.value)
+		if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
+			return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: address.field,
+				Message: fmt.Sprintf("%s %q is not an address", address.field, wire.Address(address.value)), Hint: "use https://NAME.atlassian.net, without a user part"}
+		}
 	}
-	if token == "" {
+	if l.token == "" && l.account == nil {
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.token", Message: "jira.token is empty", Hint: "make an API token for the bot's account"}
 	}
-	paced := wire.Transport(transport, pace)
-	var auth http.RoundTripper = &jira.BasicAuthTransport{Username: user, Password: token, Transport: paced}
-	if user == "" {
-		auth = &jira.PATAuthTransport{Token: token, Transport: paced}
-	}
-	hc := &http.Client{Transport: auth, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	c, err := jira.NewClient(hc, strings.TrimSuffix(base, "/")+"/")
+	hc := &http.Client{Transport: l.signed(wire.Transport(transport, pace)), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c, err := jira.NewClient(hc, strings.TrimSuffix(api, "/")+"/")
 	if err != nil {
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.url", Message: "jira.url cannot be used"}
 	}
-	return &client{jira: c, base: strings.TrimSuffix(base, "/")}, nil
+	return &client{jira: c, base: strings.TrimSuffix(l.url, "/")}, nil
+}
+
+// signed returns base with the login on each call.
+func (l *site) signed(base http.RoundTripper) http.RoundTripper {
+	switch {
+	case l.account != nil:
+		return l.account.Transport(base)
+	case l.user == "":
+		return &jira.PATAuthTransport{Token: l.token, Transport: base}
+	}
+	return &jira.BasicAuthTransport{Username: l.user, Password: l.token, Transport: base}
 }
 
 // call makes one call; in and out are JSON, each may be nil.

@@ -25,7 +25,9 @@ const (
 // IssuesOptions say which Jira.
 type IssuesOptions struct {
 	URL       string
-	User      string // empty: Token is a server's personal token
+	APIURL    string   // where calls go; empty: URL
+	Account   *Account // in place of User and Token
+	User      string   // empty: Token is a server's personal token
 	Token     string
 	Projects  []string          // whose issues may be shown to whoever sees a release; empty: all that the login may browse
 	Transport http.RoundTripper // nil: http.DefaultTransport
@@ -40,7 +42,7 @@ type Issues struct {
 // NewIssues asks nothing before the first question. The error is a
 // *workflows.Problem about the configuration.
 func NewIssues(o IssuesOptions) (*Issues, error) {
-	c, err := newPacedClient(o.URL, o.User, o.Token, o.Transport, wire.Pacing{Timeout: 10 * time.Second, PerSecond: 10, Burst: 20, MaxWait: 2 * time.Second})
+	c, err := newPacedClient(site{o.URL, o.APIURL, o.User, o.Token, o.Account}, o.Transport, wire.Pacing{Timeout: 10 * time.Second, PerSecond: 10, Burst: 20, MaxWait: 2 * time.Second})
 	if err != nil {
 		return nil, err
 	}

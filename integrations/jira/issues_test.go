@@ -36,7 +36,7 @@ func TestWhichIssuesThereAre(t *testing.T) {
 	} {
 		fake := jirafake.New(jirafake.Options{OnPremise: c.onPremise, SearchLag: c.lag, Token: "t", User: "bot"})
 		server := httptest.NewServer(fake)
-		asks, err := newPacedClient(server.URL, "bot", "t", nil, wire.Pacing{})
+		asks, err := newPacedClient(site{url: server.URL, user: "bot", token: "t"}, nil, wire.Pacing{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,8 @@ import (
 // CheckOptions say which Jira, and where tickets go.
 type CheckOptions struct {
 	URL, User, Token   string
+	APIURL             string   // where calls go; empty: URL
+	Account            *Account // in place of User and Token
 	Project, IssueType string
 	Transport          http.RoundTripper
 }
@@ -22,7 +24,7 @@ type CheckOptions struct {
 // be made in the project. It makes none.
 func Checks(ctx context.Context, o CheckOptions) []selftest.Result {
 	login := selftest.Result{About: "login", Status: selftest.Failed}
-	c, err := newClient(o.URL, o.User, o.Token, o.Transport)
+	c, err := newClient(site{o.URL, o.APIURL, o.User, o.Token, o.Account}, o.Transport)
 	if err != nil {
 		login.Message = err.Error()
 		var p *workflows.Problem
@@ -36,6 +38,9 @@ func Checks(ctx context.Context, o CheckOptions) []selftest.Result {
 	}
 	if err := c.call(ctx, http.MethodGet, "rest/api/2/myself", nil, &me); err != nil {
 		login.Message, login.Fix = "Jira does not take the login: "+err.Error(), []string{"check jira.url, jira.user and jira.token; Cloud wants an e-mail address and an API token, a server a personal token and no user"}
+		if o.Account != nil {
+			login.Fix = []string{"check jira.clientID, jira.clientSecret and jira.cloudID, and that the credential has the scopes read:jira-work, write:jira-work and read:jira-user"}
+		}
 		if answered(err) == 0 {
 			login.Message, login.Fix = "Jira cannot be asked: "+err.Error(), []string{"check jira.url, the network and the proxy"}
 		}

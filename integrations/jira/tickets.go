@@ -43,8 +43,10 @@ type Notes interface {
 
 // Options is what Tickets needs.
 type Options struct {
-	URL       string // of Jira, with its path if it has one
-	User      string // the bot's e-mail address; empty: Token is a personal access token of a Jira of one's own
+	URL       string   // of Jira, with its path if it has one
+	APIURL    string   // where calls go; empty: URL
+	Account   *Account // a service account, in place of User and Token
+	User      string   // the bot's e-mail address; empty: Token is a personal access token of a Jira of one's own
 	Token     string
 	Project   string // key, where the definition names none
 	IssueType string // name, where the definition names none; empty: Bug
@@ -65,7 +67,7 @@ type Tickets struct {
 
 // New checks the options; its errors are *workflows.Problem.
 func New(o Options) (*Tickets, error) {
-	c, err := newClient(o.URL, o.User, o.Token, o.Transport)
+	c, err := newClient(site{o.URL, o.APIURL, o.User, o.Token, o.Account}, o.Transport)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,12 @@ func (s *Server) allowed(h http.HandlerFunc) http.HandlerFunc {
 		user, token := s.options.User, s.options.Token
 		s.mu.Unlock()
 		u, p, basic := r.BasicAuth()
+		in, account := s.signedIn(r)
 		switch {
+		case account && !in:
+			refuse(w, http.StatusUnauthorized, "Unauthorized; scope does not match", nil)
+			return
+		case account:
 		case user == "" && token == "":
 		case user != "" && basic && u == user && p == token:
 		case user == "" && r.Header.Get("Authorization") == "Bearer "+token:

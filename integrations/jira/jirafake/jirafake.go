@@ -65,6 +65,7 @@ type Server struct {
 	deliveries  int
 	lastID      int
 	numbers     map[string]int // by project
+	account     *account       // nil: none
 }
 
 // New makes a Jira without issues.
@@ -100,7 +101,9 @@ func New(o Options) *Server {
 		mux.HandleFunc(pattern, s.allowed(h))
 	}
 	mux.HandleFunc("GET /browse/{key}", s.browse)
-	s.handler = s.Faults.Wrap(mux)
+	mux.HandleFunc("POST /oauth/token", s.token)
+	mux.HandleFunc("POST /rest/oauth2/latest/token", s.token)
+	s.handler = s.Faults.Wrap(below(mux))
 	return s
 }
 

@@ -243,7 +243,11 @@ func (a *App) issues() (runtime.Issues, error) {
 	if j == nil {
 		return nil, nil
 	}
-	return jira.NewIssues(jira.IssuesOptions{URL: j.URL, User: j.User, Token: j.Token.Reveal(), Transport: a.metrics.Outside(jira.System())})
+	account, err := a.jiraAccount()
+	if err != nil {
+		return nil, err
+	}
+	return jira.NewIssues(jira.IssuesOptions{URL: j.URL, APIURL: j.APIURL, Account: account, User: j.User, Token: j.Token.Reveal(), Transport: a.metrics.Outside(jira.System())})
 }
 
 func (a *App) connectJira() error {
@@ -251,8 +255,12 @@ func (a *App) connectJira() error {
 	if j == nil {
 		return nil
 	}
+	account, err := a.jiraAccount()
+	if err != nil {
+		return err
+	}
 	notes := a.engine.MemosOf(jira.FollowerName)
-	tickets, err := jira.New(jira.Options{URL: j.URL, User: j.User, Token: j.Token.Reveal(), Project: j.Project, IssueType: j.IssueType,
+	tickets, err := jira.New(jira.Options{URL: j.URL, APIURL: j.APIURL, Account: account, User: j.User, Token: j.Token.Reveal(), Project: j.Project, IssueType: j.IssueType,
 		PublicURL: a.config.PublicURL, Reader: a.engine, Submitter: a.engine, Notes: notes, Transport: a.metrics.Outside(jira.System()), Log: a.log})
 	if err != nil {
 		return err

@@ -138,7 +138,7 @@ func (d *decoder) checkJira(j *Jira) {
 	if j.URL != "" {
 		d.url("jira.url", j.URL)
 	}
-	d.missing("jira.token", "an API token of the user")
+	d.checkJiraLogin(j)
 	d.missing("jira.project", "the key of the project that tickets go to")
 }
 

@@ -76,8 +76,13 @@ type GitHubApp struct {
 // Jira connects tickets.
 type Jira struct {
 	URL           string `yaml:"url"`
+	APIURL        string `yaml:"apiURL"`
 	User          string `yaml:"user"`
 	Token         Secret `yaml:"token"`
+	TokenURL      string `yaml:"tokenURL"`
+	CloudID       string `yaml:"cloudID"`
+	ClientID      string `yaml:"clientID"`
+	ClientSecret  Secret `yaml:"clientSecret"`
 	Project       string `yaml:"project"`
 	IssueType     string `yaml:"issueType"`
 	WebhookSecret Secret `yaml:"webhookSecret"`
@@ -234,6 +239,7 @@ func (c *Config) defaults() {
 	}
 	if j := c.Jira; j != nil {
 		or(&j.IssueType, "Bug")
+		j.accountDefaults()
 	}
 	c.awsDefaults()
 }
@@ -319,7 +325,7 @@ func (c *Config) Secrets() []string {
 		}
 	}
 	if j := c.Jira; j != nil {
-		all = append(all, j.Token, j.WebhookSecret)
+		all = append(all, j.Token, j.ClientSecret, j.WebhookSecret)
 	}
 	if c.AWS != nil {
 		for _, to := range c.AWS.Connections {

@@ -57,7 +57,14 @@ func (d *doctor) github(ctx context.Context) []selftest.Result {
 
 func (d *doctor) jira(ctx context.Context) []selftest.Result {
 	j := d.c.Jira
-	return jira.Checks(ctx, jira.CheckOptions{URL: j.URL, User: j.User, Token: j.Token.Reveal(), Project: j.Project, IssueType: j.IssueType, Transport: d.o.Transport})
+	o := jira.CheckOptions{URL: j.URL, APIURL: j.APIURL, User: j.User, Token: j.Token.Reveal(), Project: j.Project, IssueType: j.IssueType, Transport: d.o.Transport}
+	if j.ServiceAccount() {
+		var err error
+		if o.Account, err = jira.NewAccount(jira.AccountOptions{TokenURL: j.TokenURL, ClientID: j.ClientID, ClientSecret: j.ClientSecret.Reveal(), Scope: j.TokenScope(), Transport: d.o.Transport}); err != nil {
+			return []selftest.Result{{About: "login", Status: selftest.Failed, Message: err.Error()}}
+		}
+	}
+	return jira.Checks(ctx, o)
 }
 
 func (d *doctor) aws(ctx context.Context) []selftest.Result {
