@@ -9,6 +9,7 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/compare"
 	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 func (a *api) unknown(_ http.ResponseWriter, r *http.Request, _ workflows.Principal) (int, any, error) {
@@ -18,6 +19,15 @@ func (a *api) unknown(_ http.ResponseWriter, r *http.Request, _ workflows.Princi
 // whoami needs no permission: it says of the token only what it is.
 func (a *api) whoami(_ http.ResponseWriter, _ *http.Request, by workflows.Principal) (int, any, error) {
 	return http.StatusOK, by, nil
+}
+
+// access says whether somebody may do something, and why.
+func (a *api) access(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
+	q := say.AccessQuestion{Who: r.FormValue("who"), Pipeline: r.FormValue("pipeline"), Stage: r.FormValue("stage")}
+	_ = q.Verb.UnmarshalText([]byte(r.FormValue("verb"))) // it takes every word
+	answer, err := a.Explainer.Explain(r.Context(), by, q)
+	answer.Holders = notNil(answer.Holders)
+	return http.StatusOK, answer, err
 }
 
 func (a *api) pipelines(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {

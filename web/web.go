@@ -61,6 +61,11 @@ type Watcher interface {
 	Head(ctx context.Context) (uint64, error)
 }
 
+// Explainer says who may do what, and why.
+type Explainer interface {
+	Explain(ctx context.Context, viewer workflows.Principal, q say.AccessQuestion) (say.AccessAnswer, error)
+}
+
 // History remembers every definition that was in force.
 type History interface {
 	// Versions returns them newest first.
@@ -74,7 +79,8 @@ type Options struct {
 	Watcher Watcher
 	History History
 	// Contents says what executions bring.
-	Contents Contents
+	Contents  Contents
+	Explainer Explainer
 	// Declare reads the declarations that are sent to be put in force.
 	Declare Declare
 	// Tokens are the API tokens: the secret by the token's name.
@@ -114,6 +120,7 @@ func Handler(o Options) http.Handler {
 
 	as := func(pattern string, h handler) { mux.Handle(pattern, a.asSomebody(h)) }
 	as("GET /api/v1/whoami", a.whoami)
+	as("GET /api/v1/access", a.access)
 	as("GET /api/v1/pipelines", a.pipelines)
 	as("GET /api/v1/pipelines/{pipeline}", a.pipeline)
 	as("PUT /api/v1/pipelines/{pipeline}", a.put)

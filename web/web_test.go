@@ -72,6 +72,10 @@ func (e *engine) Notes(_ context.Context, _ workflows.Principal, pipeline, stage
 	return changes.Notes{Text: pipeline + " " + stage + " since " + since}, e.err
 }
 
+func (e *engine) Explain(_ context.Context, _ workflows.Principal, q say.AccessQuestion) (say.AccessAnswer, error) {
+	return say.AccessAnswer{AccessQuestion: q}, e.err
+}
+
 func (e *engine) Approvals(context.Context, workflows.Principal) ([]say.OpenApproval, error) {
 	return nil, e.err
 }
@@ -102,7 +106,7 @@ func (e *engine) Feed(ctx context.Context, _ workflows.Principal, after uint64, 
 }
 
 func serve(e *engine) http.Handler {
-	return Handler(Options{Doer: e, Reader: e, Watcher: e, History: e, Contents: e, Declare: declare, Tokens: map[string]string{"ci": "secret-of-ci"}, Heartbeat: time.Minute,
+	return Handler(Options{Doer: e, Reader: e, Watcher: e, History: e, Contents: e, Explainer: e, Declare: declare, Tokens: map[string]string{"ci": "secret-of-ci"}, Heartbeat: time.Minute,
 		Ready: func(context.Context) error { return e.err }, Log: slog.New(slog.DiscardHandler)})
 }
 

@@ -35,7 +35,7 @@ func sections() []struct {
 		commands []commander
 	}{
 		{"Commands", []commander{new(demoCmd), new(serveCmd), new(initCmd), new(helpCmd), new(versionCmd), new(loginCmd), new(logoutCmd), new(completionCmd), new(healthcheckCmd)}},
-		{"Maintenance", []commander{new(doctorCmd), new(iamPolicyCmd), new(checkCmd), new(backupCmd), new(restoreCmd), new(auditCmd)}},
+		{"Maintenance", []commander{new(doctorCmd), new(iamPolicyCmd), new(checkCmd), new(backupCmd), new(restoreCmd), new(auditCmd), new(accessCmd)}},
 		{"Definitions (apply, diff and export call a service)", []commander{new(validateCmd), new(testCmd), new(applyCmd), new(diffCmd), new(schemaCmd), new(exportCmd), new(importCmd)}},
 		{"Change something", []commander{new(startCmd), new(stopCmd), new(retryCmd), new(rollbackCmd), new(approveCmd), new(rejectCmd), new(lockCmd), new(unlockCmd), new(overrideCmd), new(resolveCmd)}},
 		{"View", []commander{new(pipelinesCmd), new(statusCmd), new(executionsCmd), new(targetsCmd), new(whyCmd), new(compareCmd), new(notesCmd), new(logsCmd), new(watchCmd), new(openCmd), new(waitCmd), new(whoamiCmd)}},

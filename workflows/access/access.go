@@ -65,8 +65,8 @@ type Verdict struct {
 	Own     bool     // only rollcall itself may: no rule can allow it to anybody
 }
 
-// rights are the verbs that rules and tokens can allow.
-func rights() []workflows.Verb {
+// Rights are the verbs that rules and tokens can allow.
+func Rights() []workflows.Verb {
 	return []workflows.Verb{
 		workflows.View, workflows.Logs, workflows.Start, workflows.StopExecution, workflows.Retry, workflows.Approve, workflows.RollBack,
 		workflows.Override, workflows.Lock, workflows.Unlock, workflows.Resolve, workflows.Edit, workflows.Audit,

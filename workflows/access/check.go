@@ -155,8 +155,8 @@ func (c *checker) deputy(of, deputy string) {
 }
 
 func (c *checker) verbs(verbs []workflows.Verb, at ...string) {
-	known := make([]string, 0, len(rights()))
-	for _, v := range rights() {
+	known := make([]string, 0, len(Rights()))
+	for _, v := range Rights() {
 		known = append(known, string(v))
 	}
 	for i, v := range verbs {

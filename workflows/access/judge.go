@@ -17,7 +17,7 @@ func (p *Policy) Judge(pr workflows.Principal, v workflows.Verb, on Resource, me
 	if pr.IsEngine() {
 		return Verdict{Allowed: true, Reason: "rollcall itself may do everything", Holders: p.holders(right, on)}
 	}
-	if !slices.Contains(rights(), right) {
+	if !slices.Contains(Rights(), right) {
 		return Verdict{Reason: fmt.Sprintf("only rollcall itself may %s", v), Own: true}
 	}
 	allowed, reason := p.judge(pr, right, on, member)
@@ -90,7 +90,7 @@ func (p *Policy) holders(right workflows.Verb, on Resource) []string {
 			}
 		}
 	}
-	if slices.Contains(rights(), right) {
+	if slices.Contains(Rights(), right) {
 		for _, r := range p.Rules {
 			if r.gives(right, on) {
 				add(r.To)

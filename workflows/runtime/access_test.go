@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 	"github.com/rollcall-bot/rollcall/workflows/spec"
 	"github.com/rollcall-bot/rollcall/workflows/subject"
 )
@@ -332,6 +334,76 @@ func TestGroupsAreLookedUpOnlyWhenTheyMatter(t *testing.T) {
 			t.Errorf("got %v, %v, %v", refusal, holders, err)
 		}
 	})
+}
+
+// Whoever may audit can ask about others, everybody about themselves, and the
+// answer is the one that an intent would get.
+func TestAccessIsExplained(t *testing.T) {
+	play(t, func(w *world) {
+		w.options.Policy, w.options.Directories = guarded(), kinds(&phonebook{members: map[string]string{"slack-group:S1": ben.ID}})
+		w.options.People = workspace{ana, ben, cho}
+		w.boot()
+		w.define(shop)
+		for _, c := range []struct{ who, verb, on, want string }{
+			{ana.Email, "rollback", "webshop/Production", "yes: Ana is an admin"},
+			{ben.Email, "rollback", "webshop/Production", "yes: slack-group:S1 may rollback on */Production"},
+			{ben.Email, "rollback", "webshop/Build", "no: Ben does not have the right rollback on webshop/Build; ask ana@acme.example"},
+			{cho.Email, "start", "webshop", "no: Cho does not have the right start on webshop; ask ben@acme.example, ana@acme.example"},
+			{"nobody@acme.example", "view", "webshop", "no: nobody@acme.example has no rights here: the account is not known in the workspace; ask ben@acme.example, slack-group:S1, ana@acme.example"},
+			{"token:ci", "approve", "webshop/Production", "no: token ci is not among those who may answer there; ask ana@acme.example; Production/SignOff: false"},
+			{"token:ci", "start", "webshop", "no: the token ci may not start: its `may` does not list it; ask ben@acme.example, ana@acme.example"},
+			{ana.Email, "reject", "webshop", "yes: Production/SignOff names Ana or a group of theirs; Production/SignOff: true"},
+			{"ana", "start", "webshop", "neither an e-mail address nor a token"},
+			{"token:cd", "start", "webshop", "there is no API token"},
+			{ana.Email, "fly", "webshop", `"fly" is not a right`},
+			{ana.Email, "start", "webshop/Moon", "Moon"},
+			{ana.Email, "start", "nothing", "there is no pipeline"},
+		} {
+			pipeline, stage, _ := strings.Cut(c.on, "/")
+			a, err := w.Explain(w.t.Context(), ana, say.AccessQuestion{Who: c.who, Verb: workflows.Verb(c.verb), Pipeline: pipeline, Stage: stage})
+			if got := explained(a, err); !strings.Contains(got, c.want) {
+				t.Errorf("%s %s %s: %s; want %s", c.who, c.verb, c.on, got, c.want)
+			}
+		}
+		about := func(viewer workflows.Principal, who string) error {
+			_, err := w.Explain(w.t.Context(), viewer, say.AccessQuestion{Who: who, Verb: workflows.Start, Pipeline: "webshop"})
+			return err
+		}
+		if err := about(ben, ben.Email); err != nil {
+			t.Errorf("about oneself: %v", err)
+		}
+		w.problem(about(ben, ana.Email), workflows.CodeAccessDenied)
+		w.problem(about(cho, cho.Email), workflows.CodePipelineNotFound) // who may not see it learns nothing of it
+	})
+}
+
+func explained(a say.AccessAnswer, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	text := map[bool]string{true: "yes: ", false: "no: "}[a.Allowed] + a.Reason
+	if !a.Allowed {
+		text += "; ask " + strings.Join(a.Holders, ", ")
+	}
+	for _, g := range a.Gates {
+		text += fmt.Sprintf("; %s: %t", g.Action, g.Allowed)
+	}
+	return text
+}
+
+// workspace is the People of a chat with these members.
+type workspace []workflows.Principal
+
+func (w workspace) Now(_ context.Context, p workflows.Principal) (workflows.Principal, error) {
+	for _, one := range w {
+		if one.Is(p) {
+			return one, nil
+		}
+	}
+	if strings.HasPrefix(p.ID, "mail:") {
+		p.Stranger = "unknown"
+	}
+	return p, nil
 }
 
 func TestAPipelineOfAFileIsEditedThere(t *testing.T) {

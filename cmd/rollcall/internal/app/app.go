@@ -155,7 +155,7 @@ func (a *App) build(disk *files.Files) error {
 	a.background = append(a.background, auditor.NewAnchors(a.engine, a.db, notes, a.log).Run, a.runBridges)
 	look := &probe{dir: a.config.DataDir, started: a.engine.Ready(), log: a.log, now: time.Now,
 		commit: func(ctx context.Context, row []byte) error { return notes.Note(ctx, "ready", row) }}
-	a.mux.Handle("/", web.Handler(web.Options{Doer: a.engine, Reader: shown{a.engine, a.bot}, Watcher: shown{a.engine, a.bot}, History: a.engine, Contents: a.engine, Declare: declare, Tokens: a.tokens(), Ready: look.ready, Backup: a.backup, Metrics: a.scrape, Auditor: auditor.New(a.db, a.engine), Standing: a.connectionTrouble, Log: a.log, Heartbeat: 15 * time.Second}))
+	a.mux.Handle("/", web.Handler(web.Options{Doer: a.engine, Reader: shown{a.engine, a.bot}, Watcher: shown{a.engine, a.bot}, History: a.engine, Contents: a.engine, Explainer: a.engine, Declare: declare, Tokens: a.tokens(), Ready: look.ready, Backup: a.backup, Metrics: a.scrape, Auditor: auditor.New(a.db, a.engine), Standing: a.connectionTrouble, Log: a.log, Heartbeat: 15 * time.Second}))
 	return nil
 }
 

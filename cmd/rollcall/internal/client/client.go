@@ -20,6 +20,7 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/ledger"
 	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // Client is a service and who calls it.
@@ -149,6 +150,13 @@ func (c *Client) unauthorized(p *workflows.Problem) error {
 func (c *Client) WhoAmI(ctx context.Context) (p workflows.Principal, err error) {
 	err = c.Do(ctx, http.MethodGet, "whoami", nil, &p)
 	return p, err
+}
+
+// Access asks whether somebody may do something, and why.
+func (c *Client) Access(ctx context.Context, q say.AccessQuestion) (a say.AccessAnswer, err error) {
+	values := url.Values{"who": {q.Who}, "verb": {string(q.Verb)}, "pipeline": {q.Pipeline}, "stage": {q.Stage}}
+	err = c.Do(ctx, http.MethodGet, "access?"+values.Encode(), nil, &a)
+	return a, err
 }
 
 // Backup writes what the service keeps, a tar archive, to w.
