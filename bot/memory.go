@@ -33,12 +33,14 @@ type memory struct {
 // spot is one message of ours.
 type spot struct {
 	Place
-	Digest  string `json:"digest,omitempty"`  // of what it shows
-	Tried   bool   `json:"tried,omitempty"`   // a create was begun: look before posting
-	Refused string `json:"refused,omitempty"` // Slack's last word, which somebody can mend; said once in the log
-	Live    bool   `json:"live,omitempty"`    // an announcement: it offers the way back from what is live
-	Issues  bool   `json:"issues,omitempty"`  // an announcement: it names the issues
-	Root    string `json:"root,omitempty"`    // of a card that was posted anew: the message whose thread it stands in
+	Digest string `json:"digest,omitempty"` // of what it shows
+	Tried  bool   `json:"tried,omitempty"`  // a create was begun: look before posting
+	// Since is when that was; zero in rows that an earlier version wrote.
+	Since   time.Time `json:"since,omitzero"`
+	Refused string    `json:"refused,omitempty"` // Slack's last word, which somebody can mend; said once in the log
+	Live    bool      `json:"live,omitempty"`    // an announcement: it offers the way back from what is live
+	Issues  bool      `json:"issues,omitempty"`  // an announcement: it names the issues
+	Root    string    `json:"root,omitempty"`    // of a card that was posted anew: the message whose thread it stands in
 }
 
 // gateSpot is a gate message. The gate's last facts stay with it: a new attempt
@@ -178,9 +180,9 @@ func (b *Bot) posted(ctx context.Context, m *message, sum string, err error) err
 // in between Slack is asked whether the message arrived; one that did may show
 // an older state, so its digest stays unknown.
 func (b *Bot) create(ctx context.Context, m *message, sum string) error {
-	m.Look = m.spot.Tried
+	m.Look, m.Since = m.spot.Tried, m.spot.Since
 	if !m.Look {
-		m.spot.Tried = true
+		m.spot.Tried, m.spot.Since = true, b.now()
 		if err := b.record(ctx, m); err != nil {
 			return err
 		}

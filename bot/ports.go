@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -54,6 +55,7 @@ type Message struct {
 	// identifies nothing; nil: there is none.
 	Anchor *record.Anchor
 	Look   bool
+	Since  time.Time // with Look: when the message was first tried; zero: not known
 }
 
 // Place is where a message is.

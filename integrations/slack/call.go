@@ -50,7 +50,9 @@ func (c *Client) noteMissingScope(err error) {
 		return
 	}
 	for scope := range strings.SplitSeq(answered.Needed, ",") {
-		c.faults.add("scope/"+scope, c.scopeFault(scope))
+		if !optional(scope) {
+			c.faults.add("scope/"+scope, c.scopeFault(scope))
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 	lookPages  = 5   // how far back a message is looked for, in pages …
 	lookPage   = 200 // … of so many messages
 	formWithin = 3 * time.Second
+	clockSkew  = 10 * time.Minute // between Slack's clock and ours, at most
 )
 
 // Post implements bot.Chat. A connection that breaks while posting is an
@@ -121,11 +122,11 @@ func (c *Client) findPosted(ctx context.Context, channel string, m bot.Message) 
 	joined := false
 	cursor := ""
 	for range lookPages {
-		page, next, err := c.page(ctx, channel, m.Thread, cursor)
+		page, next, err := c.page(ctx, channel, m, cursor)
 		if code(err) == "not_in_channel" && !joined {
 			joined = true
 			if err = c.join(ctx, channel); err == nil {
-				page, next, err = c.page(ctx, channel, m.Thread, cursor)
+				page, next, err = c.page(ctx, channel, m, cursor)
 			}
 		}
 		if err != nil {
@@ -157,13 +158,18 @@ func identifying(have, want map[string]any) map[string]any {
 	return same
 }
 
-// page reads messages of a channel or thread with their metadata.
-func (c *Client) page(ctx context.Context, channel, thread, cursor string) (page []slack.Message, next string, err error) {
-	if thread != "" {
+// page reads messages with their metadata: of the channel or thread in which m
+// would be, none older than the first try of it.
+func (c *Client) page(ctx context.Context, channel string, m bot.Message, cursor string) (page []slack.Message, next string, err error) {
+	oldest := ""
+	if !m.Since.IsZero() {
+		oldest = fmt.Sprintf("%d.000000", m.Since.Add(-clockSkew).Unix())
+	}
+	if m.Thread != "" {
 		err = c.do(ctx, "conversations.replies", "", func(ctx context.Context) error {
 			var err error
 			page, _, next, err = c.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
-				ChannelID: channel, Timestamp: thread, Cursor: cursor, Limit: lookPage, IncludeAllMetadata: true,
+				ChannelID: channel, Timestamp: m.Thread, Oldest: oldest, Cursor: cursor, Limit: lookPage, IncludeAllMetadata: true,
 			})
 			return err
 		})
@@ -171,7 +177,7 @@ func (c *Client) page(ctx context.Context, channel, thread, cursor string) (page
 	}
 	err = c.do(ctx, "conversations.history", "", func(ctx context.Context) error {
 		h, err := c.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
-			ChannelID: channel, Cursor: cursor, Limit: lookPage, IncludeAllMetadata: true,
+			ChannelID: channel, Oldest: oldest, Cursor: cursor, Limit: lookPage, IncludeAllMetadata: true,
 		})
 		if err == nil {
 			page, next = h.Messages, h.ResponseMetaData.NextCursor

@@ -133,6 +133,28 @@ func TestAPostThatMayHaveArrivedIsLookedForNotRepeated(t *testing.T) {
 	})
 }
 
+// A message is looked for from its first try on, however much was posted before it.
+func TestLookingBeginsWithTheFirstTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, leave := office(t)
+		defer leave()
+		m := cardMessage()
+		old := m
+		if _, err := d.client.Post(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		m.Look, m.Since = true, time.Now()
+		if _, err := d.client.Post(t.Context(), m); err != nil || len(d.Messages(d.deploys.ID)) != 2 {
+			t.Errorf("one that is older than the first try was taken for it: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if _, err := d.client.Post(t.Context(), m); err != nil || len(d.Messages(d.deploys.ID)) != 2 {
+			t.Errorf("the copy was not found: %v", err)
+		}
+	})
+}
+
 func TestLookingNeedsToBeAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, leave := office(t)

@@ -100,7 +100,7 @@ func (c *Client) checkScopes(granted []string, found map[string]Fault) {
 		return
 	}
 	for _, s := range Scopes() {
-		if !slices.Contains(granted, s.Name) {
+		if !slices.Contains(granted, s.Name) && !s.Optional {
 			found["scope/"+s.Name] = c.scopeFault(s.Name)
 		}
 	}

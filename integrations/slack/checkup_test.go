@@ -61,6 +61,7 @@ func TestCheckupNamesEveryProblemWithItsFix(t *testing.T) {
 		{"no channel is looked at", "", func(*desk) {}, nil},
 		{"one scope", "#deploys", func(d *desk) { d.Grant(names("im:write")...) },
 			[]string{"missing_scope|has not the scope im:write (to send a direct message|Bot Token Scopes at https://api.slack.com/apps"}},
+		{"without what is optional", "#deploys", func(d *desk) { d.Grant(names("channels:history", "groups:history", "channels:join")...) }, nil},
 		{"several scopes", "#deploys", func(d *desk) { d.Grant(names("users:read.email", "commands")...) },
 			[]string{"missing_scope|the scope commands|install the app again", "missing_scope|the scope users:read.email|install the app again"}},
 		{"without listing, the channel is not guessed at", "#deploys", func(d *desk) { d.Grant(names("channels:read")...) },

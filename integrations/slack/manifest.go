@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,6 +10,8 @@ import (
 type Scope struct {
 	Name string // Slack's name: "chat:write"
 	Why  string // what rollcall does with it, for people to read
+	// Optional: whoever installs the app may leave it out, and nothing is missed but that.
+	Optional bool
 }
 
 // Scopes are the permissions of the bot token that rollcall works with. The
@@ -16,19 +19,24 @@ type Scope struct {
 // misses them, all from this list.
 func Scopes() []Scope {
 	return []Scope{
-		{"commands", "`/rollcall` itself"},
-		{"chat:write", "cards, gates and announcements"},
-		{"chat:write.public", "the same in public channels that it was not invited to"},
-		{"channels:read", "to find `#deploys` by its name"},
-		{"groups:read", "the same for private channels that it was invited to"},
-		{"channels:history", "to find a card that was posted just before a crash, instead of posting it twice"},
-		{"groups:history", "the same in private channels"},
-		{"channels:join", "to join a public channel in which it looks for such a card"},
-		{"im:write", "to send a direct message when an ephemeral answer cannot reach the person"},
-		{"users:read", "to tell full members from guests and bots"},
-		{"users:read.email", "to match people with the e-mail addresses in rules"},
-		{"usergroups:read", "to resolve Slack user groups in rules and approvals"},
+		{Name: "commands", Why: "`/rollcall` itself"},
+		{Name: "chat:write", Why: "cards, gates and announcements"},
+		{Name: "chat:write.public", Why: "the same in public channels that it was not invited to"},
+		{Name: "channels:read", Why: "to find `#deploys` by its name"},
+		{Name: "groups:read", Why: "the same for private channels that it was invited to"},
+		{Name: "channels:history", Why: "to find a card that was posted just before a crash, instead of posting it twice", Optional: true},
+		{Name: "groups:history", Why: "the same in private channels", Optional: true},
+		{Name: "channels:join", Why: "to join a public channel in which it looks for such a card", Optional: true},
+		{Name: "im:write", Why: "to send a direct message when an ephemeral answer cannot reach the person"},
+		{Name: "users:read", Why: "to tell full members from guests and bots"},
+		{Name: "users:read.email", Why: "to match people with the e-mail addresses in rules"},
+		{Name: "usergroups:read", Why: "to resolve Slack user groups in rules and approvals"},
 	}
+}
+
+// optional says whether rollcall does without a scope.
+func optional(scope string) bool {
+	return slices.ContainsFunc(Scopes(), func(s Scope) bool { return s.Name == scope && s.Optional })
 }
 
 // Manifest is the app manifest, YAML with comments, to paste at
@@ -67,6 +75,12 @@ oauth_config:
 `)
 	for _, s := range Scopes() {
 		fmt.Fprintf(&b, "      - %-17s # %s\n", s.Name, strings.ReplaceAll(s.Why, "`", ""))
+	}
+	b.WriteString("    bot_optional: # whoever installs the app may leave these out\n")
+	for _, s := range Scopes() {
+		if s.Optional {
+			fmt.Fprintf(&b, "      - %s\n", s.Name)
+		}
 	}
 	b.WriteString("settings:\n  event_subscriptions:\n")
 	if base != "" {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rollcall-bot/rollcall/integrations/slack"
@@ -25,7 +26,8 @@ func TestManifestTablesAndCheckupAgree(t *testing.T) {
 	var rows []slack.Scope
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z:._]+)` \\| (.+) \\|$").FindAllStringSubmatch(string(readme), -1) {
 		if m[1] != "connections:write" {
-			rows = append(rows, slack.Scope{Name: m[1], Why: m[2]})
+			why, optional := strings.CutSuffix(m[2], " (optional)")
+			rows = append(rows, slack.Scope{Name: m[1], Why: why, Optional: optional})
 		}
 	}
 	if !slices.Equal(rows, slack.Scopes()) {

@@ -36,7 +36,7 @@ func (c *Client) Checks(ctx context.Context) []selftest.Result {
 		checks = append(checks, failedCheck("app", f))
 	}
 	if len(faults) == 0 {
-		checks = append(checks, selftest.Result{About: "app", Status: selftest.OK, Message: "has every scope"})
+		checks = append(checks, selftest.Result{About: "app", Status: selftest.OK, Message: "has every scope that it needs"})
 		for _, name := range c.postingChannels(ctx) {
 			checks = append(checks, selftest.Result{About: "channel " + name, Status: selftest.OK, Message: "can be posted to"})
 		}
