@@ -87,7 +87,7 @@ func mirror(t *testing.T) (s *Statuses, h *house, hub *githubfake.Server, log *b
 	hub, h, log = githubfake.New(githubfake.Options{Token: token}), newHouse(), &bytes.Buffer{}
 	srv := httptest.NewServer(hub)
 	t.Cleanup(srv.Close)
-	s, err := NewStatuses(StatusOptions{APIURL: srv.URL, Token: token, PublicURL: "https://rollcall.example/", Reader: h, Submitter: h, Notes: h, Now: func() time.Time { return h.clock }, Log: slog.New(slog.NewTextHandler(log, nil))})
+	s, err := NewStatuses(FeedbackOptions{APIURL: srv.URL, Token: token, PublicURL: "https://rollcall.example/", Reader: h, Submitter: h, Notes: h, Now: func() time.Time { return h.clock }, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +337,7 @@ func TestApp(t *testing.T) {
 	hub, h := githubfake.New(githubfake.Options{Token: token}), newHouse()
 	srv := httptest.NewServer(hub)
 	defer srv.Close()
-	s, err := NewStatuses(StatusOptions{APIURL: srv.URL + "/", App: &App{ID: 1, InstallationID: 2, PrivateKey: privateKey(t)}, Reader: h, Notes: h})
+	s, err := NewStatuses(FeedbackOptions{APIURL: srv.URL + "/", App: &App{ID: 1, InstallationID: 2, PrivateKey: privateKey(t)}, Reader: h, Notes: h})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +347,7 @@ func TestApp(t *testing.T) {
 }
 
 func TestOptionsAreRefusedInWords(t *testing.T) {
-	for name, o := range map[string]StatusOptions{
+	for name, o := range map[string]FeedbackOptions{
 		"neither token nor app":   {},
 		"both":                    {Token: token, App: &App{}},
 		"a key that is none":      {App: &App{PrivateKey: []byte("-----BEGIN " + token)}},

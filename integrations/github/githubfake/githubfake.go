@@ -58,6 +58,7 @@ type Server struct {
 	teams    map[string][]string // org/team in lower case, its logins
 	calls    int
 	account  Account
+	feedback feedback
 }
 
 // New makes a GitHub without statuses.
@@ -79,6 +80,7 @@ func New(o Options) *Server {
 	mux.HandleFunc("GET /repos/{owner}/{name}", s.getRepository)
 	mux.HandleFunc("GET /repos/{owner}/{name}/hooks", s.listHooks)
 	mux.HandleFunc("POST /app/installations/{id}/access_tokens", s.installationToken)
+	s.handleFeedback(mux)
 	s.handler = s.Faults.Wrap(mux)
 	return s
 }
@@ -87,6 +89,9 @@ func New(o Options) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls++
+	if r.Method == http.MethodGet {
+		s.feedback.reads++
+	}
 	s.mu.Unlock()
 	s.handler.ServeHTTP(w, r)
 }
@@ -159,7 +164,7 @@ func (s *Server) installationToken(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wire.Answer(w, http.StatusCreated, map[string]any{"token": s.options.Token, "expires_at": time.Now().Add(time.Hour).UTC()})
+	wire.Answer(w, http.StatusCreated, map[string]any{"token": s.options.Token, "expires_at": time.Now().Add(time.Hour).UTC(), "permissions": s.feedback.granted})
 }
 
 func (s *Server) createStatus(w http.ResponseWriter, r *http.Request) {
@@ -181,7 +186,7 @@ func (s *Server) createStatus(w http.ResponseWriter, r *http.Request) {
 	case !regexp.MustCompile(`^(https?://.*)?$`).MatchString(st.TargetURL):
 		refuse(w, http.StatusUnprocessableEntity, "Validation Failed: target_url must use http(s) scheme")
 		return
-	case !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(st.SHA):
+	case !isCommit(st.SHA):
 		refuse(w, http.StatusUnprocessableEntity, "No commit found for SHA: "+st.SHA)
 		return
 	}
@@ -191,6 +196,8 @@ func (s *Server) createStatus(w http.ResponseWriter, r *http.Request) {
 	s.changes.Notify()
 	wire.Answer(w, http.StatusCreated, st)
 }
+
+func isCommit(sha string) bool { return regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(sha) }
 
 // listStatuses answers newest first, as GitHub does.
 func (s *Server) listStatuses(w http.ResponseWriter, r *http.Request) {

@@ -38,6 +38,7 @@ var (
 	_ runtime.Inline       = (*wait.Runner)(nil)
 	_ runtime.Follower     = (*bot.Bot)(nil)
 	_ runtime.Follower     = (*github.Statuses)(nil)
+	_ runtime.Follower     = (*github.Deployments)(nil)
 	_ runtime.Follower     = (*jira.Tickets)(nil)
 	_ runtime.Directory    = (*slack.Client)(nil)
 	_ runtime.Directory    = (*github.Directory)(nil)
@@ -227,14 +228,7 @@ func (a *App) connectGitHub() error {
 	if !g.Token.Set() && g.App == nil {
 		return nil
 	}
-	statuses, err := github.NewStatuses(github.StatusOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, PublicURL: a.config.PublicURL,
-		Reader: a.engine, Submitter: a.engine, Notes: a.engine.MemosOf("github-status"), Transport: a.metrics.Outside(github.System()), Log: a.log})
-	if err != nil {
-		return err
-	}
-	a.engine.AddFollower(statuses)
-	a.on = append(a.on, "GitHub commit statuses")
-	return nil
+	return a.reportToGitHub()
 }
 
 // issues know which issues there are; nil: there is no Jira.

@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing/synctest"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
 	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
@@ -64,6 +66,7 @@ func (w *vendorsFixture) judge(unsure bool) {
 	}
 	w.judgeOnce()
 	w.judgeStatuses()
+	w.judgeDeployments()
 }
 
 // wrong fails the story.
@@ -299,6 +302,36 @@ func (w *vendorsFixture) judgeStatuses() {
 		now, _ := w.hub.Latest(st.SHA, st.Context)
 		if !strings.HasPrefix(st.SHA, unwelcome) && (now.State != want.State || now.Description != want.Description) {
 			w.wrong("%s of %s at GitHub is %s %q, and not %s %q", st.Context, st.SHA[:7], now.State, now.Description, want.State, want.Description)
+		}
+	}
+}
+
+// judgeDeployments: what was deployed is on GitHub once, and has ended there when
+// its stage has.
+func (w *vendorsFixture) judgeDeployments() {
+	if _, mending := w.github.stands(); mending != "" {
+		return
+	}
+	seen := map[string]githubfake.Deployment{}
+	for _, d := range w.hub.Deployments() {
+		var p struct{ Execution, Stage string }
+		w.must(json.Unmarshal(d.Payload, &p))
+		if _, twice := seen[p.Execution]; twice || p.Stage != "Production" || d.Environment != "production" {
+			w.wrong("GitHub has another deployment of %+v: %+v", p, d)
+		}
+		seen[p.Execution] = d
+	}
+	for _, name := range []string{"shop", "site"} {
+		for _, e := range w.executions(name) {
+			s, entered := e.Stage("Production")
+			if d, ok := seen[e.ID]; ok && entered {
+				ended := s.Status.Final() || e.Status.Final()
+				if success := d.State() == "success"; success != (s.Status == workflows.StatusSucceeded) || ended != slices.Contains([]string{"success", "failure", "error", "inactive"}, d.State()) {
+					w.wrong("Production of %s is %s, of an execution that is %s, and its deployment is %q", e.Ref(), s.Status, e.Status, d.State())
+				}
+			} else if s.Status == workflows.StatusSucceeded && w.github.wasWell() {
+				w.wrong("%s has no deployment", e.Ref())
+			}
 		}
 	}
 }

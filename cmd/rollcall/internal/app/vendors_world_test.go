@@ -156,6 +156,7 @@ type line struct {
 	mu      sync.Mutex
 	passing string // late, cut, lost, away, limited; empty: well
 	mending string // what somebody must mend; empty: nothing
+	broken  bool   // somebody had to mend something
 	calls   map[string]int
 	lost    time.Time // when the last answer of a change was lost
 }
@@ -164,6 +165,14 @@ func (l *line) set(passing, mending string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.passing, l.mending = passing, mending
+	l.broken = l.broken || mending != ""
+}
+
+// wasWell says whether nothing ever had to be mended.
+func (l *line) wasWell() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.broken
 }
 
 func (l *line) stands() (passing, mending string) {
@@ -310,10 +319,13 @@ func (w *vendorsFixture) boot() {
 	tickets, err := jira.New(jira.Options{URL: "http://jira.test", User: "bot", Token: "t", Project: "OPS", Reader: e, Submitter: e,
 		Notes: e.MemosOf(jira.FollowerName), Log: log, Transport: cable{&w.jira, s}})
 	w.must(err)
-	statuses, err := github.NewStatuses(github.StatusOptions{APIURL: "http://github.test/", Token: "t", Reader: e, Submitter: e,
+	statuses, err := github.NewStatuses(github.FeedbackOptions{APIURL: "http://github.test/", Token: "t", Reader: e, Submitter: e,
 		Notes: e.MemosOf("github-status"), Log: log, Transport: cable{&w.github, s}})
 	w.must(err)
-	for _, f := range []runtime.Follower{s.bot, tickets, statuses} {
+	deployments, err := github.NewDeployments(github.FeedbackOptions{APIURL: "http://github.test/", Token: "t", Reader: e, Submitter: e,
+		Notes: e.MemosOf("github-deployments"), Log: log, Transport: cable{&w.github, s}})
+	w.must(err)
+	for _, f := range []runtime.Follower{s.bot, tickets, statuses, deployments} {
 		e.AddFollower(f)
 	}
 	r := client.Receive(e, s.bot)
@@ -475,7 +487,7 @@ func (w *vendorsFixture) twins() (end func()) {
 	furnish(w.chatTwin)
 	e, quiet := w.process.Engine, slog.New(slog.DiscardHandler)
 	client := slack.New(slack.Options{APIURL: "http://slack.test/api/", BotToken: "xoxb-local", Transport: wirefake.Direct(w.chatTwin), Unpaced: true})
-	statuses, err := github.NewStatuses(github.StatusOptions{APIURL: "http://github.test/", Token: "t", Reader: e, Notes: notes{}, Log: quiet, Transport: wirefake.Direct(w.hubTwin)})
+	statuses, err := github.NewStatuses(github.FeedbackOptions{APIURL: "http://github.test/", Token: "t", Reader: e, Notes: notes{}, Log: quiet, Transport: wirefake.Direct(w.hubTwin)})
 	w.must(err)
 	for _, f := range []runtime.Follower{bot.New(bot.Options{Engine: e, Chat: client, Memos: notes{}, Channel: "#ops"}), statuses} {
 		for _, name := range []string{"shop", "site"} {

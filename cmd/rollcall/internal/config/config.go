@@ -64,6 +64,7 @@ type GitHub struct {
 	Token         Secret     `yaml:"token"`
 	App           *GitHubApp `yaml:"app"`
 	WebhookSecret Secret     `yaml:"webhookSecret"`
+	Deployments   *bool      `yaml:"deployments"` // nil: true
 }
 
 // GitHubApp is a GitHub App's installation, instead of a token.
