@@ -42,7 +42,7 @@ func (a *Action) TimeLimit() time.Duration {
 			return 2 * day
 		}
 		return day
-	case "LambdaInvoke", "CodePipeline":
+	case "LambdaInvoke", "CodePipeline", "GitHubWorkflow":
 		return day
 	case "S3":
 		if a.ActionType.Category == "Source" {

@@ -23,6 +23,8 @@ func Outputs(a *workflows.Action) (names []string, known bool) {
 		names = append(names, "CommitUrl", "ConnectionArn")
 	case provider == "Commands":
 		names = slices.Clone(a.OutputVariables)
+	case provider == "GitHubWorkflow":
+		names = []string{"BranchName", "CommitId", "Conclusion", "RunId", "RunNumber", "RunUrl"}
 	default:
 		return nil, provider == "Manual"
 	}

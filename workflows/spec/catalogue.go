@@ -27,7 +27,10 @@ const catalogue = `
 +Approval AWS        Manual                      0-0  0-0  NotificationArn ExternalEntityLink CustomData
 +Test     Rollcall   Wait                        0-10 0-5  seconds outcome outputVariables
  Invoke   Rollcall   HTTP                        0-5  0-5  -
- Invoke   Rollcall   GitHubWorkflow              0-5  0-5  -
++Invoke   Rollcall   GitHubWorkflow              0-5  0-0  FullRepositoryId* Workflow* Ref Inputs CorrelationInput CancelOnStop
++Build    Rollcall   GitHubWorkflow              0-5  0-0  FullRepositoryId* Workflow* Ref Inputs CorrelationInput CancelOnStop
++Test     Rollcall   GitHubWorkflow              0-5  0-0  FullRepositoryId* Workflow* Ref Inputs CorrelationInput CancelOnStop
++Deploy   Rollcall   GitHubWorkflow              0-5  0-0  FullRepositoryId* Workflow* Ref Inputs CorrelationInput CancelOnStop
 +Source   AWS        S3                          0-0  1-1  S3Bucket* S3ObjectKey* PollForSourceChanges AllowOverrideForS3ObjectKey
 +Source   AWS        CodeCommit                  0-0  1-1  RepositoryName* BranchName* PollForSourceChanges OutputArtifactFormat
 +Source   AWS        ECR                         0-0  1-1  RepositoryName* ImageTag
@@ -98,7 +101,7 @@ func Never(provider string) (why, instead string, retired bool) {
 
 // here are the providers whose actions rollcall carries out itself: it says which
 // settings and variables they have. The others work in AWS, which says so.
-const here = "Git GitHub CodeStarSourceConnection Commands Manual Wait CodePipeline"
+const here = "Git GitHub CodeStarSourceConnection Commands Manual Wait CodePipeline GitHubWorkflow"
 
 // local are those that need nothing of AWS though AWS made them up.
 const local = "CodeStarSourceConnection Commands Manual CodePipeline VariableCheck DeploymentWindow"

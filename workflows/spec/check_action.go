@@ -134,8 +134,11 @@ func (c *checker) configuration(a workflows.Action, at func(...any) []any) {
 	r, ok := lookup(provider, a.ActionType.Category, a.ActionType.Owner)
 	r.anyKey = r.anyKey || !ok
 	c.keys(provider, r, a.Configuration, 1000, at, func(key, value string) (message, hint string) {
-		if provider == "CodePipeline" && ok {
+		switch {
+		case provider == "CodePipeline" && ok:
 			return c.invokeFault(key, value)
+		case provider == "GitHubWorkflow" && key != "FullRepositoryId":
+			return workflowFault(key, value)
 		}
 		return valueFault(a, key, value)
 	})

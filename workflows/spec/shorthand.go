@@ -115,7 +115,8 @@ func lengthenWork(a *node, typeKey, category string) {
 }
 
 // lengthenConfiguration reads the keys of CodePipeline's first GitHub action
-// as those of its second, and a Wait action's outputs given as a mapping.
+// as those of its second, and as text what is given as keys and values: the outputs of
+// a Wait action, the inputs of a GitHubWorkflow.
 func lengthenConfiguration(provider string, c *node) {
 	switch {
 	case c == nil:
@@ -134,8 +135,8 @@ func lengthenConfiguration(provider string, c *node) {
 			}
 		}
 		c.entries = kept
-	case provider == "Wait":
-		out := c.get("outputVariables")
+	case provider == "Wait", provider == "GitHubWorkflow":
+		out := c.get(map[string]string{"Wait": "outputVariables", "GitHubWorkflow": "Inputs"}[provider])
 		if out == nil || out.kind != mapping {
 			return
 		}

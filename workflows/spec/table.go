@@ -167,7 +167,7 @@ roleArn | text 0-1024 | the pipeline's | The role that looks at them.
 name! | name | | Unique in its stage.
 provider | provider | | What runs the action, see below.
 runOrder | number 1-999 | 1 | Actions with the same number run in parallel; the next number starts when all of them have succeeded.
-configuration | <text 1-1000 or <text>> | | Depends on the provider, see below. Variables are resolved when the action starts. Only outputVariables of Wait may have keys of its own.
+configuration | <text 1-1000 or <text>> | | Depends on the provider, see below. Variables are resolved when the action starts. Only outputVariables of Wait and Inputs of GitHubWorkflow may have keys of their own.
 namespace | namespace | none: its outputs cannot be used | Namespace for the action's outputs: #{namespace.KEY}. Unique, not the name of an artifact, not codepipeline or variables.
 inputArtifacts | [artifact or {input}] | | Outputs of actions that are certain to have ended before.
 outputArtifacts | [artifact or {output}] | | What the action produces; names are unique in the pipeline.

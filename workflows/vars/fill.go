@@ -1,6 +1,7 @@
 package vars
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -73,11 +74,26 @@ func FillCommands(commands []string, env map[string]string, value func(Ref) (str
 	return lines, nil
 }
 
+// inJSON is a value as it stands inside a text of JSON: it ends neither that text nor
+// the object around it, whoever wrote it.
+func inJSON(value string, ok bool) (string, bool) {
+	quoted, err := json.Marshal(value)
+	if err != nil || len(quoted) < 2 {
+		return "", false
+	}
+	return string(quoted[1 : len(quoted)-1]), ok
+}
+
 // FillTask resolves the variables of a task, by what its execution knows.
 func FillTask(t *work.Task, e *workflows.Execution) (err error) {
 	value := func(r Ref) (string, bool) { return e.Value(r.Namespace, r.Key) }
 	if t.Configuration, err = Fill(t.Action.Configuration, value); err != nil {
 		return err
+	}
+	if text := t.Action.Configuration["Inputs"]; text != "" && t.Action.ActionType.Provider == "GitHubWorkflow" {
+		if t.Configuration["Inputs"], err = Resolve(text, func(r Ref) (string, bool) { return inJSON(value(r)) }); err != nil {
+			return fmt.Errorf("the key Inputs: %w", err)
+		}
 	}
 	env := make(map[string]string, len(t.Action.EnvironmentVariables))
 	for _, v := range t.Action.EnvironmentVariables {

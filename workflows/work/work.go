@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -48,10 +49,12 @@ type Task struct {
 	// Commands are the lines to run; each #{namespace.key} has been replaced by
 	// a reference to an environment variable, whose value is in Environment, so
 	// a value is never parsed as shell.
-	Commands    []string                  `json:"commands,omitempty"`
-	Environment map[string]string         `json:"environment,omitempty"`
-	Inputs      []workflows.Artifact      `json:"inputs,omitempty"`   // in the order of Action.InputArtifacts
-	Revision    *workflows.SourceRevision `json:"revision,omitempty"` // source actions: what to fetch; nil RevisionID: the branch's head
+	Commands    []string             `json:"commands,omitempty"`
+	Environment map[string]string    `json:"environment,omitempty"`
+	Inputs      []workflows.Artifact `json:"inputs,omitempty"` // in the order of Action.InputArtifacts
+	// Revision is what a source action is to fetch; without a RevisionID: the branch's
+	// head. Of a GitHubWorkflow it is what the execution brings of the same repository.
+	Revision *workflows.SourceRevision `json:"revision,omitempty"`
 
 	// PipelineRole is the role that works in AWS for the whole pipeline; the action
 	// may name another in its Action, which that one assumes.
@@ -78,7 +81,7 @@ type Task struct {
 // action, the input artifacts. It names the first of these that is not there.
 func (t *Task) Supply(e *workflows.Execution) (missing string) {
 	for i := range e.SourceRevisions {
-		if r := e.SourceRevisions[i]; t.Action.IsSource() && r.ActionName == t.Action.Name {
+		if r := e.SourceRevisions[i]; t.Action.IsSource() && r.ActionName == t.Action.Name || t.runsOn(r) {
 			t.Revision = &r
 			break
 		}
@@ -91,6 +94,13 @@ func (t *Task) Supply(e *workflows.Execution) (missing string) {
 		t.Inputs = append(t.Inputs, artifact)
 	}
 	return ""
+}
+
+// runsOn says whether the task is a workflow in the repository that a revision is of.
+func (t *Task) runsOn(r workflows.SourceRevision) bool {
+	repository := strings.ToLower(t.Action.Configuration["FullRepositoryId"])
+	of := strings.TrimSuffix(strings.ToLower(r.Repository), ".git")
+	return t.Action.ActionType.Provider == "GitHubWorkflow" && repository != "" && (of == repository || strings.HasSuffix(of, "/"+repository))
 }
 
 // Names are the variables by which every command knows what it is run for.

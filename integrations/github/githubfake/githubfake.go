@@ -45,7 +45,8 @@ type Status struct {
 
 // Server is the fake. It is an http.Handler for the API.
 type Server struct {
-	Faults fault.Switch // trouble for calls of the API
+	Faults  fault.Switch // trouble for calls of the API
+	Actions Actions      // the workflows and their runs
 
 	changes fault.Changes
 	handler http.Handler
@@ -81,6 +82,7 @@ func New(o Options) *Server {
 	mux.HandleFunc("GET /repos/{owner}/{name}/hooks", s.listHooks)
 	mux.HandleFunc("POST /app/installations/{id}/access_tokens", s.installationToken)
 	s.handleFeedback(mux)
+	s.actionRoutes(mux)
 	s.handler = s.Faults.Wrap(mux)
 	return s
 }

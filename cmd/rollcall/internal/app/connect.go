@@ -71,6 +71,12 @@ func (a *App) runners(host string) (map[string]runtime.Runner, map[string]runtim
 		return nil, nil, err
 	}
 	runners := map[string]runtime.Runner{"Git": sources, "GitHub": sources, "CodeStarSourceConnection": sources, wait.Provider: wait.New(time.Now)}
+	switch r, err := a.workflowRunner(); {
+	case err != nil:
+		return nil, nil, err
+	case r != nil:
+		runners[github.WorkflowProvider] = r
+	}
 	if c := a.config.Runners.Commands; c.Project() != "" {
 		a.on = append(a.on, "commands on the CodeBuild project "+c.Project())
 	} else if c.Enabled {

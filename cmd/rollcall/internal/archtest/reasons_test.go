@@ -17,6 +17,7 @@ import (
 // outcomes says what each reason code means: the code of an execution's
 // statusReason, of an action's error, or of what an event tells.
 var outcomes = map[string]string{
+	"AccessDenied":         "GitHub or AWS denied it: the credentials of rollcall, or the role of the action, lack a right. What is known of the cause names it.",
 	"ActionFailed":         "The work itself failed: commands ended with another status than 0, a fetch was refused for good, a person said so.",
 	"ActionTimedOut":       "It took longer than its time limit, and was ended.",
 	"AlarmRang":            "An alarm that was watched after a success rang. The stage was rolled back, or the message says why not; the execution stays as it was.",

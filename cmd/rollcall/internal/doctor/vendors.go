@@ -52,7 +52,7 @@ func (d *doctor) github(ctx context.Context) []selftest.Result {
 	if o.Token == "" && o.App == nil {
 		return []selftest.Result{{Status: selftest.Skipped, Message: "there is neither a token nor an app: no commit statuses, and repositories are read without one"}}
 	}
-	return github.Checks(ctx, o)
+	return append(github.Checks(ctx, o), github.WorkflowChecks(ctx, o, d.githubWorkflows(), readWorkflow)...)
 }
 
 func (d *doctor) jira(ctx context.Context) []selftest.Result {

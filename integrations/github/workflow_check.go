@@ -1,0 +1,114 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/rollcall-bot/rollcall/integrations/wire/selftest"
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
+)
+
+// Dispatchable is what a workflow's file says of starts by hand.
+type Dispatchable struct {
+	Manual bool            // it has workflow_dispatch
+	Inputs map[string]bool // the inputs that it knows; true: a start must give them
+}
+
+// WorkflowChecks asks GitHub whether the workflows are there that actions run, and take
+// their inputs; about names each action. read reads the file of a workflow. It changes
+// nothing; whether the token may dispatch is known only of an app and of a classic token.
+func WorkflowChecks(ctx context.Context, o CheckOptions, actions map[string]*workflows.Action, read func(file []byte) (Dispatchable, error)) []selftest.Result {
+	api, err := newClient(o.APIURL, o.Token, o.App, o.Transport)
+	if err != nil {
+		return nil // the other checks say so
+	}
+	checks := make([]selftest.Result, 0, len(actions))
+	for _, about := range words.Keys(actions) {
+		check := workflowCheck(ctx, api, actions[about], read)
+		check.About = about
+		checks = append(checks, check)
+	}
+	return checks
+}
+
+func workflowCheck(ctx context.Context, api *github.Client, a *workflows.Action, read func(file []byte) (Dispatchable, error)) selftest.Result {
+	check := selftest.Result{Status: selftest.Failed}
+	c := a.Configuration
+	owner, name, err := splitRepository(c["FullRepositoryId"])
+	file, nameErr := workflowName(c["Workflow"])
+	if err != nil || nameErr != nil {
+		return selftest.Result{Status: selftest.Skipped, Message: "which workflow it runs is known when it starts"} // variables
+	}
+	var at *github.Workflow
+	if id, notNumber := runOf(file); notNumber == nil {
+		at, _, err = api.Actions.GetWorkflowByID(ctx, owner, name, id)
+	} else {
+		at, _, err = api.Actions.GetWorkflowByFileName(ctx, owner, name, file)
+	}
+	if err != nil {
+		check.Message = "the workflow " + file + " of " + owner + "/" + name + " cannot be read: " + said(err)
+		check.Fix = []string{"check Workflow and FullRepositoryId, and give the token or app the permission Actions: read and write on the repository"}
+		return check
+	}
+	if at.GetState() != "active" {
+		check.Message, check.Fix = "the workflow "+file+" is "+strings.ReplaceAll(at.GetState(), "_", " "), []string{"enable it under Actions of " + owner + "/" + name}
+		return check
+	}
+	ref := c["Ref"]
+	if strings.Contains(ref, "#{") {
+		ref = ""
+	}
+	content, _, _, err := api.Repositories.GetContents(ctx, owner, name, at.GetPath(), &github.RepositoryContentGetOptions{Ref: ref})
+	if err != nil || content == nil {
+		return selftest.Result{Status: selftest.Unknown, Message: "the workflow is there; what it takes could not be read: " + said(err), Fix: []string{"to know it here, give the token or app the permission Contents: read"}}
+	}
+	text, err := content.GetContent()
+	var says Dispatchable
+	if err == nil {
+		says, err = read([]byte(text))
+	}
+	if err != nil {
+		return selftest.Result{Status: selftest.Unknown, Message: "the workflow is there; its file cannot be read: " + err.Error()}
+	}
+	return inputsCheck(a, file, says)
+}
+
+// inputsCheck compares what an action gives with what the workflow takes.
+func inputsCheck(a *workflows.Action, file string, says Dispatchable) selftest.Result {
+	check := selftest.Result{Status: selftest.Failed}
+	given, err := readInputs(a.Configuration["Inputs"])
+	if name := a.Configuration["CorrelationInput"]; err == nil && name != "" {
+		given[name] = ""
+	}
+	var unknown, missing []string
+	for _, name := range words.Keys(given) {
+		if _, known := says.Inputs[name]; !known {
+			unknown = append(unknown, name)
+		}
+	}
+	for _, name := range words.Keys(says.Inputs) {
+		if _, is := given[name]; says.Inputs[name] && !is {
+			missing = append(missing, name)
+		}
+	}
+	switch {
+	case err != nil:
+		check.Message = err.Error()
+	case !says.Manual:
+		check.Message, check.Fix = file+" has no workflow_dispatch, so it cannot be started", []string{"add workflow_dispatch under on: in the file"}
+	case len(unknown) > 0:
+		check.Message, check.Fix = file+" knows no input "+strings.Join(unknown, ", "), []string{"take them out of the action, or add them under workflow_dispatch"}
+		if known := words.Keys(says.Inputs); len(known) > 0 {
+			check.Message += "; it knows " + strings.Join(known, ", ")
+		}
+	case len(missing) > 0:
+		check.Message, check.Fix = fmt.Sprintf("%s needs the input %s", file, strings.Join(missing, ", ")), []string{"add it to Inputs of the action"}
+	default:
+		check.Status, check.Message = selftest.OK, file+" can be started with these inputs; whether the token may do that (Actions: write) shows when it does"
+	}
+	return check
+}
