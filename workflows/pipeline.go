@@ -231,7 +231,7 @@ type Ticket struct {
 	LogTail        int      `json:"logTail"`                // lines; default 10
 }
 
-// Trigger starts the pipeline: a Git event with filters, a schedule, or an event of EventBridge.
+// Trigger starts the pipeline: a Git event with filters, a schedule, an event of EventBridge, or one of GitHub.
 type Trigger struct {
 	ProviderType string            `json:"providerType,omitempty"`
 	Git          *GitConfiguration `json:"gitConfiguration,omitempty"`
@@ -240,6 +240,13 @@ type Trigger struct {
 	Event json.RawMessage `json:"event,omitempty"`
 	// Variables are those of a start by an event: a text, or a path of the event.
 	Variables map[string]string `json:"variables,omitempty"`
+
+	// Events of GitHub about the repository of one source action; at most one of them.
+	SourceActionName string     `json:"sourceActionName,omitempty"`
+	Release          *GitFilter `json:"release,omitempty"`
+	WorkflowRun      *GitFilter `json:"workflowRun,omitempty"`
+	Deployment       *GitFilter `json:"deployment,omitempty"`
+	MergeGroup       *GitFilter `json:"mergeGroup,omitempty"`
 }
 
 // GitConfiguration filters the events of one source action (docs/pipelines.md#git). Filters of both lists are alternatives.
@@ -251,10 +258,17 @@ type GitConfiguration struct {
 
 // GitFilter matches when every field that is given matches.
 type GitFilter struct {
-	Events    []string  `json:"events,omitempty"` // pull requests: OPEN|UPDATED|CLOSED
+	Events    []string  `json:"events,omitempty"` // pull requests: OPEN|UPDATED|CLOSED; workflow run: what started it
 	Branches  *Patterns `json:"branches,omitempty"`
 	FilePaths *Patterns `json:"filePaths,omitempty"`
 	Tags      *Patterns `json:"tags,omitempty"`
+
+	// Of events of GitHub alone (docs/pipelines.md#release and below).
+	Prerelease   *bool     `json:"prerelease,omitempty"`   // release; nil: both
+	Workflows    *Patterns `json:"workflows,omitempty"`    // workflow run: name, or path of the file
+	Conclusions  []string  `json:"conclusions,omitempty"`  // workflow run; empty: success
+	Environments *Patterns `json:"environments,omitempty"` // deployment
+	Refs         *Patterns `json:"refs,omitempty"`         // deployment: branch, tag or commit as it was named
 }
 
 // Patterns matches what some include matches (or anything, without includes) and no exclude does.

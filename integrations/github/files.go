@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -25,6 +24,9 @@ const (
 
 // needsFiles says whether a change must wait for its files.
 func (h *Webhook) needsFiles(ctx context.Context, c work.Change) (bool, error) {
+	if c.Commit == "" { // a release, whose tag must be looked up
+		return true, nil
+	}
 	push := c.Event == "push" && c.Before != ""
 	pull := c.Event == "pull_request" && h.client != nil && !c.Fork
 	if !push && !pull {
@@ -49,6 +51,9 @@ func (h *Webhook) newInbox() *wire.Inbox {
 func (h *Webhook) queue(r work.Receipt) (repository string, ours bool) {
 	var c work.Change
 	_ = json.Unmarshal(r.Payload, &c) // process says so of what cannot be read
+	if c.Commit == "" {
+		return c.Repository + "#" + c.Event, len(r.Payload) > 0 // no push waits for it
+	}
 	return c.Repository, len(r.Payload) > 0
 }
 
@@ -81,11 +86,17 @@ func (h *Webhook) process(ctx context.Context, r work.Receipt, try wire.Try) (re
 func (h *Webhook) addFiles(ctx context.Context, r work.Receipt, changes []work.Change) error {
 	for n := range changes {
 		c := &changes[n]
+		if c.Commit == "" {
+			if err := h.findTag(ctx, c, h.now().Sub(r.At)); err != nil {
+				return err
+			}
+			continue
+		}
 		files, err := h.changed(ctx, *c)
 		switch {
 		case err == nil && files != nil:
 			c.Files = files
-		case err != nil && (kindOf(err) == wire.Transient || answered(err) == http.StatusUnauthorized) && h.now().Sub(r.At) < askFor:
+		case err != nil && mayPass(err) && h.now().Sub(r.At) < askFor:
 			return err
 		default:
 			h.log.Warn("the changed files of a "+strings.ReplaceAll(c.Event, "_", " ")+" are not known", "repository", c.Repository, "branch", c.Branch, "number", c.Number, "error", err)

@@ -44,21 +44,21 @@ type (
 	}
 	commit struct {
 		ID        string       `json:"id"`
-		Message   string       `json:"message"`
-		Timestamp string       `json:"timestamp"`
-		URL       string       `json:"url"`
+		Message   lenient      `json:"message"`
+		Timestamp lenient      `json:"timestamp"`
+		URL       lenient      `json:"url"`
 		Author    commitPerson `json:"author"`
 		Added     []string     `json:"added"`
 		Removed   []string     `json:"removed"`
 		Modified  []string     `json:"modified"`
 	}
 	commitPerson struct {
-		Name     string `json:"name"`
-		Email    string `json:"email"`
-		Username string `json:"username"`
+		Name     lenient `json:"name"`
+		Email    lenient `json:"email"`
+		Username lenient `json:"username"`
 	}
 	user struct {
-		Login string `json:"login"`
+		Login lenient `json:"login"`
 	}
 	repository struct {
 		FullName string          `json:"full_name"`
@@ -67,17 +67,19 @@ type (
 	pullPayload struct {
 		Action      string     `json:"action"`
 		Number      int        `json:"number"`
+		Before      lenient    `json:"before"` // of synchronize
 		PullRequest pull       `json:"pull_request"`
 		Repository  repository `json:"repository"`
 		Sender      user       `json:"sender"`
 	}
 	pull struct {
-		Title     string `json:"title"`
-		HTMLURL   string `json:"html_url"`
-		UpdatedAt string `json:"updated_at"`
-		User      user   `json:"user"`
-		Head      branch `json:"head"`
-		Base      branch `json:"base"`
+		Title     lenient `json:"title"`
+		HTMLURL   lenient `json:"html_url"`
+		UpdatedAt lenient `json:"updated_at"`
+		ClosedAt  lenient `json:"closed_at"`
+		User      user    `json:"user"`
+		Head      branch  `json:"head"`
+		Base      branch  `json:"base"`
 	}
 	branch struct {
 		Ref  string      `json:"ref"`
@@ -98,6 +100,8 @@ func parse(event string, payload []byte) (parsedDelivery, error) {
 		return parsePush(trimmed)
 	case "pull_request":
 		return parsePull(trimmed)
+	case "release", "workflow_run", "deployment", "merge_group":
+		return parseEvent(event, trimmed)
 	case "ping":
 		return parsedDelivery{ignored: "ping: nothing to do"}, nil
 	case "":
@@ -119,14 +123,13 @@ func parsePush(payload []byte) (parsedDelivery, error) {
 	}
 	c := work.Change{
 		Provider: "GitHub", Event: "push", Repository: p.Repository.FullName, Commit: p.After,
-		Created: p.Created, Files: p.files(), By: principal(p.Sender.Login, p.Pusher.Name),
+		Created: p.Created, Files: p.files(), By: principal(string(p.Sender.Login), string(p.Pusher.Name)),
 	}
 	if head := p.HeadCommit; head != nil {
 		// An annotated tag has an object of its own; what runs is the commit it names.
 		c.Commit = head.ID
-		c.Summary, c.URL = firstLine(head.Message), head.URL
-		c.Author = &workflows.Author{Name: head.Author.Name, Email: head.Author.Email, Login: head.Author.Username}
-		c.At = instant(head.Timestamp)
+		head.describe(&c)
+		c.URL, c.At = string(head.URL), instant(string(head.Timestamp))
 	}
 	c.Authors, c.Commits = p.authors(c.Author), p.ids(c.Commit)
 	if isSHA(p.Before) && strings.Trim(p.Before, "0") != "" {
@@ -159,7 +162,7 @@ func (p *pushPayload) authors(head *workflows.Author) []workflows.Author {
 	}
 	var all []workflows.Author
 	for _, c := range *p.Commits {
-		a := workflows.Author{Name: c.Author.Name, Email: c.Author.Email, Login: c.Author.Username}
+		a := c.Author.author()
 		if (head == nil || a != *head) && a != (workflows.Author{}) && !slices.Contains(all, a) {
 			all = append(all, a)
 		}
@@ -221,13 +224,28 @@ func parsePull(payload []byte) (parsedDelivery, error) {
 	if !isSHA(pr.Head.SHA) || pr.Base.Ref == "" {
 		return parsedDelivery{}, errors.New("the pull request names no commit or no base branch")
 	}
-	at := instant(pr.UpdatedAt)
+	at := instant(string(pr.UpdatedAt))
 	return parsedDelivery{at: at, change: work.Change{
 		Provider: "GitHub", Event: "pull_request", PullEvent: kind, Repository: p.Repository.FullName,
-		Number: p.Number, Branch: pr.Base.Ref, HeadBranch: pr.Head.Ref, Commit: pr.Head.SHA, Summary: firstLine(pr.Title), URL: pr.HTMLURL,
+		Number: p.Number, Branch: pr.Base.Ref, HeadBranch: pr.Head.Ref, Commit: pr.Head.SHA, Summary: firstLine(string(pr.Title)), URL: string(pr.HTMLURL), ID: p.id(),
 		Fork:   pr.Head.Repo == nil || !strings.EqualFold(pr.Head.Repo.FullName, p.Repository.FullName),
-		Author: &workflows.Author{Login: pr.User.Login}, By: principal(p.Sender.Login, ""), At: at,
+		Author: &workflows.Author{Login: string(pr.User.Login)}, By: principal(string(p.Sender.Login), ""), At: at,
 	}}, nil
+}
+
+// id tells apart what happens to a pull request while its commit stays: that it is
+// closed and opened again, or pushed to and back.
+func (p *pullPayload) id() string {
+	when := lenient("")
+	switch p.Action {
+	case "reopened":
+		when = p.PullRequest.UpdatedAt
+	case "closed":
+		when = p.PullRequest.ClosedAt
+	case "synchronize":
+		when = p.Before
+	}
+	return strings.TrimSpace(strconv.Itoa(p.Number) + " " + string(when))
 }
 
 // pullEvent translates GitHub's action into CodePipeline's event. Merging closes, too.
@@ -273,6 +291,10 @@ func isName(s string) bool {
 
 func isSHA(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+func (p commitPerson) author() workflows.Author {
+	return workflows.Author{Name: string(p.Name), Email: string(p.Email), Login: string(p.Username)}
 }
 
 func firstLine(text string) string {

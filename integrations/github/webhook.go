@@ -51,10 +51,22 @@ type Engine interface {
 	Pending(ctx context.Context, source string) ([]work.Receipt, error)
 }
 
+// Listener knows what pipelines wait for, besides pushes and pull requests.
+type Listener interface {
+	// Listens says whether a pipeline has a trigger by such an event of that repository.
+	Listens(ctx context.Context, c work.Change) (bool, error)
+	// Tagged is the commit of the tag that a change names; empty: that cannot be known
+	// there. An error is worth another try.
+	Tagged(ctx context.Context, c work.Change) (string, error)
+}
+
 // WebhookOptions is what a Webhook needs.
 type WebhookOptions struct {
 	Secret string // of the webhook, not empty
-	Engine Engine
+	Engine interface {
+		Engine
+		Listener
+	}
 	// People maps a GitHub login to an e-mail address, so that somebody who
 	// pushed cannot approve the push in chat either.
 	People map[string]string
@@ -73,7 +85,10 @@ type WebhookOptions struct {
 // Webhook takes GitHub's deliveries.
 type Webhook struct {
 	secret []byte
-	engine Engine
+	engine interface {
+		Engine
+		Listener
+	}
 	emails authorEmails
 	client *github.Client // nil: the API may not be asked
 	inbox  *wire.Inbox    // of the deliveries whose files must be asked for
@@ -152,6 +167,15 @@ func (h *Webhook) accept(w http.ResponseWriter, r *http.Request, body []byte, fi
 		wire.Answer(w, http.StatusOK, answer{Started: []string{}, Ignored: []string{news.change.Repository + ": what it tells of is older than six days"}})
 		return nil
 	}
+	if hasTrigger(news.change.Event) {
+		switch wanted, err := h.engine.Listens(r.Context(), news.change); {
+		case err != nil:
+			return unrecorded(err)
+		case !wanted:
+			wire.Answer(w, http.StatusOK, answer{Started: []string{}, Ignored: []string{news.change.Event + ": no pipeline waits for this event of " + news.change.Repository}})
+			return nil
+		}
+	}
 	h.emails.join(&news.change)
 	return h.receive(w, r, work.Receipt{Key: source + "/" + id, Print: fingerprint, Source: source, At: h.now().UTC()}, news.change)
 }
@@ -160,18 +184,23 @@ func invalid(detail string) *wire.Rejection {
 	return &wire.Rejection{Status: http.StatusBadRequest, Code: workflows.CodeValidation, Detail: detail}
 }
 
+// unrecorded is the answer to a delivery that is to come again.
+func unrecorded(err error) *wire.Rejection {
+	refused := &wire.Rejection{Status: http.StatusServiceUnavailable, Code: workflows.CodeUnavailable,
+		Detail: "the delivery could not be recorded; deliver it again", Cause: err}
+	if p, ok := errors.AsType[*workflows.Problem](err); ok {
+		refused.Code, refused.Detail = p.Code, p.Message
+	}
+	return refused
+}
+
 // receive hands the change over and says what became of it.
 func (h *Webhook) receive(w http.ResponseWriter, r *http.Request, receipt work.Receipt, c work.Change) *wire.Rejection {
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
 	receipt, fresh, err := h.record(ctx, receipt, c)
 	if err != nil {
-		refused := &wire.Rejection{Status: http.StatusServiceUnavailable, Code: workflows.CodeUnavailable,
-			Detail: "the delivery could not be recorded; deliver it again", Cause: err}
-		if p, ok := errors.AsType[*workflows.Problem](err); ok {
-			refused.Code, refused.Detail = p.Code, p.Message
-		}
-		return refused
+		return unrecorded(err)
 	}
 	var result answer
 	if len(receipt.Result) > 0 {

@@ -87,6 +87,24 @@ func (e *Engine) NeedsFiles(ctx context.Context, c work.Change) (bool, error) {
 	return e.starter.NeedsFiles(c), nil
 }
 
+// Listens says whether a pipeline has a trigger by such an event of GitHub, of that
+// repository. Who asks before Receive need not make durable what nobody waits for.
+func (e *Engine) Listens(ctx context.Context, c work.Change) (bool, error) {
+	if err := e.wait(ctx); err != nil {
+		return false, err
+	}
+	return e.starter.Listens(c), nil
+}
+
+// Tagged is the commit of the tag that a change names, as the source of a pipeline
+// that waits for it shows it; empty: none can say. An error is worth another try.
+func (e *Engine) Tagged(ctx context.Context, c work.Change) (string, error) {
+	if err := e.wait(ctx); err != nil {
+		return "", err
+	}
+	return e.starter.Tagged(ctx, c)
+}
+
 // ReceiveEvent says whether pipelines wait for an event, a change with a Document, does not
 // wait, and calls done once what it starts is durable; without that it is to come again.
 func (e *Engine) ReceiveEvent(r work.Receipt, c work.Change, done func()) bool {

@@ -37,6 +37,7 @@ func (c *checker) triggers() {
 		if t.Event != nil {
 			c.event(i, t)
 		}
+		c.eventOnGitHub(i, t, sources)
 		if t.Git == nil {
 			continue
 		}
@@ -114,21 +115,7 @@ func (c *checker) event(i int, t *workflows.Trigger) {
 			c.add(e.pos, "events of EventBridge have no key "+words.Quoted(e.key), meant(e.key, known))
 		}
 	}
-	var declared []string
-	for _, v := range c.p.Variables {
-		declared = append(declared, v.Name)
-	}
-	for _, name := range words.Keys(t.Variables) {
-		at := []any{"triggers", i, "variables", name}
-		if !slices.Contains(declared, name) {
-			c.fault("the pipeline has no variable "+words.Quoted(name), meant(name, declared), at...)
-		}
-		if value := t.Variables[name]; strings.HasPrefix(value, "$") {
-			if _, err := document.ParsePath(value); err != nil {
-				c.fault(err.Error(), "a text that begins with $ names a place in the event, such as $.detail.image-tag", at...)
-			}
-		}
-	}
+	c.variablesOf(i, t)
 	for _, other := range c.p.Triggers[:i] {
 		if other.Event != nil && reflect.DeepEqual(other, *t) {
 			c.fault("the event is given twice", "remove one of them", "triggers", i, "event")

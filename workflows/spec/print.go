@@ -180,6 +180,7 @@ func (w *printer) triggers(triggers []workflows.Trigger) {
 			w.line("event", unprintable().Replace(string(t.Event)))
 			w.pairs("variables", t.Variables)
 		}
+		w.eventOnGitHub(&t)
 		if t.Git != nil {
 			w.section("gitConfiguration")
 			w.text("sourceActionName", t.Git.SourceActionName)

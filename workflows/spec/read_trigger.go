@@ -10,7 +10,9 @@ func (r reader) trigger(n *node) workflows.Trigger {
 	o := r.object(n, "trigger")
 	t := workflows.Trigger{ProviderType: o.text("providerType")}
 	g, s, e := o.get("gitConfiguration"), o.get("schedule"), o.get("event")
+	byGitHub := r.eventOfGitHub(o, &t)
 	switch {
+	case byGitHub:
 	case g != nil && s != nil:
 		r.add(s.pos, "the trigger has a schedule and filters of changes", "make two triggers of it")
 	case e != nil && (g != nil || s != nil):
@@ -20,11 +22,11 @@ func (r reader) trigger(n *node) workflows.Trigger {
 	case e != nil && o.has("providerType"):
 		r.add(o.at("providerType"), "an event has no providerType", "remove it")
 	case g == nil && s == nil && e == nil && n.kind == mapping:
-		r.add(n.pos, "the trigger says nothing", "give it push: {branches: […]}, schedule: {cron: …}, or event: {source: […]}")
+		r.add(n.pos, "the trigger says nothing", "give it push: {branches: […]}, schedule: {cron: …}, release: {tags: […]}, or event: {source: […]}")
 	}
 	if e != nil {
 		t.Event, t.Variables = r.event(e), o.table("variables")
-	} else if o.has("variables") {
+	} else if o.has("variables") && !byGitHub {
 		r.add(o.at("variables"), "variables belong to a trigger by an event", "remove them, or add event: {source: […]}")
 	}
 	if s != nil {

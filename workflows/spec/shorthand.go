@@ -172,6 +172,7 @@ func lengthenTrigger(t *node, sources []string) {
 		}
 		t.entries = append(kept, entry{t.pos, "gitConfiguration", g})
 	}
+	lengthenEvents(t, sources)
 	g := t.get("gitConfiguration")
 	if g == nil || g.kind != mapping {
 		return
@@ -187,17 +188,36 @@ func lengthenTrigger(t *node, sources []string) {
 			g.entries[i].value = &node{pos: e.value.pos, kind: list, items: []*node{e.value}}
 		}
 		for _, filter := range g.entries[i].value.items {
-			for j, f := range filter.entries {
-				if f.key == "events" {
-					continue
-				}
-				switch f.value.kind {
-				case scalar:
-					filter.entries[j].value = wrap("includes", &node{pos: f.value.pos, kind: list, items: []*node{f.value}})
-				case list:
-					filter.entries[j].value = wrap("includes", f.value)
-				}
-			}
+			lengthenPatterns(filter, "events")
+		}
+	}
+}
+
+// lengthenEvents completes a trigger by events of GitHub.
+func lengthenEvents(t *node, sources []string) {
+	found := false
+	for _, e := range t.entries {
+		if slices.Contains(onGitHub(), e.key) {
+			found = true
+			lengthenPatterns(e.value, "events", "conclusions", "prerelease")
+		}
+	}
+	if found && t.get("sourceActionName") == nil && len(sources) == 1 {
+		t.entries = append(t.entries, entry{t.pos, "sourceActionName", word(t.pos, sources[0])})
+	}
+}
+
+// lengthenPatterns makes patterns of globs, of all keys of a filter but some.
+func lengthenPatterns(filter *node, but ...string) {
+	for j, f := range filter.entries {
+		if slices.Contains(but, f.key) {
+			continue
+		}
+		switch f.value.kind {
+		case scalar:
+			filter.entries[j].value = wrap("includes", &node{pos: f.value.pos, kind: list, items: []*node{f.value}})
+		case list:
+			filter.entries[j].value = wrap("includes", f.value)
 		}
 	}
 }

@@ -62,11 +62,15 @@ defaultValue | text 1-1000 | a start must give one | The value if a start gives 
 description | text 0-200 | | Shown in the form for a start.
 pattern | text | anything | Regular expression (RE2) that the whole value must match.
 
-= trigger | the trigger | What starts the pipeline: changes of one source action (push, pullRequest), a schedule, or events of EventBridge. One trigger per source action; it replaces the default, which is every push to the action's branch.
+= trigger | the trigger | What starts the pipeline: changes of one source action (push, pullRequest), a schedule, events of EventBridge, or events of GitHub (release, workflowRun, deployment, mergeGroup). One trigger with push and pullRequest per source action; it, or one by events of GitHub, replaces the default, which is every push to the action's branch.
 schedule | {schedule} | | Starts on a schedule.
 event | <any> 1- | | Starts for each event of EventBridge that fits this pattern, with the newest revisions of the sources: exact values, prefix, suffix, equals-ignore-case, anything-but, exists, numeric and $or, as in a rule of EventBridge.
-variables | <text> | | Of a start by an event, by name: a text as it is, or a path of the event that begins with $, such as $.detail.image-tag. If there is nothing at the path, the event starts nothing.
-sourceActionName | name | the only source action | The source action it applies to: Git, GitHub or CodeStarSourceConnection.
+release | {release} | | Starts when a release is published on GitHub, with the commit of its tag.
+workflowRun | {workflowRun} | | Starts when a run of a GitHub Actions workflow has completed, with the commit that it ran on. Runs for forks, and of workflows that an action of the pipeline dispatches, start nothing.
+deployment | {deployment} | | Starts when a deployment is created on GitHub, with its commit; never for one that rollcall created.
+mergeGroup | {mergeGroup} | | Starts when GitHub's merge queue asks for checks, with the commit of the merge group.
+variables | <text> | | Of a start by an event, by name: a text as it is, or a path of the event that begins with $, such as $.detail.image-tag or $.release.tag_name. If there is nothing at the path, the event starts nothing.
+sourceActionName | name | the only source action | The source action it applies to: Git, GitHub or CodeStarSourceConnection; for events of GitHub one of the last two.
 push | {push} or [{push}] 1-3 | | Pushes that start the pipeline; one matching filter is enough.
 pullRequest | {pullRequest} or [{pullRequest}] 1-3 | | Pull requests that start the pipeline, with the head commit of their branch.
 providerType | CodeStarSourceConnection/Git/GitHub | the source action's provider | CodePipeline's.
@@ -86,6 +90,23 @@ tags | glob or [glob] 1-8 or {patterns} | no tag | Name of the tag.
 events | [OPEN/UPDATED/CLOSED] 1-3 | all three | What happened to the pull request. Merging counts as CLOSED.
 branches | glob or [glob] 1-8 or {patterns} | any | The target branch of the pull request.
 filePaths | glob or [glob] 1-8 or {patterns} | any | Matched against the changed files; one match is enough. If the changed files are unknown, the pipeline starts.
+
+= release | the filter | A filter for published releases. Every key given must match; {} is every release.
+tags | glob or [glob] 1-8 or {patterns} | any | Name of the release's tag.
+prerelease | flag | both | Only prereleases (true), or none (false).
+
+= workflowRun | the filter | A filter for completed runs of GitHub Actions workflows. Every key given must match; {} is every run that ended in success.
+workflows | glob or [glob] 1-8 or {patterns} | any | Name of the workflow, or path of its file, such as .github/workflows/ci.yml.
+branches | glob or [glob] 1-8 or {patterns} | any | The branch that it ran on.
+conclusions | [success/failure/cancelled/timed_out/action_required/neutral/skipped/stale/startup_failure] 1-9 | success | How the run ended.
+events | [word] 1-8 | any | What started the run, as GitHub calls it: push, pull_request, schedule, workflow_dispatch and so on.
+
+= deployment | the filter | A filter for deployments that somebody else than rollcall creates on GitHub. Every key given must match; {} is every deployment.
+environments | glob or [glob] 1-8 or {patterns} | any | The environment that it is for.
+refs | glob or [glob] 1-8 or {patterns} | any | The branch, tag or commit that it names.
+
+= mergeGroup | the filter | A filter for groups of GitHub's merge queue; {} is every group.
+branches | glob or [glob] 1-8 or {patterns} | any | The branch into which the group is to be merged.
 
 = patterns | the patterns | Globs: * within one part of a name, ** across parts, ? [abc] [!a-c] {a,b}; \ escapes the next character. A plain list means includes.
 includes | [glob] 0-8 | everything | At least one must match.

@@ -19,6 +19,11 @@
 // A pull request is judged by its base branch, and the run uses its head
 // commit. One that comes from a fork starts nothing: its code would run with
 // this service's rights.
+//
+// Events of GitHub (a release, a workflow run, a deployment, a merge group) start
+// a pipeline by a trigger of their own, each judged by its filter. Such a trigger
+// replaces the default, too: who waits for releases does not start on pushes.
+// Branches of GitHub's merge queue start nothing unless a pattern names them.
 package trigger
 
 import (
@@ -32,18 +37,26 @@ import (
 
 // Event is one change of a repository.
 type Event struct {
-	Provider   string   // Git|GitHub|CodeCommit|ECR|S3
-	Kind       string   // push|pull_request
-	Of         string   // what was pushed: a commit (empty, or commit), an image, an object
-	Repository string   // GitHub: owner/name; Git: URL or path; ECR, CodeCommit: name; S3: bucket
-	Branch     string   // push: the branch, empty for a tag; ECR: the image's tag; S3: the object's key; pull request: the base branch
-	Tag        string   // push of a tag
-	PullEvent  string   // OPEN|UPDATED|CLOSED; anything else starts nothing
-	Created    bool     // the branch is new
-	Deleted    bool     // the branch or tag is gone
-	Fork       bool     // pull request: its head is in another repository
-	Announced  bool     // an event told of the change: PollForSourceChanges, which is about polling, is not asked
-	Files      []string // changed files; nil: unknown. Filters look at the first 100
+	Provider   string // Git|GitHub|CodeCommit|ECR|S3
+	Kind       string // push|pull_request|release|workflow_run|deployment|merge_group
+	Of         string // what was pushed: a commit (empty, or commit), an image, an object
+	Repository string // GitHub: owner/name; Git: URL or path; ECR, CodeCommit: name; S3: bucket
+	// Branch of a push, empty for a tag; ECR: the image's tag; S3: the object's key; pull
+	// request, merge group: the base branch; workflow run: where it ran; deployment: the ref.
+	Branch    string
+	Tag       string   // push of a tag; release
+	PullEvent string   // OPEN|UPDATED|CLOSED; anything else starts nothing
+	Created   bool     // the branch is new
+	Deleted   bool     // the branch or tag is gone
+	Fork      bool     // pull request: its head is in another repository
+	Announced bool     // an event told of the change: PollForSourceChanges, which is about polling, is not asked
+	Files     []string // changed files; nil: unknown. Filters look at the first 100
+
+	Workflow    []string // workflow run, and deployment by one: its name and the path of its file
+	Cause       string   // of that run: the event that started it
+	Conclusion  string   // of that run
+	Environment string   // deployment
+	Prerelease  bool     // release
 }
 
 // maxFiles is how many changed files a filter looks at, as CodePipeline does.
@@ -129,6 +142,10 @@ func starts(p *workflows.Pipeline, a *workflows.Action, e Event) (bool, string) 
 	if e.Kind == "pull_request" && !slices.Contains([]string{"OPEN", "UPDATED", "CLOSED"}, e.PullEvent) {
 		return false, "only opening, updating and closing a pull request count"
 	}
+	if IsGitHub(e.Kind) {
+		_, ok, why := byGitHub(p, a, e)
+		return ok, why
+	}
 	for _, t := range p.Triggers {
 		if t.Git == nil || t.Git.SourceActionName != a.Name {
 			continue
@@ -137,6 +154,9 @@ func starts(p *workflows.Pipeline, a *workflows.Action, e Event) (bool, string) 
 			return filtered(t.Git, e)
 		}
 		return follows(a, e) // an entry without filters: the branch itself
+	}
+	if others := waitsFor(p, a); others != "" {
+		return false, fmt.Sprintf("%s starts on %s only, this is %s", a.Name, others, what(e))
 	}
 	for _, key := range []string{"DetectChanges", "PollForSourceChanges"} {
 		if isFalse(a.Configuration[key]) && !(e.Announced && key == "PollForSourceChanges") {
@@ -195,6 +215,8 @@ func pushed(f workflows.GitFilter, e Event) (fault string) {
 		return ""
 	case f.Tags != nil:
 		return "the filter is for tags, this is branch " + e.Branch
+	case isQueued(e.Branch) && !names(f.Branches, e.Branch):
+		return queuedOnly
 	}
 	return branched(f, e)
 }
@@ -236,6 +258,8 @@ func branched(f workflows.GitFilter, e Event) (fault string) {
 // what names the event: "push to main", "tag v1", "pull request to main", "image latest", "object app.zip".
 func what(e Event) string {
 	switch {
+	case IsGitHub(e.Kind):
+		return whatOnGitHub(e)
 	case e.Of == image, e.Of == object:
 		return e.Of + " " + e.Branch
 	case e.Kind == "pull_request":

@@ -204,7 +204,7 @@ const (
 type Change struct {
 	Provider   string              `json:"provider"`             // Git|GitHub|CodeCommit|ECR|S3|EventBridge
 	Kind       string              `json:"kind,omitempty"`       // what Commit is: commit (or empty), image, object
-	Event      string              `json:"event"`                // push|pull_request|event
+	Event      string              `json:"event"`                // push|pull_request|event|release|workflow_run|deployment|merge_group
 	Repository string              `json:"repository"`           // owner/name for GitHub, URL or path for Git; of images; a bucket
 	Branch     string              `json:"branch,omitempty"`     // push: the branch, the tag of the image, the key of the object; pull request: the base branch
 	HeadBranch string              `json:"headBranch,omitempty"` // pull request: where its commits are
@@ -227,6 +227,18 @@ type Change struct {
 	// Document is an event of EventBridge, as it came. Repository and Branch are then
 	// its source and type, Commit its ID.
 	Document json.RawMessage `json:"document,omitempty"`
+
+	// ID tells events apart that say the same of a commit: what GitHub numbers or dates
+	// them by. Empty: the other fields do.
+	ID string `json:"id,omitempty"`
+	// What the triggers by events of GitHub look at (trigger.Event explains them).
+	Workflow    []string `json:"workflow,omitempty"`
+	Cause       string   `json:"cause,omitempty"`
+	Conclusion  string   `json:"conclusion,omitempty"`
+	Environment string   `json:"environment,omitempty"`
+	Prerelease  bool     `json:"prerelease,omitempty"`
+	// Payload is what a trigger's variables may name of such an event.
+	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
 // Receipt is an outside request, durable before it is acknowledged.

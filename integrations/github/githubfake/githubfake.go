@@ -57,6 +57,7 @@ type Server struct {
 	statuses []Status
 	pulls    map[string]Pull     // owner/name#number, as last delivered
 	teams    map[string][]string // org/team in lower case, its logins
+	tags     map[string]string   // owner/name and tag, its commit
 	calls    int
 	account  Account
 	feedback feedback
@@ -73,6 +74,7 @@ func New(o Options) *Server {
 	mux.HandleFunc("GET /repos/{owner}/{name}/pulls/{number}/files", s.listFiles)
 	mux.HandleFunc("GET /repos/{owner}/{name}/pulls", s.listPulls)
 	mux.HandleFunc("GET /repos/{owner}/{name}/commits/{sha}/pulls", s.pullsOf)
+	mux.HandleFunc("GET /repos/{owner}/{name}/commits/{kind}/{tag}", s.commitOf)
 	mux.HandleFunc("GET /repos/{owner}/{name}/compare/{basehead}", s.compare)
 	mux.HandleFunc("GET /orgs/{org}/teams/{team}", s.getTeam)
 	mux.HandleFunc("GET /orgs/{org}/teams/{team}/memberships/{login}", s.getMembership)

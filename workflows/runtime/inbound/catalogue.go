@@ -127,7 +127,8 @@ func isNews(s *machine.State, under *workflows.Pipeline) bool {
 	return now != nil && !s.Archived && len(reviewedIn(reviewedIn(nil, now), under)) > len(reviewedIn(nil, now))
 }
 
-// sourcesOf cuts a definition down to its name, channel, role, triggers and source actions.
+// sourcesOf cuts a definition down to its name, channel, role, triggers and source
+// actions, and those that dispatch workflows, whose runs do not start it.
 // What starts a pipeline that stays in AWS is AWS's own.
 func sourcesOf(p *workflows.Pipeline) *workflows.Pipeline {
 	small := &workflows.Pipeline{Name: p.Name, ExecutionMode: p.ExecutionMode, Channel: p.Channel, RoleArn: p.RoleArn, Bridge: p.Bridge, Triggers: p.Triggers}
@@ -138,7 +139,7 @@ func sourcesOf(p *workflows.Pipeline) *workflows.Pipeline {
 	for _, st := range p.Stages {
 		one := workflows.Stage{Name: st.Name}
 		for _, a := range st.Actions {
-			if a.IsSource() {
+			if a.IsSource() || a.ActionType.Provider == "GitHubWorkflow" {
 				one.Actions = append(one.Actions, a)
 			}
 		}

@@ -79,6 +79,10 @@ func (d *delivery) finished() record.Memo {
 // pushKey names a push by what it says, from where to where: a commit that is
 // pushed away and comes back is another push.
 func pushKey(c work.Change) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{c.Provider, c.Event, c.PullEvent, c.Repository, c.Branch, c.Tag, c.Before, c.Commit, fmt.Sprint(c.Deleted)}, "\n")))
+	parts := []string{c.Provider, c.Event, c.PullEvent, c.Repository, c.Branch, c.Tag, c.Before, c.Commit, fmt.Sprint(c.Deleted)}
+	if c.ID != "" {
+		parts = append(parts, c.ID)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
 	return pushPrefix + hex.EncodeToString(sum[:16])
 }

@@ -24,6 +24,12 @@ type Differ interface {
 	Changed(ctx context.Context, a workflows.Action, from, to string) ([]string, error)
 }
 
+// Tagger is a Source that knows the tags of a repository.
+type Tagger interface {
+	// Tagged returns the commit of a tag; empty: there is none.
+	Tagged(ctx context.Context, a workflows.Action, tag string) (string, error)
+}
+
 // Comparer is a Source that knows the history behind commits: what lies between
 // two of them, and who made it. Changes that are not Complete cannot be known;
 // an error means that it could not ask, never that there is nothing.

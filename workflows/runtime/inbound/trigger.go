@@ -39,12 +39,16 @@ func (s *Starter) match(d delivery) (starts []request, ignored []string) {
 				ignored = append(ignored, p.Name+": "+why)
 				continue
 			}
+			variables, lacks := variablesOf(p, action, c)
+			if lacks != "" {
+				ignored = append(ignored, p.Name+": "+lacks)
+				continue
+			}
 			found[p.Name] = true
 			a, _ := p.Stages[0].Action(action)
-			starts = append(starts, request{
-				pipeline: p.Name, at: d.Receipt.At, head: s.headOf(p, a, c),
-				intent: startBy(p.Name, a, c, workflows.TriggerWebhook, d.Receipt.Key+"/"+p.Name, why),
-			})
+			in := startBy(p.Name, a, c, workflows.TriggerWebhook, d.Receipt.Key+"/"+p.Name, why)
+			in.Variables = variables
+			starts = append(starts, request{pipeline: p.Name, at: d.Receipt.At, head: s.headOf(p, a, c), intent: in})
 		}
 	}
 	if len(starts) == 0 && len(ignored) == 0 {
@@ -59,6 +63,7 @@ func eventOf(c work.Change) trigger.Event {
 	return trigger.Event{
 		Provider: c.Provider, Kind: c.Event, Of: c.Kind, Repository: c.Repository, Branch: c.Branch, Tag: c.Tag,
 		PullEvent: c.PullEvent, Created: c.Created, Deleted: c.Deleted, Fork: c.Fork, Files: c.Files,
+		Workflow: c.Workflow, Cause: c.Cause, Conclusion: c.Conclusion, Environment: c.Environment, Prerelease: c.Prerelease,
 	}
 }
 
@@ -102,6 +107,12 @@ func startBy(pipeline string, a *workflows.Action, c work.Change, kind, token, w
 	}
 	_, followed := trigger.Followed(a)
 	r.AnyBranch = c.Event != "push" || c.Branch != followed
+	if r.Branch == c.Commit { // a deployment of a commit
+		r.Branch = ""
+	}
+	if trigger.IsGitHub(c.Event) {
+		ref = why
+	}
 	detail := strings.TrimSpace(c.Repository + " " + ref)
 	if _, remark, ok := strings.Cut(why, "; "); ok {
 		detail += "; " + remark

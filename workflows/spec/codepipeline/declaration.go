@@ -172,6 +172,9 @@ func declare(p *workflows.Pipeline, k Known) (*declaration, []Note) {
 		switch {
 		case t.Event != nil:
 			e.note("triggers", NoMatch, "a trigger by events of EventBridge starts nothing there; kept for import", "a rule of EventBridge with that pattern, and the pipeline as its target, starts it in AWS")
+		case t.Schedule == nil && t.Git == nil:
+			event, _ := t.OnGitHub()
+			e.note("triggers", NoMatch, "a trigger by the event "+event+" of GitHub starts nothing there; kept for import", "a workflow on GitHub can start the pipeline with aws codepipeline start-pipeline-execution")
 		case t.Git == nil:
 			e.note("triggers", NoMatch, "the schedule "+words.Quoted(t.Schedule.Cron)+" starts nothing there; kept for import", "an EventBridge rule or schedule can start the pipeline")
 		case !e.connected(d, t.Git.SourceActionName):

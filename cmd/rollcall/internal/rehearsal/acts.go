@@ -168,7 +168,7 @@ func (w *simulation) change(n *node, kind string) (work.Change, workflows.Action
 	if c.Repository == "" {
 		c.Repository = repository
 	}
-	if c.Branch == "" && c.Tag == "" {
+	if c.Branch == "" && (c.Tag == "" || trigger.IsGitHub(kind)) && kind != "release" {
 		c.Branch = ref
 	}
 	if c.Commit == "" {
@@ -181,6 +181,7 @@ func (w *simulation) change(n *node, kind string) (work.Change, workflows.Action
 		c.Authors = append(c.Authors, *w.author(name))
 	}
 	c.By = w.pusher(n.str("by"), c.Provider)
+	onGitHub(n, &c)
 	return c, a, nil
 }
 
@@ -224,10 +225,19 @@ func (w *simulation) changed(n *node, kind string) error {
 	if spec.InAWS(a.ActionType) {
 		noticed = workflows.TriggerPoll
 	}
-	name, starts, why := trigger.Match(w.s.View().Definition, trigger.Event{
+	e := trigger.Event{
 		Provider: c.Provider, Kind: c.Event, Repository: c.Repository, Branch: c.Branch, Tag: c.Tag, PullEvent: c.PullEvent,
 		Created: c.Created, Deleted: c.Deleted, Fork: c.Fork, Files: c.Files,
-	})
+		Workflow: c.Workflow, Cause: c.Cause, Conclusion: c.Conclusion, Environment: c.Environment, Prerelease: c.Prerelease,
+	}
+	name, starts, why := trigger.Match(w.s.View().Definition, e)
+	detail, variables := strings.TrimSpace(c.Repository+" "+c.Branch+c.Tag), map[string]string(nil)
+	if starts && trigger.IsGitHub(kind) {
+		detail = c.Repository + " " + why
+		doc, _ := document.Read(c.Payload) // the act has checked it
+		variables, why = trigger.Variables(w.s.View().Definition, name, e, doc)
+		starts = why == ""
+	}
 	if !starts {
 		w.ignored = why
 		w.traceLine("starts nothing: " + why)
@@ -235,8 +245,8 @@ func (w *simulation) changed(n *node, kind string) error {
 	}
 	r.ActionName = name
 	in := workflows.Intent{
-		Verb: workflows.Start, Pipeline: w.s.Name, Change: []workflows.SourceRevision{r},
-		Trigger: &workflows.StartedBy{Type: noticed, Detail: strings.TrimSpace(c.Repository + " " + c.Branch + c.Tag), By: c.By},
+		Verb: workflows.Start, Pipeline: w.s.Name, Change: []workflows.SourceRevision{r}, Variables: variables,
+		Trigger: &workflows.StartedBy{Type: noticed, Detail: detail, By: c.By},
 	}
 	return w.decide(machine.Input{By: workflows.EnginePrincipal(), Intent: &in})
 }

@@ -116,7 +116,7 @@ func checkStep(c *checker, n *node) {
 		c.add(n, "the step has two acts: "+strings.Join(given, " and "), "make two steps of it")
 	case len(given) == 0 && (n.get("refused") != nil || n.get("starts") != nil || n.get("ignored") != nil):
 		c.add(n, "the step has no act", "one of "+strings.Join(names, ", "))
-	case n.get("ignored") != nil && n.get("push") == nil && n.get("pullRequest") == nil && n.get("event") == nil:
+	case n.get("ignored") != nil && !slices.ContainsFunc(changes(), func(a act) bool { return n.get(a.key) != nil }):
 		c.add(n.get("ignored"), "only a push, a pull request and an event can be ignored", "use refused, or starts: nothing")
 	}
 }
@@ -232,7 +232,7 @@ func acts() []act {
 
 // changes are the acts of repositories.
 func changes() []act {
-	return []act{
+	return append([]act{
 		{"push", "branch", "somebody pushes, or a source in AWS has something new; the pipeline's triggers decide", revisionKeys(
 			field{"branch", text("a branch"), "the source action's if not given"}, field{"tag", text("a tag"), "instead of a branch"},
 			field{"created", yesNo(), "the branch is new"}, field{"deleted", yesNo(), "the branch is gone"}), (*simulation).push},
@@ -240,7 +240,7 @@ func changes() []act {
 			field{"event!", oneOf("OPEN", "UPDATED", "CLOSED"), "what happened to it"}, field{"into", text("a branch"), "the target branch; the source action's if not given"},
 			field{"fork", yesNo(), "it comes from a fork"}), (*simulation).pullRequest},
 		{"event", "json", "an event of EventBridge comes; the pipeline's triggers decide", []field{{"json!", jsonText(), "the event, as EventBridge has it"}}, (*simulation).event},
-	}
+	}, gitHubActs()...)
 }
 
 func gateKey() field {
