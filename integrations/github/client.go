@@ -25,8 +25,8 @@ type App struct {
 	PrivateKey     []byte // PEM
 }
 
-// newClient makes the library's client. Exactly one of token and app is set.
-// Writes are paced at one a second, as GitHub asks for.
+// newClient makes the library's client, at five calls a second. Exactly one of token
+// and app is set. Clients over the same [Transport] share what it knows.
 func newClient(api, token string, app *App, base http.RoundTripper) (*github.Client, error) {
 	return newPacedClient(api, token, app, base, wire.Pacing{Timeout: 20 * time.Second, PerSecond: 5, Burst: 10})
 }
@@ -37,7 +37,7 @@ func newPacedClient(api, token string, app *App, base http.RoundTripper, pace wi
 	if err != nil {
 		return nil, err
 	}
-	tr := wire.Transport(base, pace)
+	tr := wire.Transport(common(base), pace)
 	switch {
 	case app == nil && token == "", app != nil && token != "":
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "github.token",

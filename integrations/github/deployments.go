@@ -271,19 +271,16 @@ func (d *Deployments) refused(e *workflows.Execution, one *deployment, doing str
 		return &refusal{fmt.Sprintf("%s the deployment of %s to %s in", doing, e.Ref(), one.Environment), one.Repository, err}
 	}
 	d.Log.With(words.LogAttrs(e.Ref(), one.Stage)...).Warn("GitHub refused a deployment", "repository", one.Repository, "commit", one.SHA,
-		"status", answered(err), "hint", deploymentHint(answered(err)), "error", wire.Scrub(err))
+		"status", answered(err), "hint", deploymentHint(err), "error", wire.Scrub(err))
 	return nil
 }
 
 // deploymentHint is what an operator can do about a refusal.
-func deploymentHint(status int) string {
-	switch status {
-	case 403, 404:
-		return `give the token or the app the permission "Deployments: read and write" on this repository, or set github.deployments: false`
-	case 422:
+func deploymentHint(err error) string {
+	if answered(err) == 422 {
 		return "the commit is not in this repository any more"
 	}
-	return hint(status)
+	return advice(err, `the permission "Deployments: read and write" on this repository, or set github.deployments: false`)
 }
 
 // post posts a state of a deployment that exists.

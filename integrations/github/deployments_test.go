@@ -195,7 +195,7 @@ func TestADeploymentIsNotMadeTwice(t *testing.T) {
 				for _, step := range []func(*workflows.Execution){begin, enter("Staging"), act("Staging"), succeed("Staging")} {
 					w.do(t, step, 1)
 				}
-				w.lane.run(t, 3*time.Minute)
+				w.lane.run(t, 4*time.Minute) // a limit is waited for as GitHub says
 				if all := w.hub.Deployments(); len(all) != 1 || all[0].State() != "success" {
 					t.Errorf("shown: %v", w.shown())
 				}

@@ -85,7 +85,7 @@ func unanswered(err error, group string) error {
 		return fmt.Errorf("could not ask GitHub about %s: %w", group, wire.Scrub(err))
 	}
 	p := &workflows.Problem{Code: workflows.CodeUnavailable, Message: fmt.Sprintf("GitHub refused (%d)", code),
-		Hint: "give GitHub's token or app of the configuration the right to read the organisation's members (read:org)"}
+		Hint: advice(err, "the right to read the organisation's members (read:org, or Members: read)")}
 	if code == http.StatusNotFound {
 		p.Message, p.Hint = "GitHub shows no team "+strings.TrimPrefix(group, subject.GitHubTeam+":"), "check the team's short name (its slug), and that the token or app may read the organisation's members (read:org)"
 	}

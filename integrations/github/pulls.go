@@ -83,7 +83,7 @@ func (p *Pulls) Pulls(ctx context.Context, repository string, commits []work.Com
 // unread says that GitHub did not answer, or what it wants.
 func unread(err error, repository string) error {
 	if code := answered(err); code != 0 && kindOf(err) != wire.Transient {
-		return fmt.Errorf("GitHub shows no pull requests of %s (%d); its token or app needs the right to read them", repository, code)
+		return fmt.Errorf("GitHub shows no pull requests of %s (%d); its token or app needs the right to read them: %s", repository, code, advice(err, "the permission Pull requests: read"))
 	}
 	return fmt.Errorf("GitHub could not be asked about the pull requests of %s: %w", repository, wire.Scrub(err))
 }

@@ -118,7 +118,7 @@ func (m *keeper) save(ctx context.Context, q *queue, left []string, due bool, ca
 		if q.Rounds++; len(left) < len(q.Waiting) {
 			q.Rounds = 1
 		}
-		q.Again = m.now().Add(min(time.Second<<min(q.Rounds-1, 5), m.pause))
+		q.Again = m.now().Add(min(time.Second<<min(q.Rounds-1, 5), m.pause, wantedWait(cause)))
 	}
 	slices.Sort(left) // IDs are ordered by time
 	left, err := m.trim(ctx, q, left)
@@ -140,6 +140,15 @@ func (m *keeper) save(ctx context.Context, q *queue, left []string, due bool, ca
 		return nil
 	}
 	return &event.Unfinished{Err: cause, After: max(q.Again.Sub(m.now()), time.Second)}
+}
+
+// wantedWait is how long GitHub still wants to be left alone; very long: it does not say.
+func wantedWait(err error) time.Duration {
+	var later *wire.Later
+	if errors.As(err, &later) && later.After > 0 {
+		return max(later.After, time.Second)
+	}
+	return longestWait
 }
 
 // trim gives up the oldest where too many wait, except those that must not be.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
-	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/integrations/wire/selftest"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -52,7 +51,7 @@ func tokenCheck(ctx context.Context, api *github.Client, app bool) selftest.Resu
 	if app {
 		list, _, err := api.Apps.ListRepos(ctx, &github.ListOptions{PerPage: 1})
 		if err != nil {
-			check.Message, check.Fix = "the GitHub App cannot sign in: "+said(err), []string{"check github.app: id, installationID, and that the private key is one of this app"}
+			check.Message, check.Fix = "the GitHub App cannot sign in: "+said(err), []string{advice(err, "access to repositories")}
 			return check
 		}
 		check.Status, check.Message = selftest.OK, fmt.Sprintf("the installation of the app sees %d repositories", list.GetTotalCount())
@@ -60,7 +59,7 @@ func tokenCheck(ctx context.Context, api *github.Client, app bool) selftest.Resu
 	}
 	user, resp, err := api.Users.Get(ctx, "")
 	if err != nil {
-		check.Message, check.Fix = "GitHub does not take github.token: "+said(err), []string{"make a new token of the bot's account and put it where the configuration says"}
+		check.Message, check.Fix = "GitHub does not take github.token: "+said(err), []string{advice(err, "access"), "a new token is made under Settings, Developer settings of the bot's account"}
 		return check
 	}
 	check.Status, check.Message = selftest.OK, "belongs to "+user.GetLogin()
@@ -83,7 +82,7 @@ func repositoryChecks(ctx context.Context, api *github.Client, name, hookURL str
 	owner, repo, _ := strings.Cut(name, "/")
 	check := selftest.Result{About: name, Status: selftest.Failed}
 	if _, _, err := api.Repositories.Get(ctx, owner, repo); err != nil {
-		check.Message, check.Fix = "cannot be read: "+said(err), []string{"check its name in the pipeline file, and give the token or app access to it"}
+		check.Message, check.Fix = "cannot be read: "+said(err), []string{advice(err, "access to it (Metadata: read)")}
 		return []selftest.Result{check}
 	}
 	if hookURL == "" {
@@ -122,16 +121,4 @@ func hookCheck(check selftest.Result, hooks []*github.Hook, hookURL string) self
 		check.Status, check.Message = selftest.OK, "can be read, and delivers pushes"
 	}
 	return check
-}
-
-// said is what GitHub answered, in a few words.
-func said(err error) string {
-	var answer *github.ErrorResponse
-	if errors.As(err, &answer) && answer.Response != nil {
-		return fmt.Sprintf("GitHub answers %d %s", answer.Response.StatusCode, answer.Message)
-	}
-	if status := answered(err); status != 0 {
-		return fmt.Sprintf("GitHub answers %d", status)
-	}
-	return wire.Scrub(err).Error()
 }

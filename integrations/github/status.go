@@ -152,10 +152,10 @@ func (s *Statuses) post(ctx context.Context, e *workflows.Execution, t commitRef
 	if err != nil {
 		if now.Refused = cmp.Or(answered(err), -1); /* redirected, or too large */ now.Refused != last.Refused {
 			s.Log.With(words.LogAttrs(e.Ref())...).Warn("GitHub refused a commit status", "repository", refused.repository, "commit", t.sha,
-				"status", now.Refused, "hint", hint(now.Refused), "error", wire.Scrub(err))
+				"status", now.Refused, "hint", statusAdvice(err), "error", wire.Scrub(err))
 		}
 	}
-	if said := s.annotate(ctx, e, now, refused.repository, kind); said != nil {
+	if said := s.annotate(ctx, e, now, refused.repository, err); said != nil {
 		return said
 	}
 	value, err := json.Marshal(now)

@@ -12,11 +12,11 @@ import (
 )
 
 // annotate puts on the execution that GitHub refuses its status, or does so no more.
-func (s *Statuses) annotate(ctx context.Context, e *workflows.Execution, now postedStatus, repository string, kind wire.Kind) error {
+func (s *Statuses) annotate(ctx context.Context, e *workflows.Execution, now postedStatus, repository string, refused error) error {
 	n := workflows.Note{Name: "status", State: "done", Text: now.State}
 	if now.Refused != 0 {
-		n.State, n.Text = "refused", fmt.Sprintf("GitHub answers %d for %s; %s", now.Refused, repository, hint(now.Refused))
-		if kind == wire.Fixable {
+		n.State, n.Text = "refused", fmt.Sprintf("GitHub answers %d for %s; %s", now.Refused, repository, statusAdvice(refused))
+		if kindOf(refused) == wire.Fixable {
 			n.State, n.Text = "waiting", n.Text+"; then it is set by itself"
 		}
 	}
@@ -31,19 +31,12 @@ func (s *Statuses) annotate(ctx context.Context, e *workflows.Execution, now pos
 	return nil
 }
 
-// hint is what an operator can do about a refusal.
-func hint(status int) string {
-	switch status {
-	case http.StatusUnauthorized:
-		return "renew the token or the app's key"
-	case http.StatusForbidden:
-		return "give the token or the app the permission \"Commit statuses: write\" on this repository"
-	case http.StatusNotFound:
-		return "check the repository's name, and that the token or the app may see it"
-	case http.StatusUnprocessableEntity:
+// statusAdvice is what an operator can do about a refused status.
+func statusAdvice(err error) string {
+	if answered(err) == http.StatusUnprocessableEntity {
 		return "the commit is not in this repository, or has too many statuses"
 	}
-	return "GitHub does not take this commit status"
+	return advice(err, "the permission \"Commit statuses: write\" on this repository")
 }
 
 // notFound says whether a reader's error means that there is no such thing any more.

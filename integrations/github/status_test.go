@@ -14,12 +14,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
 	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
+	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
 	"github.com/rollcall-bot/rollcall/integrations/wire/wiretest"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -307,18 +309,26 @@ func TestGitHubAway(t *testing.T) {
 		"the hourly limit":  {Status: 403, RetryAfter: time.Minute, Body: `{"message":"You have exceeded a secondary rate limit"}`},
 		"429 with a minute": {Status: 429, RetryAfter: time.Minute},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s, h, hub, _ := mirror(t)
+		synctest.Test(t, func(t *testing.T) {
+			hub, h := githubfake.New(githubfake.Options{Token: token}), newHouse()
+			s, err := NewStatuses(FeedbackOptions{Token: token, Reader: h, Submitter: h, Notes: h, Now: func() time.Time { return h.clock }, Transport: wirefake.Direct(hub)})
+			if err != nil {
+				t.Fatal(err)
+			}
 			hub.Faults.Set(f)
 			if err := show(t, s, h, standard(1)); err == nil {
-				t.Error("the follower accepted what GitHub does not know")
+				t.Errorf("%s: the follower accepted what GitHub does not know", name)
 			}
 			hub.Faults.Set()
-			if err := show(t, s, h, standard(1)); err != nil {
-				t.Error(err)
+			calls := hub.Calls()
+			for n := 0; show(t, s, h, standard(1)) != nil; n++ {
+				if f.RetryAfter == 0 || n == 3 {
+					t.Fatalf("%s: it is not taken again", name)
+				}
+				time.Sleep(statusPause)
 			}
-			if _, err := hub.WaitStatus(t.Context(), sha, "rollcall/webshop", "pending"); err != nil {
-				t.Error(err)
+			if n := len(hub.Statuses(sha)); n != 1 && !f.After || hub.Calls() != calls+1 {
+				t.Errorf("%s: %d statuses in %d calls", name, n, hub.Calls()-calls)
 			}
 		})
 	}

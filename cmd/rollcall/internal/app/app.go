@@ -26,6 +26,7 @@ import (
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/limit"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/metrics"
 	"github.com/rollcall-bot/rollcall/integrations/aws"
+	"github.com/rollcall-bot/rollcall/integrations/github"
 	"github.com/rollcall-bot/rollcall/integrations/jira"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/store"
@@ -50,10 +51,11 @@ type App struct {
 	metrics      *metrics.Metrics
 	mux          *http.ServeMux
 	slackInbound *slack.Receiver
-	bot          *bot.Bot      // nil without Slack
-	aws          *aws.AWS      // nil: nothing of the configuration needs it
-	account      *jira.Account // made by jiraAccount
-	on           []string      // what is switched on, for people to read
+	bot          *bot.Bot          // nil without Slack
+	aws          *aws.AWS          // nil: nothing of the configuration needs it
+	account      *jira.Account     // made by jiraAccount
+	hub          *github.Transport // made by githubTransport
+	on           []string          // what is switched on, for people to read
 	extras       Extras
 	// background runs beside the engine, from ready until the end.
 	background []func(context.Context) error

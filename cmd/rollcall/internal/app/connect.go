@@ -212,7 +212,7 @@ func (a *App) pulls() (runtime.Pulls, error) {
 	if g == nil || !g.Token.Set() && g.App == nil {
 		return nil, nil
 	}
-	return github.NewPulls(github.PullsOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), Transport: a.metrics.Outside(github.System())})
+	return github.NewPulls(github.PullsOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), Transport: a.githubTransport()})
 }
 
 func (a *App) connectGitHub() error {
@@ -223,7 +223,7 @@ func (a *App) connectGitHub() error {
 	installation := a.installation()
 	if g.WebhookSecret.Set() {
 		hook, err := github.NewWebhook(github.WebhookOptions{Secret: g.WebhookSecret.Reveal(), Engine: a.engine, People: a.people(),
-			APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, Transport: a.metrics.Outside(github.System()), Log: a.log})
+			APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, Transport: a.githubTransport(), Log: a.log})
 		if err != nil {
 			return err
 		}

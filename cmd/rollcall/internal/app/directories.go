@@ -17,7 +17,7 @@ func (a *App) directories(chat *slack.Client) (map[string]runtime.Directory, err
 	}
 	if a.asksGitHub() {
 		g := a.config.GitHub
-		teams, err := github.NewDirectory(github.DirectoryOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), People: a.people(), Transport: a.metrics.Outside(github.System())})
+		teams, err := github.NewDirectory(github.DirectoryOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), People: a.people(), Transport: a.githubTransport()})
 		if err != nil {
 			return nil, err
 		}

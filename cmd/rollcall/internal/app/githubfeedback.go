@@ -28,5 +28,5 @@ func (a *App) reportToGitHub() error {
 func (a *App) feedbackTo(name string) github.FeedbackOptions {
 	g := a.config.GitHub
 	return github.FeedbackOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), PublicURL: a.config.PublicURL,
-		Reader: a.engine, Submitter: a.engine, Notes: a.engine.MemosOf(name), Transport: a.metrics.Outside(github.System()), Log: a.log}
+		Reader: a.engine, Submitter: a.engine, Notes: a.engine.MemosOf(name), Transport: a.githubTransport(), Log: a.log}
 }

@@ -17,5 +17,5 @@ func (a *App) workflowRunner() (runtime.Runner, error) {
 		return nil, nil
 	}
 	return github.NewWorkflowRunner(github.WorkflowOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(),
-		Notes: func() github.Notes { return a.engine.MemosOf("github-workflow") }, Transport: a.metrics.Outside(github.System()), Log: a.log})
+		Notes: func() github.Notes { return a.engine.MemosOf("github-workflow") }, Transport: a.githubTransport(), Log: a.log})
 }
