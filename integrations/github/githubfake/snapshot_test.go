@@ -1,6 +1,7 @@
 package githubfake_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -44,6 +45,17 @@ func TestARestartKeepsWhatWasTakenAndSent(t *testing.T) {
 	}
 	r := httptest.NewRequest(http.MethodPost, "/repos/acme/webshop/statuses/"+sha, strings.NewReader(`{"state":"pending","context":"rollcall"}`))
 	old.ServeHTTP(httptest.NewRecorder(), r)
+	post := func(path, body string) {
+		t.Helper()
+		answer := httptest.NewRecorder()
+		old.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/repos/acme/webshop/"+path, strings.NewReader(body)))
+		if answer.Code != http.StatusCreated {
+			t.Fatalf("%s: %d %s", path, answer.Code, answer.Body)
+		}
+	}
+	post("deployments", `{"ref":"`+sha+`","environment":"production","task":"deploy","payload":{"execution":"x"},"auto_merge":false,"required_contexts":[]}`)
+	post(fmt.Sprintf("deployments/%d/statuses", old.Deployments()[0].ID), `{"state":"success","description":"<b>deployed</b>"}`)
+	old.WriteComment("acme/webshop", 7, "rollcall", "<!-- rollcall -->In **production**")
 	data, err := old.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -55,6 +67,22 @@ func TestARestartKeepsWhatWasTakenAndSent(t *testing.T) {
 	}
 	if diff := cmp.Diff(old.Statuses(""), s.Statuses("")); diff != "" || len(s.Statuses(sha)) != 1 {
 		t.Error("statuses (-before +after):\n", diff)
+	}
+	if diff := cmp.Diff(old.Deployments(), s.Deployments()); diff != "" || len(s.Deployments()) != 1 {
+		t.Error("deployments (-before +after):\n", diff)
+	}
+	if diff := cmp.Diff(old.Comments("acme/webshop", 7), s.Comments("acme/webshop", 7)); diff != "" {
+		t.Error("comments (-before +after):\n", diff)
+	}
+	page := httptest.NewRecorder()
+	s.Page("acme/webshop").ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/", nil))
+	for _, wanted := range []string{"production", "✓ success", "&lt;b&gt;deployed&lt;/b&gt;", `href="webshop/commit/aaaaaaa`, "● pending", "on #7", "In **production**"} {
+		if !strings.Contains(page.Body.String(), wanted) {
+			t.Errorf("the page lacks %q:\n%s", wanted, page.Body)
+		}
+	}
+	if strings.Contains(page.Body.String(), "&lt;!--") {
+		t.Errorf("the page shows what GitHub hides:\n%s", page.Body)
 	}
 	if _, err := s.Redeliver(t.Context(), pushed.ID); err != nil || len(heard) != 2 || heard[0] != heard[1] {
 		t.Errorf("redelivering: %v %v", heard, err)

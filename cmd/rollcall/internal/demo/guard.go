@@ -11,6 +11,7 @@ import (
 const (
 	slackMount  = "/slack-api"
 	githubMount = "/github-api"
+	codePage    = "/code/acme/webshop" // of the repository, as GitHub shows it
 	jiraMount   = "/jira"
 	jiraUser    = "rollcall"
 	header      = "X-Rollcall-Demo"

@@ -30,7 +30,7 @@ const saveEvery = 100 * time.Millisecond
 func (d *Demo) restore() error {
 	d.kept = []*persisted{
 		{name: "slack", version: d.slack.Version, snapshot: d.slack.Snapshot, restore: d.slack.Restore},
-		{name: "github", version: func() uint64 { return uint64(len(d.github.Statuses("")) + len(d.github.Deliveries())) }, snapshot: d.github.Snapshot, restore: d.github.Restore},
+		{name: "github", version: func() uint64 { return uint64(d.github.Calls() + len(d.github.Deliveries())) }, snapshot: d.github.Snapshot, restore: d.github.Restore},
 		{name: "jira", version: func() uint64 { return uint64(len(d.jira.Calls())) }, snapshot: d.jira.Snapshot, restore: d.jira.Restore},
 	}
 	if d.cloud != nil {

@@ -24,6 +24,7 @@ type State struct {
 	Next      string    `json:"next"`
 	Shop      *Shop     `json:"shop"` // null with a pipeline of one's own
 	Tickets   []Ticket  `json:"tickets"`
+	GitHub    []Deploy  `json:"github"`    // the newest deployment of each environment, as GitHub shows it
 	Deploying bool      `json:"deploying"` // a command runs in production
 	Restarts  int       `json:"restarts"`
 	File      string    `json:"file"`
@@ -52,6 +53,14 @@ type Shop struct {
 type Mark struct {
 	At   int64  `json:"at"` // Unix milliseconds
 	Text string `json:"text"`
+}
+
+// Deploy is a deployment on the local GitHub.
+type Deploy struct {
+	Environment string `json:"environment"`
+	Commit      string `json:"commit"` // 7 characters
+	State       string `json:"state"`
+	URL         string `json:"url"` // of the repository's page
 }
 
 // Ticket is an issue of the local Jira.
@@ -93,7 +102,7 @@ type scene struct {
 func (d *Demo) state(ctx context.Context) (*State, error) {
 	version, _ := d.beats.now() // before looking, so that nothing is missed
 	n := d.place.known()
-	s := &State{Version: version, Me: visitor, People: d.demoUsers(), Captions: withRestarts(d.told.all(), n.Restarts), Tickets: d.tickets(), Restarts: len(n.Restarts)}
+	s := &State{Version: version, Me: visitor, People: d.demoUsers(), Captions: withRestarts(d.told.all(), n.Restarts), Tickets: d.tickets(), GitHub: d.deploys(), Restarts: len(n.Restarts)}
 	if d.cloud != nil {
 		return s, d.cloudState(ctx, s)
 	}
@@ -372,6 +381,17 @@ func (d *Demo) tickets() []Ticket {
 	all := []Ticket{}
 	for _, i := range d.jira.Issues() {
 		all = append(all, Ticket{Key: i.Key, Summary: i.Summary, Status: i.Status, URL: jiraMount + "/browse/" + i.Key})
+	}
+	return all
+}
+
+// deploys are the newest deployments, one per environment.
+func (d *Demo) deploys() []Deploy {
+	all := []Deploy{}
+	for _, one := range slices.Backward(d.github.Deployments()) {
+		if !slices.ContainsFunc(all, func(known Deploy) bool { return known.Environment == one.Environment }) {
+			all = append(all, Deploy{Environment: one.Environment, Commit: one.SHA[:min(7, len(one.SHA))], State: one.State(), URL: codePage})
+		}
 	}
 	return all
 }

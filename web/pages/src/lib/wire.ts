@@ -61,6 +61,7 @@ export interface DemoState {
   next: string
   shop: { url: string; execution: string; title: string; errorRate: { at: number; rate: number }[] | null; marks: { at: number; text: string }[] | null; threshold: number; healthy: boolean } | null
   tickets: { key: string; summary: string; status: string; url: string }[] | null
+  github: { environment: string; commit: string; state: string; url: string }[] | null
   deploying: boolean
   restarts: number
   file: string
