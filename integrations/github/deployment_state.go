@@ -71,7 +71,7 @@ const codeNotStored = "ArtifactNotStored"
 // begun says whether an own action of the stage, not only an approval, has begun.
 func begun(s *workflows.StageExecution) bool {
 	for i := range s.Actions {
-		if a := &s.Actions[i]; a.Attempt > 0 && a.Approval == nil && a.Status != workflows.StatusNotStarted && a.Status != "" {
+		if a := &s.Actions[i]; a.Attempt > 0 && a.Approval == nil && !a.Waits() && a.Status != workflows.StatusNotStarted && a.Status != "" {
 			return true
 		}
 	}

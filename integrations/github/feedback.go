@@ -42,6 +42,8 @@ type FeedbackOptions struct {
 	Reader    Reader
 	Submitter Submitter // nil: executions get no notes
 	Notes     Notes
+	// Checks says whether stages are shown in check runs; nil: as statuses. See [ChecksGranted].
+	Checks    func(ctx context.Context) (bool, error)
 	Log       *slog.Logger      // nil: slog.Default()
 	Now       func() time.Time  // nil: time.Now
 	Transport http.RoundTripper // nil: http.DefaultTransport; wrapped in wire.Transport

@@ -16,7 +16,8 @@ import (
 )
 
 // Statuses keeps commit statuses in step with executions: one per pipeline on
-// each commit that a GitHub source brought in. A rollback leaves them alone: it
+// each commit that a GitHub source brought in, and one per stage that was
+// entered, unless [CheckRuns] show those. A rollback leaves them alone: it
 // says something about a stage, not about the commit that it brings back.
 //
 // Telling GitHub the same thing twice is harmless, so no marker is written
@@ -69,7 +70,7 @@ func (s *Statuses) updateExecution(ctx context.Context, id string, waits bool, b
 			continue
 		}
 		var refused *refusal
-		switch err := s.post(ctx, &e, c); {
+		switch err := s.postAll(ctx, &e, c); {
 		case err == nil:
 		case !errors.As(err, &refused) || ctx.Err() != nil:
 			return nil, err
@@ -79,6 +80,15 @@ func (s *Statuses) updateExecution(ctx context.Context, id string, waits bool, b
 		}
 	}
 	return left, nil
+}
+
+// postAll posts the statuses of a commit: the pipeline's own, and those of the stages.
+func (s *Statuses) postAll(ctx context.Context, e *workflows.Execution, c commitRef) error {
+	taken, err := s.post(ctx, e, c)
+	if err != nil || !taken {
+		return err
+	}
+	return s.postStages(ctx, e, c)
 }
 
 // refusal is trouble of GitHub's with one thing in a repository.
@@ -113,60 +123,82 @@ func (s *Statuses) ExecutionMemos(x *workflows.Execution) (keys []string) {
 	for _, r := range x.SourceRevisions {
 		if r.Repository != "" && isSHA(r.RevisionID) {
 			keys = append(keys, statusKey(r.Repository, r.RevisionID, x.Pipeline))
+			for i := range x.Stages {
+				keys = append(keys, stageKey(r.Repository, r.RevisionID, x.Pipeline, x.Stages[i].Name))
+			}
 		}
 	}
 	return keys
 }
 
-// post posts the status unless GitHub knows it, or speaks of a newer execution.
-func (s *Statuses) post(ctx context.Context, e *workflows.Execution, t commitRef) error {
-	key := statusKey(t.owner+"/"+t.name, t.sha, e.Pipeline)
-	var last postedStatus
+// post posts the pipeline's own status unless GitHub knows it, or speaks of a
+// newer execution; taken is false when GitHub refused it for good.
+func (s *Statuses) post(ctx context.Context, e *workflows.Execution, t commitRef) (taken bool, err error) {
+	line := statusLine{key: statusKey(t.repository(), t.sha, e.Pipeline), context: "rollcall/" + e.Pipeline, own: true}
+	line.now.State, line.now.Description = describe(e)
+	return s.postLine(ctx, e, t, line)
+}
+
+// statusLine is one status of a commit as it should be.
+type statusLine struct {
+	key     string // of its memo
+	context string
+	now     postedStatus
+	own     bool // the pipeline's: the execution says what becomes of it
+}
+
+// last is the memo of what GitHub was told; false: nothing.
+func (s *Statuses) last(ctx context.Context, key string) (last postedStatus, ok bool, err error) {
 	raw, ok, err := s.Notes.Memo(ctx, key)
 	if err != nil {
-		return fmt.Errorf("reading what GitHub was told: %w", err)
+		return last, false, fmt.Errorf("reading what GitHub was told: %w", err)
 	}
 	if ok {
 		if err := json.Unmarshal(raw, &last); err != nil {
-			return fmt.Errorf("reading what GitHub was told about %s: %w", key, err)
+			return last, false, fmt.Errorf("reading what GitHub was told about %s: %w", key, err)
 		}
 	}
-	now := postedStatus{Number: e.Number}
-	now.State, now.Description = describe(e)
+	return last, ok, nil
+}
+
+func (s *Statuses) postLine(ctx context.Context, e *workflows.Execution, t commitRef, line statusLine) (taken bool, err error) {
+	last, _, err := s.last(ctx, line.key)
+	if err != nil {
+		return false, err
+	}
+	now := line.now
+	now.Number = e.Number
 	mendable := last.Refused != 0 && wire.KindOf(last.Refused) == wire.Fixable
 	if last.Number > e.Number || !mendable && now == (postedStatus{last.Number, last.State, last.Description, 0}) {
-		return nil
+		return last.Refused == 0, nil
 	}
-	status := &github.RepoStatus{
-		State: github.String(now.State), Description: github.String(now.Description), Context: github.String("rollcall/" + e.Pipeline),
-	}
-	if s.PublicURL != "" {
-		status.TargetURL = github.String(s.PublicURL + "/executions/" + e.ID)
-	}
-	_, _, err = s.client.Repositories.CreateStatus(ctx, t.owner, t.name, t.sha, status)
+	_, _, err = s.client.Repositories.CreateStatus(ctx, t.owner, t.name, t.sha, &github.RepoStatus{
+		State: github.String(now.State), Description: github.String(now.Description), Context: github.String(line.context), TargetURL: s.page(e.ID)})
 	refused := &refusal{"setting a commit status on", t.repository(), err}
 	kind := kindOf(err)
 	if err != nil && kind == wire.Transient {
-		return refused
+		return false, refused
 	}
 	if err != nil {
 		if now.Refused = cmp.Or(answered(err), -1); /* redirected, or too large */ now.Refused != last.Refused {
 			s.Log.With(words.LogAttrs(e.Ref())...).Warn("GitHub refused a commit status", "repository", refused.repository, "commit", t.sha,
-				"status", now.Refused, "hint", statusAdvice(err), "error", wire.Scrub(err))
+				"context", line.context, "status", now.Refused, "hint", statusAdvice(err), "error", wire.Scrub(err))
 		}
 	}
-	if said := s.annotate(ctx, e, now, refused.repository, err); said != nil {
-		return said
+	if line.own {
+		if noted := s.annotate(ctx, e, now, refused.repository, err); noted != nil {
+			return false, noted
+		}
 	}
 	value, err := json.Marshal(now)
 	if err == nil {
-		err = s.Notes.Note(ctx, key, value)
+		err = s.Notes.Note(ctx, line.key, value)
 	}
 	if err != nil {
-		return fmt.Errorf("noting what GitHub was told: %w", err)
+		return false, fmt.Errorf("noting what GitHub was told: %w", err)
 	}
 	if now.Refused != 0 && kind == wire.Fixable {
-		return refused
+		return false, refused
 	}
-	return nil
+	return now.Refused == 0, nil
 }

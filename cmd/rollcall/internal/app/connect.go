@@ -39,6 +39,7 @@ var (
 	_ runtime.Follower     = (*bot.Bot)(nil)
 	_ runtime.Follower     = (*github.Statuses)(nil)
 	_ runtime.Follower     = (*github.Deployments)(nil)
+	_ runtime.Follower     = (*github.CheckRuns)(nil)
 	_ runtime.Follower     = (*jira.Tickets)(nil)
 	_ runtime.Directory    = (*slack.Client)(nil)
 	_ runtime.Directory    = (*github.Directory)(nil)

@@ -128,6 +128,7 @@ func (d *decoder) checkGitHub(g *GitHub) {
 	if g.App != nil && (g.App.ID == 0 || g.App.InstallationID == 0 || !g.App.PrivateKey.given) {
 		d.problem(d.at("github.app"), "github.app needs id, installationID and privateKey", "they are on the app's settings page")
 	}
+	d.checkFeedback(g)
 }
 
 func (d *decoder) checkJira(j *Jira) {

@@ -64,6 +64,7 @@ type GitHub struct {
 	Token         Secret     `yaml:"token"`
 	App           *GitHubApp `yaml:"app"`
 	WebhookSecret Secret     `yaml:"webhookSecret"`
+	Feedback      string     `yaml:"feedback"`    // statuses|checks|none; empty: checks where the app may, else statuses
 	Deployments   *bool      `yaml:"deployments"` // nil: true
 }
 

@@ -81,6 +81,8 @@ func TestFaultsHaveTheirPlace(t *testing.T) {
 			"1:15: github.app needs id, installationID and privateKey (they are on the app's settings page)", "1:20: github.app.id must be a whole number"}},
 		{"a number that is too large", "github: {app: {id: 1, installationID: 99999999999999999999, privateKey: k}}\n", []string{
 			"1:15: github.app needs id, installationID and privateKey (they are on the app's settings page)", "1:39: github.app.installationID must be a whole number"}},
+		{"check runs by a token", "github: {token: t, feedback: checks}\n", []string{"1:30: github.feedback checks needs github.app (GitHub lets only an app write check runs; use statuses with a token)"}},
+		{"an unknown way to show stages", "github: {token: t, feedback: badges}\n", []string{`1:30: github.feedback cannot be "badges" (it is statuses, checks or none)`}},
 		{"a token and an app", "github: {token: t, app: {id: 1, installationID: 2, privateKey: k}}\n", []string{"1:25: github has both a token and an app (keep one)"}},
 		{"a folder that is not there", "pipelines: ./none\n", []string{"1:12: pipelines: there is no folder none (create it, or say where the pipeline files are)"}},
 		{"a file as the folder", "pipelines: ./rollcall.yaml\n", []string{"1:12: pipelines: there is no folder rollcall.yaml (create it, or say where the pipeline files are)"}},

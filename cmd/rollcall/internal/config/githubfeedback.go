@@ -1,7 +1,32 @@
 package config
 
+import (
+	"fmt"
+	"slices"
+
+	"github.com/rollcall-bot/rollcall/workflows/words"
+)
+
+// How commits show their pipelines: GitHub.Feedback.
+const (
+	FeedbackStatuses = "statuses" // one status for the pipeline and one for each stage
+	FeedbackChecks   = "checks"   // one status for the pipeline and a check run with the stages
+	FeedbackNone     = "none"     // nothing
+)
+
 // on is a switch that is on unless the file says otherwise.
 func on(given *bool) bool { return given == nil || *given }
 
 // ShowsDeployments says whether deployments are kept on GitHub.
 func (g *GitHub) ShowsDeployments() bool { return on(g.Deployments) }
+
+func (d *decoder) checkFeedback(g *GitHub) {
+	known := []string{FeedbackStatuses, FeedbackChecks, FeedbackNone}
+	switch {
+	case g.Feedback == "":
+	case !slices.Contains(known, g.Feedback):
+		d.problem(d.at("github.feedback"), fmt.Sprintf("github.feedback cannot be %s", words.Quoted(g.Feedback)), "it is statuses, checks or none")
+	case g.Feedback == FeedbackChecks && g.App == nil:
+		d.problem(d.at("github.feedback"), "github.feedback checks needs github.app", "GitHub lets only an app write check runs; use statuses with a token")
+	}
+}
