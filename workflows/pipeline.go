@@ -41,6 +41,7 @@ type Pipeline struct {
 	LogTail   *int       `json:"logTail,omitempty"`
 	Owners    []string   `json:"owners,omitempty"` // who-expressions, see [Principal]
 	Ticket    *Ticket    `json:"ticket,omitempty"`
+	Jira      *Released  `json:"jira,omitempty"`
 	Variables []Variable `json:"variables,omitempty"`
 	Triggers  []Trigger  `json:"triggers,omitempty"`
 	// RoleArn is the role that actions in AWS assume, where they name none of

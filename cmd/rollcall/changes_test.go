@@ -91,6 +91,12 @@ func TestWhatIsInAnExecution(t *testing.T) {
 	}
 	w.types(w.ana, "notes webshop production #1")
 	w.onlyVisibleTo(w.ana, "webshop#2 in Production, since #1", issue+" Sell shoes (Dan)")
+	w.until("the issue says where it is", func() bool {
+		i, _ := w.jira.Issue(issue)
+		links := w.jira.RemoteLinks(issue)
+		return len(i.Comments) == 1 && strings.Contains(i.Comments[0], "webshop: in production since ") && strings.Contains(i.Comments[0], "[webshop#2|") && strings.Contains(i.Comments[0], ", approved by ana and ben") &&
+			len(links) == 1 && links[0].Title == "production: webshop#2 deployed"
+	})
 	w.kill()
 	w.start()
 	check("after a restart")
@@ -106,4 +112,9 @@ func TestWhatIsInAnExecution(t *testing.T) {
 	if c["from"] != last || c["to"] != first || c["direction"] != "back" || c["total"] != 12.0 || c["complete"] != true || len(list(c, "dropped")) != 12 || list(c, "dropped")[0]["id"] != last {
 		t.Errorf("the rollback: %v", c)
 	}
+	w.until("the issue says that it is no longer there", func() bool {
+		i, _ := w.jira.Issue(issue)
+		links := w.jira.RemoteLinks(issue)
+		return len(i.Comments) == 1 && strings.Contains(i.Comments[0], "webshop: rolled back in production on ") && strings.Contains(i.Comments[0], "went back to #1") && len(links) == 1 && links[0].Title == "production: webshop#3 rolled back"
+	})
 }

@@ -32,6 +32,7 @@ type AccountOptions struct {
 	ClientID     string
 	ClientSecret string
 	Scope        string            // that tokens are asked for; empty: those of the credential
+	Audience     string            // that tokens are for; empty: it is not said
 	Transport    http.RoundTripper // nil: http.DefaultTransport
 	Now          func() time.Time  // nil: time.Now
 }
@@ -120,6 +121,9 @@ func (a *Account) fetch(ctx context.Context) (token string, life time.Duration, 
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {a.o.ClientID}, "client_secret": {a.o.ClientSecret}}
 	if a.o.Scope != "" {
 		form.Set("scope", a.o.Scope)
+	}
+	if a.o.Audience != "" {
+		form.Set("audience", a.o.Audience)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.o.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {

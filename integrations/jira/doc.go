@@ -23,6 +23,9 @@
 // words about the last. What Jira answers with 5xx is tried without optional
 // fields and without characters that an old database cannot store.
 //
+// [Deployments] is a mirror follower: issues say in one remote link and one comment
+// for each environment where they are deployed, and [Panel] says it to Jira's Deployments API.
+//
 // [Issues] says which of the keys that people mention are issues.
 //
 // [Webhook] takes signed deliveries, so that a ticket which somebody closed is

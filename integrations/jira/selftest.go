@@ -17,6 +17,8 @@ type CheckOptions struct {
 	APIURL             string   // where calls go; empty: URL
 	Account            *Account // in place of User and Token
 	Project, IssueType string
+	Projects           []string // whose issues are deployed; empty: Project
+	Links, Comments    bool     // that such issues get
 	Transport          http.RoundTripper
 }
 
@@ -51,6 +53,7 @@ func Checks(ctx context.Context, o CheckOptions) []selftest.Result {
 	if checks[1].Status == selftest.OK {
 		checks = append(checks, c.permissionCheck(ctx, o.Project))
 	}
+	checks = append(checks, c.deploymentChecks(ctx, o)...)
 	return checks
 }
 
@@ -83,9 +86,36 @@ func (c *client) projectCheck(ctx context.Context, o CheckOptions) selftest.Resu
 	return check
 }
 
+// deploymentChecks ask for the permissions that issues need which are deployed.
+func (c *client) deploymentChecks(ctx context.Context, o CheckOptions) (all []selftest.Result) {
+	var needs []string
+	if o.Links {
+		needs = append(needs, "LINK_ISSUES")
+	}
+	if o.Comments {
+		needs = append(needs, "ADD_COMMENTS", "EDIT_OWN_COMMENTS")
+	}
+	projects := o.Projects
+	if len(projects) == 0 {
+		projects = []string{o.Project}
+	}
+	for i := 0; i < len(projects) && len(needs) > 0; i++ {
+		check := c.missing(ctx, projects[i], "issues that are deployed can say so", needs)
+		if check.Status == selftest.Failed {
+			check.Fix = append(check.Fix, "or leave links or comments out of jira.onIssues")
+		}
+		all = append(all, check)
+	}
+	return all
+}
+
 // permissionCheck asks for the permissions that tickets need.
 func (c *client) permissionCheck(ctx context.Context, project string) selftest.Result {
-	needs := []string{"CREATE_ISSUES", "ADD_COMMENTS", "TRANSITION_ISSUES"}
+	return c.missing(ctx, project, "tickets can be created, commented on and closed", []string{"CREATE_ISSUES", "ADD_COMMENTS", "TRANSITION_ISSUES"})
+}
+
+// missing says which of the permissions in a project the user lacks; else what is well.
+func (c *client) missing(ctx context.Context, project, well string, needs []string) selftest.Result {
 	var got struct {
 		Permissions map[string]struct {
 			Have bool   `json:"havePermission"`
@@ -93,7 +123,7 @@ func (c *client) permissionCheck(ctx context.Context, project string) selftest.R
 		} `json:"permissions"`
 	}
 	query := url.Values{"projectKey": {project}, "permissions": {strings.Join(needs, ",")}}.Encode()
-	check := selftest.Result{About: "project " + project, Status: selftest.OK, Message: "tickets can be created, commented on and closed"}
+	check := selftest.Result{About: "project " + project, Status: selftest.OK, Message: well}
 	if err := c.call(ctx, http.MethodGet, "rest/api/2/mypermissions?"+query, nil, &got); err != nil {
 		check.Status, check.Message = selftest.Unknown, "which permissions the user has is not known: "+err.Error()
 		return check

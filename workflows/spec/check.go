@@ -29,6 +29,7 @@ func check(p *workflows.Pipeline, root *node, home string, d *diagnostics) {
 	c.stages()
 	c.variables()
 	c.ticket()
+	c.jira()
 	c.triggers()
 	for i := range p.Stages {
 		for j := range p.Stages[i].Actions {

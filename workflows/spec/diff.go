@@ -140,7 +140,7 @@ func (d *differ) values(where, key string, old, new any) {
 	oldList, okOld := old.([]any)
 	newList, okNew := new.([]any)
 	for pair := range strings.FieldsSeq(things) {
-		if list, thing, _ := strings.Cut(pair, ":"); list == key && (okOld || okNew) {
+		if list, thing, _ := strings.Cut(pair, ":"); list == key && (okOld || okNew) && ofThings(oldList) && ofThings(newList) {
 			d.lists(where, thing, oldList, newList)
 			return
 		}
@@ -159,6 +159,11 @@ func (d *differ) values(where, key string, old, new any) {
 	default:
 		d.changes = append(d.changes, Change{Changed, at, shown(old), shown(new)})
 	}
+}
+
+// ofThings says whether a list holds things, and not their names alone.
+func ofThings(list []any) bool {
+	return !slices.ContainsFunc(list, func(v any) bool { _, thing := v.(map[string]any); return !thing })
 }
 
 func further(where, step string) string {

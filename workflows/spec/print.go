@@ -36,6 +36,13 @@ func Print(p *workflows.Pipeline) []byte {
 		w.line("logTail", strconv.Itoa(t.LogTail))
 		w.end()
 	}
+	if j := p.Jira; j != nil {
+		w.section("jira")
+		w.texts("stages", j.Stages)
+		w.text("status", j.Status)
+		w.text("fixVersion", j.FixVersion)
+		w.end()
+	}
 	if len(p.Variables) > 0 {
 		w.section("variables")
 		for _, v := range p.Variables {

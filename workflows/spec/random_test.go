@@ -79,6 +79,9 @@ func anyPipeline(t *rapid.T) *workflows.Pipeline {
 	if rapid.Bool().Draw(t, "ticket") {
 		p.Ticket = &workflows.Ticket{Project: "OPS", IssueType: maybe(t, words(), "type"), CloseOnSuccess: maybe(t, words(), "close"), LogTail: rapid.IntRange(0, 200).Draw(t, "tail")}
 	}
+	if rapid.Bool().Draw(t, "jira") {
+		p.Jira = &workflows.Released{Stages: []string{"Source"}, Status: "Done", FixVersion: maybe(t, rapid.SampledFrom([]string{"1.0", "{pipeline} {number}"}), "version")}
+	}
 	source := workflows.Action{
 		Name: "App", ActionType: workflows.ActionType{Category: "Source", Owner: "Rollcall", Provider: "Git", Version: "1"}, RunOrder: 1, TimeoutMinutes: 60, Namespace: "App",
 		Configuration: map[string]string{"Repository": "/srv/app", "BranchName": "main"}, OutputArtifacts: []workflows.OutputArtifact{{Name: "app"}}, Restartable: true,

@@ -27,6 +27,10 @@ func (r reader) pipeline(n *node) *workflows.Pipeline {
 	if t := o.get("ticket"); t != nil {
 		p.Ticket = r.ticket(t)
 	}
+	if j := o.get("jira"); j != nil {
+		o := r.object(j, "jira")
+		p.Jira = &workflows.Released{Stages: o.texts("stages"), Status: o.text("status"), FixVersion: o.text("fixVersion")}
+	}
 	for _, v := range o.each("variables") {
 		p.Variables = append(p.Variables, r.variable(v))
 	}

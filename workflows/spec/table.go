@@ -23,6 +23,7 @@ channel | channel | the service's channel | Where the pipeline's messages are po
 logTail | number 0-50 | 10 | How many of the last lines of a failed action's log are posted in the channel; 0 for none. Everyone in the channel can read them, also without permission for logs; secrets are masked.
 owners | [who] | nobody | Who is notified of problems with the pipeline itself.
 ticket | {ticket} | the service's Jira settings | Where tickets for failures go.
+jira | {jira} | nothing | What becomes of the issues that a deployment brings.
 variables | [{variable}] 0-50 | | Parameters of a start, used as #{variables.NAME}.
 triggers | [{trigger}] 0-50 | a push to the branch of a source action | What starts the pipeline automatically.
 stages! | [{stage}] 2-50 | | The stages, in order. The first contains only source actions, and no other stage contains one.
@@ -55,6 +56,11 @@ stages | [name] | those with an environment | Stages whose failures open tickets
 closeOnSuccess | text | it stays open | Status to which the ticket moves when the stage succeeds again.
 reopenWithin | duration | | A ticket that was closed within this time is reopened instead of opening a new one.
 logTail | number 0-200 | 10 | How many of the last lines of the log are in the ticket; 0 for none. Everyone who can see the ticket can read them, also without permission for logs; secrets are masked.
+
+= jira | jira | What becomes of the Jira issues that commits, branches and pull requests of a deployment mention, once it has succeeded. Needs at least status or fixVersion.
+stages | [name] | the last one with an environment | Stages whose success counts.
+status | text 1-255 | they stay where they are | Status that the issues move to, where Jira offers a transition to it.
+fixVersion | text 1-200 | none | Fix version that the issues get; it is made in their projects where there is none of that name. {number} is the number of the execution, {pipeline} the name of the pipeline.
 
 = variable | the variable | A value that is fixed when an execution starts. Visible to everyone with view access; do not put secrets here.
 name! | variable | | Referenced as #{variables.NAME}, except in source actions.

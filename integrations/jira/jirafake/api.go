@@ -284,13 +284,15 @@ func (s *Server) comment(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "Invalid request payload. Refer to the REST API documentation and try again.", nil)
 		return
 	}
+	number := 0
 	s.mu.Lock()
 	if i := s.find(r.PathValue("key")); i != nil {
 		i.Comments = append(i.Comments, body)
+		number = len(i.Comments)
 	}
 	s.mu.Unlock()
 	s.changes.Notify()
-	wire.Answer(w, http.StatusCreated, map[string]any{"id": "1", "body": body})
+	wire.Answer(w, http.StatusCreated, map[string]any{"id": fmt.Sprint(number), "body": body})
 }
 
 func (s *Server) transitions(w http.ResponseWriter, r *http.Request) {

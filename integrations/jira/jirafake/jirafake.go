@@ -66,6 +66,7 @@ type Server struct {
 	lastID      int
 	numbers     map[string]int // by project
 	account     *account       // nil: none
+	releases    releases
 }
 
 // New makes a Jira without issues.
@@ -79,7 +80,7 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{options: o, lastID: 10000, numbers: map[string]int{}}
+	s := &Server{options: o, lastID: 10000, numbers: map[string]int{}, releases: newReleases()}
 	s.hook = wirefake.NewHook(dress, s.changes.Notify)
 	s.hook.Connect(o.WebhookURL, o.Secret)
 	mux := http.NewServeMux()
@@ -98,6 +99,9 @@ func New(o Options) *Server {
 		"GET /rest/api/2/search/jql":                                s.searchCloud,
 		"GET /rest/api/2/search":                                    s.searchServer,
 	} {
+		mux.HandleFunc(pattern, s.allowed(h))
+	}
+	for pattern, h := range s.releaseRoutes() {
 		mux.HandleFunc(pattern, s.allowed(h))
 	}
 	mux.HandleFunc("GET /browse/{key}", s.browse)

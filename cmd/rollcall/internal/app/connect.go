@@ -41,6 +41,7 @@ var (
 	_ runtime.Follower     = (*github.Deployments)(nil)
 	_ runtime.Follower     = (*github.CheckRuns)(nil)
 	_ runtime.Follower     = (*jira.Tickets)(nil)
+	_ runtime.Follower     = (*jira.Deployments)(nil)
 	_ runtime.Directory    = (*slack.Client)(nil)
 	_ runtime.Directory    = (*github.Directory)(nil)
 	_ runtime.People       = (*slack.Client)(nil)
@@ -248,7 +249,7 @@ func (a *App) issues() (runtime.Issues, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jira.NewIssues(jira.IssuesOptions{URL: j.URL, APIURL: j.APIURL, Account: account, User: j.User, Token: j.Token.Reveal(), Transport: a.metrics.Outside(jira.System())})
+	return jira.NewIssues(jira.IssuesOptions{URL: j.URL, APIURL: j.APIURL, Account: account, User: j.User, Token: j.Token.Reveal(), Projects: j.Projects, Transport: a.metrics.Outside(jira.System())})
 }
 
 func (a *App) connectJira() error {
@@ -268,6 +269,9 @@ func (a *App) connectJira() error {
 	}
 	a.engine.AddFollower(tickets)
 	a.on = append(a.on, "Jira tickets")
+	if err := a.connectDeployments(account); err != nil {
+		return err
+	}
 	if !j.WebhookSecret.Set() {
 		return nil
 	}

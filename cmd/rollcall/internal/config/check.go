@@ -140,6 +140,7 @@ func (d *decoder) checkJira(j *Jira) {
 		d.url("jira.url", j.URL)
 	}
 	d.checkJiraLogin(j)
+	d.checkJiraDeployments(j)
 	d.missing("jira.project", "the key of the project that tickets go to")
 }
 

@@ -88,6 +88,11 @@ type Jira struct {
 	Project       string `yaml:"project"`
 	IssueType     string `yaml:"issueType"`
 	WebhookSecret Secret `yaml:"webhookSecret"`
+
+	Projects       []string        `yaml:"projects"` // whose issues are named and written to; empty: all
+	OnIssues       []string        `yaml:"onIssues"` // links, comments
+	Deployments    bool            `yaml:"deployments"`
+	DeploymentsAPI *DeploymentsAPI `yaml:"deploymentsAPI"`
 }
 
 // Sources says how repositories are looked at.
@@ -242,6 +247,7 @@ func (c *Config) defaults() {
 	if j := c.Jira; j != nil {
 		or(&j.IssueType, "Bug")
 		j.accountDefaults()
+		j.deploymentDefaults()
 	}
 	c.awsDefaults()
 }
@@ -328,6 +334,9 @@ func (c *Config) Secrets() []string {
 	}
 	if j := c.Jira; j != nil {
 		all = append(all, j.Token, j.ClientSecret, j.WebhookSecret)
+		if j.DeploymentsAPI != nil {
+			all = append(all, j.DeploymentsAPI.ClientSecret)
+		}
 	}
 	if c.AWS != nil {
 		for _, to := range c.AWS.Connections {

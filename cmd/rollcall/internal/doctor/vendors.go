@@ -57,7 +57,8 @@ func (d *doctor) github(ctx context.Context) []selftest.Result {
 
 func (d *doctor) jira(ctx context.Context) []selftest.Result {
 	j := d.c.Jira
-	o := jira.CheckOptions{URL: j.URL, APIURL: j.APIURL, User: j.User, Token: j.Token.Reveal(), Project: j.Project, IssueType: j.IssueType, Transport: d.o.Transport}
+	o := jira.CheckOptions{URL: j.URL, APIURL: j.APIURL, User: j.User, Token: j.Token.Reveal(), Project: j.Project, IssueType: j.IssueType,
+		Projects: j.Projects, Links: slices.Contains(j.OnIssues, config.JiraLinks), Comments: slices.Contains(j.OnIssues, config.JiraComments), Transport: d.o.Transport}
 	if j.ServiceAccount() {
 		var err error
 		if o.Account, err = jira.NewAccount(jira.AccountOptions{TokenURL: j.TokenURL, ClientID: j.ClientID, ClientSecret: j.ClientSecret.Reveal(), Scope: j.TokenScope(), Transport: d.o.Transport}); err != nil {
