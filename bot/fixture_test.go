@@ -53,6 +53,7 @@ type fixture struct {
 	*slackfake.Server
 	engine                  *runtime.Engine
 	bot                     *bot.Bot
+	client                  *slackside.Client
 	ana, ben, cho, eve, gil slackfake.User
 	fails                   *failing
 }
@@ -85,7 +86,7 @@ func frozenStory(t *testing.T, file string, freezes []workflows.Freeze, story fu
 		b := bot.New(bot.Options{Engine: h.engine, Chat: client, Memos: h.engine.MemosOf("slack"), Channel: "#webshop", PublicURL: "https://rollcall.acme.example",
 			Open: []string{"access.allowAll is on"}, Groups: map[string][]string{"team": {"cho@acme.example"}}, Members: client, Log: slog.New(slog.NewTextHandler(log, nil))})
 		h.engine.AddFollower(b)
-		h.bot = b
+		h.bot, h.client = b, client
 		r := client.Receive(h.engine, b)
 		receiver = r.Handler()
 

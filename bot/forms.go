@@ -293,16 +293,21 @@ func (b *Bot) typedStart(ctx context.Context, r Request, c command.Command) erro
 	if err != nil {
 		return err
 	}
-	values := map[string]string{}
-	var revisions []workflows.RevisionOverride
-	for _, a := range c.Set {
-		if name, ok := sourceAction(p.Definition, a.Name); ok {
+	values, revisions := assigned(p.Definition, c.Set)
+	return b.startWith(ctx, r, p, values, revisions, len(c.Set) > 0)
+}
+
+// assigned are the variables and the revisions that somebody typed, NAME=VALUE.
+func assigned(d *workflows.Pipeline, set []command.Assignment) (values map[string]string, revisions []workflows.RevisionOverride) {
+	values = map[string]string{}
+	for _, a := range set {
+		if name, ok := sourceAction(d, a.Name); ok {
 			revisions = append(revisions, workflows.RevisionOverride{ActionName: name, RevisionValue: a.Value})
 			continue
 		}
 		values[a.Name] = a.Value
 	}
-	return b.startWith(ctx, r, p, values, revisions, len(c.Set) > 0)
+	return values, revisions
 }
 
 // sourceAction finds a source action by name, unless a variable has that name.

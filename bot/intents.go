@@ -266,24 +266,7 @@ func (b *Bot) typedAnswer(ctx context.Context, r Request, c command.Command) err
 	if err != nil {
 		return err
 	}
-	if c.Action != "" {
-		if a := actionOf(&e, c.Action, func(a *workflows.ActionExecution) bool { return a.Approval != nil }); a.name != "" {
-			c.Action = a.name
-		} else {
-			c.Reason, c.Action = c.Loose(c.Action), ""
-		}
-	}
-	if first, rest, _ := strings.Cut(c.Reason, " "); c.Name == command.Reject && open(&e) > 1 {
-		// Of several gates the first word names the one; of one it belongs to the reason.
-		if _, a := gate(&e, "", first, ""); a != nil && first != "" {
-			c.Action, c.Reason = a.Name, strings.TrimSpace(rest)
-		}
-	}
-	about := card.Subject{Pipeline: e.Pipeline, Execution: e.ID, Action: c.Action}
-	stage, a := gate(&e, "", c.Action, "")
-	if a != nil && open(&e) == 1 || a != nil && c.Action != "" {
-		about.Stage, about.Action, about.Gate = stage, a.Name, a.Approval.Token
-	}
+	about, c := subjectOf(&e, c)
 	switch {
 	case c.Name == command.Reject && c.Reason == "":
 		return b.openReject(ctx, r, about)
@@ -293,6 +276,30 @@ func (b *Bot) typedAnswer(ctx context.Context, r Request, c command.Command) err
 	in := answerOf(workflows.Verb(c.Name), about)
 	in.Reason = c.Reason
 	return b.do(ctx, r, in)
+}
+
+// subjectOf is the gate that somebody typed an answer for. The command comes back
+// with what was no action's name as the beginning of the comment.
+func subjectOf(e *workflows.Execution, c command.Command) (card.Subject, command.Command) {
+	if c.Action != "" {
+		if a := actionOf(e, c.Action, func(a *workflows.ActionExecution) bool { return a.Approval != nil }); a.name != "" {
+			c.Action = a.name
+		} else {
+			c.Reason, c.Action = c.Loose(c.Action), ""
+		}
+	}
+	if first, rest, _ := strings.Cut(c.Reason, " "); c.Name == command.Reject && open(e) > 1 {
+		// Of several gates the first word names the one; of one it belongs to the reason.
+		if _, a := gate(e, "", first, ""); a != nil && first != "" {
+			c.Action, c.Reason = a.Name, strings.TrimSpace(rest)
+		}
+	}
+	about := card.Subject{Pipeline: e.Pipeline, Execution: e.ID, Action: c.Action}
+	stage, a := gate(e, "", c.Action, "")
+	if a != nil && open(e) == 1 || a != nil && c.Action != "" {
+		about.Stage, about.Action, about.Gate = stage, a.Name, a.Approval.Token
+	}
+	return about, c
 }
 
 // open counts an execution's open gates.

@@ -15,7 +15,7 @@ import (
 // who says who may do what: at a gate of an execution, or in a pipeline's
 // stages. Of the rights it names those that can be used there, and all of them.
 func (b *Bot) who(ctx context.Context, by workflows.Principal, c command.Command) (card.Message, error) {
-	p, e, err := b.find(ctx, by, c.Subject)
+	p, e, err := find(ctx, b.engine, by, c.Subject)
 	if err != nil {
 		return card.Message{}, err
 	}

@@ -130,7 +130,7 @@ func (b *Bot) status(ctx context.Context, by workflows.Principal, subject string
 		}
 		return card.Pipelines("Pipelines", all, b.now(), b.url), err
 	}
-	p, e, err := b.find(ctx, by, subject)
+	p, e, err := find(ctx, b.engine, by, subject)
 	switch {
 	case err != nil:
 		return card.Message{}, err
@@ -155,17 +155,17 @@ func (b *Bot) pipelineStatus(ctx context.Context, by workflows.Principal, p work
 
 // find reads what a name means: an execution or a pipeline. Of the two refusals
 // the pipeline's is given where the name could have been either.
-func (b *Bot) find(ctx context.Context, by workflows.Principal, subject string) (*workflows.PipelineView, *workflows.Execution, error) {
+func find(ctx context.Context, from Reader, by workflows.Principal, subject string) (*workflows.PipelineView, *workflows.Execution, error) {
 	if strings.Contains(subject, "#") {
-		e, err := b.engine.Execution(ctx, by, subject)
+		e, err := from.Execution(ctx, by, subject)
 		return nil, &e, err
 	}
-	p, err := b.engine.Pipeline(ctx, by, subject, 0)
+	p, err := from.Pipeline(ctx, by, subject, 0)
 	if err == nil {
 		return &p, nil, nil
 	}
 	if notFound(err) && command.IsExecution(subject) {
-		e, err := b.engine.Execution(ctx, by, subject)
+		e, err := from.Execution(ctx, by, subject)
 		return nil, &e, err
 	}
 	return nil, nil, err

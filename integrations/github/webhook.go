@@ -70,6 +70,8 @@ type WebhookOptions struct {
 	// People maps a GitHub login to an e-mail address, so that somebody who
 	// pushed cannot approve the push in chat either.
 	People map[string]string
+	// Comments on pull requests are read; nil: they are not.
+	Comments *Comments
 	// The API is asked for the changed files of pull requests, which their
 	// deliveries do not name, and of pushes that the engine does not know. Without
 	// Token and App they stay unknown.
@@ -89,11 +91,12 @@ type Webhook struct {
 		Engine
 		Listener
 	}
-	emails authorEmails
-	client *github.Client // nil: the API may not be asked
-	inbox  *wire.Inbox    // of the deliveries whose files must be asked for
-	log    *slog.Logger
-	now    func() time.Time
+	comments *Comments // nil: they are not read
+	emails   authorEmails
+	client   *github.Client // nil: the API may not be asked
+	inbox    *wire.Inbox    // of the deliveries whose files must be asked for
+	log      *slog.Logger
+	now      func() time.Time
 }
 
 // NewWebhook refuses an empty secret: without one, anybody could start
@@ -104,7 +107,7 @@ func NewWebhook(o WebhookOptions) (*Webhook, error) {
 			Message: "github.webhookSecret is empty, so deliveries cannot be told from forgeries",
 			Hint:    "set the same secret here and in the webhook's settings on GitHub"}
 	}
-	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, emails: newAuthorEmails(o.People), log: o.Log, now: o.Now}
+	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, comments: o.Comments, emails: newAuthorEmails(o.People), log: o.Log, now: o.Now}
 	if o.Token != "" || o.App != nil {
 		var err error
 		if h.client, err = newClient(o.APIURL, o.Token, o.App, o.Transport); err != nil {
@@ -155,9 +158,13 @@ func (h *Webhook) accept(w http.ResponseWriter, r *http.Request, body []byte, fi
 	if err != nil {
 		return invalid(err.Error())
 	}
-	news, err := parse(r.Header.Get("X-GitHub-Event"), payload)
+	event := r.Header.Get("X-GitHub-Event")
+	news, err := parse(event, payload)
 	if err != nil {
 		return invalid(err.Error())
+	}
+	if event == "issue_comment" && h.comments != nil {
+		return h.comments.accept(w, r, payload, fingerprint)
 	}
 	if news.ignored != "" {
 		wire.Answer(w, http.StatusOK, answer{Started: []string{}, Ignored: []string{news.ignored}})

@@ -168,9 +168,10 @@ func mailed(mail string) workflows.Principal {
 }
 
 // isMember says whether a verified surface knows the principal as a person of
-// the workspace. Commit authors and GitHub users are not: they prove nothing.
+// the workspace. Commit authors and GitHub users are not: they prove nothing. Whom
+// the configuration joins to a confirmed account elsewhere comes by the address.
 func isMember(pr workflows.Principal) bool {
-	return pr.Stranger == "" && (strings.HasPrefix(pr.ID, "slack:") || strings.HasPrefix(pr.ID, "console:"))
+	return pr.Stranger == "" && (strings.HasPrefix(pr.ID, "slack:") || strings.HasPrefix(pr.ID, "console:") || strings.HasPrefix(pr.ID, "mail:") && pr.Email != "")
 }
 
 // NamedIn are the who-expressions of a definition (owners, who may answer its

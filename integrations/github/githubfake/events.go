@@ -61,7 +61,9 @@ func event(repository, action, otherwise, sender string, more map[string]any) []
 		action = otherwise
 	}
 	more["action"], more["repository"] = action, map[string]any{"full_name": repository}
-	more["sender"] = map[string]any{"login": sender, "type": "User"}
+	if more["sender"] == nil {
+		more["sender"] = map[string]any{"login": sender, "type": "User"}
+	}
 	raw, err := json.Marshal(more)
 	if err != nil {
 		panic("githubfake: an event always marshals: " + err.Error())

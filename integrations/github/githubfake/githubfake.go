@@ -72,6 +72,7 @@ func New(o Options) *Server {
 	mux.HandleFunc("POST /repos/{owner}/{name}/statuses/{sha}", s.createStatus)
 	mux.HandleFunc("GET /repos/{owner}/{name}/commits/{sha}/statuses", s.listStatuses)
 	mux.HandleFunc("GET /repos/{owner}/{name}/pulls/{number}/files", s.listFiles)
+	mux.HandleFunc("GET /repos/{owner}/{name}/pulls/{number}", s.getPull)
 	mux.HandleFunc("GET /repos/{owner}/{name}/pulls", s.listPulls)
 	mux.HandleFunc("GET /repos/{owner}/{name}/commits/{sha}/pulls", s.pullsOf)
 	mux.HandleFunc("GET /repos/{owner}/{name}/commits/{kind}/{tag}", s.commitOf)

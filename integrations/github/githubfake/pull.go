@@ -43,32 +43,35 @@ func (p Pull) key() string { return p.Repository + "#" + strconv.Itoa(p.Number) 
 
 // Payload is the event as GitHub writes it.
 func (p Pull) Payload() []byte {
-	owner, name, _ := strings.Cut(p.Repository, "/")
-	if p.HeadOwner != "" {
-		owner = p.HeadOwner
-	}
 	if p.Sender == "" {
 		p.Sender = p.Author
 	}
-	state := "open"
-	if p.Action == "closed" {
-		state = "closed"
-	}
-	zero := strings.Repeat("0", 40)
 	raw, err := json.Marshal(map[string]any{
-		"action": p.Action, "number": p.Number,
+		"action": p.Action, "number": p.Number, "pull_request": p.body(),
 		"repository": map[string]any{"full_name": p.Repository}, "sender": map[string]any{"login": p.Sender, "type": "User"},
-		"pull_request": map[string]any{
-			"number": p.Number, "state": state, "merged": p.Merged, "title": p.Title, "user": map[string]any{"login": p.Author},
-			"html_url": fmt.Sprintf("https://github.com/%s/pull/%d", p.Repository, p.Number), "updated_at": time.Now().UTC().Format(time.RFC3339),
-			"head": map[string]any{"ref": p.Head, "sha": p.Commit, "repo": map[string]any{"full_name": owner + "/" + name}},
-			"base": map[string]any{"ref": p.Base, "sha": zero, "repo": map[string]any{"full_name": p.Repository}},
-		},
 	})
 	if err != nil {
 		panic("githubfake: a pull request always marshals: " + err.Error())
 	}
 	return raw
+}
+
+// body is the pull request alone.
+func (p Pull) body() map[string]any {
+	owner, name, _ := strings.Cut(p.Repository, "/")
+	if p.HeadOwner != "" {
+		owner = p.HeadOwner
+	}
+	state := "open"
+	if p.Action == "closed" {
+		state = "closed"
+	}
+	return map[string]any{
+		"number": p.Number, "state": state, "merged": p.Merged, "title": p.Title, "user": map[string]any{"login": p.Author},
+		"html_url": fmt.Sprintf("https://github.com/%s/pull/%d", p.Repository, p.Number), "updated_at": time.Now().UTC().Format(time.RFC3339),
+		"head": map[string]any{"ref": p.Head, "sha": p.Commit, "repo": map[string]any{"full_name": owner + "/" + name}},
+		"base": map[string]any{"ref": p.Base, "sha": strings.Repeat("0", 40), "repo": map[string]any{"full_name": p.Repository}},
+	}
 }
 
 // Pull delivers an event of a pull request to the webhook and returns the

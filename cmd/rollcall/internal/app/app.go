@@ -56,6 +56,7 @@ type App struct {
 	account      *jira.Account     // made by jiraAccount
 	hub          *github.Transport // made by githubTransport
 	on           []string          // what is switched on, for people to read
+	present      bot.Present       // who people are now; nil: there is no chat
 	extras       Extras
 	// background runs beside the engine, from ready until the end.
 	background []func(context.Context) error
@@ -116,7 +117,7 @@ func (a *App) build(disk *files.Files) error {
 		return err
 	}
 	if chat != nil {
-		o.People = chat
+		o.People, a.present = chat, chat
 	}
 	if a.aws != nil {
 		runners[bridgeRunner] = a.aws.Runner()

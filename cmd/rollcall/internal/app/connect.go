@@ -224,7 +224,11 @@ func (a *App) connectGitHub() error {
 	}
 	installation := a.installation()
 	if g.WebhookSecret.Set() {
-		hook, err := github.NewWebhook(github.WebhookOptions{Secret: g.WebhookSecret.Reveal(), Engine: a.engine, People: a.people(),
+		comments, err := a.readComments()
+		if err != nil {
+			return err
+		}
+		hook, err := github.NewWebhook(github.WebhookOptions{Secret: g.WebhookSecret.Reveal(), Engine: a.engine, People: a.people(), Comments: comments,
 			APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, Transport: a.githubTransport(), Log: a.log})
 		if err != nil {
 			return err

@@ -125,6 +125,7 @@ func (d *decoder) checkGitHub(g *GitHub) {
 	if d.nodes["github.token"] != nil && g.App != nil {
 		d.problem(d.at("github.app"), "github has both a token and an app", "keep one")
 	}
+	d.checkComments(g)
 	if g.App != nil && (g.App.ID == 0 || g.App.InstallationID == 0 || !g.App.PrivateKey.given) {
 		d.problem(d.at("github.app"), "github.app needs id, installationID and privateKey", "they are on the app's settings page")
 	}

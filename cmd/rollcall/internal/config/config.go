@@ -66,6 +66,7 @@ type GitHub struct {
 	WebhookSecret Secret     `yaml:"webhookSecret"`
 	Feedback      string     `yaml:"feedback"`    // statuses|checks|none; empty: checks where the app may, else statuses
 	Deployments   *bool      `yaml:"deployments"` // nil: true
+	Comments      []string   `yaml:"comments"`    // globs of OWNER/NAME whose pull requests take commands
 }
 
 // GitHubApp is a GitHub App's installation, instead of a token.
