@@ -37,6 +37,7 @@ const (
 	TriggerStart     = "StartPipelineExecution" // a person or a token
 	TriggerPoll      = "PollForSourceChanges"
 	TriggerWebhook   = "Webhook"
+	TriggerProtected = "DeploymentProtectionRule" // GitHub Actions asks whether a deployment may go on
 	TriggerSchedule  = "Schedule"
 	TriggerRollback  = "ManualRollback"
 	TriggerAutomated = "AutomatedRollback"
@@ -225,6 +226,9 @@ type Stop struct {
 	By      Principal `json:"by"`
 	At      time.Time `json:"at"`
 	Cancel  bool      `json:"cancel,omitempty"` // an edit of the stages asked for it: it ends Cancelled, not Stopped
+	// Code is that of the reason when it ended outside, by By; Reason is then the
+	// whole sentence. Empty: somebody stopped it here.
+	Code string `json:"code,omitempty"`
 }
 
 // StageExecution is an execution in one stage.

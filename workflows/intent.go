@@ -66,7 +66,7 @@ type Intent struct {
 	// start
 	Variables map[string]string  `json:"variables,omitempty"`
 	Revisions []RevisionOverride `json:"sourceRevisions,omitempty"`
-	Trigger   *StartedBy         `json:"trigger,omitempty"` // set by sources; nil: the principal asked
+	Trigger   *StartedBy         `json:"trigger,omitempty"` // set by sources, also of a stop that happened outside: its Type is then the code of the reason; nil: the principal asked
 	Change    []SourceRevision   `json:"change,omitempty"`  // what the trigger already knows of its revision
 
 	Gate string `json:"gate,omitempty"` // approve, reject: the gate's token; empty: the only open gate of Execution

@@ -52,6 +52,14 @@ type Pipeline struct {
 	ArtifactStores map[string]ArtifactStore `json:"artifactStores,omitempty"` // by Region, in place of ArtifactStore
 	// Bridge is where the pipeline is, when it stays in AWS CodePipeline; nil: it runs here.
 	Bridge *Bridge `json:"bridge,omitempty"`
+	// Protects is the environment of GitHub Actions that it decides for, as a
+	// deployment protection rule there; without a repository none. Such a pipeline has
+	// one stage with one approval, and each execution is a deployment that waits.
+	Protects struct {
+		Repository  string `json:"repository"`            // owner/name
+		Environment string `json:"environment"`           // as GitHub calls it
+		PastFreezes bool   `json:"pastFreezes,omitempty"` // freezes do not matter to it
+	} `json:"protects,omitzero"`
 	Stages []Stage `json:"stages"`
 }
 

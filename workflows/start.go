@@ -95,7 +95,7 @@ func (p *Pipeline) Values(given map[string]string, lenient bool) (map[string]str
 func (p *Pipeline) Pinned(in *Intent) ([]SourceRevision, error) {
 	revisions := []SourceRevision{}
 	for _, r := range in.Change {
-		if a, ok := p.Stages[0].Action(r.ActionName); ok && a.IsSource() {
+		if a, ok := p.Stages[0].Action(r.ActionName); ok && a.IsSource() || p.IsProtection() {
 			revisions = withRevision(revisions, r)
 		}
 	}

@@ -63,6 +63,9 @@ func wroteBy(a *workflows.Author) string {
 
 // startedBy says who began it and how.
 func startedBy(e *workflows.Execution) string {
+	if run := runOnGitHub(e); e.Trigger.Type == workflows.TriggerProtected {
+		return "👤 " + join(sentence(plainly().Trigger(e)), moment(e.StartedAt), run)
+	}
 	return "👤 " + join(sentence(plainly().Trigger(e)), moment(e.StartedAt), variables(e.Variables))
 }
 

@@ -56,6 +56,9 @@ func (v *View) inDoubt() []string {
 // ending says why it stopped, failed or was superseded.
 func (v *View) ending() string {
 	e := &v.Execution
+	if e.Stop != nil && e.Stop.Code != "" {
+		return "🛑 " + esc(sentence(e.Stop.Reason), 500)
+	}
 	if e.Stop != nil && e.Status != workflows.StatusSucceeded {
 		text := "🛑 Stop requested by " + name(e.Stop.By)
 		if e.Stop.Abandon {
@@ -163,7 +166,7 @@ func note(n workflows.Note) string {
 	if icon == "" {
 		icon = "⚠️"
 	}
-	if n.State == "done" && n.Name == "status" {
+	if n.State == "done" && (n.Name == "status" || n.Name == "answer") {
 		return ""
 	}
 	return icon + " " + sentence(esc(n.Name, 40)) + ": " + link(n.URL, esc(n.Text, 500))

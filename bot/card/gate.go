@@ -51,7 +51,7 @@ func Gate(a Asking) Message {
 	l.buttons(r.done()...)
 	l.lines(append(votes(g.Votes), dropped(g)...)...)
 	l.lines(slices.Concat(a.content(), []string{a.change(), a.changed(a.Stage)}, a.commits(a.Stage), []string{a.issues(a.Stage), a.unknown()})...)
-	l.context(join(a.console("console"), a.inAWS()))
+	l.context(join(a.console("console"), a.inAWS(), runOnGitHub(e)))
 	return Message{Text: text, Blocks: l.done(a.console("all of it in the console"))}
 }
 
@@ -215,7 +215,7 @@ func (a *Asking) closed() Message {
 	l.lines(dropped(g)...)
 	l.lines(a.cause())
 	l.lines(revisions(e, 5)...)
-	l.context(join(a.console("console"), a.inAWS()))
+	l.context(join(a.console("console"), a.inAWS(), runOnGitHub(e)))
 	text := icon(state) + " " + esc(head, 300) + inBrackets(a.Action)
 	if state == say.Overridden {
 		text = icon(state) + " " + esc(e.Ref()+" in "+a.Stage, 300) + inBrackets(a.Action) + ": " + a.format().Decision(g, false)
@@ -258,6 +258,8 @@ func (a *Asking) cause() string {
 			text = because(text, e.StatusReason.Message)
 		}
 		return text
+	case e.Stop != nil && e.Stop.Code != "":
+		return "🛑 " + esc(sentence(e.Stop.Reason), 500)
 	case e.Stop != nil:
 		return because("🛑 Stopped by "+name(e.Stop.By), e.Stop.Reason)
 	case e.Status == workflows.StatusInProgress:

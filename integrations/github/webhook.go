@@ -80,6 +80,8 @@ type WebhookOptions struct {
 	App       *App
 	Transport http.RoundTripper // nil: http.DefaultTransport; wrapped in wire.Transport
 
+	Gates *Gates // of environments of GitHub Actions; nil: none
+
 	Log *slog.Logger     // nil: slog.Default()
 	Now func() time.Time // nil: time.Now
 }
@@ -95,6 +97,7 @@ type Webhook struct {
 	emails   authorEmails
 	client   *github.Client // nil: the API may not be asked
 	inbox    *wire.Inbox    // of the deliveries whose files must be asked for
+	gates    *Gates         // nil: none
 	log      *slog.Logger
 	now      func() time.Time
 }
@@ -107,7 +110,7 @@ func NewWebhook(o WebhookOptions) (*Webhook, error) {
 			Message: "github.webhookSecret is empty, so deliveries cannot be told from forgeries",
 			Hint:    "set the same secret here and in the webhook's settings on GitHub"}
 	}
-	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, comments: o.Comments, emails: newAuthorEmails(o.People), log: o.Log, now: o.Now}
+	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, comments: o.Comments, emails: newAuthorEmails(o.People), gates: o.Gates, log: o.Log, now: o.Now}
 	if o.Token != "" || o.App != nil {
 		var err error
 		if h.client, err = newClient(o.APIURL, o.Token, o.App, o.Transport); err != nil {
@@ -159,6 +162,10 @@ func (h *Webhook) accept(w http.ResponseWriter, r *http.Request, body []byte, fi
 		return invalid(err.Error())
 	}
 	event := r.Header.Get("X-GitHub-Event")
+	if h.gates != nil && event == protectionEvent {
+		return h.gates.take(w, r, work.Receipt{Key: source + "/" + id, Print: fingerprint, At: h.now().UTC()}, payload)
+	}
+	h.gates.hear(event, payload)
 	news, err := parse(event, payload)
 	if err != nil {
 		return invalid(err.Error())

@@ -14,5 +14,8 @@
 // the row shows what AWS shows. A fact that is absent from a look erases nothing. A
 // look that sees nothing new makes no event.
 //
+// Beside it stands what else differs for a pipeline by who keeps it: [Keeps], [Keeper],
+// and [OnlyAnswered] for those that decide for environments of GitHub Actions.
+//
 // [Memory] is what the state keeps for it: requests, and whether AWS is seen. Pure.
 package bridged

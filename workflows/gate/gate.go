@@ -101,7 +101,12 @@ func Involvement(e *workflows.Execution, also []workflows.Author, p workflows.Pr
 		if e.Type == workflows.TypeRollback {
 			return "asked for this rollback"
 		}
+		if e.Trigger.Type == workflows.TriggerProtected {
+			return "requested it"
+		}
 		return "started it"
+	case onGitHub && in["github:"+login] && e.Trigger.Type == workflows.TriggerProtected:
+		return "requested it"
 	case pushed && p.HasMail(mail), onGitHub && in["github:"+login]:
 		return "pushed it"
 	}

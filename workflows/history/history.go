@@ -156,6 +156,8 @@ func (l *liner) plain() string {
 		}
 	}
 	switch {
+	case e.Stop != nil && e.Stop.Code != "":
+		return e.Stop.Reason
 	case e.Stop != nil:
 		return l.because(l.by(text), e.Stop.Reason)
 	case e.Resumed != nil:

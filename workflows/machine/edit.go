@@ -71,7 +71,7 @@ func (d *decision) mayKeep(by string) error {
 // about it is of no use any more.
 func (d *decision) cancel(ends []*workflows.Execution, what string) {
 	for _, e := range ends {
-		d.stopping(e, false, what, true)
+		d.stopping(e, workflows.Stop{Reason: what, Cancel: true})
 		st := e.Inside()
 		if st == nil {
 			d.end(e)

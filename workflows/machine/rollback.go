@@ -120,7 +120,7 @@ func (d *decision) withdraw(x *workflows.Execution, st *workflows.StageExecution
 	failed := slices.ContainsFunc(st.Actions, func(a workflows.ActionExecution) bool { return a.Status == workflows.StatusFailed })
 	if x.Stop != nil || failed || x.Type == workflows.TypeRollback {
 		if x.Stop == nil {
-			d.stopping(x, true, "a rollback of "+st.Name+" takes its place", false)
+			d.stopping(x, workflows.Stop{Abandon: true, Reason: "a rollback of " + st.Name + " takes its place"})
 		}
 		d.abandon(x, st, &workflows.Reason{Code: reasonStopped, Message: say.StoppedBy(x.Stop)})
 		d.endStopped(x, st)
@@ -163,7 +163,7 @@ func (d *decision) whileRunning(in *workflows.Intent, o *order, busy *workflows.
 // cutShort stops an execution and cancels what runs of it, so that its stage is free soon.
 func (d *decision) cutShort(x *workflows.Execution, st *workflows.StageExecution, reason string) {
 	if x.Stop == nil {
-		d.stopping(x, false, reason, false)
+		d.stopping(x, workflows.Stop{Reason: reason})
 	}
 	why := &workflows.Reason{Code: reasonStopped, Message: say.StoppedBy(x.Stop)}
 	for _, a := range st.Open() {

@@ -2,15 +2,16 @@ package machine
 
 import (
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/bridged"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
-// checkActive refuses what an archived pipeline no longer does.
+// checkActive refuses what an archived pipeline no longer does, and what some never do.
 func (d *decision) checkActive() error {
 	if d.s.Archived {
 		return workflows.Refuse(workflows.CodePipelineNotFound, "define it again first", "%s is archived", d.s.Name)
 	}
-	return nil
+	return bridged.OnlyAnswered(d.s.definition(), d.in.Intent)
 }
 
 // startable says why no execution can start, if it cannot.
@@ -58,7 +59,7 @@ func (d *decision) start(in *workflows.Intent) error {
 // has as many as it may. A rollback always has room.
 func (d *decision) checkLimits(kind string) error {
 	const most = 50
-	if p := d.s.definition(); p.ExecutionMode == workflows.ModeSuperseded || p.Bridge != nil || kind == workflows.TypeRollback || len(d.s.Executions) < most {
+	if p := d.s.definition(); p.ExecutionMode == workflows.ModeSuperseded || p.Bridge != nil || p.IsProtection() || kind == workflows.TypeRollback || len(d.s.Executions) < most {
 		return nil
 	}
 	return workflows.Refuse(workflows.CodeConcurrencyLimit, "wait until some have ended, or stop what is no longer wanted",

@@ -1,7 +1,10 @@
 package machine
 
 import (
+	"cmp"
+
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/bridged"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -23,7 +26,7 @@ func (d *decision) stop(in *workflows.Intent) error {
 	if d.s.bridge() != nil {
 		return d.inAWS().Ask(*in, e, "", in.Reason)
 	}
-	d.stopping(e, in.Abandon, in.Reason, e.Stop != nil && e.Stop.Cancel)
+	d.stopping(e, bridged.Stop(in, e))
 	st := e.Inside()
 	if st == nil {
 		d.end(e)
@@ -35,10 +38,9 @@ func (d *decision) stop(in *workflows.Intent) error {
 	return nil
 }
 
-func (d *decision) stopping(e *workflows.Execution, abandon bool, reason string, cancel bool) {
-	d.emit(event.Event{Kind: event.ExecutionStopping, Execution: e.ID, Stop: &workflows.Stop{
-		Abandon: abandon, Reason: reason, By: d.by, At: d.in.At, Cancel: cancel,
-	}})
+func (d *decision) stopping(e *workflows.Execution, stop workflows.Stop) {
+	stop.By, stop.At = cmp.Or(stop.By, d.by), d.in.At
+	d.emit(event.Event{Kind: event.ExecutionStopping, By: stop.By, Execution: e.ID, Stop: &stop})
 }
 
 // abandon ends every open action of a stage without waiting for the outside.
@@ -69,5 +71,5 @@ func (d *decision) end(e *workflows.Execution) {
 	if e.Stop.Cancel {
 		kind, code = event.ExecutionCancelled, reasonCancelled
 	}
-	d.emit(event.Event{Kind: kind, Execution: e.ID, Reason: &workflows.Reason{Code: code, Message: say.StoppedBy(e.Stop)}})
+	d.emit(event.Event{Kind: kind, Execution: e.ID, Reason: &workflows.Reason{Code: cmp.Or(e.Stop.Code, code), Message: say.StoppedBy(e.Stop)}})
 }

@@ -1,9 +1,8 @@
 package machine
 
 import (
-	"strings"
-
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/bridged"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
@@ -35,16 +34,13 @@ func (s *State) Unfinished() []workflows.Execution {
 // View is the pipeline as it stands now. Offers are what somebody who may
 // everything could do; a surface keeps those its viewer has the right to.
 func (s *State) View() workflows.PipelineView {
-	v := workflows.PipelineView{Name: s.Name, Version: s.Version, ManagedBy: "api", Archived: s.Archived, Stages: []workflows.StageView{}}
-	if file, ok := strings.CutPrefix(s.ManagedBy, "file:"); ok {
-		v.ManagedBy, v.File = "file", file
-	}
+	v := workflows.PipelineView{Name: s.Name, Version: s.Version, Archived: s.Archived, Stages: []workflows.StageView{}}
+	v.ManagedBy, v.File = bridged.Keeper(s.ManagedBy)
 	p := s.definition()
 	if p == nil {
 		return v
 	}
 	if p.Bridge != nil {
-		v.ManagedBy = "bridge"
 		v.Bridge, v.Requests = s.Bridge.View(p.Bridge)
 	}
 	v.Definition, v.ExecutionMode, v.PollingDisabledAt = p, p.ExecutionMode, s.Unpolled

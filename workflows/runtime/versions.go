@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/bridged"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/machine"
 	"github.com/rollcall-bot/rollcall/workflows/record"
@@ -21,14 +21,9 @@ func versionKey(pipeline string, ev event.Event) string {
 }
 
 func versionOf(ev event.Event) event.Version {
-	v := event.Version{Version: ev.Defined.Version, At: ev.At, By: ev.By, ManagedBy: "api",
+	v := event.Version{Version: ev.Defined.Version, At: ev.At, By: ev.By,
 		Digest: ev.Defined.Definition.Digest(), Weakened: ev.Defined.Weakened}
-	if file, ok := strings.CutPrefix(ev.Defined.ManagedBy, "file:"); ok {
-		v.ManagedBy, v.File = "file", file
-	}
-	if strings.HasPrefix(ev.Defined.ManagedBy, "bridge:") {
-		v.ManagedBy = "bridge"
-	}
+	v.ManagedBy, v.File = bridged.Keeper(ev.Defined.ManagedBy)
 	return v
 }
 

@@ -112,6 +112,8 @@ func (f *Format) Ended(e *workflows.Execution) string {
 		word = string(NotApproved)
 	}
 	switch {
+	case e.Status == workflows.StatusStopped && e.Stop != nil && e.Stop.Code != "":
+		return f.Clean(e.Stop.Reason)
 	case e.Status == workflows.StatusStopped && e.Stop != nil && e.Stop.By.Called() != "":
 		return f.because(word+" by "+f.Who(e.Stop.By), e.Stop.Reason)
 	case e.StatusReason == nil || e.StatusReason.Message == "" || e.Status == workflows.StatusSucceeded:
@@ -213,6 +215,8 @@ func (f *Format) Trigger(e *workflows.Execution) string {
 		}
 		_, note, _ := strings.Cut(t.Detail, "; ")
 		return f.because(text, note)
+	case workflows.TriggerProtected:
+		return "requested by " + by + ", run " + f.Clean(e.Variables["run"]) + " of GitHub Actions"
 	case workflows.TriggerSchedule:
 		return "started by its schedule"
 	case workflows.TriggerRollback:
@@ -269,6 +273,9 @@ func TooLong(a *workflows.ActionExecution) string {
 // StoppedBy says by whom an execution was stopped, and why: "stopped by Ana: wrong
 // branch"; an edit of the stages cancels.
 func StoppedBy(s *workflows.Stop) string {
+	if s.Code != "" {
+		return s.Reason
+	}
 	text := "stopped by " + s.By.Called()
 	if s.Cancel {
 		text = "cancelled by an edit of " + s.By.Called()

@@ -9,7 +9,7 @@ import (
 
 // Range is a stretch of a repository's history: what To has and From lacks.
 type Range struct {
-	Provider   string // Git|GitHub|CodeStarSourceConnection
+	Provider   string // Git|GitHub|CodeStarSourceConnection|GitHubDeployment
 	Repository string // as in Change
 	From, To   string // commits; From is empty where nothing of the repository runs
 }
@@ -39,9 +39,9 @@ func Ranges(p *workflows.Pipeline, runs, next []workflows.SourceRevision) (all [
 		return nil
 	}
 	for _, r := range next {
-		a, ok := p.Stages[0].Action(r.ActionName)
+		provider, ok := p.SourceOf(&r)
 		if was := before(runs, r); ok && r.Repository != "" && r.RevisionID != was.RevisionID {
-			all = append(all, Range{Provider: a.ActionType.Provider, Repository: r.Repository, From: was.RevisionID, To: r.RevisionID})
+			all = append(all, Range{Provider: provider, Repository: r.Repository, From: was.RevisionID, To: r.RevisionID})
 		}
 	}
 	return all
@@ -62,8 +62,8 @@ func before(runs []workflows.SourceRevision, r workflows.SourceRevision) (was wo
 // hold, for a stage in which nothing runs.
 func Origins(p *workflows.Pipeline, next []workflows.SourceRevision) (all []Range) {
 	for _, r := range next {
-		if a, ok := p.Stages[0].Action(r.ActionName); ok && r.Repository != "" {
-			all = append(all, Range{Provider: a.ActionType.Provider, Repository: r.Repository, To: r.RevisionID})
+		if provider, ok := p.SourceOf(&r); ok && r.Repository != "" {
+			all = append(all, Range{Provider: provider, Repository: r.Repository, To: r.RevisionID})
 		}
 	}
 	return all

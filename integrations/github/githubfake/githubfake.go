@@ -51,6 +51,7 @@ type Server struct {
 	changes fault.Changes
 	handler http.Handler
 	hook    *wirefake.Hook
+	gates   gates
 
 	mu       sync.Mutex
 	options  Options
@@ -86,7 +87,7 @@ func New(o Options) *Server {
 	mux.HandleFunc("POST /app/installations/{id}/access_tokens", s.installationToken)
 	s.handleFeedback(mux)
 	s.actionRoutes(mux)
-	s.handler = s.Faults.Wrap(mux)
+	s.handler = s.Faults.Wrap(s.withGates(mux))
 	return s
 }
 

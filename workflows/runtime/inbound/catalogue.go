@@ -131,7 +131,7 @@ func isNews(s *machine.State, under *workflows.Pipeline) bool {
 // actions, and those that dispatch workflows, whose runs do not start it.
 // What starts a pipeline that stays in AWS is AWS's own.
 func sourcesOf(p *workflows.Pipeline) *workflows.Pipeline {
-	small := &workflows.Pipeline{Name: p.Name, ExecutionMode: p.ExecutionMode, Channel: p.Channel, RoleArn: p.RoleArn, Bridge: p.Bridge, Triggers: p.Triggers}
+	small := &workflows.Pipeline{Name: p.Name, ExecutionMode: p.ExecutionMode, Channel: p.Channel, RoleArn: p.RoleArn, Bridge: p.Bridge, Protects: p.Protects, Triggers: p.Triggers}
 	if p.Bridge != nil {
 		small.Triggers = nil
 		return small

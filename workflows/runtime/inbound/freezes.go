@@ -124,6 +124,9 @@ func (f *Freezes) set(pipeline string, wanted []workflows.Freeze) error {
 
 // wanted are the freezes of the configuration that name a pipeline and are not over.
 func (f *Freezes) wanted(pipeline string, now time.Time) []workflows.Freeze {
+	if p := f.catalogue.pipeline(pipeline); p != nil && p.Protects.PastFreezes {
+		return nil
+	}
 	return slices.DeleteFunc(ahead(f.o.Freezes, now), func(one workflows.Freeze) bool { return !scope.Touches(one.On, pipeline) })
 }
 

@@ -55,6 +55,7 @@ type App struct {
 	aws          *aws.AWS          // nil: nothing of the configuration needs it
 	account      *jira.Account     // made by jiraAccount
 	hub          *github.Transport // made by githubTransport
+	gates        *github.Gates     // nil: the service is no GitHub App
 	on           []string          // what is switched on, for people to read
 	present      bot.Present       // who people are now; nil: there is no chat
 	extras       Extras
@@ -130,6 +131,9 @@ func (a *App) build(disk *files.Files) error {
 			}
 		}
 		o.OutsideLogs = a.aws.Logs()
+	}
+	if err := a.openGates(sources); err != nil {
+		return err
 	}
 	if o.Pulls, err = a.pulls(); err != nil {
 		return err

@@ -223,13 +223,14 @@ func (a *App) connectGitHub() error {
 		return nil
 	}
 	installation := a.installation()
+	a.connectGates()
 	if g.WebhookSecret.Set() {
 		comments, err := a.readComments()
 		if err != nil {
 			return err
 		}
 		hook, err := github.NewWebhook(github.WebhookOptions{Secret: g.WebhookSecret.Reveal(), Engine: a.engine, People: a.people(), Comments: comments,
-			APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, Transport: a.githubTransport(), Log: a.log})
+			APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, Gates: a.gates, Transport: a.githubTransport(), Log: a.log})
 		if err != nil {
 			return err
 		}

@@ -64,6 +64,9 @@ func (a *App) receiptSources() (all []string) {
 	}
 	if g := a.config.GitHub; g != nil && g.WebhookSecret.Set() {
 		all = append(all, "github")
+		if a.gates != nil {
+			all = append(all, a.gates.Name())
+		}
 	}
 	if j := a.config.Jira; j != nil && j.WebhookSecret.Set() {
 		all = append(all, "jira")

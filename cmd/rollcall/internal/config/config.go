@@ -59,14 +59,15 @@ type Slack struct {
 
 // GitHub connects webhooks, sources and commit statuses.
 type GitHub struct {
-	APIURL        string     `yaml:"apiURL"`
-	CloneURL      string     `yaml:"cloneURL"`
-	Token         Secret     `yaml:"token"`
-	App           *GitHubApp `yaml:"app"`
-	WebhookSecret Secret     `yaml:"webhookSecret"`
-	Feedback      string     `yaml:"feedback"`    // statuses|checks|none; empty: checks where the app may, else statuses
-	Deployments   *bool      `yaml:"deployments"` // nil: true
-	Comments      []string   `yaml:"comments"`    // globs of OWNER/NAME whose pull requests take commands
+	APIURL        string       `yaml:"apiURL"`
+	CloneURL      string       `yaml:"cloneURL"`
+	Token         Secret       `yaml:"token"`
+	App           *GitHubApp   `yaml:"app"`
+	WebhookSecret Secret       `yaml:"webhookSecret"`
+	Feedback      string       `yaml:"feedback"`    // statuses|checks|none; empty: checks where the app may, else statuses
+	Deployments   *bool        `yaml:"deployments"` // nil: true
+	Comments      []string     `yaml:"comments"`    // globs of OWNER/NAME whose pull requests take commands
+	Gates         []GitHubGate `yaml:"gates"`       // environments of GitHub Actions
 }
 
 // GitHubApp is a GitHub App's installation, instead of a token.
