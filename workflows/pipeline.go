@@ -234,10 +234,17 @@ type Ticket struct {
 	Project        string   `json:"project,omitempty"`
 	IssueType      string   `json:"issueType,omitempty"`
 	Labels         []string `json:"labels,omitempty"`
-	Stages         []string `json:"stages,omitempty"` // empty: those with an environment
+	Components     []string `json:"components,omitempty"` // names
+	Priority       string   `json:"priority,omitempty"`   // name
+	Stages         []string `json:"stages,omitempty"`     // empty: those with an environment
 	CloseOnSuccess string   `json:"closeOnSuccess,omitempty"`
 	ReopenWithin   string   `json:"reopenWithin,omitempty"` // Go duration
 	LogTail        int      `json:"logTail"`                // lines; default 10
+	MaxPerHour     int      `json:"maxPerHour,omitempty"`   // new tickets an hour; 0: 10
+	// Fields are more fields of new tickets by their ID, or by their name as Jira
+	// shows it: a text or a number, which takes the form that the field has there,
+	// or Jira's own form of a value.
+	Fields map[string]json.RawMessage `json:"fields,omitempty"`
 }
 
 // Trigger starts the pipeline: a Git event with filters, a schedule, an event of EventBridge, or one of GitHub.

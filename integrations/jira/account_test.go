@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/jira/jirafake"
+	"github.com/rollcall-bot/rollcall/integrations/jira/markup"
 	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -83,19 +84,25 @@ func TestATokenThatIsRefusedIsFetchedAnewOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, _, c := signedIn(t, "right")
 		key := fake.Open("OPS", "Bug", "x")
-		if err := c.comment(t.Context(), key, "first"); err != nil {
+		say := func(text string) error {
+			var d markup.Doc
+			d.Line(markup.Text(text))
+			_, err := c.addComment(t.Context(), key, &d)
+			return err
+		}
+		if err := say("first"); err != nil {
 			t.Fatal(err)
 		}
 		fake.RevokeTokens()
-		if err := c.comment(t.Context(), key, "second"); err != nil {
+		if err := say("second"); err != nil {
 			t.Fatal(err)
 		}
-		if i, _ := fake.Issue(key); len(i.Comments) != 2 || i.Comments[1] != "second" || fake.Tokens() != 2 {
+		if i, _ := fake.Issue(key); len(i.Comments) != 2 || i.Comments[1] != "second\n" || fake.Tokens() != 2 {
 			t.Errorf("comments %q with %d tokens", i.Comments, fake.Tokens())
 		}
 		fake.Faults.Set(fault.Fault{Match: "/ex/jira/", Status: http.StatusUnauthorized})
 		before := len(fake.Calls())
-		if err := c.comment(t.Context(), key, "third"); answered(err) != http.StatusUnauthorized {
+		if err := say("third"); answered(err) != http.StatusUnauthorized {
 			t.Errorf("the refusal is %v", err)
 		}
 		if n := len(fake.Calls()) - before; n != 3 { // refused, a token, refused
@@ -107,7 +114,7 @@ func TestATokenThatIsRefusedIsFetchedAnewOnce(t *testing.T) {
 func TestACredentialThatIsRefusedIsARefusalOfJira(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, _, c := signedIn(t, "a-wrong-secret")
-		err := c.comment(t.Context(), fake.Open("OPS", "Bug", "x"), "text")
+		err := c.call(t.Context(), http.MethodGet, "rest/api/2/issue/"+fake.Open("OPS", "Bug", "x"), nil, nil)
 		if answered(err) != http.StatusUnauthorized || !strings.Contains(err.Error(), "jira.clientSecret") || strings.Contains(err.Error(), "a-wrong-secret") {
 			t.Errorf("the refusal is %v", err)
 		}

@@ -43,12 +43,12 @@ func TestASuccessConditionThatDoesNotHoldOpensATicket(t *testing.T) {
 	h.refuse(h.start(45), workflows.OnSuccess)
 	h.catchUp()
 	i := h.only()
-	if i.Summary != "webshop #45: success condition Calm failed in Production" || !strings.Contains(i.Description, "*Error:* 7 percent\n*Finding:* too many errors\n*What to do, 1:* look at the log\n") {
+	if i.Summary != "webshop #45: success condition Calm failed in Production" || !strings.Contains(i.Description, "*Error:* 7 percent\n*Since:* 2026-03-01 12:00 UTC\n*Finding:* too many errors\n*What to do, 1:* look at the log\n") {
 		t.Errorf("issue %+v", i)
 	}
 	h.refuse(h.start(46), workflows.OnSuccess)
 	h.catchUp()
-	if c := h.only().Comments; len(c) != 1 || !strings.HasPrefix(c[0], "success condition Calm failed in Production again") {
+	if c := h.only().Comments; len(c) != 1 || !strings.HasPrefix(c[0], "*success condition Calm failed in Production 2 times*, last seen ") {
 		t.Errorf("comments %q", c)
 	}
 }
@@ -125,11 +125,11 @@ func TestActionsThatFailTogether(t *testing.T) {
 		e.Stages[0].Actions = append(e.Stages[0].Actions, workflows.ActionExecution{Name: "Smoke", Status: workflows.StatusFailed, Attempt: 1, Error: why})
 		smoke := event.Event{Kind: event.ActionFailed, Execution: e.ID, Stage: "Production", Action: "Smoke", Attempt: 1, Reason: why}
 		h.commit(smoke)
-		want := []string{"*Action:* Smoke, attempt 1\n*Error:* 2 of 9 pages are blank\n*Failed as well:* Deploy: exit status 3\n"}
+		want := []string{"*Action:* Smoke, attempt 1\n*Error:* 2 of 9 pages are blank\n*Since:* 2026-03-01 12:00 UTC\n*Failed as well:* Deploy: exit status 3\n"}
 		if apart {
 			h.catchUp()
 			h.frames = nil
-			want = []string{"*Action:* Deploy, attempt 1\n*Error:* exit status 3\n*Failed as well:* Smoke: 2 of 9 pages are blank\n"}
+			want = []string{"*Action:* Deploy, attempt 1\n*Error:* exit status 3\n*Since:* 2026-03-01 12:00 UTC\n*Failed as well:* Smoke: 2 of 9 pages are blank\n"}
 		}
 		h.fail(e, "ActionFailed")
 		h.catchUp()
@@ -185,7 +185,7 @@ func TestATicketIsOpenedAgain(t *testing.T) {
 				t.Fatalf("%d issues, want %d: %+v", len(list), c.want, list)
 			}
 			if c.want == 2 {
-				if list[0].Status != "Done" || len(list[0].Comments) != 0 || !strings.Contains(list[1].Description, "Earlier ticket:* OPS-1") {
+				if list[0].Status != "Done" || len(list[0].Comments) != 0 || !strings.Contains(list[1].Description, "Regression of:* [OPS-1|") {
 					t.Errorf("issues %+v", list)
 				}
 				return
@@ -196,12 +196,12 @@ func TestATicketIsOpenedAgain(t *testing.T) {
 			// It is an ordinary open ticket from now on, also for what is heard late.
 			h.fail(h.start(48), "ActionFailed")
 			h.catchUp()
-			if i := h.only(); len(i.Comments) != 2 || strings.Contains(i.Comments[1], "open again") || h.note(47).Text != "OPS-1" {
+			if i := h.only(); len(i.Comments) != 1 || !strings.Contains(i.Comments[0], " 3 times*, last seen ") || strings.Contains(i.Comments[0], "open again") || h.note(47).Text != "OPS-1" {
 				t.Errorf("issue %+v, note %+v", i, h.note(47))
 			}
 			h.succeed(h.start(49))
 			h.catchUp()
-			if i := h.only(); len(i.Comments) != 3 || !strings.Contains(i.Comments[2], "webshop#49") {
+			if i := h.only(); len(i.Comments) != 2 || !strings.Contains(i.Comments[1], "webshop#49") {
 				t.Errorf("the success is not told: %q", i.Comments)
 			}
 		})

@@ -3,11 +3,11 @@ package jira
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/andygrunwald/go-jira"
@@ -16,13 +16,17 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
-// client makes the few calls that tickets need, over REST version 2, whose
-// texts are plain on Cloud and on servers alike. The library builds requests
-// and creates issues; answers are read here, because the library drops what
-// Jira says about a refusal.
+// client makes the few calls that tickets need, over REST version 2; texts go
+// over version 3 where it is Cloud, see write. The library builds requests and
+// sends them; their bodies are made and answers are read here, because the
+// library's own send more than Jira takes, and drop what it says about a refusal.
 type client struct {
 	jira *jira.Client
 	base string // for people, without a slash at its end
+
+	kindMu    sync.Mutex // guards what follows, see isCloud
+	kindKnown bool
+	cloud     bool
 }
 
 // site says which Jira, and as whom.
@@ -90,27 +94,6 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
-// newIssue is a ticket to be.
-type newIssue struct {
-	project, issueType, summary, description string
-	labels                                   []string
-}
-
-// create makes an issue and returns its key.
-func (c *client) create(ctx context.Context, d newIssue) (string, error) {
-	issue, resp, err := c.jira.Issue.CreateWithContext(ctx, &jira.Issue{Fields: &jira.IssueFields{
-		Project: jira.Project{Key: d.project}, Type: jira.IssueType{Name: d.issueType},
-		Summary: d.summary, Description: d.description, Labels: d.labels,
-	}})
-	if err != nil {
-		return "", toRefusal(resp, err)
-	}
-	if !isKey(issue.Key) {
-		return "", errors.New("jira answered without the new issue's key")
-	}
-	return issue.Key, nil
-}
-
 // find looks an issue up by what only it contains; empty: there is none. Cloud
 // and servers search at different addresses.
 func (c *client) find(ctx context.Context, jql string) (string, error) {
@@ -145,6 +128,7 @@ func (c *client) open(ctx context.Context, key string) (bool, error) {
 // issueState is how an issue stands.
 type issueState struct {
 	there, done bool
+	status      status
 	since       time.Time // done: when it was closed, as far as Jira says; zero: unknown
 }
 
@@ -169,7 +153,7 @@ func (c *client) state(ctx context.Context, key string) (issueState, error) {
 	if err != nil {
 		return issueState{there: true}, err
 	}
-	s := issueState{there: true, done: issue.Fields.Status.done()}
+	s := issueState{there: true, done: issue.Fields.Status.done(), status: issue.Fields.Status}
 	for _, said := range []string{issue.Fields.Category, issue.Fields.Resolved, issue.Fields.Updated} {
 		for _, form := range []string{"2006-01-02T15:04:05.000-0700", time.RFC3339} {
 			if at, err := time.Parse(form, said); err == nil && s.since.IsZero() {
@@ -184,70 +168,12 @@ func (c *client) state(ctx context.Context, key string) (issueState, error) {
 type status struct {
 	Name     string `json:"name"`
 	Category struct {
-		Key string `json:"key"`
+		Key  string `json:"key"`
+		Name string `json:"name"`
 	} `json:"statusCategory"`
 }
 
 func (s status) done() bool { return s.Category.Key == "done" }
-
-// comment adds a comment. The library's own call sends empty fields that Jira has refused.
-func (c *client) comment(ctx context.Context, key, text string) error {
-	return c.call(ctx, http.MethodPost, "rest/api/2/issue/"+key+"/comment", map[string]string{"body": text}, nil)
-}
-
-// hasComment says whether a comment on the issue contains text.
-func (c *client) hasComment(ctx context.Context, key, text string) (bool, error) {
-	var list struct {
-		Comments []struct {
-			Body json.RawMessage `json:"body"`
-		} `json:"comments"`
-	}
-	if err := c.call(ctx, http.MethodGet, "rest/api/2/issue/"+key+"/comment?orderBy=-created&maxResults=50", nil, &list); err != nil {
-		return false, err
-	}
-	for _, m := range list.Comments {
-		var body string
-		if json.Unmarshal(m.Body, &body) == nil && strings.Contains(basic(body), basic(text)) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// transition is a way that an issue can take from where it is.
-type transition struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	To   status `json:"to"`
-}
-
-// toNamed fits a transition by its name or its status's.
-func toNamed(name string) func(transition) bool {
-	return func(t transition) bool { return strings.EqualFold(t.Name, name) || strings.EqualFold(t.To.Name, name) }
-}
-
-// toOpen fits a transition to what is still to do. Names are translated, and
-// teams choose them; the category's key is the same everywhere.
-func toOpen(t transition) bool { return t.To.Category.Key == "new" }
-
-// move makes the issue take the first transition that fits. The names of those
-// that there are come back when none does.
-func (c *client) move(ctx context.Context, key string, fits func(transition) bool) (offered []string, ok bool, err error) {
-	var list struct {
-		Transitions []transition `json:"transitions"`
-	}
-	path := "rest/api/2/issue/" + key + "/transitions"
-	if err := c.call(ctx, http.MethodGet, path, nil, &list); err != nil {
-		return nil, false, err
-	}
-	for _, t := range list.Transitions {
-		if fits(t) {
-			return nil, true, c.call(ctx, http.MethodPost, path, map[string]any{"transition": map[string]string{"id": t.ID}}, nil)
-		}
-		offered = append(offered, t.Name)
-	}
-	return offered, false, nil
-}
 
 // link is where people read the issue.
 func (c *client) link(key string) string { return c.base + "/browse/" + key }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/integrations/jira/markup"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
@@ -50,19 +51,19 @@ func moment(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC"
 
 // heading is the first line of the comment about an environment, by which it is found again.
 func heading(environment string) string {
-	return "*Deployments to " + wiki(clean.Line(environment)) + "* (rollcall)"
+	return "*Deployments to " + markup.Escape(clean.Line(environment)) + "* (rollcall)"
 }
 
 // commentText is the comment about an environment.
 func (d *Deployments) commentText(name string, e *environment) string {
 	lines := []string{heading(name)}
-	text := func(s string) string { return words.Cut(wiki(clean.Line(s)), 300) }
+	text := func(s string) string { return words.Cut(markup.Escape(clean.Line(s)), 300) }
 	for _, pipeline := range slices.Sorted(maps.Keys(e.Pipelines)) {
 		lines = append(lines, e.Pipelines[pipeline].sentence(name, text, func(l *landing) string {
-			if u := d.executionURL(l); safeLink(u) {
-				return "[" + wiki(l.ref()) + "|" + u + "]"
+			if u := d.executionURL(l); markup.IsLink(u) {
+				return "[" + markup.Escape(l.ref()) + "|" + u + "]"
 			}
-			return wiki(l.ref())
+			return markup.Escape(l.ref())
 		}))
 	}
 	return strings.Join(lines, "\n") + "\n"

@@ -64,11 +64,6 @@ func (d *Deployments) grant(ctx context.Context, r *issueRecord, _ string, e *en
 	return d.saveRecord(ctx, r)
 }
 
-// toStatus fits a transition by the status that it leads to.
-func toStatus(name string) func(transition) bool {
-	return func(t transition) bool { return strings.EqualFold(t.To.Name, name) }
-}
-
 // addVersion gives an issue a fix version, which is made where its project has none of
 // the name. Without the right to make versions it must be there.
 func (d *Deployments) addVersion(ctx context.Context, key, version string) error {

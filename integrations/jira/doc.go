@@ -4,10 +4,12 @@
 // [Tickets] is a journal follower: every event once, in order. A *failure* is
 // an execution that failed by an action, in a stage that has an environment or
 // that the definition lists; a missing approval and a failed entry condition
-// are none. Failures of the same action in the same stage
-// belong to one *ticket* as long as it is open: the first opens it, later ones
-// add a comment, a success says so. One that was closed less than
-// ticket.reopenWithin ago is opened again; after that there is a successor.
+// are none. Failures of the same *kind* (stage, action, code, and the message
+// without what differs each time, see printOf) belong to one ticket as long as it is open:
+// the first opens it, later ones are counted in a comment that is edited in place, a
+// success says so. One that was closed less than ticket.reopenWithin ago is opened
+// again; after that there is a successor, which is linked with it. A pipeline gets
+// ticket.maxPerHour new tickets an hour; one more counts what gets none.
 //
 // Our own memos decide which ticket that is, never a search alone. A create
 // cannot be repeated safely, so a marker with a label that only this ticket
@@ -16,8 +18,9 @@
 // created again, for longer than Jira's search lags behind. Jira being away costs
 // time, never a ticket and never a second one.
 //
-// What Jira has not taken waits in a durable queue of its pipeline and is tried
-// by the clock; it delays nothing else. [kindOf] alone decides whether an error
+// What Jira has not taken waits in a durable queue of its pipeline, failures of a
+// kind together, and is tried by the clock; it delays nothing else. What a ticket
+// counts is durable before it is shown. [kindOf] alone decides whether an error
 // is transient, can be fixed by somebody, or is final: the execution has a note
 // about the first two until the ticket is there, and keeps a note with Jira's own
 // words about the last. What Jira answers with 5xx is tried without optional

@@ -8,16 +8,18 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/jira/jirafake"
+	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/record"
 )
@@ -33,12 +35,14 @@ type house struct {
 	t     *testing.T
 	jira  *jirafake.Server
 	url   string
-	clock atomic.Int64 // Unix nanoseconds; the fake reads it too
+	line  http.RoundTripper // to Jira
+	clock atomic.Int64      // Unix nanoseconds; the fake reads it too
 	log   bytes.Buffer
 
 	executions map[string]*workflows.Execution
 	pipeline   workflows.Pipeline
 	stages     []workflows.StageView // as they stand
+	changes    changes.Set
 	tail       []string
 	memos      map[string][]byte
 	frames     []event.Frame
@@ -62,10 +66,16 @@ func newHouse(t *testing.T, o jirafake.Options) *house {
 		Stages: []workflows.Stage{{Name: "Build"}, {Name: "Production", Environment: "production"}}}
 	o.User, o.Token, o.Now = user, token, h.now
 	h.jira = jirafake.New(o)
-	srv := httptest.NewServer(h.jira)
-	t.Cleanup(srv.Close)
-	h.url = srv.URL
+	h.url, h.line = "http://jira.test", wirefake.Direct(h.jira)
 	return h
+}
+
+// inBubble runs a test in a bubble: what the transport waits takes no time.
+func inBubble(t *testing.T, o jirafake.Options, test func(t *testing.T, h *house)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		test(t, newHouse(t, o))
+	})
 }
 
 func (h *house) now() time.Time { return time.Unix(0, h.clock.Load()).UTC() }
@@ -83,6 +93,10 @@ func (h *house) Execution(_ context.Context, _ workflows.Principal, ref string) 
 
 func (h *house) Pipeline(context.Context, workflows.Principal, string, int) (workflows.PipelineView, error) {
 	return workflows.PipelineView{Name: h.pipeline.Name, Definition: &h.pipeline, Stages: h.stages}, nil
+}
+
+func (h *house) Changes(context.Context, workflows.Principal, string, string) (changes.Set, error) {
+	return h.changes, nil
 }
 
 func (h *house) Tail(_ context.Context, _, _, _ string, _, lines int) ([]string, error) {
@@ -147,7 +161,7 @@ func (h *house) breakNotes(err error) {
 // RoundTrip carries calls to Jira, past the places where the process may die.
 func (h *house) RoundTrip(r *http.Request) (*http.Response, error) {
 	h.crash("before " + r.Method)
-	resp, err := http.DefaultTransport.RoundTrip(r)
+	resp, err := h.line.RoundTrip(r)
 	h.crash("after " + r.Method)
 	return resp, err
 }

@@ -1,9 +1,11 @@
 package jira
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -28,16 +30,49 @@ type job struct {
 	Reason    workflows.Reason     `json:"reason,omitzero"`
 	Others    []failedAction       `json:"others,omitempty"` // what failed beside the action
 	Next      *workflows.Execution `json:"next,omitempty"`   // the automatic rollback that followed, as far as the ticket names it
+	At        time.Time            `json:"at,omitzero"`
+	Print     string               `json:"print,omitempty"`  // of what kind the failure is
+	Folded    int                  `json:"folded,omitempty"` // more failures of the kind, whose executions are no longer named
 
-	Tried          bool   `json:"tried,omitempty"`    // the clock says when it is tried again
-	Refused        int    `json:"refused,omitempty"`  // times that Jira refused it, or failed at it
-	Reduced        bool   `json:"reduced,omitempty"`  // without optional fields
-	Basic          bool   `json:"basic,omitempty"`    // without characters that an old database cannot store
-	ServerFailures int    `json:"stumbles,omitempty"` // of Jira over this form of it
-	LastError      string `json:"words,omitempty"`    // Jira's, about it
+	Tried          bool     `json:"tried,omitempty"`    // the clock says when it is tried again
+	Refused        int      `json:"refused,omitempty"`  // times that Jira refused it, or failed at it
+	Denied         int      `json:"denied,omitempty"`   // times that somebody had to mend something for it
+	Reduced        bool     `json:"reduced,omitempty"`  // in a second form
+	Without        []string `json:"without,omitempty"`  // these fields
+	Minimal        bool     `json:"minimal,omitempty"`  // without what comes from commits, logs and findings
+	Basic          bool     `json:"basic,omitempty"`    // without characters that an old database cannot store
+	ServerFailures int      `json:"stumbles,omitempty"` // of Jira over this form of it
+	LastError      string   `json:"words,omitempty"`    // Jira's, about it
 
 	execution *workflows.Execution // as it stands now
 	runs      *workflows.Running   // in the stage, as that stands now
+}
+
+// at is when the failure happened; earlier versions did not keep it.
+func (j *job) at() time.Time {
+	switch {
+	case !j.At.IsZero():
+		return j.At
+	case j.execution.EndedAt != nil:
+		return *j.execution.EndedAt
+	}
+	return j.execution.UpdatedAt
+}
+
+// lighten drops what is shown of the first and the newest failure of a kind only.
+func (j *job) lighten() {
+	j.Reason = workflows.Reason{Code: j.Reason.Code, Message: words.Cut(j.Reason.Message, 200)}
+	j.Others, j.Next = nil, nil
+}
+
+// waiting is what the execution's note says while the ticket is not there; empty: nothing.
+func (j *job) waiting() string {
+	for _, n := range j.execution.Notes {
+		if n.Name == noteName && n.State == "waiting" {
+			return n.Text
+		}
+	}
+	return ""
 }
 
 // about are the attributes of a log line about the job.
@@ -53,11 +88,33 @@ type failedAction struct {
 // maxServerFailures is how often Jira may fail at one form of a request.
 const maxServerFailures = 2
 
-// countServerFailure counts, and reduces the next request; at once where there is
-// something in it that an old database cannot store.
-func (j *job) countServerFailure(suspect bool) {
+// countServerFailure counts, and reduces the next request by optional fields and
+// texts from outside; at once where there is something in it that an old database
+// cannot store.
+func (j *job) countServerFailure(suspect bool, optional ...string) {
 	if j.ServerFailures++; !j.Reduced && (suspect || j.ServerFailures >= maxServerFailures) {
-		j.Reduced, j.Basic, j.ServerFailures = true, true, 0
+		j.Reduced, j.Basic, j.Minimal, j.Without, j.ServerFailures = true, true, !suspect, optional, 0
+	}
+}
+
+// reduce makes the second form of a ticket that Jira refused: without the optional
+// fields that it names, and else without all of them or, when it is the text, without
+// what comes from outside.
+func (j *job) reduce(d *newIssue, err error) {
+	j.Reduced, j.Without, j.LastError = true, nil, err.Error()
+	optional, text := d.optional(), false
+	var r *refusal
+	if errors.As(err, &r) {
+		for _, f := range r.fields {
+			text = text || f == "summary" || f == "description"
+			if slices.Contains(optional, f) {
+				j.Without = append(j.Without, f)
+			}
+		}
+	}
+	j.Basic, j.Minimal = text || len(j.Without) == 0, text || len(j.Without) == 0
+	if !text && len(j.Without) == 0 {
+		j.Without = optional
 	}
 }
 
@@ -78,7 +135,7 @@ func jobs(b event.Batch) []*job {
 				if nothingRan {
 					continue
 				}
-				j.ID = fmt.Sprintf("%s/%s/%d", failed, e.Execution, f.Seq)
+				j.ID, j.At = fmt.Sprintf("%s/%s/%d", failed, e.Execution, f.Seq), e.At
 				failures[e.Execution] = j
 				list = append(list, j)
 			case event.ExecutionStarted:

@@ -11,12 +11,11 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/wire"
-	"github.com/rollcall-bot/rollcall/workflows"
 )
 
 const (
 	longestPause = 30 * time.Second // between tries: whoever mends something sees it work
-	mostWaiting  = 100              // jobs of a pipeline; the oldest failure gives way, and says so
+	mostWaiting  = 1000             // jobs of a pipeline; more of a kind are only counted
 )
 
 // queue is the memo of what Jira has not taken of a pipeline, in the order in
@@ -73,62 +72,95 @@ func (q *queue) add(all []*job) {
 // cause of the last trouble. What Jira refused less often comes first, so
 // that nothing stands in the way of what comes after it. Its error is trouble of our own.
 func (t *Tickets) processQueue(ctx context.Context, q *queue) (cause, err error) {
-	due := !t.Now().Before(q.Again)
-	cause = errors.New("a moment ago Jira was asked already")
-	var away error
-	done, idle := map[*job]bool{}, false // idle: Jira wants something mended first
-	order := slices.Clone(q.Jobs)
-	slices.SortStableFunc(order, func(a, b *job) int { return cmp.Compare(q.refused(a), q.refused(b)) })
-	for _, j := range order {
-		if j.Tried && (!due || idle) || j.Kind == recovered && (away != nil || q.failedBefore(j, done)) {
-			continue
-		}
-		err := t.processJob(ctx, j, away)
-		var own *ownError
-		switch {
-		case err == nil:
-			done[j] = true
-			continue
-		case errors.As(err, &own), ctx.Err() != nil:
+	all, err := t.groups(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	round := round{Tickets: t, q: q, all: all, due: !t.Now().Before(q.Again), cause: errors.New("a moment ago Jira was asked already")}
+	order := slices.Clone(all)
+	slices.SortStableFunc(order, func(a, b *group) int { return cmp.Compare(round.refused(a), round.refused(b)) })
+	for _, g := range order {
+		if err := round.try(ctx, g); err != nil {
 			return nil, err
-		case away == nil:
-			j.Tried = true
-		}
-		cause, idle = err, idle || kindOf(err) == wire.Fixable
-		if serverFailed(err) || kindOf(err) == wire.Fixable {
-			j.Refused++
-		}
-		if away == nil && kindOf(err) == wire.Transient && !serverFailed(err) && !errors.Is(err, errUnknown) {
-			away = err
 		}
 	}
-	q.Jobs = slices.DeleteFunc(q.Jobs, func(j *job) bool { return done[j] })
-	if len(done) > 0 && away == nil {
+	q.Jobs = slices.DeleteFunc(q.Jobs, func(j *job) bool { return !slices.ContainsFunc(round.all, func(g *group) bool { return g.has(j) }) })
+	if round.done > 0 && round.away == nil {
 		if err := t.annotateWaiting(ctx, q); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case due && len(done) > 0:
+	case round.due && round.done > 0:
 		q.Rounds = 0
-	case due:
+	case round.due:
 		q.Rounds++
 	}
-	if due {
+	if round.due {
 		q.Again = t.Now().Add(min(time.Second<<min(max(q.Rounds-1, 0), 5), longestPause))
 	}
-	return cause, t.trimQueue(ctx, q)
+	return round.cause, t.trimQueue(ctx, q, round.all)
 }
 
-// refused is how often Jira refused a job, or one that must come before it.
-func (q *queue) refused(j *job) int {
-	n := j.Refused
-	for _, earlier := range q.Jobs {
-		if earlier == j {
+// round is one pass over what waits.
+type round struct {
+	*Tickets
+	q     *queue
+	all   []*group // that are not done
+	due   bool     // what was tried is tried again
+	done  int
+	away  error // Jira was found away
+	idle  bool  // Jira wants something mended first
+	cause error // of the last trouble
+}
+
+// try does what a group asks for, where that is of use now. Its error is trouble of our own.
+func (r *round) try(ctx context.Context, g *group) error {
+	switch {
+	case g.tried() && (!r.due || r.idle):
+		if g.kind() == failed {
+			return r.wait(ctx, g)
+		}
+		return nil
+	case g.kind() == recovered && (r.away != nil || r.failedBefore(g)):
+		return nil
+	}
+	err := r.process(ctx, g, r.away)
+	var own *ownError
+	switch {
+	case err == nil:
+		r.done++
+		r.all = slices.DeleteFunc(r.all, func(other *group) bool { return other == g })
+		return nil
+	case errors.As(err, &own), ctx.Err() != nil:
+		return err
+	}
+	for _, j := range g.jobs {
+		j.Tried = true
+	}
+	r.cause, r.idle = err, r.idle || kindOf(err) == wire.Fixable
+	if serverFailed(err) || kindOf(err) == wire.Fixable {
+		g.jobs[0].Refused++
+	}
+	if r.away == nil && kindOf(err) == wire.Transient && !serverFailed(err) && !errors.Is(err, errUnknown) {
+		r.away = err
+	}
+	return nil
+}
+
+// refused is how often Jira refused what is in a group, or in one that must come before it.
+func (r *round) refused(g *group) (n int) {
+	for _, j := range g.jobs {
+		n = max(n, j.Refused)
+	}
+	for _, earlier := range r.all {
+		if earlier == g {
 			break
 		}
-		if j.Kind == recovered && earlier.Kind == failed && earlier.Stage == j.Stage {
-			n = max(n, earlier.Refused)
+		if g.kind() == recovered && earlier.kind() == failed && earlier.stage() == g.stage() {
+			for _, j := range earlier.jobs {
+				n = max(n, j.Refused)
+			}
 		}
 	}
 	return n
@@ -136,12 +168,10 @@ func (q *queue) refused(j *job) int {
 
 // failedBefore says whether an earlier failure of the stage still waits: a
 // success can only be reported to a ticket that exists.
-func (q *queue) failedBefore(j *job, done map[*job]bool) bool {
-	for _, earlier := range q.Jobs {
-		if earlier == j {
-			return false
-		}
-		if earlier.Kind == failed && earlier.Stage == j.Stage && !done[earlier] {
+func (r *round) failedBefore(g *group) bool {
+	at := slices.Index(r.q.Jobs, g.jobs[0])
+	for _, earlier := range r.all {
+		if earlier.kind() == failed && earlier.stage() == g.stage() && slices.Index(r.q.Jobs, earlier.jobs[0]) < at {
 			return true
 		}
 	}
@@ -153,7 +183,7 @@ func (t *Tickets) annotateWaiting(ctx context.Context, q *queue) error {
 	for _, j := range q.Jobs {
 		if found, err := t.loadExecution(ctx, j); err != nil {
 			return err
-		} else if found && slices.ContainsFunc(j.execution.Notes, func(n workflows.Note) bool { return n.Name == noteName && n.Text == textAway }) {
+		} else if found && j.waiting() == textAway {
 			if err := t.annotate(ctx, j, "waiting", textLooking, ""); err != nil {
 				return err
 			}
@@ -162,20 +192,40 @@ func (t *Tickets) annotateWaiting(ctx context.Context, q *queue) error {
 	return nil
 }
 
-// trimQueue drops the oldest jobs when there are more than mostWaiting.
-func (t *Tickets) trimQueue(ctx context.Context, q *queue) error {
-	for len(q.Jobs) > mostWaiting {
-		j := q.Jobs[0]
-		found, err := t.loadExecution(ctx, j)
-		if err != nil {
-			return err
-		}
-		if found && j.Kind == failed {
-			if err := t.annotate(ctx, j, "refused", or(j.LastError, "Jira did not answer")+"; too many tickets wait", ""); err != nil {
+// trimQueue keeps no more than mostWaiting jobs. First failures give way that are
+// neither the first nor the newest of their kind: the ticket will count them
+// nevertheless. Then the oldest of all.
+func (t *Tickets) trimQueue(ctx context.Context, q *queue, all []*group) error {
+	for _, g := range all {
+		for len(q.Jobs) > mostWaiting && len(g.jobs) > 2 {
+			j := g.jobs[1]
+			g.jobs[0].Folded += 1 + j.Folded
+			g.jobs = slices.Delete(g.jobs, 1, 2)
+			if err := t.drop(ctx, q, j, "too many tickets wait to name this execution in its own; it is counted there"); err != nil {
 				return err
 			}
 		}
-		q.Jobs = q.Jobs[1:]
 	}
+	for len(q.Jobs) > mostWaiting {
+		j := q.Jobs[0]
+		if err := t.drop(ctx, q, j, or(j.LastError, "Jira did not answer")+"; too many tickets wait"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop takes a job out of the queue, and says so on its execution.
+func (t *Tickets) drop(ctx context.Context, q *queue, j *job, why string) error {
+	found, err := t.loadExecution(ctx, j)
+	if err != nil {
+		return err
+	}
+	if found && j.Kind == failed {
+		if err := t.annotate(ctx, j, "refused", why, ""); err != nil {
+			return err
+		}
+	}
+	q.Jobs = slices.DeleteFunc(q.Jobs, func(other *job) bool { return other == j })
 	return nil
 }

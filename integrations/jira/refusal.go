@@ -56,12 +56,6 @@ func kindOf(err error) wire.Kind {
 // final says that it is no use to make the call again.
 func final(err error) bool { return kindOf(err) == wire.Permanent }
 
-// names says whether Jira's refusal is about a field.
-func names(err error, field string) bool {
-	var r *refusal
-	return errors.As(err, &r) && slices.Contains(r.fields, field)
-}
-
 // serverFailed says that Jira is there and answered that it failed: the request
 // may hold what it cannot process.
 func serverFailed(err error) bool {

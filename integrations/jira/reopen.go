@@ -13,8 +13,8 @@ import (
 //
 // What is to happen is durable before it does. Whether the ticket is closed, and
 // since when, Jira is asked itself: deliveries may be late or lost.
-func (t *Tickets) reopen(ctx context.Context, r *ticket, j *job, p *workflows.Pipeline) (bool, error) {
-	within := reopenWithin(p)
+func (t *Tickets) reopen(ctx context.Context, r *ticket, g *group) (bool, error) {
+	j, within := g.last(), reopenWithin(g.pipeline)
 	if within <= 0 || r.Issue == "" {
 		return false, nil
 	}
@@ -43,7 +43,7 @@ func (t *Tickets) reopen(ctx context.Context, r *ticket, j *job, p *workflows.Pi
 	// Only webhooks write the issue's last status. Reopened makes a delivery about
 	// the closing, which may still be on its way, count as older.
 	r.State, r.Reopened = opened, t.Now().UnixMilli()
-	return true, t.add(ctx, r, j)
+	return true, t.add(ctx, r, g)
 }
 
 // reopenWithin is for how long a closed ticket can be opened again; zero: never.

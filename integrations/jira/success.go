@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/rollcall-bot/rollcall/integrations/jira/markup"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/clean"
 )
 
 // reportSuccess tells the stage's open tickets that something succeeded there.
@@ -50,6 +52,24 @@ func (t *Tickets) commentSuccess(ctx context.Context, r *ticket, j *job) error {
 	return t.save(ctx, r)
 }
 
+// successText is the comment for a success in the stage.
+func successText(t *Tickets, j *job) *markup.Doc {
+	var d markup.Doc
+	if rb := j.execution.Rollback; rb != nil {
+		how := "by " + clean.Line(j.execution.Trigger.By.Called())
+		if j.execution.Trigger.Type == workflows.TriggerAutomated {
+			how = "automatically"
+		}
+		d.Line(markup.Text(fmt.Sprintf("%s was rolled back %s to %s #%d: ", j.Stage, how, j.execution.Pipeline, rb.TargetNumber)), t.ref(j.execution), markup.Text(" succeeded ("+shortID(j.ID)+")."))
+		return &d
+	}
+	d.Line(t.ref(j.execution), markup.Text(" succeeded in "+j.Stage+" ("+shortID(j.ID)+")."))
+	for _, s := range j.execution.SourceRevisions {
+		d.Fact("Revision", revision(s)...)
+	}
+	return &d
+}
+
 // closeTicket moves the ticket where ticket.closeOnSuccess says.
 func (t *Tickets) closeTicket(ctx context.Context, r *ticket, j *job) error {
 	view, err := t.Reader.Pipeline(ctx, workflows.EnginePrincipal(), j.execution.Pipeline, 0)
@@ -60,7 +80,14 @@ func (t *Tickets) closeTicket(ctx context.Context, r *ticket, j *job) error {
 		return &ownError{fmt.Errorf("reading pipeline %s: %w", j.execution.Pipeline, err)}
 	}
 	to := view.Definition.Ticket.CloseOnSuccess
-	offered, ok, err := t.jira.move(ctx, r.Issue, toNamed(to))
+	now, err := t.jira.state(ctx, r.Issue)
+	if err != nil && !final(err) {
+		return err
+	}
+	if toStatus(to)(transition{To: now.status}) >= 0 { // by an earlier try, or by somebody
+		return nil
+	}
+	offered, ok, err := t.jira.move(ctx, r.Issue, toStatus(to))
 	switch {
 	case err != nil && !final(err):
 		return err

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rollcall-bot/rollcall/integrations/jira/markup"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
 	"github.com/rollcall-bot/rollcall/workflows/say"
@@ -20,33 +21,6 @@ const (
 	defaultTail    = 10
 )
 
-// compose writes the ticket.
-func (t *Tickets) compose(ctx context.Context, r *ticket, j *job, p *workflows.Pipeline) newIssue {
-	d := newIssue{project: t.Project, issueType: t.IssueType, summary: words.Cut(clean.Line(headline(j)), maxSummary)}
-	var own []string
-	lines := defaultTail
-	if k := p.Ticket; k != nil {
-		d.project, d.issueType, own, lines = or(k.Project, d.project), or(k.IssueType, d.issueType), k.Labels, k.LogTail
-	}
-	if !j.Reduced {
-		d.labels = []string{"rollcall", r.Label}
-		for _, l := range own {
-			// Jira's labels hold no spaces.
-			d.labels = append(d.labels, strings.Join(strings.Fields(l), "-"))
-		}
-	}
-	var b strings.Builder
-	t.facts(&b, r, j, p)
-	foot := fmt.Sprintf("\nOpened by rollcall. %s\n", r.Label)
-	t.tail(ctx, &b, j, lines, maxDescription-b.Len()-len(foot))
-	b.WriteString(foot)
-	d.description = b.String()
-	if j.Basic {
-		d.summary, d.description = basic(d.summary), basic(d.description)
-	}
-	return d
-}
-
 // headline is the summary: "webshop #45: Deploy failed in Production".
 func headline(j *job) string {
 	ref := fmt.Sprintf("%s #%d: ", j.execution.Pipeline, j.execution.Number)
@@ -58,67 +32,113 @@ func headline(j *job) string {
 
 // format is how a ticket writes what stands in a sentence.
 func format() *say.Format {
-	return &say.Format{Text: func(s string) string { return words.Cut(wiki(clean.Line(s)), 1000) }}
+	return &say.Format{Text: func(s string) string { return words.Cut(clean.Line(s), 1000) }}
 }
 
-// facts writes what is known of the failure, a line each.
-func (t *Tickets) facts(b *strings.Builder, r *ticket, j *job, p *workflows.Pipeline) {
-	line := func(name, text string) { fmt.Fprintf(b, "*%s:* %s\n", name, text) }
-	line("Execution", t.ref(j.execution))
-	line("Pipeline", wiki(j.execution.Pipeline)+", version "+strconv.Itoa(j.execution.Version))
-	stage := wiki(j.Stage)
-	if st, ok := p.Stage(j.Stage); ok && st.Environment != "" {
-		stage += " (environment " + wiki(st.Environment) + ")"
+// describe writes the description of a new ticket.
+func (t *Tickets) describe(ctx context.Context, r *ticket, g *group) *markup.Doc {
+	form, j := g.jobs[0], g.lead()
+	var d markup.Doc
+	d.Fact("Execution", t.ref(j.execution))
+	d.Fact("Pipeline", markup.Text(j.execution.Pipeline+", version "+strconv.Itoa(j.execution.Version)))
+	stage := j.Stage
+	if st, ok := g.pipeline.Stage(j.Stage); ok && st.Environment != "" {
+		stage += " (environment " + st.Environment + ")"
 	}
-	line("Stage", stage)
+	d.Fact("Stage", markup.Text(stage))
 	if j.Action != "" {
-		line("Action", fmt.Sprintf("%s, attempt %d", wiki(say.ActionName(j.Action)), max(j.Attempt, 1)))
+		d.Fact("Action", markup.Text(fmt.Sprintf("%s, attempt %d", say.ActionName(j.Action), max(j.Attempt, 1))))
 	}
-	line("Error", cause(j.Reason))
-	addFinding(b, line, j.Reason.Finding)
-	addCircumstances(line, j)
-	for _, s := range j.execution.SourceRevisions {
-		line("Revision", revision(s))
+	d.Fact("Error", cause(j.Reason))
+	d.Fact("Since", markup.Text(moment(g.first())))
+	if !form.Minimal {
+		addFinding(&d, j.Reason.Finding, false)
+		t.addChanges(ctx, &d, j)
+		t.addSurroundings(&d, j)
 	}
-	if r := j.runs; r != nil && r.Caveat() != "" {
-		line("Runs there now", fmt.Sprintf("#%d, %s", r.Number, wiki(r.Caveat())))
-	}
-	if rb := j.execution.Rollback; rb != nil {
-		line("Rollback", fmt.Sprintf("to %s #%d, which failed as well", wiki(j.execution.Pipeline), rb.TargetNumber))
-	}
-	if by := j.execution.Trigger.By.Called(); by != "" {
-		line("Started by", wiki(by))
-	}
-	if n := next(t, j); n != "" {
-		line("What happened next", n)
+	if len(form.Without) > 0 {
+		d.Fact("Not set", markup.Text(strings.Join(form.Without, ", ")+": "+words.Cut(clean.Line(form.LastError), 500)))
 	}
 	if r.Previous != "" {
-		line("Earlier ticket", r.Previous)
+		d.Fact("Regression of", markup.Link(r.Previous, t.jira.link(r.Previous)), markup.Text(", which was closed"))
+	}
+	var foot markup.Doc
+	foot.Paragraph()
+	foot.Line(markup.Text("Opened by rollcall. " + r.Label))
+	if !form.Minimal {
+		t.addTail(ctx, &d, j, tailOf(g.pipeline), maxDescription-size(&d)-size(&foot))
+	}
+	d.Add(&foot)
+	return &d
+}
+
+// size is how long a text is in the form of it that is longest.
+func size(d *markup.Doc) int { return max(len(d.Wiki()), len(d.ADF())) }
+
+// tailOf is how many lines of the log a ticket of the pipeline holds.
+func tailOf(p *workflows.Pipeline) int {
+	if p.Ticket == nil {
+		return defaultTail
+	}
+	return p.Ticket.LogTail
+}
+
+// addSurroundings writes what led to the failure, and what followed.
+func (t *Tickets) addSurroundings(d *markup.Doc, j *job) {
+	addCircumstances(d, j)
+	for _, s := range j.execution.SourceRevisions {
+		d.Fact("Revision", revision(s)...)
+	}
+	if r := j.runs; r != nil && r.Caveat() != "" {
+		d.Fact("Runs there now", markup.Text(fmt.Sprintf("#%d, %s", r.Number, r.Caveat())))
+	}
+	if rb := j.execution.Rollback; rb != nil {
+		d.Fact("Rollback", markup.Text(fmt.Sprintf("to %s #%d, which failed as well", j.execution.Pipeline, rb.TargetNumber)))
+	}
+	if by := j.execution.Trigger.By.Called(); by != "" {
+		d.Fact("Started by", markup.Text(clean.Line(by)))
+	}
+	for i := range j.execution.Stages {
+		addGates(d, &j.execution.Stages[i])
+	}
+	if n := t.next(j); n != nil {
+		d.Fact("What happened next", n...)
+	}
+}
+
+// addGates names those who approved.
+func addGates(d *markup.Doc, st *workflows.StageExecution) {
+	for i := range st.Actions {
+		if a := &st.Actions[i]; a.Approval != nil {
+			if text := format().Decision(a.Approval, false); text != "" {
+				d.Fact(say.ActionName(a.Name)+" in "+st.Name, markup.Text(text))
+			}
+		}
 	}
 }
 
 // addCircumstances are what else somebody must know of a failure: what failed
 // beside it, that it was tried again already, and which checks were set aside.
-func addCircumstances(line func(name, text string), j *job) {
+func addCircumstances(d *markup.Doc, j *job) {
 	for i, f := range j.Others {
 		if i == 10 {
-			line("Failed as well", fmt.Sprintf("%d more", len(j.Others)-i))
+			d.Fact("Failed as well", markup.Text(fmt.Sprintf("%d more", len(j.Others)-i)))
 			break
 		}
-		line("Failed as well", wiki(say.ActionName(f.Action))+": "+cause(f.Reason))
+		d.Fact("Failed as well", markup.Text(say.ActionName(f.Action)+": "), cause(f.Reason))
 	}
 	if st, ok := j.execution.Stage(j.Stage); ok && st.Retries != nil && st.Retries.Latest == "AutomatedStageRetry" {
-		line("Automatic retry", say.Retried(st))
+		d.Fact("Automatic retry", markup.Text(say.Retried(st)))
 	}
 	for i := range j.execution.Stages {
 		for _, text := range format().Overrides(&j.execution.Stages[i]) {
-			line("Overridden", wiki(j.execution.Stages[i].Name)+": "+text)
+			d.Fact("Overridden", markup.Text(j.execution.Stages[i].Name+": "+text))
 		}
 	}
 }
 
-// tail writes the last lines of the action's log, at most room characters.
-func (t *Tickets) tail(ctx context.Context, b *strings.Builder, j *job, lines, room int) {
+// addTail writes the last lines of the action's log, as many as there is room for.
+func (t *Tickets) addTail(ctx context.Context, d *markup.Doc, j *job, lines, room int) {
 	if lines <= 0 || j.Action == "" {
 		return
 	}
@@ -127,109 +147,49 @@ func (t *Tickets) tail(ctx context.Context, b *strings.Builder, j *job, lines, r
 		t.Log.With(j.about()...).Warn("a ticket goes without log lines", "error", err)
 		return
 	}
-	if len(log) > lines {
-		log = log[len(log)-lines:]
+	log = log[max(0, len(log)-lines):]
+	for i, l := range log {
+		log[i] = words.Cut(clean.Text(l), maxLogLine)
 	}
-	var text strings.Builder
-	for _, l := range log {
-		text.WriteString(words.Cut(strings.ReplaceAll(clean.Text(l), "{noformat}", "{ noformat}"), maxLogLine) + "\n")
-	}
-	const open, end = "\n{noformat}\n", "{noformat}\n"
-	if text.Len() == 0 || text.Len()+len(open)+len(end) > room {
-		return
-	}
-	b.WriteString(open + text.String() + end)
-}
-
-// repeatText is the comment for one more failure. Its first line names the failure, so that it is recognised.
-func repeatText(t *Tickets, r *ticket, j *job) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s again: %s, attempt %d (%s).\n", format().FailedIn(j.Action, j.Stage), t.ref(j.execution), max(j.Attempt, 1), shortID(j.ID))
-	line := func(name, text string) { fmt.Fprintf(&b, "*%s:* %s\n", name, text) }
-	line("Error", cause(j.Reason))
-	addFinding(&b, line, j.Reason.Finding)
-	addCircumstances(line, j)
-	for _, s := range j.execution.SourceRevisions {
-		line("Revision", revision(s))
-	}
-	if n := next(t, j); n != "" {
-		line("What happened next", n)
-	}
-	if r.Reopening == j.ID {
-		b.WriteString("The ticket was closed, and is open again because of this.\n")
-	}
-	if r.Recovered {
-		b.WriteString("It had succeeded in between.\n")
-	}
-	return b.String()
-}
-
-// successText is the comment for a success in the stage.
-func successText(t *Tickets, j *job) string {
-	if rb := j.execution.Rollback; rb != nil {
-		how := "by " + wiki(j.execution.Trigger.By.Called())
-		if j.execution.Trigger.Type == workflows.TriggerAutomated {
-			how = "automatically"
+	for ; len(log) > 0; log = log[1:] {
+		var code markup.Doc
+		code.Code(strings.Join(log, "\n"))
+		if size(&code) < room {
+			d.Add(&code)
+			return
 		}
-		return fmt.Sprintf("%s was rolled back %s to %s #%d: %s succeeded (%s).\n", wiki(j.Stage), how, wiki(j.execution.Pipeline), rb.TargetNumber, t.ref(j.execution), shortID(j.ID))
 	}
-	text := fmt.Sprintf("%s succeeded in %s (%s).\n", t.ref(j.execution), wiki(j.Stage), shortID(j.ID))
-	for _, s := range j.execution.SourceRevisions {
-		text += "*Revision:* " + revision(s) + "\n"
-	}
-	return text
 }
 
-// next says what followed by itself.
-func next(t *Tickets, j *job) string {
+// next says what followed by itself; nil: nothing.
+func (t *Tickets) next(j *job) markup.Line {
 	if j.Next == nil || j.Next.Rollback == nil {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("automatic rollback to %s #%d started: %s", wiki(j.execution.Pipeline), j.Next.Rollback.TargetNumber, t.ref(j.Next))
+	return markup.Line{markup.Text(fmt.Sprintf("automatic rollback to %s #%d started: ", j.execution.Pipeline, j.Next.Rollback.TargetNumber)), t.ref(j.Next)}
 }
 
 // ref names an execution, as a link where there is an address.
-func (t *Tickets) ref(e *workflows.Execution) string {
+func (t *Tickets) ref(e *workflows.Execution) markup.Span {
 	if t.PublicURL == "" {
-		return wiki(e.Ref())
+		return markup.Text(e.Ref())
 	}
-	return fmt.Sprintf("[%s|%s/executions/%s]", wiki(e.Ref()), t.PublicURL, e.ID)
+	return markup.Link(e.Ref(), t.PublicURL+"/executions/"+e.ID)
 }
 
-func cause(r workflows.Reason) string {
-	return words.Cut(wiki(clean.Line(or(r.Message, or(r.Code, "unknown")))), 2000)
+func cause(r workflows.Reason) markup.Span {
+	return markup.Text(words.Cut(clean.Line(or(r.Message, or(r.Code, "unknown"))), 2000))
 }
 
-func revision(s workflows.SourceRevision) string {
-	id := words.Revision(s.RevisionID)
-	text := wiki(s.ActionName) + " " + wiki(id)
-	if safeLink(s.RevisionURL) {
-		text = fmt.Sprintf("%s [%s|%s]", wiki(s.ActionName), wiki(id), s.RevisionURL)
-	}
+func revision(s workflows.SourceRevision) markup.Line {
+	line := markup.Line{markup.Text(s.ActionName + " "), markup.Link(words.Revision(s.RevisionID), s.RevisionURL)}
 	if s.RevisionSummary != "" {
-		text += " \"" + words.Cut(wiki(clean.Line(s.RevisionSummary)), 300) + "\""
+		line = append(line, markup.Text(" \""+words.Cut(clean.Line(s.RevisionSummary), 300)+"\""))
 	}
 	if a := s.Author; a != nil && or(a.Name, a.Login) != "" {
-		text += " by " + wiki(clean.Line(or(a.Name, a.Login)))
+		line = append(line, markup.Text(" by "+clean.Line(or(a.Name, a.Login))))
 	}
-	return text
-}
-
-// safeLink keeps everything but plain web addresses out of the markup.
-func safeLink(u string) bool {
-	return (strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://")) && !strings.ContainsAny(u, " |]\n\r\"")
-}
-
-// wiki escapes Jira's markup, so that a commit text mentions nobody and embeds nothing.
-func wiki(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if strings.ContainsRune(`\{}[]|*!`, r) {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
+	return line
 }
 
 // shortID is the part of a job's ID that tells it from others of its execution.

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/record"
 )
@@ -25,6 +27,8 @@ type Reader interface {
 	Execution(ctx context.Context, viewer workflows.Principal, ref string) (workflows.Execution, error)
 	// Pipeline returns a version of a definition; 0: the one in force.
 	Pipeline(ctx context.Context, viewer workflows.Principal, name string, version int) (workflows.PipelineView, error)
+	// Changes returns what an execution brought into a stage, against what ran there before.
+	Changes(ctx context.Context, viewer workflows.Principal, ref, stage string) (changes.Set, error)
 	// Tail returns the last lines of an attempt's log; attempt 0: the latest.
 	Tail(ctx context.Context, ref, stage, action string, attempt, lines int) ([]string, error)
 }
@@ -63,6 +67,9 @@ type Options struct {
 type Tickets struct {
 	Options
 	jira *client
+
+	screensMu sync.Mutex
+	screens   map[string]screen // by project and issue type
 }
 
 // New checks the options; its errors are *workflows.Problem.
@@ -112,21 +119,6 @@ func (t *Tickets) Follow(ctx context.Context, b event.Batch) error {
 		return err
 	}
 	return &event.Unfinished{Err: cause, After: max(q.Again.Sub(t.Now()), time.Second)}
-}
-
-// processJob does one job. away is set when Jira was found away a moment ago.
-func (t *Tickets) processJob(ctx context.Context, j *job, away error) error {
-	if found, err := t.loadExecution(ctx, j); !found {
-		return err
-	}
-	switch {
-	case j.Kind == recovered:
-		return t.reportSuccess(ctx, j)
-	case !j.addFromExecution():
-		t.Log.With(j.about()...).Warn("a failed execution gets no ticket: nothing says which stage failed")
-		return nil
-	}
-	return t.reportFailure(ctx, j, away)
 }
 
 // loadExecution reads how the job's execution stands; false: it is gone.

@@ -30,10 +30,13 @@ func Print(p *workflows.Pipeline) []byte {
 		w.text("project", t.Project)
 		w.text("issueType", t.IssueType)
 		w.texts("labels", t.Labels)
+		w.texts("components", t.Components)
+		w.text("priority", t.Priority)
 		w.texts("stages", t.Stages)
 		w.text("closeOnSuccess", t.CloseOnSuccess)
 		w.text("reopenWithin", t.ReopenWithin)
 		w.line("logTail", strconv.Itoa(t.LogTail))
+		w.ticketLimits(t)
 		w.end()
 	}
 	if j := p.Jira; j != nil {
@@ -114,6 +117,21 @@ func (w *printer) texts(key string, values []string) {
 	if len(values) > 0 {
 		w.line(key, flow(values))
 	}
+}
+
+// ticketLimits writes what few pipelines say of their tickets.
+func (w *printer) ticketLimits(t *workflows.Ticket) {
+	if t.MaxPerHour > 0 {
+		w.line("maxPerHour", strconv.Itoa(t.MaxPerHour))
+	}
+	if len(t.Fields) == 0 {
+		return
+	}
+	w.section("fields")
+	for _, name := range words.Keys(t.Fields) {
+		w.line(name, unprintable().Replace(string(t.Fields[name])))
+	}
+	w.end()
 }
 
 // stores writes where AWS finds artifacts.

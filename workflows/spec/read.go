@@ -2,8 +2,10 @@ package spec
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/words"
@@ -45,10 +47,47 @@ func (r reader) pipeline(n *node) *workflows.Pipeline {
 
 func (r reader) ticket(n *node) *workflows.Ticket {
 	o := r.object(n, "ticket")
-	return &workflows.Ticket{
-		Project: o.text("project"), IssueType: o.text("issueType"), Labels: o.texts("labels"), Stages: o.texts("stages"),
-		CloseOnSuccess: o.text("closeOnSuccess"), ReopenWithin: o.text("reopenWithin"), LogTail: o.number("logTail", 10),
+	t := &workflows.Ticket{
+		Project: o.text("project"), IssueType: o.text("issueType"), Labels: o.texts("labels"), Components: o.texts("components"), Priority: o.text("priority"),
+		Stages: o.texts("stages"), CloseOnSuccess: o.text("closeOnSuccess"), ReopenWithin: o.text("reopenWithin"), LogTail: o.number("logTail", 10),
 	}
+	if o.has("maxPerHour") {
+		if t.MaxPerHour = o.number("maxPerHour", 10); t.MaxPerHour < 1 || t.MaxPerHour > maxTicketsPerHour {
+			r.add(o.at("maxPerHour"), fmt.Sprintf("maxPerHour must be from 1 to %d", maxTicketsPerHour), "10 without the key")
+		}
+	}
+	for _, e := range o.pairs("fields") {
+		r.ticketField(t, e)
+	}
+	return t
+}
+
+// maxTicketsPerHour is the most that a file may allow.
+const maxTicketsPerHour = 1000
+
+// ticketField reads one more field of new tickets.
+func (r reader) ticketField(t *workflows.Ticket, e entry) {
+	for key, hint := range map[string]string{
+		"project": "use ticket.project", "issuetype": "use ticket.issueType", "labels": "use ticket.labels", "components": "use ticket.components", "priority": "use ticket.priority",
+		"summary": "rollcall writes it", "description": "rollcall writes it",
+	} {
+		if strings.EqualFold(e.key, key) {
+			r.add(e.pos, "fields cannot set "+words.Quoted(e.key), hint)
+			return
+		}
+	}
+	if e.value.kind == null || e.value.kind == scalar && e.value.text == "" {
+		r.add(e.value.pos, "the field "+words.Quoted(e.key)+" has no value", "remove the key, or give it a value")
+		return
+	}
+	text, err := json.Marshal(e.value.document())
+	if err != nil {
+		panic("spec: what a file holds always marshals: " + err.Error())
+	}
+	if t.Fields == nil {
+		t.Fields = map[string]json.RawMessage{}
+	}
+	t.Fields[e.key] = text
 }
 
 func (r reader) variable(n *node) workflows.Variable {

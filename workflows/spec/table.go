@@ -52,10 +52,14 @@ tags | any | | Not used.
 project | project | the service's | Key of the project.
 issueType | text | the service's | Such as Bug.
 labels | [word] | | Labels of new tickets.
+components | [text] | | Names of components of new tickets.
+priority | text | the project's | Name of the priority of new tickets.
+fields | <any> 0-50 | | More fields of new tickets, by ID (customfield_10010) or by the name that Jira shows. A text or number takes the form that the field has in Jira (text, number, option, person, version, list); a mapping or list is passed as it is.
 stages | [name] | those with an environment | Stages whose failures open tickets.
 closeOnSuccess | text | it stays open | Status to which the ticket moves when the stage succeeds again.
 reopenWithin | duration | | A ticket that was closed within this time is reopened instead of opening a new one.
 logTail | number 0-200 | 10 | How many of the last lines of the log are in the ticket; 0 for none. Everyone who can see the ticket can read them, also without permission for logs; secrets are masked.
+maxPerHour | number 1-1000 | 10 | How many tickets of the pipeline are opened in an hour at most; then one more that says so and counts the rest.
 
 = jira | jira | What becomes of the Jira issues that commits, branches and pull requests of a deployment mention, once it has succeeded. Needs at least status or fixVersion.
 stages | [name] | the last one with an environment | Stages whose success counts.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/rollcall-bot/rollcall/integrations/wire"
@@ -83,23 +82,6 @@ func (s *Server) issueTypes(w http.ResponseWriter, r *http.Request) {
 	wire.Answer(w, http.StatusOK, map[string]any{name: types, "total": len(types)})
 }
 
-// fields lists what the create screen has.
-func (s *Server) fields(w http.ResponseWriter, _ *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []map[string]any
-	for _, f := range []string{"project", "issuetype", "summary", "description", "labels"} {
-		if !slices.Contains(s.offScreen, f) {
-			list = append(list, map[string]any{"fieldId": f, "key": f, "required": f == "project" || f == "issuetype" || f == "summary"})
-		}
-	}
-	name := "fields"
-	if s.options.OnPremise {
-		name = "values"
-	}
-	wire.Answer(w, http.StatusOK, map[string]any{name: list, "total": len(list)})
-}
-
 // Spoil answers every create and comment that holds a word with this status and body.
 func (s *Server) Spoil(word string, status int, body string) {
 	s.mu.Lock()
@@ -142,7 +124,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	i, faults := s.checkFields(in.Fields)
+	i, faults := s.checkFields(in.Fields, version3(r))
 	if len(faults) > 0 {
 		s.mu.Unlock()
 		refuse(w, http.StatusBadRequest, "", faults)
@@ -151,7 +133,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 	s.numbers[i.Project]++ // never given twice, not even after an issue was deleted
 	s.lastID++
 	i.id, i.Key = s.lastID, fmt.Sprintf("%s-%d", i.Project, s.numbers[i.Project])
-	i.Status, i.Created = "To Do", s.options.Now()
+	i.Status, i.Created = s.workflowNow().Statuses[0].Name, s.options.Now()
 	s.issues = append(s.issues, i)
 	s.mu.Unlock()
 	s.changes.Notify()
@@ -159,11 +141,11 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 }
 
 // checkFields checks the fields as Jira's create screen does. It needs the lock.
-func (s *Server) checkFields(fields map[string]json.RawMessage) (*Issue, map[string]string) {
+func (s *Server) checkFields(fields map[string]json.RawMessage, documents bool) (*Issue, map[string]string) {
 	faults := map[string]string{}
 	i := &Issue{}
 	for name, raw := range fields {
-		if slices.Contains(s.offScreen, name) || !slices.Contains([]string{"project", "issuetype", "summary", "description", "labels"}, name) {
+		if slices.Contains(s.offScreen, name) || !s.onScreen(name) {
 			faults[name] = "Field '" + name + "' cannot be set. It is not on the appropriate screen, or unknown."
 			continue
 		}
@@ -179,12 +161,14 @@ func (s *Server) checkFields(fields map[string]json.RawMessage) (*Issue, map[str
 		case "summary":
 			err = json.Unmarshal(raw, &i.Summary)
 		case "description":
-			err = json.Unmarshal(raw, &i.Description)
+			i.Description, err = textOf(raw, documents)
 		case "labels":
 			err = json.Unmarshal(raw, &i.Labels)
+		default:
+			err = s.setField(i, name, raw, documents)
 		}
 		if err != nil {
-			faults[name] = "Operation value must be of another type"
+			faults[name] = err.Error()
 		}
 	}
 	for _, l := range i.Labels {
@@ -201,6 +185,9 @@ func (s *Server) checkFields(fields map[string]json.RawMessage) (*Issue, map[str
 	check("issuetype", slices.Contains(s.options.IssueTypes, i.Type), "Specify a valid issue type")
 	check("summary", i.Summary != "", "You must specify a summary of the issue.")
 	check("summary", utf8.RuneCountInString(i.Summary) <= 255, "Summary must be less than 255 characters.")
+	for _, f := range s.screen {
+		check(f.ID, !f.Required || fields[f.ID] != nil, f.Name+" is required.")
+	}
 	check("summary", !strings.ContainsAny(i.Summary, "\r\n"), "The summary is invalid because it contains newline characters.")
 	check("description", utf8.RuneCountInString(i.Description) <= textLimit, tooLong)
 	return i, faults
@@ -217,7 +204,11 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request) (Issue, bool) {
 
 func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	if i, ok := s.issue(w, r); ok {
-		wire.Answer(w, http.StatusOK, i.json(s.options.OnPremise))
+		view := i.json(s.options.OnPremise)
+		if version3(r) {
+			view["fields"].(map[string]any)["description"] = documentOf(i.Description)
+		}
+		wire.Answer(w, http.StatusOK, view)
 	}
 }
 
@@ -234,110 +225,6 @@ func (i *Issue) json(onPremise bool) map[string]any {
 	}
 	return map[string]any{"id": fmt.Sprint(i.id), "key": i.Key, "fields": map[string]any{
 		field: closed, "summary": i.Summary, "description": i.Description, "labels": i.Labels, "project": map[string]string{"key": i.Project},
-		"issuetype": map[string]string{"name": i.Type}, "status": statusJSON(i.Status),
+		"issuetype": map[string]string{"name": i.Type}, "status": i.flow.json(i.Status), "issuelinks": i.linksJSON(),
 	}}
-}
-
-// statuses are the workflow: every status can be reached from every other.
-func statuses() []string { return []string{"To Do", "In Progress", "Done"} }
-
-func statusJSON(name string) map[string]any {
-	category := map[string]string{"To Do": "new", "In Progress": "indeterminate", "Done": "done"}[name]
-	return map[string]any{"id": fmt.Sprint(10001 + slices.Index(statuses(), name)), "name": name, "statusCategory": map[string]any{"key": category}}
-}
-
-func (s *Server) comments(w http.ResponseWriter, r *http.Request) {
-	i, ok := s.issue(w, r)
-	if !ok {
-		return
-	}
-	list := []map[string]any{}
-	for n, c := range i.Comments {
-		list = append(list, map[string]any{"id": fmt.Sprint(n + 1), "body": c})
-	}
-	if r.URL.Query().Get("orderBy") == "-created" {
-		slices.Reverse(list)
-	}
-	wire.Answer(w, http.StatusOK, map[string]any{"comments": list, "total": len(list)})
-}
-
-// comment refuses the empty author and visibility that a well-known client sends, as Jira has done.
-func (s *Server) comment(w http.ResponseWriter, r *http.Request) {
-	if _, ok := s.issue(w, r); !ok {
-		return
-	}
-	var in map[string]any
-	err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&in)
-	body, _ := in["body"].(string)
-	if err != nil || body == "" {
-		refuse(w, http.StatusBadRequest, "", map[string]string{"comment": "Comment body can not be empty!"})
-		return
-	}
-	if utf8.RuneCountInString(body) > textLimit {
-		refuse(w, http.StatusBadRequest, "", map[string]string{"comment": tooLong})
-		return
-	}
-	if !s.stores(w, body) {
-		return
-	}
-	if len(in) > 1 {
-		refuse(w, http.StatusBadRequest, "Invalid request payload. Refer to the REST API documentation and try again.", nil)
-		return
-	}
-	number := 0
-	s.mu.Lock()
-	if i := s.find(r.PathValue("key")); i != nil {
-		i.Comments = append(i.Comments, body)
-		number = len(i.Comments)
-	}
-	s.mu.Unlock()
-	s.changes.Notify()
-	wire.Answer(w, http.StatusCreated, map[string]any{"id": fmt.Sprint(number), "body": body})
-}
-
-func (s *Server) transitions(w http.ResponseWriter, r *http.Request) {
-	i, ok := s.issue(w, r)
-	if !ok {
-		return
-	}
-	list := []map[string]any{}
-	for n, name := range statuses() {
-		if name != i.Status {
-			list = append(list, map[string]any{"id": fmt.Sprint(11 + 10*n), "name": "Move to " + name, "to": statusJSON(name)})
-		}
-	}
-	wire.Answer(w, http.StatusOK, map[string]any{"transitions": list})
-}
-
-func (s *Server) transition(w http.ResponseWriter, r *http.Request) {
-	i, ok := s.issue(w, r)
-	if !ok {
-		return
-	}
-	var in struct {
-		Transition struct {
-			ID string `json:"id"`
-		} `json:"transition"`
-	}
-	err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&in)
-	for n, name := range statuses() {
-		if err == nil && name != i.Status && fmt.Sprint(11+10*n) == in.Transition.ID {
-			s.set(r.PathValue("key"), name)
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-	}
-	refuse(w, http.StatusBadRequest, "It seems that you have tried to perform a workflow operation that is not valid for the current state of this issue.", nil)
-}
-
-func (s *Server) set(key, status string) {
-	s.mu.Lock()
-	if i := s.find(key); i != nil {
-		i.Status, i.Closed = status, time.Time{}
-		if status == "Done" {
-			i.Closed = s.options.Now()
-		}
-	}
-	s.mu.Unlock()
-	s.changes.Notify()
 }

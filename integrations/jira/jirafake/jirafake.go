@@ -6,7 +6,9 @@ package jirafake
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -38,12 +40,19 @@ type Issue struct {
 	Summary     string
 	Description string
 	Labels      []string
-	Status      string   // "To Do", "In Progress", "Done"
+	Status      string // "To Do", "In Progress", "Done", or one of SetWorkflow
+	Resolution  string
+	Components  []string
+	Priority    string
+	Fields      map[string]json.RawMessage // those of AddField that are set, by ID
+	Links       []Link
 	Comments    []string // oldest first
 	Created     time.Time
 	Closed      time.Time // zero while it is not done
 
-	id int
+	id         int
+	commentIDs []int // of Comments
+	flow       *Workflow
 }
 
 // Server is the fake. It is an http.Handler for the API and the issue pages.
@@ -63,6 +72,11 @@ type Server struct {
 	spoiledWith func(http.ResponseWriter)
 	calls       []string
 	deliveries  int
+	screen      []Field // beside the usual fields
+	components  []string
+	priorities  []string
+	workflow    *Workflow // nil: the usual one
+	linkTypes   []string  // names; nil: the usual ones
 	lastID      int
 	numbers     map[string]int // by project
 	account     *account       // nil: none
@@ -98,6 +112,15 @@ func New(o Options) *Server {
 		"POST /rest/api/2/issue/{key}/transitions":                  s.transition,
 		"GET /rest/api/2/search/jql":                                s.searchCloud,
 		"GET /rest/api/2/search":                                    s.searchServer,
+		"PUT /rest/api/2/issue/{key}/comment/{id}":                  s.editComment,
+		"GET /rest/api/2/issueLinkType":                             s.linkKinds,
+		"POST /rest/api/2/issueLink":                                s.link,
+		"GET /rest/api/3/serverInfo":                                s.cloudOnly(s.serverInfo),
+		"POST /rest/api/3/issue":                                    s.cloudOnly(s.create),
+		"GET /rest/api/3/issue/{key}":                               s.cloudOnly(s.get),
+		"GET /rest/api/3/issue/{key}/comment":                       s.cloudOnly(s.comments),
+		"POST /rest/api/3/issue/{key}/comment":                      s.cloudOnly(s.comment),
+		"PUT /rest/api/3/issue/{key}/comment/{id}":                  s.cloudOnly(s.editComment),
 	} {
 		mux.HandleFunc(pattern, s.allowed(h))
 	}
@@ -139,7 +162,7 @@ func (s *Server) Issues() []Issue {
 	defer s.mu.Unlock()
 	list := make([]Issue, 0, len(s.issues))
 	for _, i := range s.issues {
-		list = append(list, i.clone())
+		list = append(list, s.view(i))
 	}
 	return list
 }
@@ -149,7 +172,7 @@ func (s *Server) Issue(key string) (Issue, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i := s.find(key); i != nil {
-		return i.clone(), true
+		return s.view(i), true
 	}
 	return Issue{}, false
 }
@@ -175,9 +198,17 @@ func (s *Server) Delete(key string) {
 	s.changes.Notify()
 }
 
+// view is the issue for somebody else; it needs the lock.
+func (s *Server) view(i *Issue) Issue {
+	c := i.clone()
+	c.flow = s.workflowNow()
+	return c
+}
+
 func (i *Issue) clone() Issue {
 	c := *i
-	c.Labels, c.Comments = slices.Clone(i.Labels), slices.Clone(i.Comments)
+	c.Labels, c.Comments, c.commentIDs = slices.Clone(i.Labels), slices.Clone(i.Comments), slices.Clone(i.commentIDs)
+	c.Components, c.Fields, c.Links = slices.Clone(i.Components), maps.Clone(i.Fields), slices.Clone(i.Links)
 	return c
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 )
@@ -59,7 +58,6 @@ func (s *Server) releaseRoutes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /rest/api/2/issue/{key}/remotelink":        s.remoteLinks,
 		"POST /rest/api/2/issue/{key}/remotelink":       s.addRemoteLink,
-		"PUT /rest/api/2/issue/{key}/comment/{id}":      s.editComment,
 		"POST /rest/api/2/version":                      s.addVersion,
 		"PUT /rest/api/2/issue/{key}":                   s.updateIssue,
 		"POST /rest/deployments/0.1/bulk":               s.deploy,
@@ -86,38 +84,6 @@ func (s *Server) RefuseDeployments(why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.releases.refused = why
-}
-
-// editComment changes a comment by its number.
-func (s *Server) editComment(w http.ResponseWriter, r *http.Request) {
-	if _, ok := s.issue(w, r); !ok {
-		return
-	}
-	var in map[string]any
-	err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&in)
-	body, _ := in["body"].(string)
-	if err != nil || body == "" || utf8.RuneCountInString(body) > textLimit {
-		refuse(w, http.StatusBadRequest, "", map[string]string{"comment": "Comment body can not be empty!"})
-		return
-	}
-	if !s.stores(w, body) {
-		return
-	}
-	var n int
-	_, _ = fmt.Sscan(r.PathValue("id"), &n)
-	s.mu.Lock()
-	i := s.find(r.PathValue("key"))
-	there := i != nil && n > 0 && n <= len(i.Comments) && i.Comments[n-1] != ""
-	if there {
-		i.Comments[n-1] = body
-	}
-	s.mu.Unlock()
-	if !there {
-		refuse(w, http.StatusNotFound, "Can not find a comment for the id: "+r.PathValue("id")+".", nil)
-		return
-	}
-	s.changes.Notify()
-	wire.Answer(w, http.StatusOK, map[string]any{"id": r.PathValue("id"), "body": body})
 }
 
 // addVersion makes a version of a project; one of each name.

@@ -1,6 +1,7 @@
 package jirafake
 
 import (
+	"encoding/json"
 	"maps"
 	"time"
 
@@ -22,17 +23,25 @@ type snapshot struct {
 }
 
 type savedIssue struct {
-	ID          int       `json:"id"`
-	Key         string    `json:"key"`
-	Project     string    `json:"project"`
-	Type        string    `json:"type"`
-	Summary     string    `json:"summary"`
-	Description string    `json:"description"`
-	Labels      []string  `json:"labels"`
-	Status      string    `json:"status"`
-	Comments    []string  `json:"comments"`
-	Created     time.Time `json:"created"`
-	Closed      time.Time `json:"closed,omitzero"`
+	ID          int      `json:"id"`
+	Key         string   `json:"key"`
+	Project     string   `json:"project"`
+	Type        string   `json:"type"`
+	Summary     string   `json:"summary"`
+	Description string   `json:"description"`
+	Labels      []string `json:"labels"`
+	Status      string   `json:"status"`
+	Comments    []string `json:"comments"`
+	CommentIDs  []int    `json:"commentIds,omitempty"` // of Comments; absent in older snapshots
+	Resolution  string   `json:"resolution,omitempty"`
+	Components  []string `json:"components,omitempty"`
+	Priority    string   `json:"priority,omitempty"`
+	Links       []Link   `json:"links,omitempty"`
+
+	Fields map[string]json.RawMessage `json:"fields,omitempty"`
+
+	Created time.Time `json:"created"`
+	Closed  time.Time `json:"closed,omitzero"`
 }
 
 // Snapshot is the fake as JSON, for Restore.
@@ -43,7 +52,8 @@ func (s *Server) Snapshot() ([]byte, error) {
 		i := o.clone()
 		saved.Issues = append(saved.Issues, savedIssue{
 			ID: i.id, Key: i.Key, Project: i.Project, Type: i.Type, Summary: i.Summary, Description: i.Description,
-			Labels: i.Labels, Status: i.Status, Comments: i.Comments, Created: i.Created.UTC(), Closed: i.Closed.UTC(),
+			Labels: i.Labels, Status: i.Status, Comments: i.Comments, CommentIDs: i.commentIDs, Created: i.Created.UTC(), Closed: i.Closed.UTC(),
+			Resolution: i.Resolution, Components: i.Components, Priority: i.Priority, Links: i.Links, Fields: i.Fields,
 		})
 	}
 	s.mu.Unlock()
@@ -61,7 +71,8 @@ func (s *Server) Restore(data []byte) error {
 	for _, i := range saved.Issues {
 		issues = append(issues, &Issue{
 			id: i.ID, Key: i.Key, Project: i.Project, Type: i.Type, Summary: i.Summary, Description: i.Description,
-			Labels: i.Labels, Status: i.Status, Comments: i.Comments, Created: i.Created, Closed: i.Closed,
+			Labels: i.Labels, Status: i.Status, Comments: i.Comments, commentIDs: i.ids(), Created: i.Created, Closed: i.Closed,
+			Resolution: i.Resolution, Components: i.Components, Priority: i.Priority, Links: i.Links, Fields: i.Fields,
 		})
 	}
 	s.mu.Lock()
@@ -70,4 +81,13 @@ func (s *Server) Restore(data []byte) error {
 	s.mu.Unlock()
 	s.changes.Notify()
 	return nil
+}
+
+// ids are those of the comments; an older snapshot has none.
+func (i *savedIssue) ids() []int {
+	ids := i.CommentIDs
+	for n := len(ids); n < len(i.Comments); n++ {
+		ids = append(ids, n+1)
+	}
+	return ids
 }

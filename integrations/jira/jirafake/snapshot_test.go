@@ -14,7 +14,7 @@ import (
 
 // golden is the form of snapshots, which is read for good.
 const golden = `{"snapshot":1,"issues":[{"id":10002,"key":"OPS-2","project":"OPS","type":"Bug","summary":"webshop#44 failed","description":"at Production",` +
-	`"labels":["rollcall"],"status":"In Progress","comments":["again"],"created":"2026-01-02T15:04:05Z"}],"lastId":10002,"numbers":{"OPS":2},"deliveries":7}`
+	`"labels":["rollcall"],"status":"In Progress","comments":["again"],"commentIds":[1],"created":"2026-01-02T15:04:05Z"}],"lastId":10002,"numbers":{"OPS":2},"deliveries":7}`
 
 func TestTheFormOfSnapshots(t *testing.T) {
 	s := jirafake.New(jirafake.Options{})

@@ -34,7 +34,7 @@ func (s *Server) Move(ctx context.Context, key, status string) (Delivery, error)
 	}
 	s.set(key, status)
 	i, _ := s.Issue(key)
-	from, to := statusJSON(before.Status), statusJSON(status)
+	from, to := s.statusJSON(before.Status), s.statusJSON(status)
 	return s.deliver(ctx, map[string]any{
 		"webhookEvent": "jira:issue_updated", "issue_event_type_name": "issue_generic", "timestamp": s.options.Now().UnixMilli(),
 		"user": map[string]any{"accountId": "somebody"}, "issue": i.json(s.options.OnPremise),

@@ -123,7 +123,8 @@ func bridgeOf(b *config.Bridge) bridge.Bridge {
 			row.Approvals[at] = policy.Policy()
 		}
 		if t := p.Ticket; t != nil {
-			row.Ticket = &workflows.Ticket{Project: t.Project, IssueType: t.IssueType, Labels: t.Labels, Stages: t.Stages, CloseOnSuccess: t.CloseOnSuccess, ReopenWithin: t.ReopenWithin, LogTail: int(t.LogTail)}
+			row.Ticket = &workflows.Ticket{Project: t.Project, IssueType: t.IssueType, Labels: t.Labels, Components: t.Components, Priority: t.Priority,
+				Stages: t.Stages, CloseOnSuccess: t.CloseOnSuccess, ReopenWithin: t.ReopenWithin, LogTail: int(t.LogTail), MaxPerHour: int(t.MaxPerHour)}
 			if t.LogTail == 0 {
 				row.Ticket.LogTail = 10
 			}

@@ -269,7 +269,7 @@ func slackRefuses(l *line, req *http.Request, body string) *http.Response {
 // project, a field that the project demands, or a text.
 func jiraRefuses(l *line, req *http.Request, body string) *http.Response {
 	_, why := l.stands()
-	creates := req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/rest/api/2/issue")
+	creates := req.Method == http.MethodPost && (strings.HasSuffix(req.URL.Path, "/rest/api/2/issue") || strings.HasSuffix(req.URL.Path, "/rest/api/3/issue"))
 	switch {
 	case why == "401":
 		return answered(req, 401, `{"errorMessages":["You are not authenticated."]}`)

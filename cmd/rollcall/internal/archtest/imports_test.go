@@ -122,7 +122,7 @@ func mayImport(path string) []string {
 		return append(nouns, "integrations/wire/...", "integrations/slack/...", "bot")
 	case within(path, "integrations"):
 		parts := strings.SplitN(path, "/", 3)
-		return append(nouns, "workflows/document", "workflows/source", "workflows/subject", "integrations/wire/...", strings.Join(parts[:2], "/")+"/...")
+		return append(nouns, "workflows/changes", "workflows/document", "workflows/source", "workflows/subject", "integrations/wire/...", strings.Join(parts[:2], "/")+"/...")
 	case within(path, "bot"):
 		return []string{"workflows", "workflows/changes", "workflows/event", "workflows/history", "workflows/ledger", "workflows/record", "workflows/say", "workflows/scope", "bot/..."}
 	case within(path, "web"):

@@ -99,10 +99,13 @@ type BridgeTicket struct {
 	Project        string   `yaml:"project"`
 	IssueType      string   `yaml:"issueType"`
 	Labels         []string `yaml:"labels"`
+	Components     []string `yaml:"components"`
+	Priority       string   `yaml:"priority"`
 	Stages         []string `yaml:"stages"`
 	CloseOnSuccess string   `yaml:"closeOnSuccess"`
 	ReopenWithin   string   `yaml:"reopenWithin"`
 	LogTail        int64    `yaml:"logTail"`
+	MaxPerHour     int64    `yaml:"maxPerHour"` // 0: 10
 }
 
 // BridgeRollback says which rollbacks lock a stage.
@@ -262,6 +265,9 @@ func (d *decoder) checkBridged(at string, p BridgedPipeline, c *Config, here map
 	if t := p.Ticket; t != nil {
 		if _, err := time.ParseDuration(t.ReopenWithin); err != nil && t.ReopenWithin != "" {
 			d.problem(d.at(at+".ticket.reopenWithin"), at+".ticket.reopenWithin must be a duration", "for example 168h")
+		}
+		if key := at + ".ticket.maxPerHour"; t.MaxPerHour < 0 || t.MaxPerHour > 1000 || t.MaxPerHour == 0 && d.nodes[key] != nil {
+			d.problem(d.at(key), key+" must be from 1 to 1000", "10 without the key")
 		}
 	}
 }
