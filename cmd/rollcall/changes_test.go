@@ -81,6 +81,10 @@ func TestWhatIsInAnExecution(t *testing.T) {
 	w.approve(w.ben, 2)
 	w.ended(2, workflows.StatusSucceeded)
 	check("after it was deployed")
+	w.until("the pull request says that it is in production, and who approved", func() bool {
+		all := w.github.Comments("acme/webshop", 7)
+		return len(all) == 1 && strings.Contains(all[0].Body, "in production since") && strings.Contains(all[0].Body, ", approved by ana and ben ([webshop#2](http")
+	})
 	w.until("the announcement names the issue", func() bool {
 		posts := w.posts("rollcall_announcement", w.execution(2).ID)
 		return len(posts) == 1 && strings.Contains(w.slack.Rendered(posts[0]), "🎫 "+issue)
@@ -109,6 +113,17 @@ func TestWhatIsInAnExecution(t *testing.T) {
 	}
 	w.ended(3, workflows.StatusSucceeded)
 	c := changes(3)
+	w.until("the pull request says that it was rolled back", func() bool {
+		all := w.github.Comments("acme/webshop", 7)
+		return len(all) == 1 && strings.Contains(all[0].Body, "rolled back from production") && strings.Contains(all[0].Body, "webshop#3")
+	})
+	w.until("each has its deployment", func() bool {
+		states := map[string]string{}
+		for _, d := range w.github.Deployments() {
+			states[d.Task+" "+d.SHA] += d.State()
+		}
+		return len(states) == 3 && states["deploy "+first] == "success" && states["deploy "+last] == "success" && states["deploy:rollback "+first] == "success"
+	})
 	if c["from"] != last || c["to"] != first || c["direction"] != "back" || c["total"] != 12.0 || c["complete"] != true || len(list(c, "dropped")) != 12 || list(c, "dropped")[0]["id"] != last {
 		t.Errorf("the rollback: %v", c)
 	}

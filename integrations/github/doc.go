@@ -7,9 +7,11 @@
 // [Webhook.Run] asks GitHub and finishes it. The people that a delivery names are good for
 // excluding somebody from approving their own work, never for giving rights.
 //
-// Outbound, [Statuses] is a mirror: it follows executions and keeps one commit
-// status per pipeline, its context "rollcall/PIPELINE", on the commits that an
-// execution's GitHub sources brought in.
+// Outbound are followers, mirrors of executions: [Statuses] keeps commit
+// statuses, the pipeline's "rollcall/PIPELINE" and one per stage, on the commits
+// that an execution's GitHub sources brought in; [CheckRuns] shows the stages in a
+// check run where an App may; [Deployments] keeps one deployment per execution
+// and environment; [PullComments] says on pull requests where they run.
 //
 // Asked, [Pulls] says by which pull requests commits came, in few calls, and
 // [Directory] who is in a team.

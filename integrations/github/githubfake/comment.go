@@ -120,3 +120,10 @@ func (s *Server) comment(w http.ResponseWriter, r *http.Request) {
 	}
 	wire.Answer(w, http.StatusOK, s.feedback.comments[i])
 }
+
+// DeleteComments removes all comments of a pull request, as people may.
+func (s *Server) DeleteComments(repository string, number int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.feedback.comments = slices.DeleteFunc(s.feedback.comments, func(c *Comment) bool { return c.Repository == repository && c.Number == number })
+}

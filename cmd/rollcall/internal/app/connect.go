@@ -40,6 +40,7 @@ var (
 	_ runtime.Follower     = (*github.Statuses)(nil)
 	_ runtime.Follower     = (*github.Deployments)(nil)
 	_ runtime.Follower     = (*github.CheckRuns)(nil)
+	_ runtime.Follower     = (*github.PullComments)(nil)
 	_ runtime.Follower     = (*jira.Tickets)(nil)
 	_ runtime.Follower     = (*jira.Deployments)(nil)
 	_ runtime.Directory    = (*slack.Client)(nil)

@@ -2,9 +2,13 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
 	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
+	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
 // reportToGitHub adds the followers that keep GitHub in step.
@@ -22,6 +26,14 @@ func (a *App) reportToGitHub() error {
 		}
 		a.engine.AddFollower(deployments)
 		a.on = append(a.on, "GitHub deployments")
+	}
+	if g.CommentsOnPulls() {
+		comments, err := github.NewPullComments(a.feedbackTo("github-pulls"), a.pullsOf)
+		if err != nil {
+			return err
+		}
+		a.engine.AddFollower(comments)
+		a.on = append(a.on, "comments on GitHub pull requests")
 	}
 	return nil
 }
@@ -62,4 +74,42 @@ func (a *App) feedbackTo(name string) github.FeedbackOptions {
 	g := a.config.GitHub
 	return github.FeedbackOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), PublicURL: a.config.PublicURL,
 		Reader: a.engine, Submitter: a.engine, Notes: a.engine.MemosOf(name), Transport: a.githubTransport(), Log: a.log}
+}
+
+// pullsOf are the pull requests that an execution brought into a stage, and those it took out.
+func (a *App) pullsOf(ctx context.Context, execution, stage string) (brought, undone []work.Pull, missing string, err error) {
+	set, err := a.engine.Changes(ctx, workflows.EnginePrincipal(), execution, stage)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	brought, undone, missing = pullsOf(&set)
+	return brought, undone, missing, nil
+}
+
+// pullsOf are the pull requests of what an execution brings, and of what it
+// undoes. Of a first release, whose history is all there is, only that of the
+// commit itself counts.
+func pullsOf(set *changes.Set) (brought, undone []work.Pull, missing string) {
+	comes, goes := set.Commits, set.Dropped
+	if set.Direction == changes.Back {
+		comes, goes = nil, set.Commits
+	}
+	if set.From == nil {
+		comes = slices.DeleteFunc(slices.Clone(comes), func(c work.Commit) bool { return c.ID != set.To })
+	}
+	for _, c := range slices.Concat(comes, goes) {
+		if c.Pull == nil && !set.Complete {
+			missing = set.Why
+		}
+	}
+	return pulls(comes), pulls(goes), missing
+}
+
+func pulls(commits []work.Commit) (all []work.Pull) {
+	for _, c := range commits {
+		if c.Pull != nil {
+			all = append(all, *c.Pull)
+		}
+	}
+	return all
 }

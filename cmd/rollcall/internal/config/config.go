@@ -68,6 +68,9 @@ type GitHub struct {
 	Deployments   *bool        `yaml:"deployments"` // nil: true
 	Comments      []string     `yaml:"comments"`    // globs of OWNER/NAME whose pull requests take commands
 	Gates         []GitHubGate `yaml:"gates"`       // environments of GitHub Actions
+	PullRequests  struct {
+		Comment *bool `yaml:"comment"` // nil: true
+	} `yaml:"pullRequests"`
 }
 
 // GitHubApp is a GitHub App's installation, instead of a token.

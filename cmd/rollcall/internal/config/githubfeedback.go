@@ -20,6 +20,9 @@ func on(given *bool) bool { return given == nil || *given }
 // ShowsDeployments says whether deployments are kept on GitHub.
 func (g *GitHub) ShowsDeployments() bool { return on(g.Deployments) }
 
+// CommentsOnPulls says whether pull requests get a comment that says where they run.
+func (g *GitHub) CommentsOnPulls() bool { return on(g.PullRequests.Comment) }
+
 func (d *decoder) checkFeedback(g *GitHub) {
 	known := []string{FeedbackStatuses, FeedbackChecks, FeedbackNone}
 	switch {
