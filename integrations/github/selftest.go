@@ -21,7 +21,10 @@ type CheckOptions struct {
 	App          *App
 	Repositories []string // OWNER/NAME that pipelines take their source from
 	HookURL      string   // where deliveries should go; empty: none are expected
-	Transport    http.RoundTripper
+	// Events are what pipelines wait for besides pushes, by the repository: release,
+	// issue_comment and so on, as GitHub calls them.
+	Events    map[string][]string
+	Transport http.RoundTripper
 }
 
 // Checks asks GitHub whether the token is good, sees the repositories, and
@@ -40,7 +43,7 @@ func Checks(ctx context.Context, o CheckOptions) []selftest.Result {
 		return checks
 	}
 	for _, name := range o.Repositories {
-		checks = append(checks, repositoryChecks(ctx, api, name, o.HookURL)...)
+		checks = append(checks, repositoryChecks(ctx, api, name, o.HookURL, o.Events[name])...)
 	}
 	return checks
 }
@@ -78,7 +81,7 @@ func setsStatuses(scopes string) bool {
 }
 
 // repositoryChecks ask whether a repository is seen, and delivers.
-func repositoryChecks(ctx context.Context, api *github.Client, name, hookURL string) []selftest.Result {
+func repositoryChecks(ctx context.Context, api *github.Client, name, hookURL string, events []string) []selftest.Result {
 	owner, repo, _ := strings.Cut(name, "/")
 	check := selftest.Result{About: name, Status: selftest.Failed}
 	if _, _, err := api.Repositories.Get(ctx, owner, repo); err != nil {
@@ -95,10 +98,10 @@ func repositoryChecks(ctx context.Context, api *github.Client, name, hookURL str
 		check.Fix = []string{"look under Settings, Webhooks; to know it here, give the token the scope read:repo_hook (fine-grained: Webhooks, read). A webhook of the organization or app is not listed with the repository"}
 		return []selftest.Result{check}
 	}
-	return []selftest.Result{hookCheck(check, hooks, hookURL)}
+	return []selftest.Result{hookCheck(check, hooks, hookURL, events)}
 }
 
-func hookCheck(check selftest.Result, hooks []*github.Hook, hookURL string) selftest.Result {
+func hookCheck(check selftest.Result, hooks []*github.Hook, hookURL string, events []string) selftest.Result {
 	at := slices.IndexFunc(hooks, func(h *github.Hook) bool { return h.Config.GetURL() == hookURL })
 	const settings = "Settings, Webhooks of the repository"
 	if at < 0 {
@@ -108,6 +111,9 @@ func hookCheck(check selftest.Result, hooks []*github.Hook, hookURL string) self
 	}
 	hook := hooks[at]
 	status, _ := hook.LastResponse["code"].(float64)
+	lacks := slices.DeleteFunc(slices.Clone(events), func(event string) bool {
+		return slices.Contains(hook.Events, event) || slices.Contains(hook.Events, "*")
+	})
 	switch {
 	case !hook.GetActive():
 		check.Message, check.Fix = "its webhook is switched off", []string{"switch it on under " + settings}
@@ -117,6 +123,9 @@ func hookCheck(check selftest.Result, hooks []*github.Hook, hookURL string) self
 		check.Message, check.Fix = "its webhook sends forms, not JSON", []string{"choose content type application/json under " + settings}
 	case status >= 300:
 		check.Message, check.Fix = fmt.Sprintf("its last delivery was answered with %d", int(status)), []string{"401: the secret is another one than github.webhookSecret; 404 or 502: the address does not lead to rollcall"}
+	case len(lacks) > 0:
+		check.Status, check.Message = selftest.Warning, "its webhook does not deliver "+strings.Join(lacks, ", ")+", which are waited for here"
+		check.Fix = []string{"choose these events under " + settings + ", unless a webhook of the organization or app delivers them"}
 	default:
 		check.Status, check.Message = selftest.OK, "can be read, and delivers pushes"
 	}

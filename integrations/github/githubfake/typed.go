@@ -2,6 +2,7 @@ package githubfake
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -62,4 +63,17 @@ func (s *Server) getPull(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	wire.Answer(w, http.StatusOK, p.body())
+}
+
+// WaitComments waits until a pull request has so many comments, and returns them.
+func (s *Server) WaitComments(ctx context.Context, repository string, number, many int) ([]Comment, error) {
+	var all []Comment
+	err := s.changes.Wait(ctx, func() bool {
+		all = s.Comments(repository, number)
+		return len(all) >= many
+	})
+	if err != nil {
+		return all, fmt.Errorf("waiting for %d comments on %s#%d, there are %d: %w", many, repository, number, len(all), err)
+	}
+	return all, nil
 }

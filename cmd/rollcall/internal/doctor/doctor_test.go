@@ -196,6 +196,11 @@ func TestPlantedFaults(t *testing.T) {
 		{"no webhook", func(w *world) { w.hooks() }, true, []string{"warning github acme/webshop: |no webhook to " + hook}},
 		{"a webhook that is off", func(w *world) { w.hooks(githubfake.Hook{URL: hook, Events: []string{"push"}, Inactive: true}) }, false, []string{"failed github acme/webshop: |switched off"}},
 		{"a webhook without pushes", func(w *world) { w.hooks(githubfake.Hook{URL: hook, Events: []string{"issues"}}) }, false, []string{"failed github acme/webshop: |does not deliver pushes"}},
+		{"a webhook without what pipelines wait for", func(w *world) {
+			w.replace("webhookSecret:", "comments: [ACME/*], webhookSecret:")
+			w.write("pipelines/released.yaml", "name: released\ntriggers: [{release: {}}, {mergeGroup: {}}, {pullRequest: {branches: main}}]\nstages:\n- name: Source\n  actions: [{name: App, provider: GitHub, configuration: {FullRepositoryId: acme/webshop, BranchName: main}, outputArtifacts: [app]}]\n- name: Rest\n  actions: [{name: Pause, provider: Wait, configuration: {seconds: \"0\"}}]\n")
+			w.hooks(githubfake.Hook{URL: hook, Events: []string{"push", "release"}})
+		}, true, []string{"warning github acme/webshop: |does not deliver issue_comment, merge_group, pull_request, which|organization"}},
 		{"a webhook with another secret", func(w *world) {
 			w.hooks(githubfake.Hook{URL: hook, Events: []string{"*"}, Answered: 401})
 		}, false, []string{"failed github acme/webshop: |answered with 401|webhookSecret"}},

@@ -42,7 +42,7 @@ func (d *doctor) slack(ctx context.Context) []selftest.Result {
 
 func (d *doctor) github(ctx context.Context) []selftest.Result {
 	g := d.c.GitHub
-	o := github.CheckOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), Repositories: d.repositories(), Transport: d.o.Transport}
+	o := github.CheckOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), Repositories: d.repositories(), Events: d.githubEvents(), Transport: d.o.Transport}
 	if g.WebhookSecret.Set() {
 		o.HookURL = strings.TrimSuffix(d.c.PublicURL, "/") + "/github/webhook"
 	}
