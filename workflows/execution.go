@@ -16,7 +16,10 @@ type Status string
 // began it (StartedBy.Type), in CodePipeline's words where one exists; what it
 // waits for while inbound (Wait.For); what an action needs from a person
 // (ActionExecution.Needs); how a request stands (Request.State); how an answer came
-// that was given past rollcall (Vote.Via).
+// that was given past rollcall (Vote.Via). And those of a definition: the execution
+// modes of CodePipeline V2 (how executions meet at a stage that is taken); the results
+// of a condition and what may follow a failure; the kinds of conditions; what a bridge
+// does (Bridge.Mode), and what it does about answers that were given past rollcall (Bridge.Outside).
 const (
 	StatusNotStarted Status = "NotStarted" // stage, action
 	StatusInProgress Status = "InProgress"
@@ -54,6 +57,24 @@ const (
 	RequestRefused = "refused"
 
 	ViaOutside = "outside"
+
+	ModeSuperseded = "SUPERSEDED" // one slot before each stage, the newest arrival keeps it
+	ModeQueued     = "QUEUED"     // a line before each stage, first in first out
+	ModeParallel   = "PARALLEL"   // no stage locks
+
+	ResultRollback = "ROLLBACK"
+	ResultFail     = "FAIL"
+	ResultRetry    = "RETRY"
+	ResultSkip     = "SKIP"
+
+	BeforeEntry = "beforeEntry"
+	OnSuccess   = "onSuccess"
+	AfterFailed = "onFailure"
+
+	BridgeWatches = "watch"
+	BridgeActs    = "act"
+	OutsideTell   = "tell"
+	OutsideLock   = "lock"
 )
 
 // Final says whether an execution of this status has ended. Failed and Stopped ones may be taken up again by a retry.
@@ -361,6 +382,8 @@ type Approval struct {
 	Warning string `json:"warning,omitempty"`
 	// NotificationArn is the action's, resolved: where a message about the gate goes.
 	NotificationArn string `json:"notificationArn,omitempty"`
+	// Jira: it can be answered in Jira too; the issue is as resolved when the gate opened.
+	Jira *JiraApproval `json:"jira,omitempty"`
 }
 
 // Approvals counts the answers "approve".

@@ -5,29 +5,6 @@ import (
 	"time"
 )
 
-// The execution modes of CodePipeline V2 (how executions meet at a stage that is taken); the results of a
-// condition and what may follow a failure; the kinds of conditions; what a bridge does (Bridge.Mode), and
-// what it does about answers that were given past rollcall (Bridge.Outside).
-const (
-	ModeSuperseded = "SUPERSEDED" // one slot before each stage, the newest arrival keeps it
-	ModeQueued     = "QUEUED"     // a line before each stage, first in first out
-	ModeParallel   = "PARALLEL"   // no stage locks
-
-	ResultRollback = "ROLLBACK"
-	ResultFail     = "FAIL"
-	ResultRetry    = "RETRY"
-	ResultSkip     = "SKIP"
-
-	BeforeEntry = "beforeEntry"
-	OnSuccess   = "onSuccess"
-	AfterFailed = "onFailure"
-
-	BridgeWatches = "watch"
-	BridgeActs    = "act"
-	OutsideTell   = "tell"
-	OutsideLock   = "lock"
-)
-
 // Pipeline is a definition: one version of what runs, who may and who hears.
 // A Pipeline that has passed [spec.Check] is complete: every default is filled
 // in, so readers never apply defaults of their own.
@@ -210,6 +187,14 @@ type EnvironmentVar struct {
 // Plain says whether the value is in the definition, and need not be fetched.
 func (v *EnvironmentVar) Plain() bool { return v.Type == "" || v.Type == "PLAINTEXT" }
 
+// InJira says how an approval is answered in Jira; nil: it is not.
+func (a *Action) InJira() *JiraApproval {
+	if a.Approval == nil {
+		return nil
+	}
+	return a.Approval.Jira
+}
+
 // ApprovalPolicy says who may answer a gate and how many must.
 type ApprovalPolicy struct {
 	From                []string       `json:"from,omitempty"` // who-expressions; empty: whoever may `approve` here
@@ -219,6 +204,28 @@ type ApprovalPolicy struct {
 	RequesterMayApprove bool           `json:"requesterMayApprove"`
 	Comment             string         `json:"comment"`            // optional|required
 	RemindAt            []string       `json:"remindAt,omitempty"` // percentages of the time limit, "50%"
+	Jira                *JiraApproval  `json:"jira,omitempty"`     // nil: nobody answers in Jira
+}
+
+// JiraApproval says how people answer a gate in Jira, beside everywhere else.
+type JiraApproval struct {
+	Issue          string `json:"issue,omitempty"` // that is watched: a key, may hold variables; empty: one is opened
+	Status         string `json:"status"`          // who moves the issue there approves
+	RejectedStatus string `json:"rejectedStatus"`  // who moves it there rejects
+	// Change: the issue is a change request of Jira Service Management, and what is
+	// decided about it there is one answer.
+	Change bool `json:"change,omitempty"`
+}
+
+// Note is the name of the execution's note about a gate that is answered so: where, or why it cannot be.
+func (*JiraApproval) Note(stage, action string) string { return approvalNote + stage + "/" + action }
+
+const approvalNote = "approval/"
+
+// Principal answers for a change request that was decided by people whom nobody
+// here knows. It counts where Change is set, and nowhere else.
+func (*JiraApproval) Principal(issue string) Principal {
+	return Principal{ID: changeRequest, Name: "change request " + issue, Via: "jira"}
 }
 
 // Variable is a pipeline variable. Without a DefaultValue a start must give one.

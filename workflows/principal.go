@@ -18,6 +18,9 @@ type Principal struct {
 	Stranger string `json:"stranger,omitempty"`
 }
 
+// changeRequest is the ID of what answers for a change request in Jira: see [JiraApproval.Principal].
+const changeRequest = "token:jira:change"
+
 // hookPrefix begins the name of a machine that is a hook of the configuration.
 const hookPrefix = "hook:"
 
@@ -52,6 +55,9 @@ func (p Principal) Called() string {
 	if name, machine := p.Machine(); machine {
 		if hook, is := strings.CutPrefix(name, hookPrefix); is {
 			return "hook " + hook
+		}
+		if p.ID == changeRequest {
+			return p.Name
 		}
 		return "token " + name
 	}

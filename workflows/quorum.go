@@ -41,7 +41,15 @@ func (p *ApprovalPolicy) Weakens(old *ApprovalPolicy) bool {
 		wider = wider || p.AtLeast[group] < old.AtLeast[group]
 	}
 	return wider || p.Required < old.Required || p.RequesterMayApprove && !old.RequesterMayApprove ||
-		p.Comment != "required" && old.Comment == "required"
+		p.Comment != "required" && old.Comment == "required" || p.FollowsChange() && !old.FollowsChange()
+}
+
+// FollowsChange says whether the decision about a change request in Jira is an answer.
+func (p *ApprovalPolicy) FollowsChange() bool { return p.Jira != nil && p.Jira.Change }
+
+// Decides says whether a principal is the change request whose decision is an answer.
+func (p *ApprovalPolicy) Decides(by Principal) bool {
+	return by.ID == changeRequest && p.FollowsChange()
 }
 
 // String is the policy in words: "2 of group:release-managers, at least 1 of group:security".
@@ -59,6 +67,12 @@ func (p *ApprovalPolicy) String() string {
 	}
 	if p.Comment == "required" {
 		words = append(words, "with a comment")
+	}
+	switch {
+	case p.FollowsChange():
+		words = append(words, "a change request in Jira is one of them")
+	case p.Jira != nil:
+		words = append(words, "in Jira too")
 	}
 	return strings.Join(words, ", ")
 }

@@ -169,7 +169,11 @@ func note(n workflows.Note) string {
 	if n.State == "done" && (n.Name == "status" || n.Name == "answer") {
 		return ""
 	}
-	return icon + " " + sentence(esc(n.Name, 40)) + ": " + link(n.URL, esc(n.Text, 500))
+	name := n.Name
+	if gate, ok := strings.CutPrefix(name, "approval/"); ok {
+		name = "approval in Jira, " + gate
+	}
+	return icon + " " + sentence(esc(name, 80)) + ": " + link(n.URL, esc(n.Text, 500))
 }
 
 // variables are what an execution was started with.

@@ -155,6 +155,7 @@ func (a *Asking) content() []string {
 	if a.Approval.Link != "" {
 		lines = append(lines, "🔗 "+link(a.Approval.Link, esc(a.Approval.Link, 200)))
 	}
+	lines = append(lines, a.inJira())
 	lines = append(lines, a.planned()...)
 	return append(lines, revisions(&a.Execution, 5)...)
 }
@@ -213,7 +214,7 @@ func (a *Asking) closed() Message {
 		l.lines(votes(g.Votes)...)
 	}
 	l.lines(dropped(g)...)
-	l.lines(a.cause())
+	l.lines(a.cause(), a.inJira())
 	l.lines(revisions(e, 5)...)
 	l.context(join(a.console("console"), a.inAWS(), runOnGitHub(e)))
 	text := icon(state) + " " + esc(head, 300) + inBrackets(a.Action)

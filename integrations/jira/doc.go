@@ -28,6 +28,10 @@
 //
 // [Deployments] is a mirror follower: issues say in one remote link and one comment
 // for each environment where they are deployed, and [Panel] says it to Jira's Deployments API.
+// [Approvals] has gates answered in Jira: whoever moves the issue of a gate, as its
+// changelog says, has answered, and so has a change request that was decided.
+//
+// [Account] signs calls as a service account.
 //
 // [Issues] says which of the keys that people mention are issues.
 //

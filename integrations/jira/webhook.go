@@ -44,8 +44,15 @@ type WebhookOptions struct {
 	Secret string // of the webhook, not empty
 	Engine Engine
 	Notes  Notes            // the same as Tickets has
+	Gates  Gates            // that are answered in Jira; nil: none
 	Log    *slog.Logger     // nil: slog.Default()
 	Now    func() time.Time // nil: time.Now
+}
+
+// Gates hear of the issues that they may wait for. [Approvals] are.
+type Gates interface {
+	// Changed is false when no gate waits for the issue.
+	Changed(ctx context.Context, issue string) (bool, error)
 }
 
 // Webhook takes Jira's deliveries.
@@ -241,10 +248,17 @@ func (h *Webhook) process(ctx context.Context, r work.Receipt, try wire.Try) ([]
 	err := json.Unmarshal(r.Payload, &c)
 	if err == nil {
 		err = try(ctx, func(ctx context.Context) error {
+			waits, err := h.waits(ctx, c.Issue)
+			if err != nil {
+				return err
+			}
 			_, ours, err := h.o.Notes.Memo(ctx, issueKey(c.Issue))
 			switch {
 			case err != nil:
 				return err
+			case waits && !ours:
+				a.Noted = []string{c.Issue + ": an approval waits for it"}
+				return nil
 			case !ours:
 				a.Ignored = []string{c.Issue + ": not one of our tickets"}
 				return nil
@@ -261,6 +275,14 @@ func (h *Webhook) process(ctx context.Context, r work.Receipt, try wire.Try) ([]
 		a.Ignored = []string{c.Issue + ": it could not be noted"}
 	}
 	return json.Marshal(a)
+}
+
+// waits tells a gate that waits for the issue, if there is one.
+func (h *Webhook) waits(ctx context.Context, issue string) (bool, error) {
+	if h.o.Gates == nil {
+		return false, nil
+	}
+	return h.o.Gates.Changed(ctx, issue)
 }
 
 // lastStatus is the memo of the newest status that was delivered; deliveries come in any order.

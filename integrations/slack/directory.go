@@ -104,11 +104,11 @@ func classify(u *slack.User, team string) person {
 }
 
 // Now implements runtime.People for Slack's users, and for people of whom only
-// the e-mail address is known. Answers are younger than 5 s.
+// the e-mail address is known: whoever answers in Jira is a member here too. Answers are younger than 5 s.
 func (c *Client) Now(ctx context.Context, p workflows.Principal) (workflows.Principal, error) {
 	user, ok := strings.CutPrefix(p.ID, "slack:")
 	if !ok {
-		if !strings.HasPrefix(p.ID, "mail:") {
+		if !strings.HasPrefix(p.ID, "mail:") && (!strings.HasPrefix(p.ID, "jira:") || p.Email == "") {
 			return p, nil
 		}
 		var err error

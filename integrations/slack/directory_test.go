@@ -72,6 +72,11 @@ func TestAMemberIsKnownByTheirAddress(t *testing.T) {
 		if p, err := d.client.Now(t.Context(), workflows.Principal{ID: "mail:ana@acme.example", Email: "ana@acme.example"}); err != nil || p.Stranger != "" || d.Calls("users.lookupByEmail") == calls {
 			t.Error("who somebody is now rests on an old name:", p, err)
 		}
+		for address, stranger := range map[string]string{"ana@acme.example": "", gone.Email: "unknown", guest.Email: "unknown"} {
+			if p, err := d.client.Now(t.Context(), workflows.Principal{ID: "jira:5b1", Email: address, Via: "jira"}); err != nil || p.Stranger != stranger || p.ID != "jira:5b1" || p.Via != "jira" {
+				t.Errorf("whoever answers in Jira as %s: %+v %v", address, p, err)
+			}
+		}
 		time.Sleep(11 * time.Minute)
 		d.Faults.Add(slackfake.On("users.lookupByEmail", fault.Fault{Status: 500}))
 		if p, err := d.client.ByEmail(t.Context(), "ana@acme.example"); err == nil {

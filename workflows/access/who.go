@@ -171,7 +171,8 @@ func mailed(mail string) workflows.Principal {
 // the workspace. Commit authors and GitHub users are not: they prove nothing. Whom
 // the configuration joins to a confirmed account elsewhere comes by the address.
 func isMember(pr workflows.Principal) bool {
-	return pr.Stranger == "" && (strings.HasPrefix(pr.ID, "slack:") || strings.HasPrefix(pr.ID, "console:") || strings.HasPrefix(pr.ID, "mail:") && pr.Email != "")
+	joined := pr.Email != "" && (strings.HasPrefix(pr.ID, "mail:") || strings.HasPrefix(pr.ID, "jira:"))
+	return pr.Stranger == "" && (joined || strings.HasPrefix(pr.ID, "slack:") || strings.HasPrefix(pr.ID, "console:"))
 }
 
 // NamedIn are the who-expressions of a definition (owners, who may answer its

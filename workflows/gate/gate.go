@@ -298,5 +298,19 @@ func Voted(g *workflows.Approval, v workflows.Vote) {
 // Under is a gate's record as a policy has it, with the votes that were given.
 func Under(g workflows.Approval, pol *workflows.ApprovalPolicy) *workflows.Approval {
 	g.Required, g.From, g.Ask, g.Comment, g.Missing = pol.Required, pol.From, Asked(pol), pol.Comment, pol.Missing(g.Votes)
+	g.Jira = inJira(g.Jira, pol.Jira)
 	return &g
+}
+
+// inJira is how an open gate is answered in Jira under a policy: the issue stays the
+// one that was resolved when the gate opened.
+func inJira(now, pol *workflows.JiraApproval) *workflows.JiraApproval {
+	if pol == nil || now == nil && pol.Issue != "" { // variables are resolved when a gate opens
+		return nil
+	}
+	next := *pol
+	if now != nil {
+		next.Issue = now.Issue
+	}
+	return &next
 }

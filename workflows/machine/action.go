@@ -69,7 +69,7 @@ func (d *decision) startAction(e *workflows.Execution, st *workflows.StageExecut
 	d.emit(ev)
 	if a.IsGate() {
 		texts := task.Configuration
-		d.openGate(e, st, a, workflows.Approval{Text: texts["CustomData"], Link: texts["ExternalEntityLink"], NotificationArn: texts["NotificationArn"], ExpiresAt: *a.Deadline}, nil)
+		d.openGate(e, st, a, workflows.Approval{Text: texts["CustomData"], Link: texts["ExternalEntityLink"], NotificationArn: texts["NotificationArn"], Jira: task.Action.InJira(), ExpiresAt: *a.Deadline}, nil)
 		return
 	}
 	d.evalRule(e, st, a, task.Configuration)

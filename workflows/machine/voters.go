@@ -25,7 +25,7 @@ func (d *decision) voters(e *workflows.Execution, stage string, pol *workflows.A
 		key := p.Key()
 		if name, isMachine := p.Machine(); isMachine || d.dry {
 			token := "token:" + name
-			result[key] = voter{may: d.dry || slices.Contains(pol.From, token), in: map[string]bool{token: true}}
+			result[key] = voter{may: d.dry || slices.Contains(pol.From, token) || pol.Decides(p), in: map[string]bool{token: true}}
 			continue
 		}
 		known := d.in.Facts.Members[key]

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,7 @@ func (c *checker) approval(p *workflows.ApprovalPolicy, at func(...any) []any) {
 			c.fault(fmt.Sprintf("atLeast asks %d of %s, but required is %d", p.AtLeast[who], who, p.Required), "raise required", at("approval", "atLeast", who)...)
 		}
 	}
+	c.approvalJira(p.Jira, at)
 	told := map[int]bool{}
 	for k, text := range p.RemindAt {
 		n, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
@@ -51,5 +53,21 @@ func (c *checker) approval(p *workflows.ApprovalPolicy, at func(...any) []any) {
 			c.fault(text+" is given twice", "remove one of them", at("approval", "remindAt", k)...)
 		}
 		told[n] = true
+	}
+}
+
+// issueKey is the form of an issue's key.
+var issueKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*-[0-9]+$`)
+
+// approvalJira checks how a gate is answered in Jira; nil: it is not.
+func (c *checker) approvalJira(j *workflows.JiraApproval, at func(...any) []any) {
+	if j == nil {
+		return
+	}
+	if strings.EqualFold(j.Status, j.RejectedStatus) {
+		c.fault("status and rejectedStatus are the same", "approving and rejecting need statuses of their own", at("approval", "jira")...)
+	}
+	if j.Issue != "" && !strings.Contains(j.Issue, "#{") && !issueKey.MatchString(j.Issue) {
+		c.fault("issue cannot be "+words.Quoted(j.Issue), "write a key such as OPS-12, or a variable that holds one: #{variables.change}", at("approval", "jira", "issue")...)
 	}
 }

@@ -43,6 +43,9 @@ func (c *checker) flow() {
 			m := moment{func(by maker) bool { return by.before(i, a.RunOrder) }, !a.IsSource(), "give this action a higher runOrder, or a later stage", []any{"stages", i, "actions", j}}
 			c.inputs(m, a.InputArtifacts, artifacts)
 			c.references(m, a.Configuration, a.Commands, namespaces)
+			if a.Approval != nil && a.Approval.Jira != nil {
+				c.checkReferences(m, a.Approval.Jira.Issue, namespaces, "approval", "jira", "issue")
+			}
 			for k, v := range a.EnvironmentVariables {
 				c.checkReferences(m, v.Value, namespaces, "environmentVariables", k, "value")
 			}

@@ -140,5 +140,15 @@ func (w *printer) approval(p *workflows.ApprovalPolicy) {
 		w.text("comment", p.Comment)
 	}
 	w.texts("remindAt", p.RemindAt)
+	if j := p.Jira; j != nil {
+		w.section("jira")
+		w.text("issue", j.Issue)
+		w.text("status", j.Status)
+		w.text("rejectedStatus", j.RejectedStatus)
+		if j.Change {
+			w.line("change", "true")
+		}
+		w.end()
+	}
 	w.end()
 }

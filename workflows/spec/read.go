@@ -309,6 +309,9 @@ func (r reader) approval(n *node) *workflows.ApprovalPolicy {
 		Comment:             o.oneOf("comment"),
 		RemindAt:            o.texts("remindAt"),
 	}
+	if j := o.get("jira"); j != nil {
+		p.Jira = r.approvalJira(j)
+	}
 	table := object{reader: r, node: o.get("atLeast")}
 	for _, e := range o.pairs("atLeast") {
 		if p.AtLeast == nil {
@@ -319,4 +322,14 @@ func (r reader) approval(n *node) *workflows.ApprovalPolicy {
 		}
 	}
 	return p
+}
+
+func (r reader) approvalJira(n *node) *workflows.JiraApproval {
+	o := r.object(n, "approvalJira")
+	return &workflows.JiraApproval{
+		Issue:          o.text("issue"),
+		Status:         cmp.Or(o.text("status"), "Approved"),
+		RejectedStatus: cmp.Or(o.text("rejectedStatus"), "Declined"),
+		Change:         o.flag("change", false),
+	}
 }

@@ -238,6 +238,13 @@ atLeast | <number 1-> | | How many of them must be members of a group: {"group:s
 requesterMayApprove | flag | false | Whether people may approve their own changes: those who started the execution, or who wrote, committed, pushed or merged any commit that it adds to what runs in this stage and in the following ones up to the next approval.
 comment | optional/required | optional | Whether approving needs a comment.
 remindAt | [percent] | | When to send reminders, as percentages of the time limit: 50%.
+jira | {approvalJira} | only here and in chat | Answers in Jira count too. Needs jira in rollcall.yaml.
+
+= approvalJira | jira | How an approval is answered in Jira.
+issue | text 1- | an issue is opened for each approval | The key of the issue that is watched: OPS-12, or a variable that holds it. Variables are resolved when approval is requested.
+status | text 1- | Approved | The status of an approval: whoever moves the issue there approves, if they are among the approvers.
+rejectedStatus | text 1- | Declined | The status of a rejection.
+change | flag | false | Whether the issue is a change request of Jira Service Management, whose decision is one answer.
 
 = artifactStore | artifactStore | CodePipeline's: a bucket.
 location | text 3-63 | | A bucket.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/work"
@@ -102,7 +103,27 @@ func FillTask(t *work.Task, e *workflows.Execution) (err error) {
 	if t.Environment, err = Fill(env, value); err != nil {
 		return err
 	}
+	if err := fillApproval(&t.Action, value); err != nil {
+		return err
+	}
 	maps.Copy(t.Environment, t.Names())
 	t.Commands, err = FillCommands(t.Action.Commands, t.Environment, value)
 	return err
+}
+
+// fillApproval resolves the issue in which a gate is answered. The policy is
+// replaced, never written: it is the definition's.
+func fillApproval(a *workflows.Action, value func(Ref) (string, bool)) error {
+	if a.Approval == nil || a.Approval.Jira == nil || a.Approval.Jira.Issue == "" {
+		return nil
+	}
+	const issue = "approval.jira.issue"
+	filled, err := Fill(map[string]string{issue: a.Approval.Jira.Issue}, value)
+	if err != nil {
+		return err
+	}
+	policy, jira := *a.Approval, *a.Approval.Jira
+	jira.Issue = strings.TrimSpace(filled[issue])
+	policy.Jira, a.Approval = &jira, &policy
+	return nil
 }

@@ -208,6 +208,9 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 		if version3(r) {
 			view["fields"].(map[string]any)["description"] = documentOf(i.Description)
 		}
+		if strings.Contains(r.URL.Query().Get("expand"), "changelog") {
+			view["changelog"] = s.expanded(i.Key)
+		}
 		wire.Answer(w, http.StatusOK, view)
 	}
 }

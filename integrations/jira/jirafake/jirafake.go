@@ -78,9 +78,11 @@ type Server struct {
 	workflow    *Workflow // nil: the usual one
 	linkTypes   []string  // names; nil: the usual ones
 	lastID      int
-	numbers     map[string]int // by project
-	account     *account       // nil: none
 	releases    releases
+	numbers     map[string]int        // by project
+	account     *account              // nil: none
+	histories   map[string][]history  // by issue
+	requests    map[string][]Decision // by issue
 }
 
 // New makes a Jira without issues.
@@ -121,6 +123,8 @@ func New(o Options) *Server {
 		"GET /rest/api/3/issue/{key}/comment":                       s.cloudOnly(s.comments),
 		"POST /rest/api/3/issue/{key}/comment":                      s.cloudOnly(s.comment),
 		"PUT /rest/api/3/issue/{key}/comment/{id}":                  s.cloudOnly(s.editComment),
+		"GET /rest/api/2/issue/{key}/changelog":                     s.changelog,
+		"GET /rest/servicedeskapi/request/{key}/approval":           s.approvals,
 	} {
 		mux.HandleFunc(pattern, s.allowed(h))
 	}

@@ -28,16 +28,21 @@ func (s *Server) Connect(webhookURL, secret string) { s.hook.Connect(webhookURL,
 // Move puts an issue into a status ("To Do", "In Progress", "Done"), as a person would,
 // and tells the webhook where one is connected.
 func (s *Server) Move(ctx context.Context, key, status string) (Delivery, error) {
+	return s.MoveAs(ctx, Person{AccountID: "somebody", Display: "Somebody"}, key, status)
+}
+
+// MoveAs is Move by a certain person.
+func (s *Server) MoveAs(ctx context.Context, by Person, key, status string) (Delivery, error) {
 	before, ok := s.Issue(key)
 	if !ok {
 		return Delivery{}, fmt.Errorf("there is no issue %s", key)
 	}
-	s.set(key, status)
+	s.set(key, status, by)
 	i, _ := s.Issue(key)
 	from, to := s.statusJSON(before.Status), s.statusJSON(status)
 	return s.deliver(ctx, map[string]any{
 		"webhookEvent": "jira:issue_updated", "issue_event_type_name": "issue_generic", "timestamp": s.options.Now().UnixMilli(),
-		"user": map[string]any{"accountId": "somebody"}, "issue": i.json(s.options.OnPremise),
+		"user": by.json(), "issue": i.json(s.options.OnPremise),
 		"changelog": map[string]any{"id": "1", "items": []any{map[string]any{
 			"field": "status", "fieldtype": "jira", "fieldId": "status",
 			"from": from["id"], "fromString": before.Status, "to": to["id"], "toString": status,

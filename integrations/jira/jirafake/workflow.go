@@ -147,7 +147,7 @@ func (s *Server) transition(w http.ResponseWriter, r *http.Request) {
 			refuse(w, http.StatusBadRequest, "", faults)
 			return
 		}
-		s.set(i.Key, t.To)
+		s.set(i.Key, t.To, bot())
 		s.resolve(i.Key, &t, in.Fields["resolution"])
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -185,10 +185,11 @@ func (s *Server) resolve(key string, t *Transition, raw json.RawMessage) {
 	}
 }
 
-func (s *Server) set(key, status string) {
+func (s *Server) set(key, status string, by Person) {
 	s.mu.Lock()
 	flow := s.workflowNow()
 	if i := s.find(key); i != nil {
+		s.record(i, status, by)
 		i.Status, i.Closed, i.Resolution = status, time.Time{}, ""
 		if slices.Contains(flow.Statuses, Status{Name: status, Category: "done"}) {
 			i.Closed = s.options.Now()

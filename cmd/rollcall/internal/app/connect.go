@@ -43,6 +43,7 @@ var (
 	_ runtime.Follower     = (*github.PullComments)(nil)
 	_ runtime.Follower     = (*jira.Tickets)(nil)
 	_ runtime.Follower     = (*jira.Deployments)(nil)
+	_ runtime.Follower     = (*jira.Approvals)(nil)
 	_ runtime.Directory    = (*slack.Client)(nil)
 	_ runtime.Directory    = (*github.Directory)(nil)
 	_ runtime.People       = (*slack.Client)(nil)
@@ -278,10 +279,14 @@ func (a *App) connectJira() error {
 	if err := a.connectDeployments(account); err != nil {
 		return err
 	}
+	approvals, err := a.connectApprovals(account)
+	if err != nil {
+		return err
+	}
 	if !j.WebhookSecret.Set() {
 		return nil
 	}
-	hook, err := jira.NewWebhook(jira.WebhookOptions{Secret: j.WebhookSecret.Reveal(), Engine: a.engine, Notes: notes, Log: a.log})
+	hook, err := jira.NewWebhook(jira.WebhookOptions{Secret: j.WebhookSecret.Reveal(), Engine: a.engine, Notes: notes, Gates: approvals, Log: a.log})
 	if err != nil {
 		return err
 	}

@@ -157,6 +157,9 @@ func (d *decoder) checkTokens(tokens []Token) {
 		if strings.HasPrefix(t.Name, hooks.TokenName("")) {
 			d.problem(d.at(path+".name"), "the name of a token cannot begin with "+hooks.TokenName(""), "that is how hooks are named")
 		}
+		if strings.HasPrefix(t.Name, "jira:") {
+			d.problem(d.at(path+".name"), "the name of a token cannot begin with jira:", "that is how change requests in Jira are named")
+		}
 	}
 }
 
