@@ -288,7 +288,7 @@ func (d *Deployments) post(ctx context.Context, e *workflows.Execution, x *deplo
 	owner, name, _ := strings.Cut(one.Repository, "/")
 	status := &github.DeploymentStatusRequest{State: &state, Description: &text, Environment: &one.Environment, LogURL: d.page(e.ID)}
 	if state == stateSuccess {
-		newest, err := d.runsNow(ctx, e, one.Stage)
+		newest, err := runsNow(ctx, d.Reader, e, one.Stage)
 		if err != nil {
 			return err
 		}
@@ -308,8 +308,8 @@ func (d *Deployments) post(ctx context.Context, e *workflows.Execution, x *deplo
 }
 
 // runsNow says whether what an execution deployed is what the stage runs.
-func (d *Deployments) runsNow(ctx context.Context, e *workflows.Execution, stage string) (bool, error) {
-	view, err := d.Reader.Pipeline(ctx, workflows.EnginePrincipal(), e.Pipeline, 0)
+func runsNow(ctx context.Context, from Reader, e *workflows.Execution, stage string) (bool, error) {
+	view, err := from.Pipeline(ctx, workflows.EnginePrincipal(), e.Pipeline, 0)
 	if notFound(err) {
 		return false, nil
 	}

@@ -41,6 +41,7 @@ var (
 	_ runtime.Follower     = (*github.Deployments)(nil)
 	_ runtime.Follower     = (*github.CheckRuns)(nil)
 	_ runtime.Follower     = (*github.PullComments)(nil)
+	_ runtime.Follower     = (*github.Records)(nil)
 	_ runtime.Follower     = (*jira.Tickets)(nil)
 	_ runtime.Follower     = (*jira.Deployments)(nil)
 	_ runtime.Follower     = (*jira.Approvals)(nil)

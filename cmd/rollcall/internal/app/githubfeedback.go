@@ -35,6 +35,13 @@ func (a *App) reportToGitHub() error {
 		a.engine.AddFollower(comments)
 		a.on = append(a.on, "comments on GitHub pull requests")
 	}
+	if g.RecordsDeployments() {
+		records, err := github.NewRecords(a.feedbackTo("github-records"))
+		if err != nil {
+			return err
+		}
+		a.engine.AddFollower(records)
+	}
 	return nil
 }
 

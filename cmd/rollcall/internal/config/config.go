@@ -71,6 +71,7 @@ type GitHub struct {
 	PullRequests  struct {
 		Comment *bool `yaml:"comment"` // nil: true
 	} `yaml:"pullRequests"`
+	DeploymentRecords *bool `yaml:"deploymentRecords"` // nil: true
 }
 
 // GitHubApp is a GitHub App's installation, instead of a token.

@@ -23,6 +23,9 @@ func (g *GitHub) ShowsDeployments() bool { return on(g.Deployments) }
 // CommentsOnPulls says whether pull requests get a comment that says where they run.
 func (g *GitHub) CommentsOnPulls() bool { return on(g.PullRequests.Comment) }
 
+// RecordsDeployments says whether GitHub is told which image runs where.
+func (g *GitHub) RecordsDeployments() bool { return on(g.DeploymentRecords) }
+
 func (d *decoder) checkFeedback(g *GitHub) {
 	known := []string{FeedbackStatuses, FeedbackChecks, FeedbackNone}
 	switch {
