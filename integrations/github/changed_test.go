@@ -27,7 +27,7 @@ func (d *desk) say(t *testing.T, p githubfake.Push) (status int, answer string) 
 	d.n++
 	r := request(string(p.Payload()), "push")
 	r.Header.Set("X-GitHub-Delivery", fmt.Sprint("d-", d.n))
-	r.URL.Path = WebhookPath
+	r.URL.Path = webhookPath
 	w := httptest.NewRecorder()
 	d.hook.Handler().ServeHTTP(w, r)
 	return w.Code, strings.TrimSpace(w.Body.String())

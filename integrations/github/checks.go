@@ -13,6 +13,7 @@ import (
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/transport"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -30,7 +31,7 @@ func ChecksGranted(o FeedbackOptions) (func(ctx context.Context) (bool, error), 
 	if err != nil {
 		return nil, err
 	}
-	tr := wire.Transport(common(o.Transport), wire.Pacing{Timeout: 20 * time.Second})
+	tr := wire.Transport(transport.Over(o.Transport), wire.Pacing{Timeout: 20 * time.Second})
 	signIn := func() (*ghinstallation.Transport, error) {
 		own, err := ghinstallation.New(tr, o.App.ID, o.App.InstallationID, o.App.PrivateKey)
 		if err != nil {

@@ -11,12 +11,13 @@ import (
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/transport"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
-// DefaultAPI is the API of github.com.
-const DefaultAPI = "https://api.github.com/"
+// defaultAPI is the API of github.com.
+const defaultAPI = "https://api.github.com/"
 
 // App authenticates as an installation of a GitHub App.
 type App struct {
@@ -26,7 +27,7 @@ type App struct {
 }
 
 // newClient makes the library's client, at five calls a second. Exactly one of token
-// and app is set. Clients over the same [Transport] share what it knows.
+// and app is set. Clients over the same [transport.Transport] share what it knows.
 func newClient(api, token string, app *App, base http.RoundTripper) (*github.Client, error) {
 	return newPacedClient(api, token, app, base, wire.Pacing{Timeout: 20 * time.Second, PerSecond: 5, Burst: 10})
 }
@@ -37,7 +38,7 @@ func newPacedClient(api, token string, app *App, base http.RoundTripper, pace wi
 	if err != nil {
 		return nil, err
 	}
-	tr := wire.Transport(common(base), pace)
+	tr := wire.Transport(transport.Over(base), pace)
 	switch {
 	case app == nil && token == "", app != nil && token != "":
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "github.token",
@@ -57,13 +58,13 @@ func newPacedClient(api, token string, app *App, base http.RoundTripper, pace wi
 // apiAddress reads the address of an API; empty: that of github.com. It ends in "/".
 func apiAddress(api string) (*url.URL, error) {
 	if api == "" {
-		api = DefaultAPI
+		api = defaultAPI
 	}
 	u, err := url.Parse(strings.TrimSuffix(api, "/") + "/")
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "github.apiURL",
 			Message: fmt.Sprintf("github.apiURL %q is not an address", wire.Address(api)),
-			Hint:    "use " + DefaultAPI + " or https://HOST/api/v3/, without a user part"}
+			Hint:    "use " + defaultAPI + " or https://HOST/api/v3/, without a user part"}
 	}
 	return u, nil
 }

@@ -31,8 +31,8 @@ type Typist interface {
 	Answer(ctx context.Context, key string, by workflows.Principal, text string) (string, error)
 }
 
-// CommentInbox keeps comments durably until they are answered. *runtime.Engine is one.
-type CommentInbox interface {
+// commentReceipts keeps comments durably until they are answered. *runtime.Engine is one.
+type commentReceipts interface {
 	Accept(ctx context.Context, r work.Receipt) (prior work.Receipt, fresh bool, err error)
 	Pending(ctx context.Context, source string) ([]work.Receipt, error)
 	// Finish notes that an accepted receipt was carried out, and what a repeat is answered.
@@ -46,7 +46,7 @@ type CommentOptions struct {
 	// People maps a GitHub login to an e-mail address, under which rules know the person.
 	People    map[string]string
 	Typist    Typist
-	Inbox     CommentInbox
+	Inbox     commentReceipts
 	Notes     Notes // what is to be answered
 	APIURL    string
 	Token     string // or App

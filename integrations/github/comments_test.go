@@ -142,7 +142,7 @@ func (d *talk) says(c githubfake.TypedComment) (int, string) {
 	d.n++
 	r := request(string(c.Payload()), "issue_comment")
 	r.Header.Set("X-GitHub-Delivery", fmt.Sprint("c-", d.n))
-	r.URL.Path = WebhookPath
+	r.URL.Path = webhookPath
 	w := httptest.NewRecorder()
 	d.hook.Handler().ServeHTTP(w, r)
 	time.Sleep(5 * time.Second)

@@ -28,19 +28,19 @@ type Notes interface {
 	Note(ctx context.Context, key string, value []byte) error // durable when it returns; an empty value deletes
 }
 
-// Submitter takes the notes that executions get.
-type Submitter interface {
+// noteTaker takes the notes that executions get.
+type noteTaker interface {
 	Submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (event.Result, error)
 }
 
 // FeedbackOptions is what the followers need that report to GitHub.
 type FeedbackOptions struct {
-	APIURL    string // empty: DefaultAPI
+	APIURL    string // empty: defaultAPI
 	Token     string // or App
 	App       *App
 	PublicURL string // where an execution can be looked at: PublicURL/executions/ID; empty: no link
 	Reader    Reader
-	Submitter Submitter // nil: executions get no notes
+	Submitter noteTaker // nil: executions get no notes
 	Notes     Notes
 	// Checks says whether stages are shown in check runs; nil: as statuses. See [ChecksGranted].
 	Checks    func(ctx context.Context) (bool, error)

@@ -68,7 +68,7 @@ func (d *desk) deliver(t *testing.T, p githubfake.Pull) (status int, answer stri
 	d.n++
 	r := request(string(p.Payload()), "pull_request")
 	r.Header.Set("X-GitHub-Delivery", fmt.Sprint("d-", d.n))
-	r.URL.Path = WebhookPath
+	r.URL.Path = webhookPath
 	w := httptest.NewRecorder()
 	d.hook.Handler().ServeHTTP(w, r)
 	return w.Code, strings.TrimSpace(w.Body.String())

@@ -58,7 +58,7 @@ type gatesReader interface {
 // GatesOptions is what Gates need.
 type GatesOptions struct {
 	Rows          []Gate // the first that matches counts
-	APIURL        string // empty: DefaultAPI
+	APIURL        string // empty: defaultAPI
 	Installations *Installations
 	Usual         int64             // the installation that sees repositories of which no delivery came yet
 	PublicURL     string            // where an execution can be looked at: PublicURL/executions/ID; empty: no link

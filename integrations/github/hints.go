@@ -13,6 +13,7 @@ import (
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/transport"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
 	"github.com/rollcall-bot/rollcall/workflows/words"
@@ -53,7 +54,7 @@ func advice(err error, needs string) string {
 	case errors.As(err, &redirected):
 		return "check github.apiURL"
 	case resp == nil:
-		return "check that this machine reaches " + DefaultAPI + ", or what github.apiURL names"
+		return "check that this machine reaches " + defaultAPI + ", or what github.apiURL names"
 	case resp.Header.Get("X-GitHub-SSO") != "" && resp.StatusCode == http.StatusForbidden:
 		return "the organization demands single sign-on of this token: its owner authorizes it" + ssoAddress(resp.Header.Get("X-GitHub-SSO"))
 	case strings.Contains(low, "suspended"):
@@ -129,7 +130,7 @@ func answerOf(err error) (*http.Response, string) {
 	return nil, ""
 }
 
-// refusalText is the message of an answer that the library did not read. [Transport] did.
+// refusalText is the message of an answer that the library did not read. [transport.Transport] did.
 func refusalText(resp *http.Response) string {
 	var body struct {
 		Message string `json:"message"`
@@ -137,7 +138,7 @@ func refusalText(resp *http.Response) string {
 	if resp.Body == nil {
 		return ""
 	}
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, transport.MaxRefusal))
 	resp.Body = io.NopCloser(bytes.NewReader(text)) // for who asks next
 	_ = json.Unmarshal(text, &body)
 	return body.Message

@@ -10,6 +10,7 @@ import (
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/transport"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -29,7 +30,7 @@ type Installations struct {
 	clients map[int64]*github.Client
 }
 
-// NewInstallations takes the address of the API (empty: DefaultAPI) and the app,
+// NewInstallations takes the address of the API (empty: defaultAPI) and the app,
 // whose InstallationID does not matter here. It asks nothing. The error is a
 // *workflows.Problem about the configuration.
 func NewInstallations(api string, app App, base http.RoundTripper) (*Installations, error) {
@@ -40,7 +41,7 @@ func NewInstallations(api string, app App, base http.RoundTripper) (*Installatio
 	if _, err := installationTransport(base, u, app.ID, 1, app.PrivateKey); err != nil {
 		return nil, err
 	}
-	return &Installations{api: u, app: app, base: common(base), clients: map[int64]*github.Client{}}, nil
+	return &Installations{api: u, app: app, base: transport.Over(base), clients: map[int64]*github.Client{}}, nil
 }
 
 // Client is the client of an installation, always the same one for the same ID. An
@@ -160,7 +161,7 @@ func appClient(api string, app *App, base http.RoundTripper) (*github.Client, er
 	if err != nil {
 		return nil, err
 	}
-	tr, err := ghinstallation.NewAppsTransport(wire.Transport(common(base), wire.Pacing{PerSecond: 5, Burst: 10}), app.ID, app.PrivateKey)
+	tr, err := ghinstallation.NewAppsTransport(wire.Transport(transport.Over(base), wire.Pacing{PerSecond: 5, Burst: 10}), app.ID, app.PrivateKey)
 	if err != nil {
 		return nil, badKey()
 	}

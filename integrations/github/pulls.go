@@ -25,20 +25,13 @@ const (
 	maxTitle      = 200 // bytes of a pull request's title, and of its branch
 )
 
-// PullsOptions say which GitHub.
-type PullsOptions struct {
-	APIURL    string // api.github.com when empty
-	Token     string // or App; it needs the right to read pull requests
-	App       *App
-	Transport http.RoundTripper // http.DefaultTransport when nil
-}
-
 // Pulls knows by which pull requests commits came.
 type Pulls struct{ client *github.Client }
 
-// NewPulls asks nothing before the first question. The error is a
+// NewPulls asks nothing before the first question, and looks at nothing but the
+// address, the credentials, which need the right to read pull requests, and the transport. The error is a
 // *workflows.Problem about the configuration.
-func NewPulls(o PullsOptions) (*Pulls, error) {
+func NewPulls(o FeedbackOptions) (*Pulls, error) {
 	c, err := newPacedClient(o.APIURL, o.Token, o.App, o.Transport, wire.Pacing{Timeout: 10 * time.Second, PerSecond: 10, Burst: 20, MaxWait: 2 * time.Second})
 	if err != nil {
 		return nil, err

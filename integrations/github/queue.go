@@ -148,7 +148,7 @@ func wantedWait(err error) time.Duration {
 	if errors.As(err, &later) && later.After > 0 {
 		return max(later.After, time.Second)
 	}
-	return longestWait
+	return time.Hour
 }
 
 // trim gives up the oldest where too many wait, except those that must not be.

@@ -17,7 +17,7 @@ func (d *desk) deliverAs(event string, payload []byte) (status int, answer strin
 	d.n++
 	r := request(string(payload), event)
 	r.Header.Set("X-GitHub-Delivery", fmt.Sprint("d-", d.n))
-	r.URL.Path = WebhookPath
+	r.URL.Path = webhookPath
 	w := httptest.NewRecorder()
 	d.hook.Handler().ServeHTTP(w, r)
 	return w.Code, strings.TrimSpace(w.Body.String())

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/transport"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 )
 
@@ -88,7 +89,7 @@ func TestGitHubIsLeftAloneAsLongAsItWants(t *testing.T) {
 					}
 					return reply(200, `{}`)
 				}
-				shared := NewTransport(hub)
+				shared := transport.New(hub)
 				one, _ := newClient("", token, nil, shared)
 				other, _ := newClient("", token, nil, shared)
 				stranger, _ := newClient("", "another-token", nil, shared)
@@ -133,7 +134,7 @@ func TestTheLastAllowedCallBlocksNothing(t *testing.T) {
 		hub := &scripted{answer: func(int, *http.Request) *http.Response {
 			return reply(200, `{}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", at(time.Hour))
 		}}
-		c, _ := newClient("", token, nil, NewTransport(hub))
+		c, _ := newClient("", token, nil, transport.New(hub))
 		for range 2 {
 			if _, _, err := c.Repositories.Get(t.Context(), "acme", "webshop"); err != nil {
 				t.Fatal(err)
@@ -159,7 +160,7 @@ func TestARefusalIsNoLimit(t *testing.T) {
 	hub := &scripted{answer: func(int, *http.Request) *http.Response {
 		return reply(403, `{"message":"Resource not accessible by personal access token"}`, "X-RateLimit-Remaining", "4999", "X-RateLimit-Reset", at(time.Hour))
 	}}
-	c, _ := newClient("", token, nil, NewTransport(hub))
+	c, _ := newClient("", token, nil, transport.New(hub))
 	for n := range 2 {
 		if _, _, err := c.Repositories.Get(t.Context(), "acme", "webshop"); answered(err) != 403 || kindOf(err) != wire.Fixable || hub.calls() != n+1 {
 			t.Errorf("%v after %d calls", err, hub.calls())
@@ -185,7 +186,7 @@ func TestReadsAreRepeatedConditionally(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `[{"filename":"%d.go"}]`, version)
 	}))
 	defer srv.Close()
-	shared := NewTransport(nil)
+	shared := transport.New(nil)
 	read := func(token, want string, page int) {
 		t.Helper()
 		c, err := newClient(srv.URL, token, nil, shared)
@@ -213,38 +214,6 @@ func TestReadsAreRepeatedConditionally(t *testing.T) {
 	read(token, "2.go", 1)
 	if whole != 4 || cheap != 3 {
 		t.Errorf("after a change: %d whole answers, %d cheap ones", whole, cheap)
-	}
-}
-
-// What is kept is bounded, and what is too large for it still arrives whole.
-func TestWhatIsKeptOfAnswersIsBounded(t *testing.T) {
-	size := maxKept
-	hub := &scripted{answer: func(int, *http.Request) *http.Response {
-		return reply(200, strings.Repeat("x", size), "ETag", `"1"`)
-	}}
-	tr := NewTransport(hub)
-	get := func(path string) {
-		t.Helper()
-		req, _ := http.NewRequest("GET", "https://api.github.com/"+path, nil)
-		resp, err := tr.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := io.ReadAll(resp.Body)
-		if err != nil || len(b) != size || resp.Body.Close() != nil {
-			t.Fatalf("%d bytes, %v", len(b), err)
-		}
-	}
-	for n := range 40 {
-		get(fmt.Sprint(n))
-	}
-	if tr.cached.bytes > maxAllKept || len(tr.cached.all) != maxAllKept/maxKept || tr.cached.order.Len() != len(tr.cached.all) {
-		t.Errorf("%d bytes of %d answers are kept", tr.cached.bytes, len(tr.cached.all))
-	}
-	size++
-	get("large")
-	if tr.cached.all[question{url: "https://api.github.com/large", by: credentialOf("")}] != nil {
-		t.Error("a large answer is kept")
 	}
 }
 

@@ -20,8 +20,8 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
-// WebhookPath is where deliveries arrive.
-const WebhookPath = "/github/webhook"
+// webhookPath is where deliveries arrive.
+const webhookPath = "/github/webhook"
 
 const (
 	source    = "github" // of receipts
@@ -51,8 +51,8 @@ type Engine interface {
 	Pending(ctx context.Context, source string) ([]work.Receipt, error)
 }
 
-// Listener knows what pipelines wait for, besides pushes and pull requests.
-type Listener interface {
+// eventListener knows what pipelines wait for, besides pushes and pull requests.
+type eventListener interface {
 	// Listens says whether a pipeline has a trigger by such an event of that repository.
 	Listens(ctx context.Context, c work.Change) (bool, error)
 	// Tagged is the commit of the tag that a change names; empty: that cannot be known
@@ -65,7 +65,7 @@ type WebhookOptions struct {
 	Secret string // of the webhook, not empty
 	Engine interface {
 		Engine
-		Listener
+		eventListener
 	}
 	// People maps a GitHub login to an e-mail address, so that somebody who
 	// pushed cannot approve the push in chat either.
@@ -75,7 +75,7 @@ type WebhookOptions struct {
 	// The API is asked for the changed files of pull requests, which their
 	// deliveries do not name, and of pushes that the engine does not know. Without
 	// Token and App they stay unknown.
-	APIURL    string // empty: DefaultAPI
+	APIURL    string // empty: defaultAPI
 	Token     string // or App
 	App       *App
 	Transport http.RoundTripper // nil: http.DefaultTransport; wrapped in wire.Transport
@@ -91,7 +91,7 @@ type Webhook struct {
 	secret []byte
 	engine interface {
 		Engine
-		Listener
+		eventListener
 	}
 	comments *Comments // nil: they are not read
 	emails   authorEmails
@@ -135,7 +135,7 @@ func (h *Webhook) Run(ctx context.Context) error { return h.inbox.Run(ctx) }
 func (h *Webhook) Handler() http.Handler {
 	mux := http.NewServeMux()
 	signature := wire.Signature{Header: "X-Hub-Signature-256", Secret: h.secret, BodyLimit: bodyLimit}
-	mux.Handle("POST "+WebhookPath, wire.Endpoint{
+	mux.Handle("POST "+webhookPath, wire.Endpoint{
 		Name: "a GitHub delivery", Log: h.log, Limit: signature.Limit, Verify: signature.Verify, Accept: h.accept,
 		Describe: func(r *http.Request) []any {
 			return []any{"delivery", words.Cut(r.Header.Get("X-GitHub-Delivery"), 64), "event", words.Cut(r.Header.Get("X-GitHub-Event"), 64)}

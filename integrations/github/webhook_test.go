@@ -119,7 +119,7 @@ func listen(t *testing.T) (address string, e *engine, log *bytes.Buffer) {
 	}
 	srv := httptest.NewServer(h.Handler())
 	t.Cleanup(srv.Close)
-	return srv.URL + WebhookPath, e, log
+	return srv.URL + webhookPath, e, log
 }
 
 func push() githubfake.Push {

@@ -29,7 +29,7 @@ const (
 
 // WorkflowOptions is what a WorkflowRunner needs.
 type WorkflowOptions struct {
-	APIURL    string // empty: DefaultAPI
+	APIURL    string // empty: defaultAPI
 	Token     string // or App
 	App       *App
 	Notes     func() Notes      // which run belongs to which task; asked for when it is first needed

@@ -118,6 +118,11 @@ func (e *Engine) Look(concerns func(workflows.Action) bool, done func()) bool {
 	return e.sources.Look(concerns, done)
 }
 
+// Recheck has the newest commits of branches looked at whose changes may have gone
+// unnoticed, those of the source actions that concerns names and of which events
+// tell. It does not wait; what is new to a pipeline starts it as a push would.
+func (e *Engine) Recheck(concerns func(workflows.Action) bool) { e.sources.Recheck(concerns) }
+
 // Changed lists the files in which a push differs from what the branch was before,
 // however it got there; nil: that cannot be known here.
 func (e *Engine) Changed(ctx context.Context, c work.Change) ([]string, error) {

@@ -22,6 +22,9 @@ type Account struct {
 	Scopes       string            // of a classic token; "-": a fine-grained one, which says none
 	Repositories map[string][]Hook // by OWNER/NAME; nil: every repository is there, without webhooks
 	NoHooks      bool              // webhooks may not be read
+	// Organizations are the webhooks of organizations, by name; one that is not here has none to show.
+	Organizations map[string][]Hook
+	AppHook       string // the address of the app's webhook; empty: not shown
 }
 
 // SetAccount replaces what is known of the caller.
@@ -84,6 +87,11 @@ func (s *Server) listHooks(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "Not Found")
 		return
 	}
+	wire.Answer(w, http.StatusOK, shownHooks(hooks))
+}
+
+// shownHooks are webhooks as GitHub lists them; their IDs count from 1.
+func shownHooks(hooks []Hook) []any {
 	list := []any{}
 	for n, h := range hooks {
 		kind := "json"
@@ -97,5 +105,5 @@ func (s *Server) listHooks(w http.ResponseWriter, r *http.Request) {
 		list = append(list, map[string]any{"id": n + 1, "active": !h.Inactive, "events": slices.Clone(h.Events),
 			"config": map[string]string{"url": h.URL, "content_type": kind}, "last_response": last})
 	}
-	wire.Answer(w, http.StatusOK, list)
+	return list
 }

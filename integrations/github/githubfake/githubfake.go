@@ -61,6 +61,7 @@ type Server struct {
 	tags     map[string]string   // owner/name and tag, its commit
 	calls    int
 	account  Account
+	log      []LoggedDelivery
 	feedback feedback
 }
 
@@ -85,6 +86,7 @@ func New(o Options) *Server {
 	mux.HandleFunc("GET /repos/{owner}/{name}", s.getRepository)
 	mux.HandleFunc("GET /repos/{owner}/{name}/hooks", s.listHooks)
 	mux.HandleFunc("POST /app/installations/{id}/access_tokens", s.installationToken)
+	s.deliveryRoutes(mux)
 	s.handleFeedback(mux)
 	s.actionRoutes(mux)
 	s.handler = s.Faults.Wrap(s.withGates(mux))

@@ -54,6 +54,13 @@ func (k *Hook) Connect(url, secret string) {
 	k.url, k.secret = url, secret
 }
 
+// Secret is what deliveries are signed with.
+func (k *Hook) Secret() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.secret
+}
+
 // Connected says whether deliveries go anywhere.
 func (k *Hook) Connected() bool {
 	k.mu.Lock()

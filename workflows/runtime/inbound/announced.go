@@ -37,6 +37,28 @@ func (s *Sources) Look(concerns func(workflows.Action) bool, done func()) bool {
 	return len(keys) > 0
 }
 
+// Recheck looks at the branches that concerns names because what tells of their
+// changes may have been lost: their newest commit starts what a push of it would.
+// It does not wait, and a look that fails is only in the log: who asks asks again.
+func (s *Sources) Recheck(concerns func(workflows.Action) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.watched {
+		if !s.starter.announced(w.Action) || !concerns(w.Action) {
+			continue
+		}
+		s.o.Go(func() {
+			select {
+			case s.slots <- struct{}{}:
+			case <-s.ctx.Done():
+				return
+			}
+			defer func() { <-s.slots }()
+			s.reportFailing(w, s.compare(w, byCheck))
+		})
+	}
+}
+
 // lookSoon looks at a branch until no event about it waits. One look serves all events
 // that came before it began, so that many of them cost no more than one, and leave the
 // polls their slots.
@@ -78,7 +100,7 @@ func (s *Sources) lookNow(key string) bool {
 	}
 	err := errOvertaken
 	for try := 0; try < tries && errors.Is(err, errOvertaken); try++ {
-		err = s.compare(w, true)
+		err = s.compare(w, byEvent)
 	}
 	s.reportFailing(w, err)
 	return err == nil
@@ -97,7 +119,7 @@ func (s *Sources) reportFailing(w *watch, err error) {
 	s.mu.Unlock()
 	switch {
 	case err != nil && !reported && s.ctx.Err() == nil:
-		s.o.Log.Warn("a branch of which an event reported a change could not be looked at; the event comes again", "branch", w.shown(), "err", err)
+		s.o.Log.Warn("a branch of which an event reported a change could not be looked at; it is tried again", "branch", w.shown(), "err", err)
 	case err == nil && reported:
 		s.o.Log.Info("a branch of which an event reported a change is looked at again", "branch", w.shown())
 	}

@@ -151,7 +151,7 @@ func (s *Sources) poll(key string) {
 	if w == nil || s.ctx.Err() != nil {
 		return
 	}
-	err := s.compare(w, false)
+	err := s.compare(w, byClock)
 	if s.ctx.Err() != nil {
 		return
 	}
@@ -177,9 +177,17 @@ func (s *Sources) poll(key string) {
 	s.pollAt(key, s.o.Now().Add(pause))
 }
 
-// compare asks for the head of a branch, and starts every pipeline to which it is
-// new. announced says that an event led to the look.
-func (s *Sources) compare(w *watch, announced bool) (err error) {
+// occasion is what led to a look.
+type occasion int
+
+const (
+	byClock occasion = iota // it is polled
+	byEvent                 // an event told of a change
+	byCheck                 // events may have been lost
+)
+
+// compare asks for the head of a branch, and starts every pipeline to which it is new.
+func (s *Sources) compare(w *watch, why occasion) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			s.o.Log.Error("a source panicked", "branch", w.shown(), "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
@@ -192,8 +200,8 @@ func (s *Sources) compare(w *watch, announced bool) (err error) {
 		if err != nil {
 			return err
 		}
-		if r.polled || announced || last.Branch != r.branch {
-			looks = append(looks, look{reader: r, announced: announced, before: before})
+		if r.polled || why != byClock || last.Branch != r.branch {
+			looks = append(looks, look{reader: r, why: why, before: before})
 		}
 	}
 	if len(looks) == 0 {
@@ -206,7 +214,7 @@ func (s *Sources) compare(w *watch, announced bool) (err error) {
 	for _, l := range looks {
 		if err == nil {
 			err = s.startIfNew(l, found)
-		} else if !l.reader.polled && !announced {
+		} else if !l.reader.polled && why == byClock {
 			err = errors.Join(err, s.notePending(l))
 		}
 	}
@@ -215,9 +223,9 @@ func (s *Sources) compare(w *watch, announced bool) (err error) {
 
 // look is one reader's part of a look at a branch.
 type look struct {
-	reader    reader
-	announced bool   // an event led to it
-	before    []byte // what was known when it began
+	reader reader
+	why    occasion
+	before []byte // what was known when it began
 }
 
 // errOvertaken says that something else was seen of a branch while it was looked at.
@@ -245,7 +253,7 @@ func (s *Sources) startIfNew(l look, found work.Change) error {
 	switch {
 	case err != nil, known && !last.At.Before(since):
 		return err
-	case !bytes.Equal(now, l.before) && l.announced:
+	case !bytes.Equal(now, l.before) && l.why == byEvent:
 		return errOvertaken
 	case !bytes.Equal(now, l.before):
 		return nil
@@ -256,14 +264,20 @@ func (s *Sources) startIfNew(l look, found work.Change) error {
 		}
 	}
 	news := eventOf(found)
-	news.Announced = l.announced
+	news.Announced = l.why != byClock
 	name, wanted, why := trigger.Match(r.pipeline, news)
+	if l.why == byCheck && last.Commit == "" { // it could not be seen before, and nobody told of a change
+		wanted = false
+	}
 	if known || last.Branch != r.branch || last.At.Before(since) || !wanted {
 		return s.o.Commits.Persist(s.ctx, record.Commit{Memos: []record.Memo{h.memo("", at)}})
 	}
 	by, kind := "poll", workflows.TriggerPoll
-	if l.announced {
+	switch l.why {
+	case byEvent:
 		by, kind = "event", startedByEvent
+	case byCheck:
+		by = "check"
 	}
 	a, _ := r.pipeline.Stages[0].Action(name)
 	token := strings.Join([]string{by, found.Repository, found.Branch, found.Commit, r.pipeline.Name, strconv.FormatInt(at.UnixNano(), 36)}, "/")

@@ -54,19 +54,21 @@ type head struct {
 	key    string // of the pipeline's memo
 	branch string // watchKey
 	commit string
+	before string // the commit that the branch was at, as the push says; empty: it does not
 }
 
 // seenHead is what a pipeline has last seen of a branch.
 type seenHead struct {
 	Branch string    `json:"branch"` // watchKey: another one counts as never seen
 	Commit string    `json:"commit"`
-	Token  string    `json:"token,omitempty"` // of the start that it led to; empty: none
+	Before string    `json:"before,omitempty"` // what the branch was at before, as the push said
+	Token  string    `json:"token,omitempty"`  // of the start that it led to; empty: none
 	At     time.Time `json:"at,omitzero"`
 }
 
 // memo records that the pipeline has seen the commit.
 func (h *head) memo(token string, at time.Time) record.Memo {
-	return record.NewMemo(record.RuntimeOwner, h.key, seenHead{Branch: h.branch, Commit: h.commit, Token: token, At: at})
+	return record.NewMemo(record.RuntimeOwner, h.key, seenHead{Branch: h.branch, Commit: h.commit, Before: h.before, Token: token, At: at})
 }
 
 // seen reads what a pipeline has last seen of a branch, also as it is written.
@@ -104,6 +106,9 @@ func (s *Starter) startLocked(ctx context.Context, r request, with record.Attach
 	}
 	if last.Branch == r.head.branch && last.Commit == r.head.commit && last.Token != "" && r.at.Sub(last.At) < samePush {
 		r.intent.Token = last.Token
+	}
+	if last.Branch == r.head.branch && last.Before != "" && last.Before == r.head.commit && last.Commit != r.head.before {
+		return s.submit(ctx, r, with) // this push came late: the branch has left its commit
 	}
 	with.Memos = append(slices.Clip(with.Memos), r.head.memo(r.intent.Token, r.at))
 	return s.submit(ctx, r, with)

@@ -91,7 +91,7 @@ func (s *Starter) headOf(p *workflows.Pipeline, a *workflows.Action, c work.Chan
 	}
 	for _, r := range s.readers(p, true) {
 		if r.branch == s.watchKey(work.Followed{Action: *a, PipelineRole: p.RoleArn}) {
-			return &head{key: r.key(), branch: r.branch, commit: c.Commit}
+			return &head{key: r.key(), branch: r.branch, commit: c.Commit, before: c.Before}
 		}
 	}
 	return nil

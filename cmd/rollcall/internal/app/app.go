@@ -27,6 +27,7 @@ import (
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/metrics"
 	"github.com/rollcall-bot/rollcall/integrations/aws"
 	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/integrations/github/transport"
 	"github.com/rollcall-bot/rollcall/integrations/jira"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/store"
@@ -51,13 +52,13 @@ type App struct {
 	metrics      *metrics.Metrics
 	mux          *http.ServeMux
 	slackInbound *slack.Receiver
-	bot          *bot.Bot          // nil without Slack
-	aws          *aws.AWS          // nil: nothing of the configuration needs it
-	account      *jira.Account     // made by jiraAccount
-	hub          *github.Transport // made by githubTransport
-	gates        *github.Gates     // nil: the service is no GitHub App
-	on           []string          // what is switched on, for people to read
-	present      bot.Present       // who people are now; nil: there is no chat
+	bot          *bot.Bot             // nil without Slack
+	aws          *aws.AWS             // nil: nothing of the configuration needs it
+	account      *jira.Account        // made by jiraAccount
+	hub          *transport.Transport // made by githubTransport
+	gates        *github.Gates        // nil: the service is no GitHub App
+	on           []string             // what is switched on, for people to read
+	present      bot.Present          // who people are now; nil: there is no chat
 	extras       Extras
 	// background runs beside the engine, from ready until the end.
 	background []func(context.Context) error

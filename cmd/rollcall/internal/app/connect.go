@@ -96,7 +96,7 @@ func (a *App) runners(host string) (map[string]runtime.Runner, map[string]runtim
 	if a.extras.Sources != nil {
 		return runners, a.extras.Sources, nil
 	}
-	return runners, map[string]runtime.Source{"Git": sources, "GitHub": sources, "CodeStarSourceConnection": sources}, nil
+	return runners, map[string]runtime.Source{"Git": sources, "GitHub": a.fromGitHub(sources), "CodeStarSourceConnection": a.fromGitHub(sources)}, nil
 }
 
 // webPages is the address before "owner/name" of GitHub's web pages, by that of its
@@ -217,7 +217,7 @@ func (a *App) pulls() (runtime.Pulls, error) {
 	if g == nil || !g.Token.Set() && g.App == nil {
 		return nil, nil
 	}
-	return github.NewPulls(github.PullsOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), Transport: a.githubTransport()})
+	return github.NewPulls(github.FeedbackOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), Transport: a.githubTransport()})
 }
 
 func (a *App) connectGitHub() error {
@@ -240,6 +240,9 @@ func (a *App) connectGitHub() error {
 		a.mux.Handle("/github/", hook.Handler())
 		a.background = append(a.background, hook.Run)
 		a.on = append(a.on, "GitHub webhooks")
+		if err := a.findMissed(hook); err != nil {
+			return err
+		}
 	}
 	if !g.Token.Set() && g.App == nil {
 		return nil

@@ -283,7 +283,7 @@ stages:
 
 // deliver hands a letter over, and says whether it was taken.
 func (w *post) deliver(l letter) bool {
-	r := httptest.NewRequest(http.MethodPost, github.WebhookPath, bytes.NewReader(l.payload)).WithContext(w.t.Context())
+	r := httptest.NewRequest(http.MethodPost, "/github/webhook", bytes.NewReader(l.payload)).WithContext(w.t.Context())
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-GitHub-Event", l.event)
 	r.Header.Set("X-GitHub-Delivery", l.id)

@@ -3,14 +3,9 @@ package app
 import (
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/integrations/github"
-	"github.com/rollcall-bot/rollcall/workflows/runtime"
 )
 
-var (
-	_ github.Typist       = (*bot.Typed)(nil)
-	_ github.CommentInbox = (*runtime.Engine)(nil)
-	_ github.Listener     = (*runtime.Engine)(nil)
-)
+var _ github.Typist = (*bot.Typed)(nil)
 
 // commentCommand begins a line of a comment that is a command, whatever the slash command is called in Slack.
 const commentCommand = "/rollcall"

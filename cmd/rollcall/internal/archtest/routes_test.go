@@ -10,8 +10,8 @@ import (
 
 var (
 	routeIs = regexp.MustCompile(`"(GET|POST|PUT|PATCH|DELETE) (/[^"]*)"`)
-	routeOf = regexp.MustCompile(`"(GET|POST|PUT|PATCH|DELETE) ?"\s*\+\s*WebhookPath`)
-	pathIs  = regexp.MustCompile(`WebhookPath\s*=\s*"([^"]*)"`)
+	routeOf = regexp.MustCompile(`"(GET|POST|PUT|PATCH|DELETE) ?"\s*\+\s*[Ww]ebhookPath`)
+	pathIs  = regexp.MustCompile(`[Ww]ebhookPath\s*=\s*"([^"]*)"`)
 	rowIs   = regexp.MustCompile("(?m)^\\| (GET|POST|PUT|PATCH|DELETE) \\| `([^`]+)` \\|")
 )
 

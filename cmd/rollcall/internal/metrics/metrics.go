@@ -42,7 +42,7 @@ type Metrics struct {
 	executionSeconds, actionSeconds         *prometheus.HistogramVec
 	gateSeconds                             *prometheus.HistogramVec
 	commits                                 prometheus.Histogram
-	failures, calls                         *prometheus.CounterVec
+	failures, calls, missed                 *prometheus.CounterVec
 	remaining                               *prometheus.GaugeVec
 }
 
@@ -67,11 +67,12 @@ func New(log *slog.Logger) *Metrics {
 			Help: "Durable commits of the database; one holds what many pipelines decided.", Buckets: commitBuckets}),
 		failures: counter("commit_failures_total", "Commits that failed: conflict (nothing was written), fenced, or unknown.", "result"),
 		calls:    counter("outside_calls_total", "Calls to vendors, by what became of them: ok, refused, limited, failed.", "system", "operation", "result"),
+		missed:   counter("missed_deliveries_total", "Deliveries of GitHub that had not arrived and were made good: by their payload, by redelivery, or by looking at a repository's branches.", "by"),
 		remaining: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "outside_limit_remaining",
 			Help: "Calls that the vendor's rate limit still allows, as its last answer said."}, []string{"system"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.executions, m.rollbacks, m.doubts, m.refusals, m.executionSeconds, m.actionSeconds, m.gateSeconds, m.commits, m.failures, m.calls, m.remaining)
+		m.executions, m.rollbacks, m.doubts, m.refusals, m.executionSeconds, m.actionSeconds, m.gateSeconds, m.commits, m.failures, m.calls, m.missed, m.remaining)
 	return m
 }
 

@@ -14,6 +14,9 @@ func (m *Metrics) Outside(s wire.System) http.RoundTripper {
 // Calls hears of calls to vendors, for who makes a transport of its own.
 func (m *Metrics) Calls() wire.Calls { return outside{m} }
 
+// MadeGood counts what a vendor had not delivered, by how it was made good.
+func (m *Metrics) MadeGood(how string) { m.missed.WithLabelValues(how).Inc() }
+
 // outside hears of calls.
 type outside struct{ m *Metrics }
 

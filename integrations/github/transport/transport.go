@@ -1,4 +1,7 @@
-package github
+// Package transport is what all calls to one GitHub have in common: its limits,
+// conditional reads, redirected writes, and when a token ends. It knows neither the
+// library of GitHub's API nor what is asked.
+package transport
 
 import (
 	"bytes"
@@ -11,8 +14,8 @@ import (
 	"time"
 )
 
-// maxRefusal is how much of a refusal is read, in bytes; what is longer is cut.
-const maxRefusal = 64 << 10
+// MaxRefusal is how much of a refusal is read, in bytes; what is longer is cut.
+const MaxRefusal = 64 << 10
 
 // Transport is what all clients of one GitHub have in common, below the pace that
 // each keeps. It leaves GitHub alone for as long as an answer asked for, for every
@@ -45,21 +48,21 @@ type place struct {
 // mostWaits bounds what is remembered; what has passed goes first.
 const mostWaits = 512
 
-// NewTransport returns a Transport over base; nil: http.DefaultTransport. Clients
+// New returns a Transport over base; nil: http.DefaultTransport. Clients
 // that are given the same one share what it knows.
-func NewTransport(base http.RoundTripper) *Transport {
+func New(base http.RoundTripper) *Transport {
 	if base == nil {
 		base = http.DefaultTransport
 	}
 	return &Transport{base: base, now: time.Now, waits: map[place]time.Time{}, cached: newAnswers()}
 }
 
-// common is base as a Transport.
-func common(base http.RoundTripper) *Transport {
+// Over is base, if it is a Transport already, or else a new one over it.
+func Over(base http.RoundTripper) *Transport {
 	if t, ok := base.(*Transport); ok {
 		return t
 	}
-	return NewTransport(base)
+	return New(base)
 }
 
 // RoundTrip implements http.RoundTripper. A call that GitHub does not want now is
@@ -103,7 +106,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // whole reads a refusal to its end: the library that renews an app's tokens leaves
 // it open and so keeps the connection.
 func whole(resp *http.Response) error {
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, MaxRefusal))
 	_ = resp.Body.Close()
 	if err != nil {
 		return err
