@@ -52,9 +52,9 @@ func normalise(message string, e *workflows.Execution) string {
 	return words.Cut(message, 500)
 }
 
-// ownValues are texts that mean the one execution, longest first where one begins another.
+// ownValues are texts that mean the one execution, a longer one before what it begins with.
 func ownValues(e *workflows.Execution) []string {
-	values := []string{e.ID, e.Ref()}
+	values := []string{e.ID}
 	for _, s := range e.SourceRevisions {
 		if len(s.RevisionID) >= 7 {
 			values = append(values, s.RevisionID, s.RevisionID[:7])

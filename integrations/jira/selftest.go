@@ -111,7 +111,7 @@ func (c *client) deploymentChecks(ctx context.Context, o CheckOptions) (all []se
 
 // permissionCheck asks for the permissions that tickets need.
 func (c *client) permissionCheck(ctx context.Context, project string) selftest.Result {
-	return c.missing(ctx, project, "tickets can be created, commented on and closed", []string{"CREATE_ISSUES", "ADD_COMMENTS", "TRANSITION_ISSUES"})
+	return c.missing(ctx, project, "tickets can be created, commented on, linked and closed", []string{"CREATE_ISSUES", "ADD_COMMENTS", "EDIT_OWN_COMMENTS", "LINK_ISSUES", "TRANSITION_ISSUES"})
 }
 
 // missing says which of the permissions in a project the user lacks; else what is well.

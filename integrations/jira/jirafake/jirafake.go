@@ -1,6 +1,7 @@
-// Package jirafake is a small Jira: issues, comments, transitions, a search
-// that lags behind, signed webhooks. It speaks REST version 2 as Cloud does, or
-// as a server of one's own, and refuses what Jira refuses. Tests and the demo
+// Package jirafake is a small Jira: issues, comments, transitions with screens,
+// links, fields, a search that lags behind, signed webhooks. It speaks REST version 2
+// as Cloud does, and version 3, whose texts are documents, or as a server of one's
+// own, and refuses what Jira refuses. Tests and the demo
 // run against it; [Server.Faults] makes it fail.
 package jirafake
 
