@@ -117,7 +117,7 @@ func (v *View) answered(about Subject) string {
 	if _, now := v.running(about.Stage); now != "" {
 		text += "\n" + esc(about.Stage, 100) + ": " + say.Change(now, v.Execution.Number)
 	}
-	return strings.TrimSuffix(text+"\n"+esc(v.changeWords(about.Stage), 120), "\n")
+	return strings.TrimSuffix(text+"\n"+v.changed(about.Stage), "\n")
 }
 
 // StartForm asks for a pipeline's variables. values are what is filled in
