@@ -22,6 +22,7 @@ const (
 	askedOneByOne = 20  // commits that are asked about one by one; for more, pull requests are listed first
 	pullsPerPage  = 100 // GitHub's most
 	mostPages     = 30
+	mostLabels    = 20  // of a pull request, that are kept
 	maxTitle      = 200 // bytes of a pull request's title, and of its branch
 )
 
@@ -248,5 +249,9 @@ func numbered(summary string) int {
 func isMerged(pr *github.PullRequest) bool { return !pr.GetMergedAt().IsZero() || pr.GetMerged() }
 
 func pullOf(pr *github.PullRequest) *work.Pull {
-	return &work.Pull{Number: pr.GetNumber(), Title: words.CutBytes(clean.Line(pr.GetTitle()), maxTitle), URL: pr.GetHTMLURL(), Branch: words.CutBytes(clean.Line(pr.GetHead().GetRef()), maxTitle)}
+	var labels []string
+	for _, l := range pr.Labels[:min(len(pr.Labels), mostLabels)] {
+		labels = append(labels, words.CutBytes(clean.Line(l.GetName()), maxTitle))
+	}
+	return &work.Pull{Number: pr.GetNumber(), Title: words.CutBytes(clean.Line(pr.GetTitle()), maxTitle), URL: pr.GetHTMLURL(), Branch: words.CutBytes(clean.Line(pr.GetHead().GetRef()), maxTitle), Labels: labels}
 }

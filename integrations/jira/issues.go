@@ -20,6 +20,7 @@ import (
 const (
 	readOneByOne = 5  // keys that are read one by one; more are searched for
 	searchedFor  = 50 // keys in one search
+	mostLabels   = 20 // of an issue, that are kept
 )
 
 // IssuesOptions say which Jira.
@@ -108,12 +109,16 @@ type issueJSON struct {
 		Type    struct {
 			Name string `json:"name"`
 		} `json:"issuetype"`
+		Labels []string `json:"labels"`
 	} `json:"fields"`
 }
 
 // note notes an issue under the key that people wrote: one that was moved has another now.
 func (q *issueQuery) note(key string, i issueJSON) {
-	q.found[key] = work.Issue{Key: key, Summary: words.Cut(clean.Line(i.Fields.Summary), maxSummary), Type: words.Cut(clean.Line(i.Fields.Type.Name), 60), URL: q.client.link(key)}
+	for n, label := range i.Fields.Labels {
+		i.Fields.Labels[n] = words.Cut(clean.Line(label), 60)
+	}
+	q.found[key] = work.Issue{Labels: i.Fields.Labels[:min(len(i.Fields.Labels), mostLabels)], Key: key, Summary: words.Cut(clean.Line(i.Fields.Summary), maxSummary), Type: words.Cut(clean.Line(i.Fields.Type.Name), 60), URL: q.client.link(key)}
 }
 
 // look finds issues by a search. Where that is refused it goes on without the
@@ -147,7 +152,7 @@ func (q *issueQuery) search(ctx context.Context, keys []string) error {
 	var list struct {
 		Issues []issueJSON `json:"issues"`
 	}
-	query := "?" + url.Values{"jql": {`key in ("` + strings.Join(keys, `","`) + `")`}, "maxResults": {fmt.Sprint(searchedFor)}, "fields": {"summary,issuetype"}}.Encode()
+	query := "?" + url.Values{"jql": {`key in ("` + strings.Join(keys, `","`) + `")`}, "maxResults": {fmt.Sprint(searchedFor)}, "fields": {"summary,issuetype,labels"}}.Encode()
 	err := q.call(ctx, "rest/api/2/search/jql"+query, &list)
 	switch answered(err) {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
@@ -165,7 +170,7 @@ func (q *issueQuery) search(ctx context.Context, keys []string) error {
 func (q *issueQuery) read(ctx context.Context, keys []string) error {
 	for _, key := range keys {
 		var i issueJSON
-		err := q.call(ctx, "rest/api/2/issue/"+key+"?fields=summary,issuetype", &i)
+		err := q.call(ctx, "rest/api/2/issue/"+key+"?fields=summary,issuetype,labels", &i)
 		switch answered(err) {
 		case http.StatusNotFound, http.StatusGone:
 			q.none[key] = true

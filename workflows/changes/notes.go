@@ -13,8 +13,11 @@ import (
 
 // Notes are release notes.
 type Notes struct {
-	Title  string  `json:"title"`
-	Groups []Group `json:"groups"`
+	Title      string  `json:"title"`
+	Groups     []Group `json:"groups"`
+	CompareURL string  `json:"compareUrl,omitempty"` // the web page that shows all changes; empty: none is known
+	Repository string  `json:"repository,omitempty"` // that they are of; of several the first
+	Revision   string  `json:"revision,omitempty"`   // its newest commit
 	// Text is all of it for people to read and to paste, in Markdown.
 	Text string `json:"text"`
 	// Complete and Why are those of the [Set].
@@ -29,6 +32,19 @@ type Group struct {
 	Items []string `json:"items"`
 }
 
+// Heading is a title for what carries one of its labels: an issue, or the pull
+// request by which it came. The first that fits wins, before the tracker's types.
+type Heading struct {
+	Title  string
+	Labels []string
+}
+
+func (h *Heading) fits(labels []string) bool {
+	return slices.ContainsFunc(labels, func(l string) bool {
+		return slices.ContainsFunc(h.Labels, func(want string) bool { return strings.EqualFold(want, l) })
+	})
+}
+
 // The headings that are not the tracker's.
 const (
 	untyped = "Issues"
@@ -36,29 +52,53 @@ const (
 )
 
 // Notes are the release notes of a set, under a title: each issue once, with who
-// worked on it, by type; then the commits without an issue.
-func (s *Set) Notes(title string) Notes {
-	n := Notes{Title: title, Groups: []Group{}, Complete: s.Complete, Why: s.Why}
-	authors, rest := s.credits()
-	for _, i := range s.Issues {
-		n.add(cmp.Or(i.Type, untyped), item(strings.TrimSpace(i.Key+" "+i.Summary), authors[i.Key]))
+// worked on it, under the first heading whose label it has, else by its type; then
+// the commits without an issue, by heading too.
+func (s *Set) Notes(title string, headings ...Heading) Notes {
+	n := Notes{Title: title, Groups: []Group{}, CompareURL: s.CompareURL, Revision: s.To, Complete: s.Complete, Why: s.Why}
+	authors, labels, rest := s.credits()
+	last := len(headings)
+	under := func(labels []string, otherwise string) (string, int) {
+		for i, h := range headings {
+			if h.fits(labels) {
+				return h.Title, i
+			}
+		}
+		return otherwise, last
 	}
-	slices.SortStableFunc(n.Groups, func(a, b Group) int { return strings.Compare(a.Title, b.Title) })
+	places := map[string]int{}
+	for _, i := range s.Issues {
+		group, place := under(append(slices.Clone(i.Labels), labels[i.Key]...), cmp.Or(i.Type, untyped))
+		places[group] = place
+		n.add(group, item(strings.TrimSpace(i.Key+" "+i.Summary), authors[i.Key]))
+	}
 	for _, c := range rest {
 		text := words.Revision(c.ID) + " " + c.Summary
-		if c.Pull != nil && !strings.Contains(text, fmt.Sprintf("(#%d)", c.Pull.Number)) {
-			text += fmt.Sprintf(" (#%d)", c.Pull.Number)
+		var labels []string
+		if c.Pull != nil {
+			labels = c.Pull.Labels
+			if !strings.Contains(text, fmt.Sprintf("(#%d)", c.Pull.Number)) {
+				text += fmt.Sprintf(" (#%d)", c.Pull.Number)
+			}
 		}
-		n.add(others, item(text, []string{called(c.Author)}))
+		group, place := under(labels, others)
+		if group == others && place == last {
+			place++
+		}
+		places[group] = place
+		n.add(group, item(text, []string{called(c.Author)}))
 	}
+	slices.SortStableFunc(n.Groups, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(places[a.Title], places[b.Title]), strings.Compare(a.Title, b.Title))
+	})
 	n.Text = n.text(s)
 	return n
 }
 
-// credits are who worked on each issue, in the order of their commits, and the
-// commits that mention none.
-func (s *Set) credits() (authors map[string][]string, rest []work.Commit) {
-	authors = map[string][]string{}
+// credits are who worked on each issue, in the order of their commits, the labels
+// of the pull requests by which it came, and the commits that mention none.
+func (s *Set) credits() (authors, labels map[string][]string, rest []work.Commit) {
+	authors, labels = map[string][]string{}, map[string][]string{}
 	known := map[string]bool{}
 	for _, i := range s.Issues {
 		known[i.Key] = true
@@ -73,6 +113,9 @@ func (s *Set) credits() (authors map[string][]string, rest []work.Commit) {
 				continue
 			}
 			of = true
+			if c.Pull != nil {
+				labels[key] = append(labels[key], c.Pull.Labels...)
+			}
 			if who := called(c.Author); !slices.Contains(authors[key], who) {
 				authors[key] = append(authors[key], who)
 			}
@@ -81,7 +124,7 @@ func (s *Set) credits() (authors map[string][]string, rest []work.Commit) {
 			rest = append(rest, c)
 		}
 	}
-	return authors, rest
+	return authors, labels, rest
 }
 
 func called(a workflows.Author) string { return cmp.Or(a.Name, a.Login, a.Email) }
@@ -107,14 +150,14 @@ func (n *Notes) add(title, item string) {
 // text is the notes in Markdown.
 func (n *Notes) text(s *Set) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n", n.Title)
+	fmt.Fprintf(&b, "# %s\n", markdown(n.Title))
 	if s.Direction == Back {
 		b.WriteString("\nA rollback: these are undone.\n")
 	}
 	for _, g := range n.Groups {
-		fmt.Fprintf(&b, "\n## %s\n", g.Title)
+		fmt.Fprintf(&b, "\n## %s\n", markdown(g.Title))
 		for _, text := range g.Items {
-			fmt.Fprintf(&b, "- %s\n", text)
+			fmt.Fprintf(&b, "- %s\n", markdown(text))
 		}
 	}
 	if len(n.Groups) == 0 {
@@ -124,7 +167,32 @@ func (n *Notes) text(s *Set) string {
 		fmt.Fprintf(&b, "\nAll changes: %s\n", s.CompareURL)
 	}
 	if !n.Complete {
-		fmt.Fprintf(&b, "\nNot complete: %s.\n", s.Why)
+		fmt.Fprintf(&b, "\nNot complete: %s.\n", markdown(s.Why))
 	}
 	return b.String()
+}
+
+// markdown writes text from outside so that it means nothing in Markdown: no markup,
+// no HTML, no picture, and nobody is mentioned. Numbers of pull requests stay links.
+func markdown(text string) string {
+	var b strings.Builder
+	for i, r := range text {
+		switch r {
+		case '\\', '`', '*', '[', ']', '<', '>', '~', '|', '&':
+			b.WriteByte('\\')
+		case '_':
+			if !wordAt(text, i-1) || !wordAt(text, i+1) {
+				b.WriteByte('\\')
+			}
+		}
+		b.WriteRune(r)
+		if r == '@' {
+			b.WriteRune(0x200b) // GitHub finds mentions after the markup is gone
+		}
+	}
+	return b.String()
+}
+
+func wordAt(text string, i int) bool {
+	return i >= 0 && i < len(text) && (text[i] >= '0' && text[i] <= '9' || text[i] >= 'a' && text[i] <= 'z' || text[i] >= 'A' && text[i] <= 'Z')
 }

@@ -51,3 +51,30 @@ All changes: https://x/compare
 		t.Error(text)
 	}
 }
+
+// Headings gather what carries one of their labels, in Jira or at a pull request, in
+// their order and before the types of the tracker.
+func TestNotesByLabel(t *testing.T) {
+	commit := func(id, text string, labels ...string) work.Commit {
+		return work.Commit{ID: strings.Repeat(id, 40), Summary: text, Mentions: work.Mentions(text), Pull: &work.Pull{Number: 7, Labels: labels}}
+	}
+	set := changes.Set{Complete: true, Commits: []work.Commit{commit("a", "SHOP-1 shoes", "feature"), commit("b", "Speed up", "Performance"), commit("c", "Typo")},
+		Issues: []work.Issue{{Key: "SHOP-1", Type: "Bug"}, {Key: "SHOP-2", Type: "Bug", Labels: []string{"security"}}, {Key: "SHOP-3", Type: "Bug"}}}
+	var got []string
+	for _, g := range set.Notes("x", changes.Heading{Title: "Security", Labels: []string{"security"}}, changes.Heading{Title: "New", Labels: []string{"feature", "performance"}}).Groups {
+		got = append(got, g.Title+": "+strings.Join(g.Items, ", "))
+	}
+	if want := "Security: SHOP-2; New: SHOP-1, bbbbbbb Speed up (#7); Bug: SHOP-3; Other changes: ccccccc Typo (#7)"; strings.Join(got, "; ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, "; "), want)
+	}
+}
+
+// Texts from outside are text in Markdown too.
+func TestNotesAreNoMarkup(t *testing.T) {
+	set := changes.Set{Complete: true, Commits: []work.Commit{{ID: strings.Repeat("a", 40), Summary: "![x](http://evil/x.png) <img src=x> @acme/admins **now** `rm` snake_case _it_ &lt; C:\\new (#12)"}}}
+	want := "- aaaaaaa !\\[x\\](http://evil/x.png) \\<img src=x\\> @\u200bacme/admins \\*\\*now\\*\\* \\`rm\\` snake_case \\_it\\_ \\&lt; C:\\\\new (#12)\n"
+	n := set.Notes("x")
+	if !strings.Contains(n.Text, want) || strings.Contains(n.Groups[0].Items[0], "\\[") {
+		t.Errorf("got\n%q\nwant\n%q", n.Text, want)
+	}
+}

@@ -74,7 +74,11 @@ func (e *Engine) Notes(ctx context.Context, viewer workflows.Principal, pipeline
 		return changes.Notes{}, err
 	}
 	set, err := e.setOf(ctx, sides, waitFor)
-	return set.Notes(title), err
+	notes := set.Notes(title, e.o.NoteHeadings...)
+	for _, r := range sides.To {
+		notes.Repository = cmp.Or(notes.Repository, r.Repository)
+	}
+	return notes, err
 }
 
 // sinceOf finds the execution since which something is told.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/runtime/acting"
@@ -55,11 +56,12 @@ type Options struct {
 	Policy    *access.Policy     // nil: members may look, nobody may act
 	// Directories know the members of outside groups, by kind ("slack-group"). Of
 	// a kind without one nobody is certain to be a member, or not to be.
-	Directories map[string]Directory
-	People      People      // nil: everybody is for good who their surface says
-	OutsideLogs OutsideLogs // nil: logs of actions in AWS cannot be read
-	Pulls       Pulls       // nil: by which pull requests commits came is not asked
-	Issues      Issues      // nil: which issues are mentioned is not asked
+	Directories  map[string]Directory
+	People       People            // nil: everybody is for good who their surface says
+	OutsideLogs  OutsideLogs       // nil: logs of actions in AWS cannot be read
+	Pulls        Pulls             // nil: by which pull requests commits came is not asked
+	Issues       Issues            // nil: which issues are mentioned is not asked
+	NoteHeadings []changes.Heading // of release notes, by label
 
 	Log          *slog.Logger     // nil: slog.Default()
 	Now          func() time.Time // nil: time.Now

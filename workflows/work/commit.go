@@ -23,18 +23,20 @@ type Commit struct {
 
 // Pull is a pull request.
 type Pull struct {
-	Number int    `json:"number"`
-	Title  string `json:"title"`
-	URL    string `json:"url"`
-	Branch string `json:"-"` // that it came from
+	Number int      `json:"number"`
+	Title  string   `json:"title"`
+	URL    string   `json:"url"`
+	Branch string   `json:"-"` // that it came from
+	Labels []string `json:"labels,omitempty"`
 }
 
 // Issue is an issue of a tracker that knows it.
 type Issue struct {
-	Key     string `json:"key"`
-	Summary string `json:"summary"`
-	URL     string `json:"url"`
-	Type    string `json:"type,omitempty"` // as the tracker calls it: "Bug"
+	Key     string   `json:"key"`
+	Summary string   `json:"summary"`
+	URL     string   `json:"url"`
+	Type    string   `json:"type,omitempty"` // as the tracker calls it: "Bug"
+	Labels  []string `json:"labels,omitempty"`
 }
 
 // mostMentions is how many issue keys of one text count.
