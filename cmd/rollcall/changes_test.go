@@ -93,6 +93,14 @@ func TestWhatIsInAnExecution(t *testing.T) {
 	if text := w.must("notes", "webshop", "Production"); !strings.HasPrefix(text, notes) || !strings.Contains(text, "UTF-9: Ship 9 (Dan)\n") || strings.Count(text, issue) != 1 {
 		t.Errorf("notes:\n%s", text)
 	}
+	t.Setenv("GITHUB_API_URL", serve(t, w.github))
+	t.Setenv("GITHUB_TOKEN", "gh-token-story")
+	for range 2 {
+		w.must("notes", "webshop", "Production", "--github-release", "v2")
+	}
+	if all := w.github.Releases(); len(all) != 1 || !all[0].Draft || all[0].Target != last || all[0].Repository != "acme/webshop" || !strings.HasPrefix(all[0].Body, notes) {
+		t.Errorf("releases: %+v", all)
+	}
 	w.types(w.ana, "notes webshop production #1")
 	w.onlyVisibleTo(w.ana, "webshop#2 in Production, since #1", issue+" Sell shoes (Dan)")
 	w.until("the issue says where it is", func() bool {

@@ -186,8 +186,8 @@ func markdown(text string) string {
 			}
 		}
 		b.WriteRune(r)
-		if r == '@' {
-			b.WriteRune(0x200b) // GitHub finds mentions after the markup is gone
+		if r == '@' && !wordAt(text, i-1) {
+			b.WriteString("<!-- -->") // GitHub finds mentions after the markup is gone
 		}
 	}
 	return b.String()

@@ -71,8 +71,8 @@ func TestNotesByLabel(t *testing.T) {
 
 // Texts from outside are text in Markdown too.
 func TestNotesAreNoMarkup(t *testing.T) {
-	set := changes.Set{Complete: true, Commits: []work.Commit{{ID: strings.Repeat("a", 40), Summary: "![x](http://evil/x.png) <img src=x> @acme/admins **now** `rm` snake_case _it_ &lt; C:\\new (#12)"}}}
-	want := "- aaaaaaa !\\[x\\](http://evil/x.png) \\<img src=x\\> @\u200bacme/admins \\*\\*now\\*\\* \\`rm\\` snake_case \\_it\\_ \\&lt; C:\\\\new (#12)\n"
+	set := changes.Set{Complete: true, Commits: []work.Commit{{ID: strings.Repeat("a", 40), Summary: "![x](http://evil/x.png) <img src=x> @acme/admins ana@acme.example **now** `rm` snake_case _it_ &lt; C:\\new (#12)"}}}
+	want := "- aaaaaaa !\\[x\\](http://evil/x.png) \\<img src=x\\> @<!-- -->acme/admins ana@acme.example \\*\\*now\\*\\* \\`rm\\` snake_case \\_it\\_ \\&lt; C:\\\\new (#12)\n"
 	n := set.Notes("x")
 	if !strings.Contains(n.Text, want) || strings.Contains(n.Groups[0].Items[0], "\\[") {
 		t.Errorf("got\n%q\nwant\n%q", n.Text, want)

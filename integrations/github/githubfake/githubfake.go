@@ -53,16 +53,17 @@ type Server struct {
 	hook    *wirefake.Hook
 	gates   gates
 
-	mu       sync.Mutex
-	options  Options
-	statuses []Status
-	pulls    map[string]Pull     // owner/name#number, as last delivered
-	teams    map[string][]string // org/team in lower case, its logins
-	tags     map[string]string   // owner/name and tag, its commit
-	calls    int
-	account  Account
-	log      []LoggedDelivery
-	feedback feedback
+	mu        sync.Mutex
+	options   Options
+	statuses  []Status
+	pulls     map[string]Pull     // owner/name#number, as last delivered
+	teams     map[string][]string // org/team in lower case, its logins
+	tags      map[string]string   // owner/name and tag, its commit
+	calls     int
+	published []Published // releases, the oldest first
+	account   Account
+	log       []LoggedDelivery
+	feedback  feedback
 }
 
 // New makes a GitHub without statuses.
@@ -89,6 +90,7 @@ func New(o Options) *Server {
 	s.deliveryRoutes(mux)
 	s.handleFeedback(mux)
 	s.actionRoutes(mux)
+	s.releaseRoutes(mux)
 	s.handler = s.Faults.Wrap(s.withGates(mux))
 	return s
 }

@@ -35,6 +35,7 @@ import (
 	"github.com/rollcall-bot/rollcall/web"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
+	"github.com/rollcall-bot/rollcall/workflows/changes"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
 	"github.com/rollcall-bot/rollcall/workflows/runtime/retention"
 )
@@ -141,6 +142,9 @@ func (a *App) build(disk *files.Files) error {
 	}
 	if o.Issues, err = a.issues(); err != nil {
 		return err
+	}
+	for _, h := range a.config.Notes.Headings {
+		o.NoteHeadings = append(o.NoteHeadings, changes.Heading{Title: h.Title, Labels: h.Labels})
 	}
 	if a.engine, err = runtime.New(o); err != nil {
 		return err

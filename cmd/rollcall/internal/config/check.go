@@ -62,6 +62,7 @@ func (d *decoder) check(c *Config) {
 	d.checkBridges(c)
 	d.checkCommands(c)
 	d.checkJira(c.Jira)
+	d.checkNotes(c.Notes)
 	d.checkTokens(c.API.Tokens)
 	d.checkHooks(c.Hooks)
 	d.checkAccess(c)

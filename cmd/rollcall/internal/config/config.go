@@ -41,6 +41,7 @@ type Config struct {
 	Access        *Access   `yaml:"access"`
 	API           API       `yaml:"api"`
 	Hooks         []Hook    `yaml:"hooks"`
+	Notes         Notes     `yaml:"notes"`
 
 	path    string
 	kept    []Kept

@@ -1,0 +1,24 @@
+package config
+
+import "fmt"
+
+// Notes says how release notes are laid out.
+type Notes struct {
+	Headings []NotesHeading `yaml:"headings"`
+}
+
+// NotesHeading gathers what carries one of its labels.
+type NotesHeading struct {
+	Title  string   `yaml:"title"`
+	Labels []string `yaml:"labels"`
+}
+
+func (d *decoder) checkNotes(n Notes) {
+	titles := map[string]bool{}
+	for i, h := range n.Headings {
+		path := fmt.Sprintf("notes.headings[%d]", i)
+		d.missing(path+".title", "what stands above it: Security")
+		d.missing(path+".labels", "of issues or pull requests: [security]")
+		d.differs(path+".title", "headings", h.Title, titles, "put their labels into one list")
+	}
+}
