@@ -24,6 +24,7 @@ type CheckOptions struct {
 	// Events are what pipelines wait for besides pushes, by the repository: release,
 	// issue_comment and so on, as GitHub calls them.
 	Events    map[string][]string
+	Gates     []Gate // environments of GitHub Actions that ask here
 	Transport http.RoundTripper
 }
 
@@ -45,7 +46,7 @@ func Checks(ctx context.Context, o CheckOptions) []selftest.Result {
 	for _, name := range o.Repositories {
 		checks = append(checks, repositoryChecks(ctx, api, name, o.HookURL, o.Events[name])...)
 	}
-	return checks
+	return append(checks, gateChecks(ctx, api, &o)...)
 }
 
 // tokenCheck asks who the token belongs to. A classic one says its scopes in every answer.

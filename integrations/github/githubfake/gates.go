@@ -53,7 +53,17 @@ type gates struct {
 // Ask has a deployment wait, and asks the app's webhook whether it may go on. api is
 // where callers reach the API of this server.
 func (s *Server) Ask(ctx context.Context, api string, w Waiting) (deployment int64, d wirefake.Delivery, err error) {
+	deployment, payload, err := s.Wait(api, w)
+	if err == nil {
+		d, err = s.Deliver(ctx, "deployment_protection_rule", payload)
+	}
+	return deployment, d, err
+}
+
+// Wait has a deployment wait, and returns what the app's webhook is to be asked.
+func (s *Server) Wait(api string, w Waiting) (deployment int64, payload []byte, err error) {
 	s.gates.mu.Lock()
+	defer s.gates.mu.Unlock()
 	if w.Deployment == 0 {
 		w.Deployment = 7000 + int64(len(s.gates.all))
 	}
@@ -66,17 +76,12 @@ func (s *Server) Ask(ctx context.Context, api string, w Waiting) (deployment int
 	if callback == "" {
 		callback = fmt.Sprintf("%s/repos/%s/actions/runs/%d/deployment_protection_rule", strings.TrimSuffix(api, "/"), w.Repository, w.Run)
 	}
-	payload, err := json.Marshal(map[string]any{
+	payload, err = json.Marshal(map[string]any{
 		"action": "requested", "environment": w.Environment, "event": w.Event, "deployment_callback_url": callback,
 		"deployment":    map[string]any{"id": w.Deployment, "sha": w.SHA, "ref": w.Ref, "task": "deploy", "environment": w.Environment, "updated_at": time.Now().UTC().Format(time.RFC3339)},
 		"pull_requests": []any{}, "repository": repositoryBody(w.Repository), "sender": map[string]any{"login": w.Sender}, "installation": map[string]any{"id": w.Installation},
 	})
-	s.gates.mu.Unlock()
-	if err != nil {
-		return 0, d, err
-	}
-	d, err = s.Deliver(ctx, "deployment_protection_rule", payload)
-	return w.Deployment, d, err
+	return w.Deployment, payload, err
 }
 
 func repositoryBody(full string) map[string]any {

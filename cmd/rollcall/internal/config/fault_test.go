@@ -29,6 +29,8 @@ func faults(t *testing.T, mode os.FileMode, text string) (all []string) {
 
 const jira = "jira: {url: https://j.example, token: t, project: OPS}\n"
 
+const gated = "github:\n  app: {id: 1, installationID: 2, privateKey: k}\n  webhookSecret: s\n  gates:\n"
+
 // One fault a file: where it is and what to do. Lines without a fault load, and say what they are read as.
 func TestFaultsHaveTheirPlace(t *testing.T) {
 	for _, c := range []struct {
@@ -56,6 +58,21 @@ func TestFaultsHaveTheirPlace(t *testing.T) {
 		{"metrics on an address of their own", "metricsListen: 127.0.0.1:9484\n", nil},
 		{"an address without a host", "publicURL: https://\n", []string{"1:12: publicURL must be an http or https address (for example https://rollcall.example.com)"}},
 		{"an address of another kind", "publicURL: ftp://h.example\n", []string{"1:12: publicURL must be an http or https address (for example https://rollcall.example.com)"}},
+		{"a gate of GitHub without an app", "github:\n  token: t\n  webhookSecret: s\n  gates: [{repository: acme/*, environment: production}]\n",
+			[]string{"4:10: github.gates needs a GitHub App: only an app can be a deployment protection rule (give github.app in place of github.token: id, installationID, privateKey)"}},
+		{"a gate of GitHub that asks nobody and nothing", gated + "    - {repository: acme, environment: a?b, freeze: no, approval: {from: [nobody], required: 0, timeoutInMinutes: 0}}\n    - {repository: \"*/*\", timeoutInMinutes: 41761}\n", []string{
+			"5:20: github.gates[0].repository: \"acme\" is not a repository (write owner/name; * stands for any text: acme/*)",
+			"5:39: github.gates[0].environment cannot be the name of an environment (write its name on GitHub; * stands for any text without a slash)",
+			"5:52: github.gates[0].freeze must be true or false",
+			"5:74: github.gates[0].approval.from[0]: \"nobody\" names nobody (write an e-mail address, group:NAME, slack-group:S…, github-team:ORG/TEAM, token:NAME or everyone)",
+			"5:93: required cannot be 0 (it is how many different people must approve, 1 or more)",
+			"5:114: github.gates[0].approval.timeoutInMinutes must be from 1 to 41760 (GitHub ends what has waited for 30 days; leave it out for 7 days)",
+			"6:7: github.gates[1].environment is missing (its name on GitHub: production)",
+			"6:20: github.gates[1].repository: the owner must be named (anybody may install an app that is public: write acme/* and not */*)",
+			"6:45: github.gates[1].timeoutInMinutes must be from 1 to 41760 (GitHub ends what has waited for 30 days; leave it out for 7 days)"}},
+		{"a gate of GitHub behind a wider one", gated + "    - {repository: acme/*, environment: prod*}\n    - {repository: ACME/webshop, environment: production}\n",
+			[]string{"6:7: github.gates[1] is never used: github.gates[0] covers it (the first row that matches counts: put the narrower one first)"}},
+		{"gates of GitHub", gated + "    - {repository: acme/webshop, environment: production, channel: \"#r\", freeze: true, approval: {from: [ana@b.example], required: 2, timeoutInMinutes: 1}}\n    - {repository: acme/*, environment: \"*\", timeoutInMinutes: 41760}\n", nil},
 		{"yes is not true", "sources: {allowFileURLs: yes}\n", []string{"1:26: sources.allowFileURLs must be true or false"}},
 		{"comments without a webhook", "github: {token: t, comments: [acme/webshop]}\n", []string{"1:30: github.comments needs github.webhookSecret, and github.token or github.app (comments come by the webhook, and are answered through the API)"}},
 		{"comments without the API", "github: {webhookSecret: s, comments: [acme/*]}\n", []string{"1:38: github.comments needs github.webhookSecret, and github.token or github.app (comments come by the webhook, and are answered through the API)"}},

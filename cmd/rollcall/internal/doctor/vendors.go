@@ -35,9 +35,19 @@ func (d *doctor) slack(ctx context.Context) []selftest.Result {
 			for _, g := range d.ecsGates() {
 				names = append(names, g.Channel)
 			}
+			for _, g := range d.githubGates() {
+				names = append(names, g.Channel)
+			}
 			return names
 		}})
 	return c.Checks(ctx)
+}
+
+func (d *doctor) githubGates() []config.GitHubGate {
+	if d.c.GitHub == nil {
+		return nil
+	}
+	return d.c.GitHub.Gates
 }
 
 func (d *doctor) github(ctx context.Context) []selftest.Result {
@@ -48,6 +58,9 @@ func (d *doctor) github(ctx context.Context) []selftest.Result {
 	}
 	if g.App != nil {
 		o.App = &github.App{ID: g.App.ID, InstallationID: g.App.InstallationID, PrivateKey: []byte(g.App.PrivateKey.Reveal())}
+	}
+	for _, gate := range g.Gates {
+		o.Gates = append(o.Gates, github.Gate{Repository: gate.Repository, Environment: gate.Environment})
 	}
 	if o.Token == "" && o.App == nil {
 		return []selftest.Result{{Status: selftest.Skipped, Message: "there is neither a token nor an app: no commit statuses, and repositories are read without one"}}
