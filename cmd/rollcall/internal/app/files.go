@@ -42,6 +42,7 @@ type contents struct {
 	AWS        []string          `json:"aws,omitempty"`      // providers that work in AWS
 	Bucket     []string          `json:"bucket,omitempty"`   // those of them that need artifacts in S3
 	ByEvents   []string          `json:"byEvents,omitempty"` // what of it starts it by events of AWS only
+	InJira     []string          `json:"inJira,omitempty"`   // gates that are answered in Jira, "Production/SignOff"
 
 	faults   []spec.Diagnostic // of a broken file
 	stored   bool              // as a memo
@@ -170,7 +171,7 @@ func (d *definitions) parse(path string, data []byte, templates *templateCache) 
 	}
 	if p := r.pipeline; p != nil {
 		r.Pipeline, r.Definition, r.Who, r.AWS, r.Bucket = p.Name, p.Digest(), access.NamedIn(p), spec.NeedsAWS(p), spec.NeedsBucket(p)
-		r.ByEvents = byEvents(p)
+		r.ByEvents, r.InJira = byEvents(p), gatesInJira(p)
 	}
 	return r
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"slices"
 
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -18,6 +19,33 @@ func (d *definitions) warn(r *reading) {
 	d.strangers(r)
 	d.abroad(r)
 	d.unheard(r)
+	d.unasked(r)
+}
+
+// gatesInJira names the gates of a pipeline that are answered in Jira.
+func gatesInJira(p *workflows.Pipeline) (names []string) {
+	for _, st := range p.Stages {
+		for i := range st.Actions {
+			if a := &st.Actions[i]; a.InJira() != nil {
+				names = append(names, st.Name+"/"+a.Name)
+			}
+		}
+	}
+	return names
+}
+
+// unasked warns of gates that are answered in Jira, where the configuration has no
+// Jira, or says of nobody who they are there.
+func (d *definitions) unasked(r *reading) {
+	known := slices.ContainsFunc(d.config.People, func(p config.Person) bool { return p.Jira != "" })
+	for _, gate := range r.InJira {
+		switch {
+		case d.config.Jira == nil:
+			d.log.Warn("a pipeline file has an approval in Jira", "file", r.path, "problem", gate+" is asked for in chat only: `jira` is not in the configuration", "hint", "docs/jira.md says what to set")
+		case !known:
+			d.log.Warn("a pipeline file has an approval in Jira", "file", r.path, "problem", gate+" is answered by nobody there: `people` names no Jira account", "hint", "people: [{email: ana@acme.example, jira: ACCOUNT-ID}]")
+		}
+	}
 }
 
 // byEvents names what starts a pipeline by events of AWS only.
