@@ -2,6 +2,7 @@ package jira
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"time"
@@ -68,6 +69,33 @@ func (t *Tickets) release(ctx context.Context, pipeline, label string) error {
 		return nil
 	}
 	return t.saveMemo(ctx, hourKey(pipeline), &h)
+}
+
+// keepFor is how long a kind is known that has not failed again since it was good.
+const keepFor = 180 * 24 * time.Hour
+
+// prune forgets kinds of the stage that have been good for long: messages come and
+// go, and each is a memo.
+func (t *Tickets) prune(ctx context.Context, g *group) error {
+	memos, err := t.Notes.List(ctx, ticketKey(g.pipeline.Name, g.stage(), ""))
+	if err != nil {
+		return &ownError{fmt.Errorf("listing the tickets of %s: %w", g.pipeline.Name, err)}
+	}
+	for _, m := range memos {
+		r, err := t.load(ctx, m.Key)
+		if err != nil {
+			return err
+		}
+		good := r.State == closed || r.State == opened && r.Recovered
+		if !good || r.Last.IsZero() || t.Now().Sub(r.Last) < keepFor {
+			continue
+		}
+		t.forget(ctx, r.Issue)
+		if err := t.Notes.Note(ctx, m.Key, nil); err != nil {
+			return &ownError{fmt.Errorf("forgetting %s: %w", m.Key, err)}
+		}
+	}
+	return nil
 }
 
 // reportFlood counts failures, whose kind gets no ticket of its own any more, in

@@ -271,3 +271,38 @@ func TestATicketSaysSinceWhenAndWhatChanged(t *testing.T) {
 		})
 	}
 }
+
+// A kind that has been good for half a year is forgotten, one that has not is not.
+func TestKindsThatAreGoodAreForgotten(t *testing.T) {
+	h := newHouse(t, jirafake.Options{})
+	h.failBecause(h.start(1), because("exit status 1"))
+	h.run(time.Second)
+	h.succeed(h.start(2))
+	h.run(time.Second)
+	h.failBecause(h.start(3), because("exit status 3"))
+	h.run(200 * 24 * time.Hour)
+	h.failBecause(h.start(4), because("exit status 4"))
+	h.run(time.Second)
+	for message, want := range map[string]bool{"exit status 1": false, "exit status 3": true, "exit status 4": true} {
+		if _, known := h.memos[h.kind(message)]; known != want {
+			t.Errorf("%s is known: %t", message, known)
+		}
+	}
+	if _, known := h.memos[issueKey("OPS-1")]; known {
+		t.Error("the way back from a ticket that is forgotten is kept")
+	}
+}
+
+// A description that would be too long goes without what comes from outside.
+func TestADescriptionThatIsTooLong(t *testing.T) {
+	h := newHouse(t, jirafake.Options{})
+	e := h.start(1)
+	for n := range 200 {
+		e.SourceRevisions = append(e.SourceRevisions, workflows.SourceRevision{ActionName: fmt.Sprint("App", n), RevisionID: "4b1c2d3", RevisionSummary: strings.Repeat("word ", 60)})
+	}
+	h.fail(e, "ActionFailed")
+	h.run(time.Second)
+	if i := h.only(); len(i.Description) > maxDescription || !strings.Contains(i.Description, "*Error:* exit status 3") {
+		t.Errorf("a description of %d bytes", len(i.Description))
+	}
+}

@@ -43,6 +43,10 @@ func (t *Tickets) compose(ctx context.Context, r *ticket, g *group) (*newIssue, 
 	if k == nil {
 		k = &workflows.Ticket{}
 	}
+	// Before anything says that a ticket may have been made.
+	if _, err := t.jira.isCloud(ctx); err != nil {
+		return nil, err
+	}
 	project, issueType := or(k.Project, t.Project), or(k.IssueType, t.IssueType)
 	d := &newIssue{fields: map[string]any{"labels": labels(r, k)}}
 	more, err := t.moreFields(ctx, project, issueType, k.Fields)
@@ -65,7 +69,10 @@ func (t *Tickets) compose(ctx context.Context, r *ticket, g *group) (*newIssue, 
 	}
 	d.fields["project"], d.fields["issuetype"] = map[string]string{"key": project}, map[string]string{"name": issueType}
 	d.fields["summary"] = words.Cut(clean.Line(summary), maxSummary)
-	d.description = t.describe(ctx, r, g)
+	if d.description = t.describe(ctx, r, g); size(d.description) > maxDescription {
+		form.Minimal = true
+		d.description = t.describe(ctx, r, g)
+	}
 	if r.isFlood(g.pipeline.Name) {
 		d.description = t.describeFlood(r, g)
 	}

@@ -153,6 +153,9 @@ func (t *Tickets) report(ctx context.Context, r *ticket, g *group) error {
 		r.Previous = "" // it does not come back: it is about another hour
 	}
 	t.forget(ctx, previous)
+	if err := t.prune(ctx, g); err != nil {
+		return err
+	}
 	return t.create(ctx, r, g)
 }
 
@@ -273,7 +276,7 @@ func (t *Tickets) clearCreate(ctx context.Context, r *ticket, g *group) error {
 	if err := t.release(ctx, g.pipeline.Name, r.Label); err != nil {
 		return err
 	}
-	*r = ticket{key: r.key, Print: r.Print, Issue: r.Previous, State: closed, Done: r.Done}
+	*r = ticket{key: r.key, Print: r.Print, Issue: r.Previous, State: closed, Last: t.Now(), Done: r.Done}
 	return t.save(ctx, r)
 }
 
