@@ -85,6 +85,9 @@ type Options struct {
 	Command   string   // the slash command; default "/rollcall"
 	PublicURL string   // of the console, for links; empty: no links
 	Open      []string // sentences about settings that are open, for App Home
+	// Expiring are sentences about credentials that end soon, for the App Home of
+	// those who may hear them; nil: there are none.
+	Expiring func(by workflows.Principal) []string
 	// Groups of the configuration by name, so that who asks "group:NAME" can
 	// have its members mentioned.
 	Groups map[string][]string
@@ -111,6 +114,7 @@ type Bot struct {
 	command  string
 	url      string
 	open     []string
+	expiring func(by workflows.Principal) []string
 	groups   map[string][]string
 	restored time.Time
 	now      func() time.Time
@@ -122,12 +126,15 @@ type Bot struct {
 
 // New makes a Bot. Options that are absent take their defaults.
 func New(o Options) *Bot {
-	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, groups: o.Groups, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}}
+	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}}
 	if b.command == "" {
 		b.command = "/rollcall"
 	}
 	if b.now == nil {
 		b.now = time.Now
+	}
+	if b.expiring == nil {
+		b.expiring = func(workflows.Principal) []string { return nil }
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)

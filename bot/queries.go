@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
@@ -118,7 +119,7 @@ func (b *Bot) home(ctx context.Context, r Request) error {
 		b.log.Warn("an app home could not be drawn", "user", r.Home, "error", err)
 		return b.publish(ctx, r, card.Say("rollcall cannot look right now. Open this page again in a moment.").Home())
 	}
-	return b.publish(ctx, r, card.Home(waiting, all, b.open, b.now(), b.url, b.undeliveredLines(ctx, all)...))
+	return b.publish(ctx, r, card.Home(waiting, all, slices.Concat(b.open, b.expiring(r.By)), b.now(), b.url, b.undeliveredLines(ctx, all)...))
 }
 
 // status shows a pipeline, or an execution; without a name all pipelines.

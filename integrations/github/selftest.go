@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-github/v60/github"
 
@@ -67,6 +68,12 @@ func tokenCheck(ctx context.Context, api *github.Client, app bool) selftest.Resu
 		return check
 	}
 	check.Status, check.Message = selftest.OK, "belongs to "+user.GetLogin()
+	if ends := resp.TokenExpiration.Time; !ends.IsZero() {
+		check.Message += "; it ends on " + ends.UTC().Format(time.DateOnly)
+		if time.Until(ends) < 30*24*time.Hour {
+			check.Status, check.Fix = selftest.Warning, []string{"make a new token before that day, and restart rollcall with it"}
+		}
+	}
 	if scopes := resp.Header.Values("X-OAuth-Scopes"); len(scopes) > 0 && !setsStatuses(scopes[0]) {
 		check.Status, check.Message = selftest.Failed, "github.token lacks the scope repo:status, so no commit status can be set"
 		check.Fix = []string{"give the token the scope repo:status (repo where repositories are private)"}

@@ -22,6 +22,7 @@ import (
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/auditor"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/credentials"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/datadir"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/limit"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/metrics"
@@ -57,6 +58,7 @@ type App struct {
 	aws          *aws.AWS             // nil: nothing of the configuration needs it
 	account      *jira.Account        // made by jiraAccount
 	hub          *transport.Transport // made by githubTransport
+	calendar     *credentials.Watch   // nil: no credential ends
 	gates        *github.Gates        // nil: the service is no GitHub App
 	on           []string             // what is switched on, for people to read
 	present      bot.Present          // who people are now; nil: there is no chat
@@ -163,6 +165,7 @@ func (a *App) build(disk *files.Files) error {
 		return err
 	}
 	a.connectPublish()
+	a.watchCredentials(chat)
 	notes := a.engine.MemosOf("app")
 	a.background = append(a.background, auditor.NewAnchors(a.engine, a.db, notes, a.log).Run, a.runBridges)
 	look := &probe{dir: a.config.DataDir, started: a.engine.Ready(), log: a.log, now: time.Now,

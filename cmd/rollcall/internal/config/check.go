@@ -143,6 +143,9 @@ func (d *decoder) checkJira(j *Jira) {
 		d.url("jira.url", j.URL)
 	}
 	d.checkJiraLogin(j)
+	if _, err := j.TokenEnds(); err != nil {
+		d.problem(d.at("jira.tokenExpires"), "jira.tokenExpires must be a date", "YYYY-MM-DD, as Atlassian shows it beside the token")
+	}
 	d.checkJiraDeployments(j)
 	d.missing("jira.project", "the key of the project that tickets go to")
 }

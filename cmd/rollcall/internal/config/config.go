@@ -88,6 +88,7 @@ type Jira struct {
 	APIURL        string `yaml:"apiURL"`
 	User          string `yaml:"user"`
 	Token         Secret `yaml:"token"`
+	TokenExpires  string `yaml:"tokenExpires"` // YYYY-MM-DD
 	TokenURL      string `yaml:"tokenURL"`
 	CloudID       string `yaml:"cloudID"`
 	ClientID      string `yaml:"clientID"`

@@ -3,6 +3,7 @@ package config
 import (
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Atlassian's addresses for service accounts on Cloud.
@@ -69,4 +70,12 @@ func (d *decoder) checkJiraLogin(j *Jira) {
 			d.missing("jira.cloudID", "the site's ID: open "+strings.TrimSuffix(j.URL, "/")+"/_edge/tenant_info")
 		}
 	}
+}
+
+// TokenEnds is when the token ends, as the configuration says; the zero time: it does not say.
+func (j *Jira) TokenEnds() (time.Time, error) {
+	if j.TokenExpires == "" {
+		return time.Time{}, nil
+	}
+	return time.Parse(time.DateOnly, j.TokenExpires)
 }

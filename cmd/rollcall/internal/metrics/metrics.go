@@ -43,7 +43,7 @@ type Metrics struct {
 	gateSeconds                             *prometheus.HistogramVec
 	commits                                 prometheus.Histogram
 	failures, calls, missed                 *prometheus.CounterVec
-	remaining                               *prometheus.GaugeVec
+	remaining, ends                         *prometheus.GaugeVec
 }
 
 // New returns metrics that have counted nothing.
@@ -70,9 +70,11 @@ func New(log *slog.Logger) *Metrics {
 		missed:   counter("missed_deliveries_total", "Deliveries of GitHub that had not arrived and were made good: by their payload, by redelivery, or by looking at a repository's branches.", "by"),
 		remaining: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "outside_limit_remaining",
 			Help: "Calls that the vendor's rate limit still allows, as its last answer said."}, []string{"system"}),
+		ends: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "credential_expiry_timestamp_seconds",
+			Help: "When a credential of the configuration ends, as a Unix time; 1: its vendor refuses it."}, []string{"credential"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.executions, m.rollbacks, m.doubts, m.refusals, m.executionSeconds, m.actionSeconds, m.gateSeconds, m.commits, m.failures, m.calls, m.missed, m.remaining)
+		m.executions, m.rollbacks, m.doubts, m.refusals, m.executionSeconds, m.actionSeconds, m.gateSeconds, m.commits, m.failures, m.calls, m.missed, m.remaining, m.ends)
 	return m
 }
 

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 )
@@ -16,6 +17,19 @@ func (m *Metrics) Calls() wire.Calls { return outside{m} }
 
 // MadeGood counts what a vendor had not delivered, by how it was made good.
 func (m *Metrics) MadeGood(how string) { m.missed.WithLabelValues(how).Inc() }
+
+// CredentialEnds shows when a credential ends; the zero time: it does not, or nobody
+// knows, and it is not shown. refused shows it as long over.
+func (m *Metrics) CredentialEnds(name string, at time.Time, refused bool) {
+	switch {
+	case refused:
+		m.ends.WithLabelValues(name).Set(1)
+	case at.IsZero():
+		m.ends.DeleteLabelValues(name)
+	default:
+		m.ends.WithLabelValues(name).Set(float64(at.Unix()))
+	}
+}
 
 // outside hears of calls.
 type outside struct{ m *Metrics }
