@@ -75,7 +75,7 @@ func TestTheTokenOfAConnection(t *testing.T) {
 		return "", errors.New("the token of another place was asked for")
 	}
 	right := func(context.Context) (string, error) { return token, nil }
-	s := New(Options{CloneURL: "https://127.0.0.1:1/", Token: never, CacheDir: t.TempDir(), Connections: map[string]Connection{bitbucket: {h.URL, right}, gitlab: {"https://127.0.0.1:1", never}}})
+	s := New(Options{CloneURL: "https://127.0.0.1:1/", Token: never, CacheDir: t.TempDir(), Connections: map[string]Connection{bitbucket: {CloneURL: h.URL, Token: right}, gitlab: {CloneURL: "https://127.0.0.1:1", Token: never}}})
 	tk := githubTask()
 	tk.Action.ActionType.Provider = CodeStar
 	tk.Configuration["ConnectionArn"] = bitbucket

@@ -17,6 +17,8 @@ import (
 const (
 	Git        = "Git"                      // configuration Repository (URL or path), BranchName
 	GitHub     = "GitHub"                   // configuration FullRepositoryId (owner/name), BranchName
+	Bitbucket  = "Bitbucket"                // as GitHub
+	GitLab     = "GitLab"                   // as GitHub; groups may be nested
 	CodeStar   = "CodeStarSourceConnection" // as GitHub
 	defaultURL = "https://github.com/"
 )
@@ -38,6 +40,9 @@ type Options struct {
 	// Connections says where each CodeStarSourceConnection leads, by its ARN. One
 	// that is not among them is taken to lead to CloneURL, if that is given.
 	Connections map[string]Connection
+	// Hosts says where the repositories of Bitbucket and GitLab actions are, by the
+	// provider; one that is missing is at bitbucket.org or gitlab.com, without a token.
+	Hosts map[string]Connection
 	// People maps a login at GitHub to an e-mail address, so that somebody who
 	// commits under GitHub's address that hides the real one is known.
 	People map[string]string
@@ -46,10 +51,23 @@ type Options struct {
 }
 
 // Connection is another server with repositories: what stands before their names,
-// and the password for https there, and only there; nil: none.
+// and the password for https there, and only there; nil: none. User is the name that
+// goes with it; empty: the one that fits the host.
 type Connection struct {
 	CloneURL string
 	Token    func(ctx context.Context) (string, error)
+	User     string
+}
+
+// user is the name that goes with the token.
+func (c Connection) user() string {
+	switch {
+	case c.User != "":
+		return c.User
+	case strings.HasPrefix(c.CloneURL, "https://bitbucket.org/"):
+		return "x-token-auth" // of access tokens; GitHub and GitLab take any
+	}
+	return "x-access-token"
 }
 
 // Source fetches revisions (as a runner) and looks at heads (as a source). It
@@ -68,9 +86,14 @@ func New(o Options) *Source {
 	o.CloneURL = prefix(o.CloneURL)
 	connections := make(map[string]Connection, len(o.Connections))
 	for arn, c := range o.Connections {
-		connections[arn] = Connection{prefix(c.CloneURL), c.Token}
+		connections[arn] = Connection{prefix(c.CloneURL), c.Token, c.User}
 	}
 	o.Connections = connections
+	hosts := map[string]Connection{Bitbucket: {CloneURL: "https://bitbucket.org/"}, GitLab: {CloneURL: "https://gitlab.com/"}}
+	for provider, c := range o.Hosts {
+		hosts[provider] = Connection{prefix(c.CloneURL), c.Token, c.User}
+	}
+	o.Hosts = hosts
 	if dir, err := filepath.Abs(o.CacheDir); err == nil {
 		o.CacheDir = dir
 	}

@@ -134,7 +134,7 @@ func holdsNoToken(t *testing.T, dirs ...string) {
 				return err
 			}
 			data, err := os.ReadFile(path)
-			if strings.Contains(string(data), token) || strings.Contains(string(data), secret(token).basic()) {
+			if strings.Contains(string(data), token) || strings.Contains(string(data), secret{token, "x-access-token"}.basic()) {
 				t.Errorf("%s holds the token", path)
 			}
 			return err
@@ -174,7 +174,7 @@ func TestStatuses(t *testing.T) {
 		if (err == nil) != c.final || !strings.Contains(says, c.says) {
 			t.Errorf("%d: %+v %q %v", c.status, o, says, err)
 		}
-		if strings.Contains(says, token) || strings.Contains(says, secret(token).basic()) {
+		if strings.Contains(says, token) || strings.Contains(says, secret{token, "x-access-token"}.basic()) {
 			t.Errorf("%d: the token is in %q", c.status, says)
 		}
 		holdsNoToken(t, d.root)
@@ -212,8 +212,8 @@ func TestGuardsBehindTheGuards(t *testing.T) {
 	if err := s.prepare(); err != nil {
 		t.Fatal(err)
 	}
-	for _, where := range []string{"/" + token, "/" + secret(token).basic()} {
-		_, err := s.git(t.Context(), remote{at: Connection{s.o.CloneURL, s.o.Token}, url: "https://git.example/x"}, call{remote: true, args: []string{"ls-remote", "--", where}})
+	for _, where := range []string{"/" + token, "/" + secret{token, "x-access-token"}.basic()} {
+		_, err := s.git(t.Context(), remote{at: Connection{CloneURL: s.o.CloneURL, Token: s.o.Token}, url: "https://git.example/x"}, call{remote: true, args: []string{"ls-remote", "--", where}})
 		if err == nil || !strings.Contains(err.Error(), "'/***'") {
 			t.Errorf("error %v", err)
 		}

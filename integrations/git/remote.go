@@ -15,7 +15,7 @@ import (
 
 // remote is a repository and a branch, checked.
 type remote struct {
-	provider   string // Git|GitHub, as changes name it
+	provider   string // Git|GitHub|Bitbucket|GitLab, as changes name it
 	url        string // what git is given
 	repository string // as people name it: owner/name, URL or path
 	full, name string // owner/name and name
@@ -65,9 +65,16 @@ func (s *Source) remote(provider string, configuration map[string]string) (remot
 		if p.connection && s.noCloneURL {
 			return p, p.withConnectionHint(invalid("where the connection of %s leads is not known here: it is not in aws.connections, and the configuration has no section github", id))
 		}
-		p.url, p.repository, p.at = s.o.CloneURL+id+".git", id, Connection{s.o.CloneURL, s.o.Token}
+		p.url, p.repository, p.at = s.o.CloneURL+id+".git", id, Connection{CloneURL: s.o.CloneURL, Token: s.o.Token}
+	case Bitbucket, GitLab:
+		id := bareName(configuration["FullRepositoryId"])
+		if !isNested(id, provider) {
+			return p, invalid("FullRepositoryId %q is not of the form owner/name", id)
+		}
+		p.provider, p.repository, p.at = provider, id, s.o.Hosts[provider]
+		p.url = p.at.CloneURL + id + ".git"
 	default:
-		return p, invalid("provider %q is none of Git, GitHub, CodeStarSourceConnection", provider)
+		return p, invalid("provider %q is none of Git, GitHub, Bitbucket, GitLab, CodeStarSourceConnection", provider)
 	}
 	if err := p.parse(s.o.AllowFileURLs); err != nil {
 		return p, err
@@ -103,6 +110,8 @@ func (s *Source) Key(f work.Followed) string {
 	repository := cmp.Or(a.Configuration["FullRepositoryId"], a.Configuration["Repository"])
 	if to, known := s.connectionOf(a.ActionType.Provider, repository, a.Configuration["ConnectionArn"]); known {
 		repository = to.CloneURL + repository
+	} else if at, ok := s.o.Hosts[a.ActionType.Provider]; ok {
+		repository = at.CloneURL + repository
 	}
 	return repository + "|" + a.Configuration["BranchName"]
 }
@@ -140,6 +149,21 @@ func (p remote) withConnectionHint(refusal *workflows.Problem) *workflows.Proble
 		refusal.Hint = "say in aws.connections where it leads, or write provider: Git with the repository's address; one to GitHub needs the section github and its token"
 	}
 	return refusal
+}
+
+// isNested says whether a text is the name of a repository at Bitbucket (two parts, the
+// first of which may be a person's) or at GitLab (two or more).
+func isNested(id, provider string) bool {
+	parts := strings.Split(id, "/")
+	if provider == Bitbucket {
+		parts[0] = strings.TrimPrefix(parts[0], "~")
+	}
+	for _, part := range parts {
+		if !isName(part) {
+			return false
+		}
+	}
+	return len(parts) == 2 || provider == GitLab && len(parts) > 2
 }
 
 func isName(s string) bool { return nameRule().MatchString(s) && s != "." && s != ".." }

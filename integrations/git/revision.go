@@ -28,6 +28,9 @@ func (c *clone) find(ctx context.Context, r *workflows.SourceRevision) (sha, bra
 	sha = r.RevisionID
 	switch {
 	case abbreviatedRule().MatchString(sha) && !isCommit(sha):
+		if full, err := c.ofPull(ctx, r); full != "" || err != nil {
+			return full, r.Branch, err
+		}
 		sha, err = c.fullSHA(ctx, sha)
 		return sha, c.p.branch, err
 	case !isCommit(sha):
@@ -44,6 +47,22 @@ func (c *clone) find(ctx context.Context, r *workflows.SourceRevision) (sha, bra
 		return sha, r.Branch, c.fetchCommit(ctx, sha)
 	}
 	return sha, c.p.branch, err
+}
+
+// ofPull completes the abbreviated commit of a pull request, which is how Bitbucket
+// shows it, on the branch that it comes from; empty: it is none, or that is gone, as
+// after a merge, and the commit is to be found where it went.
+func (c *clone) ofPull(ctx context.Context, r *workflows.SourceRevision) (string, error) {
+	if !r.AnyBranch || r.Branch == "" || r.Branch == c.p.branch || branchRule().MatchString(r.Branch) {
+		return "", nil
+	}
+	there := *c
+	there.p.branch, there.ref = r.Branch, "refs/heads/"+digest(r.Branch)
+	sha, err := there.fullSHA(ctx, r.RevisionID)
+	if _, final := errors.AsType[*workflows.Problem](err); final {
+		return "", nil
+	}
+	return sha, err
 }
 
 // fullSHA completes the abbreviated ID of a commit of the branch.
@@ -102,8 +121,8 @@ var refusesCommit = compiled(`(?i)not our ref|unadvertised object|couldn't find 
 // on GitHub keeps its commits when its branch is gone.
 func (c *clone) fetchCommit(ctx context.Context, sha string) error {
 	attempts := [][]string{{sha}, {"+refs/heads/*:refs/rollcall/heads/*", "+refs/tags/*:refs/rollcall/tags/*"}}
-	if c.p.provider == GitHub {
-		attempts = append(attempts, []string{"+refs/pull/*/head:refs/rollcall/pull/*"})
+	if pulls := map[string]string{GitHub: "refs/pull/*/head", GitLab: "refs/merge-requests/*/head", Bitbucket: "refs/pull-requests/*/from"}[c.p.provider]; pulls != "" {
+		attempts = append(attempts, []string{"+" + pulls + ":refs/rollcall/pull/*"})
 	}
 	for _, refs := range attempts {
 		err := c.fetch(ctx, refs...)

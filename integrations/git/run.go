@@ -127,7 +127,7 @@ func (s *Source) environment(ctx context.Context, p remote, c call) ([]string, s
 	}
 	env = append(env, c.env...)
 	if !c.remote {
-		return env, "", nil
+		return env, secret{}, nil
 	}
 	for _, name := range []string{
 		"SSH_AUTH_SOCK", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
@@ -138,43 +138,45 @@ func (s *Source) environment(ctx context.Context, p remote, c call) ([]string, s
 		}
 	}
 	if p.at.Token == nil || !strings.HasPrefix(p.url, "https://") {
-		return env, "", nil
+		return env, secret{}, nil
 	}
 	token, err := p.at.Token(ctx)
 	if err != nil {
-		return nil, "", transientError{fmt.Errorf("get the token for %s: %w", p.at.CloneURL, err)}
+		return nil, secret{}, transientError{fmt.Errorf("get the token for %s: %w", p.at.CloneURL, err)}
 	}
 	if token == "" {
-		return env, "", nil
+		return env, secret{}, nil
 	}
 	return append(env,
 		"GIT_CONFIG_COUNT=2",
 		"GIT_CONFIG_KEY_0=credential."+p.at.CloneURL+".helper", "GIT_CONFIG_VALUE_0="+helper,
+		userVariable+"="+p.at.user(),
 		"GIT_CONFIG_KEY_1=credential.useHttpPath", "GIT_CONFIG_VALUE_1=true", // for a CloneURL with a path
 		tokenVariable+"="+token,
-	), secret(token), nil
+	), secret{token, p.at.user()}, nil
 }
 
 // helper answers git's question for a password. A header would be sent on to
 // wherever a redirect points; a password is asked for again, by the new address.
 const (
 	tokenVariable = "ROLLCALL_GIT_TOKEN"
-	helper        = `!f() { case $1 in get) printf 'username=x-access-token\npassword=%s\n' "$` + tokenVariable + `";; esac; }; f`
+	userVariable  = "ROLLCALL_GIT_USER"
+	helper        = `!f() { case $1 in get) printf 'username=%s\npassword=%s\n' "$` + userVariable + `" "$` + tokenVariable + `";; esac; }; f`
 )
 
 // secret is a token that no text may show.
-type secret string
+type secret struct{ token, user string }
 
 // basic is how a token is sent, and so another form of it to hide.
 func (s secret) basic() string {
-	return base64.StdEncoding.EncodeToString([]byte("x-access-token:" + string(s)))
+	return base64.StdEncoding.EncodeToString([]byte(s.user + ":" + s.token))
 }
 
 func (s secret) hide(text string) string {
-	if s == "" {
+	if s.token == "" {
 		return text
 	}
-	return strings.NewReplacer(string(s), "***", s.basic(), "***").Replace(text)
+	return strings.NewReplacer(s.token, "***", s.basic(), "***").Replace(text)
 }
 
 // settings is the path of the only settings that git reads. They are a file,

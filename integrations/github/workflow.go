@@ -17,9 +17,6 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
-// WorkflowProvider is the provider of the actions that a [WorkflowRunner] carries out.
-const WorkflowProvider = "GitHubWorkflow"
-
 const (
 	shortestPoll = 3 * time.Second
 	longestPoll  = 30 * time.Second

@@ -12,16 +12,14 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
-// Dispatchable is what a workflow's file says of starts by hand.
-type Dispatchable struct {
-	Manual bool            // it has workflow_dispatch
-	Inputs map[string]bool // the inputs that it knows; true: a start must give them
-}
+// readFile reads what a workflow's file says of starts by hand: whether there may be any,
+// and the inputs that it knows; true: a start must give them.
+type readFile func(file []byte) (manual bool, inputs map[string]bool, err error)
 
 // WorkflowChecks asks GitHub whether the workflows are there that actions run, and take
 // their inputs; about names each action. read reads the file of a workflow. It changes
 // nothing; whether the token may dispatch is known only of an app and of a classic token.
-func WorkflowChecks(ctx context.Context, o CheckOptions, actions map[string]*workflows.Action, read func(file []byte) (Dispatchable, error)) []selftest.Result {
+func WorkflowChecks(ctx context.Context, o CheckOptions, actions map[string]*workflows.Action, read readFile) []selftest.Result {
 	api, err := newClient(o.APIURL, o.Token, o.App, o.Transport)
 	if err != nil {
 		return nil // the other checks say so
@@ -35,7 +33,7 @@ func WorkflowChecks(ctx context.Context, o CheckOptions, actions map[string]*wor
 	return checks
 }
 
-func workflowCheck(ctx context.Context, api *github.Client, a *workflows.Action, read func(file []byte) (Dispatchable, error)) selftest.Result {
+func workflowCheck(ctx context.Context, api *github.Client, a *workflows.Action, read readFile) selftest.Result {
 	check := selftest.Result{Status: selftest.Failed}
 	c := a.Configuration
 	owner, name, err := splitRepository(c["FullRepositoryId"])
@@ -67,18 +65,19 @@ func workflowCheck(ctx context.Context, api *github.Client, a *workflows.Action,
 		return selftest.Result{Status: selftest.Unknown, Message: "the workflow is there; what it takes could not be read: " + said(err), Fix: []string{"to know it here, give the token or app the permission Contents: read"}}
 	}
 	text, err := content.GetContent()
-	var says Dispatchable
+	var manual bool
+	var inputs map[string]bool
 	if err == nil {
-		says, err = read([]byte(text))
+		manual, inputs, err = read([]byte(text))
 	}
 	if err != nil {
 		return selftest.Result{Status: selftest.Unknown, Message: "the workflow is there; its file cannot be read: " + err.Error()}
 	}
-	return inputsCheck(a, file, says)
+	return inputsCheck(a, file, manual, inputs)
 }
 
 // inputsCheck compares what an action gives with what the workflow takes.
-func inputsCheck(a *workflows.Action, file string, says Dispatchable) selftest.Result {
+func inputsCheck(a *workflows.Action, file string, manual bool, inputs map[string]bool) selftest.Result {
 	check := selftest.Result{Status: selftest.Failed}
 	given, err := readInputs(a.Configuration["Inputs"])
 	if name := a.Configuration["CorrelationInput"]; err == nil && name != "" {
@@ -86,23 +85,23 @@ func inputsCheck(a *workflows.Action, file string, says Dispatchable) selftest.R
 	}
 	var unknown, missing []string
 	for _, name := range words.Keys(given) {
-		if _, known := says.Inputs[name]; !known {
+		if _, known := inputs[name]; !known {
 			unknown = append(unknown, name)
 		}
 	}
-	for _, name := range words.Keys(says.Inputs) {
-		if _, is := given[name]; says.Inputs[name] && !is {
+	for _, name := range words.Keys(inputs) {
+		if _, is := given[name]; inputs[name] && !is {
 			missing = append(missing, name)
 		}
 	}
 	switch {
 	case err != nil:
 		check.Message = err.Error()
-	case !says.Manual:
+	case !manual:
 		check.Message, check.Fix = file+" has no workflow_dispatch, so it cannot be started", []string{"add workflow_dispatch under on: in the file"}
 	case len(unknown) > 0:
 		check.Message, check.Fix = file+" knows no input "+strings.Join(unknown, ", "), []string{"take them out of the action, or add them under workflow_dispatch"}
-		if known := words.Keys(says.Inputs); len(known) > 0 {
+		if known := words.Keys(inputs); len(known) > 0 {
 			check.Message += "; it knows " + strings.Join(known, ", ")
 		}
 	case len(missing) > 0:

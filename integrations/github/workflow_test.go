@@ -111,7 +111,7 @@ func deploy() githubfake.Workflow {
 
 func deployTask(id string, settings ...string) work.Task {
 	t := work.Task{ID: id, Kind: work.Start, Pipeline: "webshop", Execution: "e", Stage: "Production", Attempt: 1,
-		Action:        workflows.Action{Name: "Deploy", ActionType: workflows.ActionType{Category: "Deploy", Owner: "Rollcall", Provider: WorkflowProvider}},
+		Action:        workflows.Action{Name: "Deploy", ActionType: workflows.ActionType{Category: "Deploy", Owner: "Rollcall", Provider: "GitHubWorkflow"}},
 		Configuration: map[string]string{"FullRepositoryId": "acme/webshop", "Workflow": "deploy.yml", "Ref": "main", "Inputs": `{"environment": "production"}`}}
 	for i := 0; i+1 < len(settings); i += 2 {
 		t.Configuration[settings[i]] = settings[i+1]
@@ -562,10 +562,14 @@ func TestWorkflowChecks(t *testing.T) {
 	hub := githubfake.New(githubfake.Options{Token: "t0k"})
 	hub.Actions.SetWorkflows(one, off)
 	o := CheckOptions{APIURL: "http://api.github.test/", Token: "t0k", Transport: wirefake.Direct(hub)}
-	says := Dispatchable{Manual: true, Inputs: map[string]bool{"environment": true, "sha": false}}
+	type file struct {
+		manual bool
+		inputs map[string]bool
+	}
+	says := file{true, map[string]bool{"environment": true, "sha": false}}
 	for _, c := range []struct {
 		settings []string
-		says     Dispatchable
+		says     file
 		status   string
 		message  string
 	}{
@@ -574,7 +578,7 @@ func TestWorkflowChecks(t *testing.T) {
 		{[]string{"Inputs", `{"environment":"#{variables.x}","Sha":"1"}`}, says, "failed", "knows no input Sha; it knows environment, sha"},
 		{[]string{"CorrelationInput", "rollcall"}, says, "failed", "knows no input rollcall"},
 		{[]string{"Inputs", `{}`}, says, "failed", "needs the input environment"},
-		{nil, Dispatchable{}, "failed", "no workflow_dispatch"},
+		{nil, file{}, "failed", "no workflow_dispatch"},
 		{[]string{"Workflow", "off.yml"}, says, "failed", "disabled manually"},
 		{[]string{"Workflow", "gone.yml"}, says, "failed", "cannot be read"},
 		{[]string{"Workflow", "#{variables.w}"}, says, "skipped", "when it starts"},
@@ -582,11 +586,11 @@ func TestWorkflowChecks(t *testing.T) {
 		task := deployTask("t", c.settings...)
 		a := task.Action
 		a.Configuration = task.Configuration
-		got := WorkflowChecks(t.Context(), o, map[string]*workflows.Action{"shop: Prod/Deploy": &a}, func(file []byte) (Dispatchable, error) {
-			if string(file) != "file" {
-				t.Errorf("the file is %q", file)
+		got := WorkflowChecks(t.Context(), o, map[string]*workflows.Action{"shop: Prod/Deploy": &a}, func(text []byte) (bool, map[string]bool, error) {
+			if string(text) != "file" {
+				t.Errorf("the file is %q", text)
 			}
-			return c.says, nil
+			return c.says.manual, c.says.inputs, nil
 		})
 		if len(got) != 1 || got[0].About != "shop: Prod/Deploy" || string(got[0].Status) != c.status || !strings.Contains(got[0].Message, c.message) {
 			t.Errorf("%v: %+v", c.settings, got)

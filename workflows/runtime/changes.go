@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,7 +126,7 @@ const (
 // questionOf asks what more is known of the commits of a range that people are shown.
 func questionOf(to []workflows.SourceRevision, r work.Range, c work.Changes) contents.Question {
 	q := contents.Question{Repository: r.Repository, Commits: c.New, Dropped: c.Lost,
-		Pulls: r.Provider != "Git" && strings.Count(r.Repository, "/") == 1 && !strings.Contains(r.Repository, ":")}
+		Pulls: !slices.Contains([]string{"Git", "Bitbucket", "GitLab"}, r.Provider) && strings.Count(r.Repository, "/") == 1 && !strings.Contains(r.Repository, ":")}
 	if c.Count == 0 { // it goes back: the branch is that of what was there before
 		q.Commits, q.Dropped = c.Lost, nil
 		return q

@@ -17,7 +17,7 @@ func Outputs(a *workflows.Action) (names []string, known bool) {
 	names = []string{"AuthorDate", "BranchName", "CommitId", "CommitMessage", "CommitterDate", "FullRepositoryName", "RepositoryName"}
 	switch provider := a.ActionType.Provider; {
 	case provider == "Git" && Page(a.Configuration["Repository"]) == "":
-	case provider == "Git", provider == "GitHub":
+	case provider == "Git", provider == "GitHub", provider == "Bitbucket", provider == "GitLab":
 		names = append(names, "CommitUrl")
 	case provider == "CodeStarSourceConnection":
 		names = append(names, "CommitUrl", "ConnectionArn")

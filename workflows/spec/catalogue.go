@@ -18,6 +18,8 @@ const catalogue = `
 +Source   Rollcall   Git                         0-0  1-1  Repository* BranchName* PollForSourceChanges
 +Source   Rollcall   GitHub                      0-0  1-1  FullRepositoryId* BranchName* DetectChanges PollForSourceChanges OutputArtifactFormat ConnectionArn OAuthToken
 +Source   ThirdParty GitHub                      0-0  1-1  FullRepositoryId* BranchName* DetectChanges PollForSourceChanges OutputArtifactFormat ConnectionArn OAuthToken
++Source   Rollcall   Bitbucket                   0-0  1-1  FullRepositoryId* BranchName* DetectChanges PollForSourceChanges
++Source   Rollcall   GitLab                      0-0  1-1  FullRepositoryId* BranchName* DetectChanges PollForSourceChanges
 +Source   AWS        CodeStarSourceConnection    0-0  1-1  FullRepositoryId* BranchName* DetectChanges PollForSourceChanges OutputArtifactFormat ConnectionArn
 +Source   ThirdParty CodeStarSourceConnection    0-0  1-1  FullRepositoryId* BranchName* DetectChanges PollForSourceChanges OutputArtifactFormat ConnectionArn
 +Compute  AWS        Commands                    0-10 0-5  EnvironmentType ComputeType VpcId Subnets SecurityGroupIds
@@ -101,7 +103,7 @@ func Never(provider string) (why, instead string, retired bool) {
 
 // here are the providers whose actions rollcall carries out itself: it says which
 // settings and variables they have. The others work in AWS, which says so.
-const here = "Git GitHub CodeStarSourceConnection Commands Manual Wait CodePipeline GitHubWorkflow"
+const here = "Git GitHub Bitbucket GitLab CodeStarSourceConnection Commands Manual Wait CodePipeline GitHubWorkflow"
 
 // local are those that need nothing of AWS though AWS made them up.
 const local = "CodeStarSourceConnection Commands Manual CodePipeline VariableCheck DeploymentWindow"

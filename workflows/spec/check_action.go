@@ -235,9 +235,12 @@ func valueFault(a workflows.Action, key, value string) (message, hint string) {
 			return "", ""
 		}
 		owner, name, slash := strings.Cut(value, "/")
-		if a.ActionType.Provider == "CodeStarSourceConnection" { // GitLab's groups have groups
+		switch a.ActionType.Provider {
+		case "CodeStarSourceConnection", "GitLab": // GitLab's groups have groups
 			owner, name = path.Split(value)
 			owner = strings.ReplaceAll(strings.TrimSuffix(owner, "/"), "/", "-")
+		case "Bitbucket": // a person's own repositories at Data Center
+			owner = strings.TrimPrefix(owner, "~")
 		}
 		switch {
 		case strings.HasPrefix(value, "-") || strings.ContainsAny(value, " \t\r\n"):

@@ -58,8 +58,8 @@ func (c *checker) trigger(i int, t *workflows.Trigger, sources []string, again b
 	default:
 		a, _ := c.p.Stages[0].Action(name)
 		provider := a.ActionType.Provider
-		if follows := []string{"CodeStarSourceConnection", "Git", "GitHub"}; !slices.Contains(follows, provider) {
-			c.fault(fmt.Sprintf("a trigger cannot follow %s, a %s action", name, provider), "it follows Git, GitHub and CodeStarSourceConnection actions", where...)
+		if follows := []string{"CodeStarSourceConnection", "Git", "GitHub", "Bitbucket", "GitLab"}; !slices.Contains(follows, provider) {
+			c.fault(fmt.Sprintf("a trigger cannot follow %s, a %s action", name, provider), "it follows Git, GitHub, Bitbucket, GitLab and CodeStarSourceConnection actions", where...)
 		} else if t.ProviderType == "" {
 			t.ProviderType = provider
 		} else if !slices.Contains(follows, t.ProviderType) {

@@ -83,7 +83,7 @@ variables | <text> | | Of a start by an event, by name: a text as it is, or a pa
 sourceActionName | name | the only source action | The source action it applies to: Git, GitHub or CodeStarSourceConnection; for events of GitHub one of the last two.
 push | {push} or [{push}] 1-3 | | Pushes that start the pipeline; one matching filter is enough.
 pullRequest | {pullRequest} or [{pullRequest}] 1-3 | | Pull requests that start the pipeline, with the head commit of their branch.
-providerType | CodeStarSourceConnection/Git/GitHub | the source action's provider | CodePipeline's.
+providerType | CodeStarSourceConnection/Git/GitHub/Bitbucket/GitLab | the source action's provider | CodePipeline's.
 gitConfiguration | {git} | | CodePipeline's form, which contains sourceActionName, push and pullRequest.
 
 = git | gitConfiguration | CodePipeline's form of a trigger's filters.

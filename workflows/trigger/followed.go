@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -36,8 +37,13 @@ func reads(a *workflows.Action, e Event) bool {
 	}
 	repository, ref := Followed(a)
 	switch provider := a.ActionType.Provider; provider {
-	case "GitHub", "CodeStarSourceConnection":
-		return e.Provider == "GitHub" && strings.EqualFold(bare(repository), bare(e.Repository))
+	case "GitHub", "Bitbucket", "GitLab":
+		return e.Provider == provider && strings.EqualFold(bare(repository), bare(e.Repository))
+	case "CodeStarSourceConnection":
+		// The same name is another repository at another host: which one a connection
+		// leads to is only known where the configuration says it, else it is GitHub.
+		leads := e.Provider == "GitHub" || slices.Contains(e.Connections, a.Configuration["ConnectionArn"])
+		return leads && strings.EqualFold(bare(repository), bare(e.Repository))
 	case "Git":
 		return e.Provider == "Git" && bare(repository) == bare(e.Repository)
 	case "S3":

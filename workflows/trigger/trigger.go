@@ -37,10 +37,10 @@ import (
 
 // Event is one change of a repository.
 type Event struct {
-	Provider   string // Git|GitHub|CodeCommit|ECR|S3
+	Provider   string // Git|GitHub|Bitbucket|GitLab|CodeCommit|ECR|S3
 	Kind       string // push|pull_request|release|workflow_run|deployment|merge_group
 	Of         string // what was pushed: a commit (empty, or commit), an image, an object
-	Repository string // GitHub: owner/name; Git: URL or path; ECR, CodeCommit: name; S3: bucket
+	Repository string // GitHub, Bitbucket, GitLab: owner/name; Git: URL or path; ECR, CodeCommit: name; S3: bucket
 	// Branch of a push, empty for a tag; ECR: the image's tag; S3: the object's key; pull
 	// request, merge group: the base branch; workflow run: where it ran; deployment: the ref.
 	Branch    string
@@ -51,6 +51,8 @@ type Event struct {
 	Fork      bool     // pull request: its head is in another repository
 	Announced bool     // an event told of the change: PollForSourceChanges, which is about polling, is not asked
 	Files     []string // changed files; nil: unknown. Filters look at the first 100
+
+	Connections []string // of AWS that lead to the repository's host, by their ARNs
 
 	Workflow    []string // workflow run, and deployment by one: its name and the path of its file
 	Cause       string   // of that run: the event that started it

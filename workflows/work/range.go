@@ -9,7 +9,7 @@ import (
 
 // Range is a stretch of a repository's history: what To has and From lacks.
 type Range struct {
-	Provider   string // Git|GitHub|CodeStarSourceConnection|GitHubDeployment
+	Provider   string // Git|GitHub|Bitbucket|GitLab|CodeStarSourceConnection|GitHubDeployment
 	Repository string // as in Change
 	From, To   string // commits; From is empty where nothing of the repository runs
 }

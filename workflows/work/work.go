@@ -202,7 +202,7 @@ const (
 // Change is news from a source: something that may start pipelines. An image is
 // a push of its digest to a tag, an object one of its version to a key.
 type Change struct {
-	Provider   string              `json:"provider"`             // Git|GitHub|CodeCommit|ECR|S3|EventBridge
+	Provider   string              `json:"provider"`             // Git|GitHub|Bitbucket|GitLab|CodeCommit|ECR|S3|EventBridge
 	Kind       string              `json:"kind,omitempty"`       // what Commit is: commit (or empty), image, object
 	Event      string              `json:"event"`                // push|pull_request|event|release|workflow_run|deployment|merge_group
 	Repository string              `json:"repository"`           // owner/name for GitHub, URL or path for Git; of images; a bucket
@@ -224,6 +224,9 @@ type Change struct {
 	Authors    []workflows.Author  `json:"authors,omitempty"` // of the other commits
 	By         workflows.Principal `json:"by"`                // who pushed: excludes, never allows
 	At         time.Time           `json:"at,omitzero"`
+	// Connections are the ARNs of the connections of AWS that lead to the repository's
+	// host, as far as the configuration knows them.
+	Connections []string `json:"connections,omitempty"`
 	// Document is an event of EventBridge, as it came. Repository and Branch are then
 	// its source and type, Commit its ID.
 	Document json.RawMessage `json:"document,omitempty"`

@@ -80,6 +80,9 @@ func (d *delivery) finished() record.Memo {
 // pushed away and comes back is another push.
 func pushKey(c work.Change) string {
 	parts := []string{c.Provider, c.Event, c.PullEvent, c.Repository, c.Branch, c.Tag, c.Before, c.Commit, fmt.Sprint(c.Deleted)}
+	if c.Number != 0 { // a fork's pull request of the same commit must not stand for another
+		parts = append(parts, fmt.Sprint("#", c.Number))
+	}
 	if c.ID != "" {
 		parts = append(parts, c.ID)
 	}

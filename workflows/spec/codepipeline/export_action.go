@@ -84,7 +84,7 @@ func (e *exporter) actionType(where string, a *workflows.Action, out *action) {
 // repositoryOf is the repository of a source of ours at a host that AWS has connections to.
 func repositoryOf(a *workflows.Action) string {
 	switch a.ActionType.Provider {
-	case "GitHub":
+	case "GitHub", "Bitbucket", "GitLab":
 		return a.Configuration["FullRepositoryId"]
 	case "Git":
 		for _, host := range []string{"https://github.com/", "https://gitlab.com/", "https://bitbucket.org/"} {

@@ -155,14 +155,10 @@ func (a *App) build(disk *files.Files) error {
 	if chat != nil {
 		a.connectSlack(chat, restored.At)
 	}
-	if err := a.connectGitHub(); err != nil {
-		return err
-	}
-	if err := a.connectJira(); err != nil {
-		return err
-	}
-	if err := a.connectHooks(); err != nil {
-		return err
+	for _, connect := range []func() error{a.connectGitHub, a.connectHosts, a.connectJira, a.connectHooks} {
+		if err := connect(); err != nil {
+			return err
+		}
 	}
 	a.connectPublish()
 	a.watchCredentials(chat)

@@ -60,7 +60,7 @@ var (
 
 // runners returns what carries out actions and what looks at repositories, by provider.
 func (a *App) runners(host string) (map[string]runtime.Runner, map[string]runtime.Source, error) {
-	o := git.Options{AllowFileURLs: a.config.Sources.AllowFileURLs, CacheDir: filepath.Join(a.config.DataDir, "sources"), People: a.people(), Log: a.log}
+	o := git.Options{AllowFileURLs: a.config.Sources.AllowFileURLs, CacheDir: filepath.Join(a.config.DataDir, "sources"), People: a.people(), Hosts: a.hosts(), Log: a.log}
 	if g := a.config.GitHub; g != nil {
 		o.CloneURL, o.WebURL = g.CloneURL, webPages(g.APIURL)
 		o.Token = a.cloneToken(g.Token.Reveal())
@@ -75,12 +75,12 @@ func (a *App) runners(host string) (map[string]runtime.Runner, map[string]runtim
 	if err := sources.Check(); err != nil {
 		return nil, nil, err
 	}
-	runners := map[string]runtime.Runner{"Git": sources, "GitHub": sources, "CodeStarSourceConnection": sources, wait.Provider: wait.New(time.Now)}
+	runners := map[string]runtime.Runner{"Git": sources, "GitHub": sources, "Bitbucket": sources, "GitLab": sources, "CodeStarSourceConnection": sources, wait.Provider: wait.New(time.Now)}
 	switch r, err := a.workflowRunner(); {
 	case err != nil:
 		return nil, nil, err
 	case r != nil:
-		runners[github.WorkflowProvider] = r
+		runners["GitHubWorkflow"] = r
 	}
 	if c := a.config.Runners.Commands; c.Project() != "" {
 		a.on = append(a.on, "commands on the CodeBuild project "+c.Project())
@@ -96,7 +96,7 @@ func (a *App) runners(host string) (map[string]runtime.Runner, map[string]runtim
 	if a.extras.Sources != nil {
 		return runners, a.extras.Sources, nil
 	}
-	return runners, map[string]runtime.Source{"Git": sources, "GitHub": a.fromGitHub(sources), "CodeStarSourceConnection": a.fromGitHub(sources)}, nil
+	return runners, map[string]runtime.Source{"Git": sources, "GitHub": a.fromGitHub(sources), "Bitbucket": sources, "GitLab": sources, "CodeStarSourceConnection": a.fromGitHub(sources)}, nil
 }
 
 // webPages is the address before "owner/name" of GitHub's web pages, by that of its
@@ -130,7 +130,7 @@ func (a *App) people() map[string]string {
 func (a *App) addresses() map[string]string {
 	all := map[string]string{}
 	for _, p := range a.config.People {
-		for kind, known := range map[string]string{"github": p.GitHub, "jira": p.Jira} {
+		for kind, known := range map[string]string{"github": p.GitHub, "jira": p.Jira, "gitlab": p.GitLab, "bitbucket": p.Bitbucket} {
 			if known != "" {
 				all[kind+":"+known] = p.Email
 			}

@@ -68,6 +68,12 @@ func (a *App) receiptSources() (all []string) {
 			all = append(all, a.gates.Name())
 		}
 	}
+	if b := a.config.Bitbucket; b != nil && b.WebhookSecret.Set() {
+		all = append(all, "bitbucket")
+	}
+	if g := a.config.GitLab; g != nil && g.WebhookSecret.Set() {
+		all = append(all, "gitlab")
+	}
 	if j := a.config.Jira; j != nil && j.WebhookSecret.Set() {
 		all = append(all, "jira")
 	}

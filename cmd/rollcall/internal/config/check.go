@@ -57,6 +57,7 @@ func (d *decoder) check(c *Config) {
 	d.checkSlack(c.Slack)
 	d.checkGitHub(c.GitHub)
 	d.checkGitHubGates(c)
+	d.checkHosts(c)
 	d.checkAWS(c.AWS)
 	d.checkArtifacts(c.AWS)
 	d.checkBridges(c)

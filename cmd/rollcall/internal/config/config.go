@@ -22,26 +22,28 @@ import (
 // Config is the whole configuration, checked, with every default filled in and
 // every secret read. Paths are absolute.
 type Config struct {
-	Listen        string    `yaml:"listen"`
-	PublicURL     string    `yaml:"publicURL"`
-	MetricsListen string    `yaml:"metricsListen"`
-	DataDir       string    `yaml:"dataDir"`
-	Pipelines     string    `yaml:"pipelines"`
-	Admins        []string  `yaml:"admins"`
-	Slack         *Slack    `yaml:"slack"`
-	GitHub        *GitHub   `yaml:"github"`
-	Jira          *Jira     `yaml:"jira"`
-	AWS           *AWS      `yaml:"aws"`
-	Bridges       []Bridge  `yaml:"bridges"`
-	Sources       Sources   `yaml:"sources"`
-	Runners       Runners   `yaml:"runners"`
-	Retention     Retention `yaml:"retention"`
-	Freeze        []Freeze  `yaml:"freeze"`
-	People        []Person  `yaml:"people"`
-	Access        *Access   `yaml:"access"`
-	API           API       `yaml:"api"`
-	Hooks         []Hook    `yaml:"hooks"`
-	Notes         Notes     `yaml:"notes"`
+	Listen        string     `yaml:"listen"`
+	PublicURL     string     `yaml:"publicURL"`
+	MetricsListen string     `yaml:"metricsListen"`
+	DataDir       string     `yaml:"dataDir"`
+	Pipelines     string     `yaml:"pipelines"`
+	Admins        []string   `yaml:"admins"`
+	Slack         *Slack     `yaml:"slack"`
+	GitHub        *GitHub    `yaml:"github"`
+	Bitbucket     *bitbucket `yaml:"bitbucket"`
+	GitLab        *gitlab    `yaml:"gitlab"`
+	Jira          *Jira      `yaml:"jira"`
+	AWS           *AWS       `yaml:"aws"`
+	Bridges       []Bridge   `yaml:"bridges"`
+	Sources       Sources    `yaml:"sources"`
+	Runners       Runners    `yaml:"runners"`
+	Retention     Retention  `yaml:"retention"`
+	Freeze        []Freeze   `yaml:"freeze"`
+	People        []Person   `yaml:"people"`
+	Access        *Access    `yaml:"access"`
+	API           API        `yaml:"api"`
+	Hooks         []Hook     `yaml:"hooks"`
+	Notes         Notes      `yaml:"notes"`
 
 	path    string
 	kept    []Kept
@@ -141,9 +143,11 @@ type Retention struct {
 
 // Person joins the names one person has elsewhere to their e-mail address.
 type Person struct {
-	Email  string `yaml:"email"`
-	GitHub string `yaml:"github"`
-	Jira   string `yaml:"jira"`
+	Email     string `yaml:"email"`
+	GitHub    string `yaml:"github"`
+	Jira      string `yaml:"jira"`
+	GitLab    string `yaml:"gitlab"`    // user name
+	Bitbucket string `yaml:"bitbucket"` // account ID, or the user name at Data Center
 }
 
 // Access says who may do what; package access judges it.
@@ -257,6 +261,7 @@ func (c *Config) defaults() {
 		j.accountDefaults()
 		j.deploymentDefaults()
 	}
+	c.hostDefaults()
 	c.awsDefaults()
 }
 
@@ -346,6 +351,7 @@ func (c *Config) Secrets() []string {
 			all = append(all, j.DeploymentsAPI.ClientSecret)
 		}
 	}
+	all = append(all, c.hostSecrets()...)
 	if c.AWS != nil {
 		for _, to := range c.AWS.Connections {
 			all = append(all, to.Token)

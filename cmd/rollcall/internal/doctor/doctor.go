@@ -1,5 +1,5 @@
 // Package doctor looks whether everything is there that the service needs:
-// configuration, folders, Slack, GitHub, Jira and AWS. It works without the
+// configuration, folders, Slack, GitHub, Bitbucket, GitLab, Jira and AWS. It works without the
 // service, changes nothing, and shows no secret.
 package doctor
 
@@ -35,7 +35,7 @@ type Report struct {
 
 // Check is one line of a report.
 type Check struct {
-	Section string `json:"section"` // configuration, data, pipelines, slack, github, jira, aws
+	Section string `json:"section"` // configuration, data, pipelines, slack, github, bitbucket, gitlab, jira, aws
 	selftest.Result
 }
 
@@ -127,7 +127,8 @@ func (d *doctor) vendors(ctx context.Context) []Check {
 		on      bool
 		look    func(context.Context) []selftest.Result
 	}{
-		{"slack", d.c.Slack != nil, d.slack}, {"github", d.c.GitHub != nil, d.github}, {"jira", d.c.Jira != nil, d.jira}, {"aws", len(d.c.Bridges) > 0 || len(d.ecsGates()) > 0 || len(d.actions()) > 0 || len(d.c.PipelinePolicy().Stores)+len(d.c.PublishNeeds()) > 0, d.aws},
+		{"slack", d.c.Slack != nil, d.slack}, {"github", d.c.GitHub != nil, d.github}, {"bitbucket", d.c.Bitbucket != nil, d.bitbucket}, {"gitlab", d.c.GitLab != nil, d.gitlab},
+		{"jira", d.c.Jira != nil, d.jira}, {"aws", len(d.c.Bridges) > 0 || len(d.ecsGates()) > 0 || len(d.actions()) > 0 || len(d.c.PipelinePolicy().Stores)+len(d.c.PublishNeeds()) > 0, d.aws},
 	}
 	found := make([][]Check, len(looks))
 	var all sync.WaitGroup

@@ -6,7 +6,6 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/rollcall-bot/rollcall/integrations/github"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -16,7 +15,7 @@ func (d *doctor) githubWorkflows() map[string]*workflows.Action {
 	for _, p := range d.pipelines {
 		for i := range p.Stages {
 			for j := range p.Stages[i].Actions {
-				if a := &p.Stages[i].Actions[j]; a.ActionType.Provider == github.WorkflowProvider {
+				if a := &p.Stages[i].Actions[j]; a.ActionType.Provider == "GitHubWorkflow" {
 					all[p.Name+": "+p.Stages[i].Name+"/"+a.Name] = a
 				}
 			}
@@ -27,32 +26,32 @@ func (d *doctor) githubWorkflows() map[string]*workflows.Action {
 
 // readWorkflow reads what a workflow's file says of starts by hand. `on` may be one
 // event, a list of them, or a mapping.
-func readWorkflow(file []byte) (says github.Dispatchable, err error) {
+func readWorkflow(file []byte) (manual bool, inputs map[string]bool, err error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(file, &root); err != nil || len(root.Content) == 0 || root.Content[0].Kind != yaml.MappingNode {
-		return says, errors.New("it is no YAML with keys and values")
+		return false, nil, errors.New("it is no YAML with keys and values")
 	}
 	on := valueOf(root.Content[0], "on", "true") // older readers take the word for a truth value
-	says.Inputs = map[string]bool{}
+	inputs = map[string]bool{}
 	if on == nil {
-		return says, nil
+		return manual, inputs, nil
 	}
 	switch on.Kind {
 	case yaml.ScalarNode:
-		says.Manual = on.Value == dispatchEvent
+		manual = on.Value == dispatchEvent
 	case yaml.SequenceNode:
 		for _, event := range on.Content {
-			says.Manual = says.Manual || event.Value == dispatchEvent
+			manual = manual || event.Value == dispatchEvent
 		}
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(on.Content); i += 2 {
 			if on.Content[i].Value == dispatchEvent {
-				says.Manual = true
-				readInputs(valueOf(on.Content[i+1], "inputs"), says.Inputs)
+				manual = true
+				readInputs(valueOf(on.Content[i+1], "inputs"), inputs)
 			}
 		}
 	}
-	return says, nil
+	return manual, inputs, nil
 }
 
 const dispatchEvent = "workflow_dispatch"

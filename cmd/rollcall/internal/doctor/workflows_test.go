@@ -20,13 +20,13 @@ func TestWhatAWorkflowTakes(t *testing.T) {
 		{"true:\n  workflow_dispatch:\n    inputs: {a:}\n", true, map[string]bool{"a": false}},
 		{"name: x", false, nil},
 	} {
-		got, err := readWorkflow([]byte(c.text))
-		if err != nil || got.Manual != c.manual || !maps.Equal(got.Inputs, c.inputs) {
-			t.Errorf("%q: %+v %v", c.text, got, err)
+		manual, inputs, err := readWorkflow([]byte(c.text))
+		if err != nil || manual != c.manual || !maps.Equal(inputs, c.inputs) {
+			t.Errorf("%q: %t %v %v", c.text, manual, inputs, err)
 		}
 	}
 	for _, text := range []string{"", "- a", "a: [", "x"} {
-		if _, err := readWorkflow([]byte(text)); err == nil {
+		if _, _, err := readWorkflow([]byte(text)); err == nil {
 			t.Errorf("%q was read", text)
 		}
 	}

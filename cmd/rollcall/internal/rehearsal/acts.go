@@ -161,7 +161,7 @@ func (w *simulation) change(n *node, kind string) (work.Change, workflows.Action
 		Commit: n.str("commit"), Created: n.str("created") == "true", Deleted: n.str("deleted") == "true", PullEvent: n.str("event"),
 		Fork: n.str("fork") == "true", Files: n.get("files").texts(), Summary: n.str("message"), Author: w.author(n.str("author")), At: w.at,
 	}
-	if provider := a.ActionType.Provider; provider == "Git" || spec.InAWS(a.ActionType) {
+	if provider := a.ActionType.Provider; slices.Contains([]string{"Git", "Bitbucket", "GitLab"}, provider) || spec.InAWS(a.ActionType) {
 		c.Provider = provider
 	}
 	repository, ref := trigger.Followed(&a)

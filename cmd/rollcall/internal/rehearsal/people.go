@@ -153,7 +153,11 @@ func (d directory) pusher(name, provider string) workflows.Principal {
 	case provider == "Git":
 		return workflows.Principal{ID: "git:" + d.who(name), Name: name, Via: "git"}
 	}
-	return workflows.Principal{ID: "github:" + d.name(d.who(name)), Name: name, Via: "github"}
+	host := "github"
+	if provider == "Bitbucket" || provider == "GitLab" {
+		host = strings.ToLower(provider)
+	}
+	return workflows.Principal{ID: host + ":" + d.name(d.who(name)), Name: name, Via: host}
 }
 
 // author is who wrote a commit; nil: nobody is named.
