@@ -61,7 +61,8 @@ func TestArtifactsInS3AreAskedFor(t *testing.T) {
 // A gate that is answered in Jira needs Jira, and people who are known there; that is said when the file is read.
 func TestJiraIsAskedForWhereApprovalsAreInIt(t *testing.T) {
 	shop := strings.Replace(toECS, "  actions:\n", "  actions:\n  - {name: Ask, provider: Manual, approval: {jira: {}}}\n", 1)
-	const tracker = "jira: {url: \"https://jira.example\", token: t, project: OPS}\n"
+	t.Setenv("JIRA_TOKEN", "t")
+	const tracker = "jira: {url: \"https://jira.example\", token: {env: JIRA_TOKEN}, project: OPS}\n"
 	for section, want := range map[string]string{
 		"": "Deploy/Ask is asked for in chat only: `jira` is not in the configuration", tracker: "Deploy/Ask is answered by nobody there: `people` names no Jira account",
 		tracker + "people: [{email: ana@acme.example, jira: 5b1}]\n": "",
