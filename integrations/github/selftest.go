@@ -24,7 +24,10 @@ type CheckOptions struct {
 	HookURL      string   // where deliveries should go; empty: none are expected
 	// Events are what pipelines wait for besides pushes, by the repository: release,
 	// issue_comment and so on, as GitHub calls them.
-	Events    map[string][]string
+	Events map[string][]string
+	// Writes are the permissions, by GitHub's names, that what is configured needs to
+	// write: statuses, checks, deployments, pull_requests.
+	Writes    []string
 	Gates     []Gate // environments of GitHub Actions that ask here
 	Transport http.RoundTripper
 }
@@ -43,6 +46,9 @@ func Checks(ctx context.Context, o CheckOptions) []selftest.Result {
 	checks := []selftest.Result{tokenCheck(ctx, api, o.App != nil)}
 	if checks[0].Status == selftest.Failed {
 		return checks
+	}
+	if check, known := permissionCheck(ctx, api, o); known && len(o.Writes) > 0 {
+		checks = append(checks, check)
 	}
 	for _, name := range o.Repositories {
 		checks = append(checks, repositoryChecks(ctx, api, name, o.HookURL, o.Events[name])...)

@@ -26,6 +26,23 @@ func (g *GitHub) CommentsOnPulls() bool { return on(g.PullRequests.Comment) }
 // RecordsDeployments says whether GitHub is told which image runs where.
 func (g *GitHub) RecordsDeployments() bool { return on(g.DeploymentRecords) }
 
+// Writes are the permissions that this feedback needs, by GitHub's names.
+func (g *GitHub) Writes() (names []string) {
+	if g.Feedback != FeedbackNone {
+		names = append(names, "statuses")
+	}
+	if g.Feedback == FeedbackChecks {
+		names = append(names, "checks")
+	}
+	if g.ShowsDeployments() {
+		names = append(names, "deployments")
+	}
+	if g.CommentsOnPulls() {
+		names = append(names, "pull_requests")
+	}
+	return names
+}
+
 func (d *decoder) checkFeedback(g *GitHub) {
 	known := []string{FeedbackStatuses, FeedbackChecks, FeedbackNone}
 	switch {

@@ -52,7 +52,7 @@ func (d *doctor) githubGates() []config.GitHubGate {
 
 func (d *doctor) github(ctx context.Context) []selftest.Result {
 	g := d.c.GitHub
-	o := github.CheckOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), Repositories: d.repositories(), Events: d.githubEvents(), Transport: d.o.Transport}
+	o := github.CheckOptions{APIURL: g.APIURL, Writes: g.Writes(), Token: g.Token.Reveal(), Repositories: d.repositories(), Events: d.githubEvents(), Transport: d.o.Transport}
 	if g.WebhookSecret.Set() {
 		o.HookURL = strings.TrimSuffix(d.c.PublicURL, "/") + "/github/webhook"
 	}
