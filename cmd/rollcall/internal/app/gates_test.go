@@ -45,6 +45,7 @@ type gatesFixture struct {
 	hook    http.Handler
 	boots   int
 	minutes int
+	freezes []workflows.Freeze
 }
 
 // cutOff is the network of a process: it ends with it.
@@ -115,7 +116,7 @@ func (w *gatesFixture) boot(fuse int, after bool) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	e, err := runtime.New(runtime.Options{Store: p, History: p, Inbox: p, Memos: p, Runs: desk{}, Objects: desk{}, Log: quiet, Policy: policy(),
+	e, err := runtime.New(runtime.Options{Store: p, History: p, Inbox: p, Memos: p, Runs: desk{}, Objects: desk{}, Log: quiet, Policy: policy(), Freezes: w.freezes,
 		Sources: map[string]runtime.Source{gates.Provider(): gates}, Rand: rand.NewChaCha8([32]byte{byte(w.boots)})})
 	if err != nil {
 		w.t.Fatal(err)
@@ -300,4 +301,36 @@ func TestAnAnswerComesWhenGitHubIsBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// In a freeze nobody lets a deployment pass, and GitHub's page says so; it is decided when the freeze is over.
+func TestAGateOfGitHubKeepsFreezes(t *testing.T) {
+	overGates(t, appKey(t), func(w *gatesFixture) {
+		w.freezes = []workflows.Freeze{{Name: "year-end", From: time.Now().Add(-time.Hour), To: time.Now().Add(2 * time.Hour)}}
+		w.boot(0, false)
+		ask := func(id string, run int64) int64 {
+			deployment, payload, err := w.hub.Wait(gatesHub, githubfake.Waiting{Repository: "acme/webshop", Environment: "production", Run: run, SHA: strings.Repeat("a", 40), Ref: "main", Sender: "dan", Installation: 9})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.deliver("deployment_protection_rule", id, payload)
+			return deployment
+		}
+		ask("first", 41) // makes the pipeline
+		time.Sleep(time.Minute)
+		frozen := ask("second", 42)
+		time.Sleep(time.Minute)
+		x := w.executions()[0]
+		one, _ := w.hub.Waiting(frozen)
+		if x.WaitsFor == nil || x.WaitsFor.For != workflows.WaitsForFreeze || len(one.Reports) != 1 || !strings.Contains(one.Reports[0], "frozen (year-end)") {
+			t.Fatalf("in the freeze: %+v; GitHub has %q", x.WaitsFor, one.Reports)
+		}
+		time.Sleep(2 * time.Hour)
+		w.vote("ben", workflows.Approve)
+		w.vote("cho", workflows.Approve)
+		w.noted()
+		if one, _ := w.hub.Waiting(frozen); len(one.Answers) != 1 || one.Answers[0].State != "approved" {
+			t.Errorf("after it: %+v", one)
+		}
+	})
 }
