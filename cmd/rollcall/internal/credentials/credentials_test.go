@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -153,7 +152,7 @@ func TestWhenATokenWasFirstSeen(t *testing.T) {
 			}
 			time.Sleep(100 * day)
 		}
-		if s := fmt.Sprintf("%s", kept.all["seen/jira.token"]); strings.Contains(s, "secret") {
+		if s := string(kept.all["seen/jira.token"]); strings.Contains(s, "secret") {
 			t.Errorf("the token is kept: %s", s)
 		}
 	})
