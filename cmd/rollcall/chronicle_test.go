@@ -55,7 +55,7 @@ func TestFromCommitToTicketAndBack(t *testing.T) {
 	w.until("the ticket says what happened next", func() bool {
 		return slices.ContainsFunc(w.jira.Issues(), func(i jirafake.Issue) bool { return i.Type == "Bug" && len(i.Comments) == 1 })
 	})
-	// The fix waits before the locked stage, is let in and approved, and the ticket is closed.
+	// The fix waits before the locked stage, is admitted and approved, and the ticket is closed.
 	fixed := w.merge(9, "fixed", story+" Mend the discounts")
 	w.until("#5 waits before Production", func() bool { e := w.execution(5); return e.WaitsFor != nil && e.WaitsFor.For == "transition" })
 	w.press(w.ana, "rollcall_execution", 5, "enable")

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
@@ -15,20 +16,23 @@ import (
 
 // varies is what differs from one time to the next in messages about the same
 // thing. Short numbers stay: they are exit statuses, answers of servers, lines.
-var varies = regexp.MustCompile(`(?i)` + strings.Join([]string{
-	`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`,
-	`\b\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?([.,]\d+)?)?( ?(Z|UTC|[+-]\d\d:?\d\d))?`,
-	`\b\d\d:\d\d(:\d\d)?([.,]\d+)?\b`,
-	`\b\d+([.,]\d+)? ?(h|m|s|ms|us|µs|ns|seconds?|minutes?|hours?|milliseconds?)\b`,
-	`\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b`, // address
-	`\bv?\d+\.\d+\.\d+\b`,              // version
-	`\b0x[0-9a-f]+\b`,
-	`\b[0-9a-f]{7,64}\b`, // commit, container; see isWord
-	`#\d+\b`,
-	`\battempt \d+\b`,
-	`/tmp/[^\s"']+`,
-	`\d{4,}`,
-}, "|"))
+// It is compiled at the first failure.
+var varies = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)` + strings.Join([]string{
+		`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`,
+		`\b\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?([.,]\d+)?)?( ?(Z|UTC|[+-]\d\d:?\d\d))?`,
+		`\b\d\d:\d\d(:\d\d)?([.,]\d+)?\b`,
+		`\b\d+([.,]\d+)? ?(h|m|s|ms|us|µs|ns|seconds?|minutes?|hours?|milliseconds?)\b`,
+		`\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b`, // address
+		`\bv?\d+\.\d+\.\d+\b`,              // version
+		`\b0x[0-9a-f]+\b`,
+		`\b[0-9a-f]{7,64}\b`, // commit, container; see isWord
+		`#\d+\b`,
+		`\battempt \d+\b`,
+		`/tmp/[^\s"']+`,
+		`\d{4,}`,
+	}, "|"))
+})
 
 // isWord says of a match that it is a word that happens to be made of a to f.
 func isWord(match string) bool {
@@ -43,7 +47,7 @@ func normalise(message string, e *workflows.Execution) string {
 			message = strings.ReplaceAll(message, own, "…")
 		}
 	}
-	message = varies.ReplaceAllStringFunc(message, func(m string) string {
+	message = varies().ReplaceAllStringFunc(message, func(m string) string {
 		if isWord(m) {
 			return m
 		}

@@ -105,6 +105,20 @@ func New(c *config.Config, log *slog.Logger, x Extras) (*App, error) {
 	return a, nil
 }
 
+// contents sets who knows what is in a release, and how its notes are laid out.
+func (a *App) contents(o *runtime.Options) (err error) {
+	if o.Pulls, err = a.pulls(); err != nil {
+		return err
+	}
+	if o.Issues, err = a.issues(); err != nil {
+		return err
+	}
+	for _, h := range a.config.Notes.Headings {
+		o.NoteHeadings = append(o.NoteHeadings, changes.Heading{Title: h.Title, Labels: h.Labels})
+	}
+	return nil
+}
+
 func (a *App) build(disk *files.Files) error {
 	runners, sources, err := a.runners(disk.Host())
 	if err != nil {
@@ -139,14 +153,8 @@ func (a *App) build(disk *files.Files) error {
 	if err := a.openGates(sources); err != nil {
 		return err
 	}
-	if o.Pulls, err = a.pulls(); err != nil {
+	if err := a.contents(&o); err != nil {
 		return err
-	}
-	if o.Issues, err = a.issues(); err != nil {
-		return err
-	}
-	for _, h := range a.config.Notes.Headings {
-		o.NoteHeadings = append(o.NoteHeadings, changes.Heading{Title: h.Title, Labels: h.Labels})
 	}
 	if a.engine, err = runtime.New(o); err != nil {
 		return err

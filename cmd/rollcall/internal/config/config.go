@@ -43,7 +43,7 @@ type Config struct {
 	Access        *Access    `yaml:"access"`
 	API           API        `yaml:"api"`
 	Hooks         []Hook     `yaml:"hooks"`
-	Notes         Notes      `yaml:"notes"`
+	Notes         notes      `yaml:"notes"`
 
 	path    string
 	kept    []Kept

@@ -2,18 +2,18 @@ package config
 
 import "fmt"
 
-// Notes says how release notes are laid out.
-type Notes struct {
-	Headings []NotesHeading `yaml:"headings"`
+// notes says how release notes are laid out.
+type notes struct {
+	Headings []notesHeading `yaml:"headings"`
 }
 
-// NotesHeading gathers what carries one of its labels.
-type NotesHeading struct {
+// notesHeading gathers what carries one of its labels.
+type notesHeading struct {
 	Title  string   `yaml:"title"`
 	Labels []string `yaml:"labels"`
 }
 
-func (d *decoder) checkNotes(n Notes) {
+func (d *decoder) checkNotes(n notes) {
 	titles := map[string]bool{}
 	for i, h := range n.Headings {
 		path := fmt.Sprintf("notes.headings[%d]", i)
