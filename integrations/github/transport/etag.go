@@ -11,7 +11,7 @@ import (
 
 const (
 	maxKept    = 256 << 10 // bytes of one answer that is kept
-	maxAllKept = 8 << 20   // of all
+	maxAllKept = 8 << 20   // of all, with what is kept beside them
 )
 
 // answers are those that can be asked for again with their ETag, by what was asked
@@ -85,7 +85,7 @@ func (a *answers) keep(by credential, req *http.Request, resp *http.Response) er
 	defer a.mu.Unlock()
 	a.drop(a.all[q])
 	a.all[q] = a.order.PushFront(&keptAnswer{q, etag, resp.Header.Clone(), body})
-	for a.bytes += len(body); a.bytes > maxAllKept; {
+	for a.bytes += a.all[q].Value.(*keptAnswer).size(); a.bytes > maxAllKept; {
 		a.drop(a.order.Back())
 	}
 	return nil
@@ -98,7 +98,20 @@ func (a *answers) drop(e *list.Element) {
 	k := e.Value.(*keptAnswer)
 	a.order.Remove(e)
 	delete(a.all, k.question)
-	a.bytes -= len(k.body)
+	a.bytes -= k.size()
+}
+
+// size is about how many bytes an answer takes, which of a short one is more than its body.
+func (k *keptAnswer) size() int {
+	const rest = 1 << 10 // maps, lists, digests
+	n := rest + len(k.body) + len(k.url) + len(k.accept)
+	for name, values := range k.header {
+		n += len(name)
+		for _, v := range values {
+			n += len(v)
+		}
+	}
+	return n
 }
 
 // answer turns "not modified" into the answer that was kept, with what is new in its header.
