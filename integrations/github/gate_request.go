@@ -28,10 +28,9 @@ type protectionPayload struct {
 	Event       string `json:"event"`
 	Callback    string `json:"deployment_callback_url"`
 	Deployment  struct {
-		ID        int64  `json:"id"`
-		SHA       string `json:"sha"`
-		Ref       string `json:"ref"`
-		UpdatedAt string `json:"updated_at"`
+		ID  int64  `json:"id"`
+		SHA string `json:"sha"`
+		Ref string `json:"ref"`
 	} `json:"deployment"`
 	Repository struct {
 		FullName string `json:"full_name"`
@@ -98,7 +97,9 @@ func (g *Gates) take(w http.ResponseWriter, r *http.Request, receipt work.Receip
 	return nil
 }
 
-// read says what is asked, or why it is not for us. The error means that the delivery makes no sense.
+// read says what is asked, or why it is not for us. How old the deployment is does not
+// matter: a job may have waited for days before its environment's rules are asked, and
+// what GitHub has ended meanwhile ends here by the next look. The error means that the delivery makes no sense.
 func (g *Gates) read(payload []byte) (q gateRequest, ignored string, err error) {
 	var p protectionPayload
 	if err := json.Unmarshal(payload, &p); err != nil {
@@ -108,7 +109,6 @@ func (g *Gates) read(payload []byte) (q gateRequest, ignored string, err error) 
 		return q, "", err
 	}
 	name := p.Repository.FullName + ", environment " + words.Cut(clean.Line(p.Environment), 100)
-	at := instant(p.Deployment.UpdatedAt)
 	switch {
 	case p.Action != "requested":
 		return q, fmt.Sprintf("%s: %s asks for nothing", name, words.Cut(clean.Line(p.Action), 64)), nil
@@ -116,8 +116,6 @@ func (g *Gates) read(payload []byte) (q gateRequest, ignored string, err error) 
 		return q, "", errors.New("the request of a deployment protection rule names no environment")
 	case !isSHA(p.Deployment.SHA):
 		return q, "", errors.New("the request of a deployment protection rule names no commit")
-	case !at.IsZero() && g.o.Now().Sub(at) > oldest:
-		return q, name + ": what it tells of is older than six days", nil
 	case g.row(p.Repository.FullName, p.Environment) == nil:
 		return q, name + ": no row of github.gates is for it", nil
 	}
