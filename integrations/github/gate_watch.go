@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/go-github/v60/github"
@@ -114,26 +115,35 @@ func person(logins ...lenient) string {
 	return ""
 }
 
-// watch looks at everything that waits, at once and then by the clock, and at what
-// deliveries tell of, until ctx ends.
+// watch looks at everything that waits, at once and then by the clock, and beside that
+// at what deliveries tell of, until ctx ends: neither waits for the other.
 func (g *Gates) watch(ctx context.Context) {
-	wire.Backoff(ctx, time.Second, time.Minute, func() bool { return g.tried("deployments that wait could not be looked at", g.lookAt(ctx, nil)) })
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
+	var byClock sync.WaitGroup
+	byClock.Go(func() { g.lookByClock(ctx) })
+	defer byClock.Wait()
 	for {
-		var about *news
 		select {
 		case n := <-g.hints:
-			about = &n
-		case <-tick.C:
+			tries := 0
+			wire.Backoff(ctx, time.Second, 8*time.Second, func() bool {
+				tries++
+				return g.tried("a deployment that a delivery tells of could not be looked at", g.lookAt(ctx, &n)) || tries > 4
+			})
 		case <-ctx.Done():
 			return
 		}
-		tries := 0
-		wire.Backoff(ctx, time.Second, 8*time.Second, func() bool {
-			tries++
-			return g.tried("deployments that wait could not be looked at", g.lookAt(ctx, about)) || tries > 4
-		})
+	}
+}
+
+// lookByClock looks at everything that waits, and sooner again at what it could not see.
+func (g *Gates) lookByClock(ctx context.Context) {
+	for {
+		wire.Backoff(ctx, time.Second, time.Minute, func() bool { return g.tried("deployments that wait could not be looked at", g.lookAt(ctx, nil)) })
+		select {
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

@@ -334,3 +334,30 @@ func TestAGateOfGitHubKeepsFreezes(t *testing.T) {
 		}
 	})
 }
+
+// What a delivery says of a bypass counts, also while GitHub does not answer who looks at all that waits.
+func TestABypassIsSeenWhileLooksFail(t *testing.T) {
+	overGates(t, appKey(t), func(w *gatesFixture) {
+		w.hub.Faults.Set(fault.Fault{Match: "GET /repos/acme/webshop/", Status: 502})
+		var payloads [2][]byte
+		var err error
+		for i := range payloads {
+			if _, payloads[i], err = w.hub.Wait(gatesHub, githubfake.Waiting{Repository: "acme/webshop", Environment: "production", Run: int64(41 + i), SHA: strings.Repeat("a", 40), Ref: "main", Sender: "dan", Installation: 9}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.boot(0, false)
+		w.deliver("deployment_protection_rule", "one", payloads[0])
+		w.deliver("deployment_protection_rule", "two", payloads[1])
+		w.kill()
+		w.boot(0, false)
+		time.Sleep(time.Minute) // the look at the start has failed
+		w.deliver("deployment_status", "three", []byte(`{"action":"created","deployment_status":{"state":"in_progress","creator":{"login":"github-actions[bot]"}},"deployment":{"id":7000,"environment":"production"},
+			"workflow_run":{"id":41},"repository":{"full_name":"acme/webshop"},"sender":{"login":"boss"}}`))
+		time.Sleep(20 * time.Second)
+		x := w.executions()
+		if len(x) != 2 || x[1].StatusReason == nil || x[1].StatusReason.Code != "Bypassed" || !strings.Contains(x[1].StatusReason.Message, "by boss") || x[0].Status.Final() {
+			t.Fatalf("%+v and %+v", x[1].StatusReason, x[0].Status)
+		}
+	})
+}
