@@ -18,7 +18,9 @@ import (
 
 const (
 	lookFor     = time.Minute        // until a run that is not listed was never made
+	aloneFor    = 20 * time.Second   // until the only run is that of a dispatch that was taken, whoever made it
 	clockSkew   = 2 * time.Minute    // by which GitHub's clock and ours may differ
+	aloneSkew   = 5 * time.Second    // the same where it must not be another's run
 	rememberFor = 7 * 24 * time.Hour // dispatches, after which none is looked for
 	runPages    = 5                  // of 100 runs, when one is looked for
 )
@@ -117,7 +119,9 @@ type found struct {
 // search looks for the run of a dispatch whose answer was lost. A run that shows the
 // token is it. Else it is the one that the same account started by dispatch on the same
 // ref since then, which belongs to no other task; of several, or where another dispatch
-// is unaccounted for, nobody can say. An error asks for another look a little later.
+// is unaccounted for, nobody can say. Where GitHub does not say which account that is,
+// the only run since a dispatch that GitHub has taken is it after a while: its own must
+// be listed by then. An error asks for another look a little later.
 func (r *WorkflowRunner) search(ctx context.Context, d dispatch, b *book, t *work.Task) (found, error) {
 	entry := b.Entries[t.ID]
 	age := r.Now().Sub(entry.At)
@@ -143,8 +147,10 @@ func (r *WorkflowRunner) search(ctx context.Context, d dispatch, b *book, t *wor
 	}
 	rivals := b.rivals(t.ID)
 	switch {
-	case len(may) == 1 && rivals == 0 && account != "":
+	case len(may) == 1 && rivals == 0 && (account != "" || entry.Taken && age >= aloneFor && !may[0].GetCreatedAt().Before(entry.At.Add(-aloneSkew))):
 		return found{run: may[0]}, nil
+	case entry.Taken && age < lookFor:
+		return found{}, nil
 	case age < lookFor:
 		return found{}, errors.New("GitHub's answer to the dispatch was lost; its run is being looked for")
 	case len(may) > 0:

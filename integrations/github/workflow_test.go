@@ -366,6 +366,10 @@ func TestARunThatIsNotKnownIsInDoubt(t *testing.T) {
 	cut := func(w *runs, after bool) {
 		w.hub.Faults.Set(fault.Fault{Match: "POST /repos/acme/webshop/actions/workflows/deploy.yml/dispatches", Times: 1, Cut: true, After: after})
 	}
+	quiet := func(w *runs) { // an old server, which lists late and has no accounts
+		w.hub.Actions.SetServer(true, 10*time.Second)
+		w.hub.Faults.Set(fault.Fault{Match: "GET /user", Status: 404})
+	}
 	other := func(actor string) githubfake.Run {
 		return githubfake.Run{Repository: "acme/webshop", File: "deploy.yml", Ref: "main", Actor: actor, Title: "deploy.yml", Conclusion: "success"}
 	}
@@ -395,6 +399,13 @@ func TestARunThatIsNotKnownIsInDoubt(t *testing.T) {
 		"no account": {func(w *runs) {
 			w.hub.Faults.Set(fault.Fault{Match: "GET /user", Status: 403}, fault.Fault{Match: "POST /repos/acme/webshop/actions/workflows/deploy.yml/dispatches", Times: 1, Cut: true, After: true})
 		}, work.InDoubt, 1, "any of 1 runs"},
+		"no account, but taken": {func(w *runs) { quiet(w) }, work.Succeeded, 1, ""},
+		"no account, taken, another's just before": {func(w *runs) {
+			quiet(w)
+			r := other("ana")
+			r.CreatedAt = time.Now().Add(-30 * time.Second)
+			w.hub.Actions.AddRun(r)
+		}, work.InDoubt, 2, "any of 2 runs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inRuns(t, func(w *runs) {
