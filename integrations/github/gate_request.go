@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -129,6 +130,9 @@ func (g *Gates) read(payload []byte) (q gateRequest, ignored string, err error) 
 	page := p.Repository.HTMLURL
 	if !strings.HasPrefix(page, "https://") && !strings.HasPrefix(page, "http://") || len(page) > 500 || page != clean.Line(page) {
 		page = ""
+		if g.o.WebURL != "" {
+			page = g.o.WebURL + p.Repository.FullName
+		}
 	}
 	return gateRequest{Repository: p.Repository.FullName, Environment: p.Environment, Event: words.Cut(clean.Line(p.Event), 64), Run: run, Deployment: p.Deployment.ID,
 		Installation: p.Installation.ID, SHA: p.Deployment.SHA, Ref: words.Cut(clean.Line(p.Deployment.Ref), 200), Page: page, Login: words.Cut(clean.Line(string(p.Sender.Login)), 100)}, "", nil
@@ -191,12 +195,14 @@ func (g *Gates) start(pipeline string, q *gateRequest) workflows.Intent {
 	if q.Page != "" {
 		revision.RevisionURL, page = q.Page+"/commit/"+q.SHA, fmt.Sprintf("%s/actions/runs/%d", q.Page, q.Run)
 	}
+	variables := map[string]string{varRun: strconv.FormatInt(q.Run, 10), varPage: page, varRef: q.Ref, varEvent: q.Event,
+		varDeployment: strconv.FormatInt(q.Deployment, 10), varInstallation: strconv.FormatInt(q.Installation, 10)}
+	maps.DeleteFunc(variables, func(_, value string) bool { return value == "" }) // the default is the same, and nobody may give none
 	return workflows.Intent{
 		Verb: workflows.Start, Pipeline: pipeline, Token: q.token(), Change: []workflows.SourceRevision{revision},
 		Trigger: &workflows.StartedBy{Type: workflows.TriggerProtected, By: change.By,
 			Detail: fmt.Sprintf("GitHub Actions: run %d%s of %s asks to deploy to %s, for %s", q.Run, from, q.Repository, q.Environment, change.By.Called())},
-		Variables: map[string]string{varRun: strconv.FormatInt(q.Run, 10), varPage: page, varRef: q.Ref, varEvent: q.Event,
-			varDeployment: strconv.FormatInt(q.Deployment, 10), varInstallation: strconv.FormatInt(q.Installation, 10)},
+		Variables: variables,
 	}
 }
 

@@ -61,6 +61,7 @@ type GatesOptions struct {
 	APIURL        string // empty: defaultAPI
 	Installations *Installations
 	Usual         int64             // the installation that sees repositories of which no delivery came yet
+	WebURL        string            // the web pages, up to OWNER/NAME, for payloads that name none; empty: it is not known
 	PublicURL     string            // where an execution can be looked at: PublicURL/executions/ID; empty: no link
 	People        map[string]string // GitHub login to e-mail address
 	// InForce are the pipelines that are not archived, and who keeps each (Intent.ManagedBy).

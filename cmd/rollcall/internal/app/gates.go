@@ -26,7 +26,7 @@ func (a *App) openGates(sources map[string]runtime.Source) error {
 	if err != nil {
 		return err
 	}
-	o := github.GatesOptions{APIURL: g.APIURL, Installations: clients, Usual: app.InstallationID, PublicURL: a.config.PublicURL, People: a.people(), InForce: a.keepers, Log: a.log}
+	o := github.GatesOptions{APIURL: g.APIURL, Installations: clients, Usual: app.InstallationID, WebURL: webPages(g.APIURL), PublicURL: a.config.PublicURL, People: a.people(), InForce: a.keepers, Log: a.log}
 	for i := range g.Gates {
 		row := &g.Gates[i]
 		o.Rows = append(o.Rows, github.Gate{Repository: row.Repository, Environment: row.Environment, Channel: row.Channel, Owners: row.Owners,

@@ -361,3 +361,15 @@ func TestABypassIsSeenWhileLooksFail(t *testing.T) {
 		}
 	})
 }
+
+// A request that says no more than it must asks people too.
+func TestABareRequestAsksPeople(t *testing.T) {
+	overGates(t, appKey(t), func(w *gatesFixture) {
+		w.boot(0, false)
+		w.deliver("deployment_protection_rule", "one", []byte(`{"action":"requested","environment":"production","deployment_callback_url":"http://hub.test/repos/acme/webshop/actions/runs/41/deployment_protection_rule",
+			"deployment":{"sha":"`+strings.Repeat("a", 40)+`"},"repository":{"full_name":"acme/webshop"},"installation":{"id":9}}`))
+		if x := w.executions(); len(x) != 1 || x[0].Stages[0].Actions[0].Approval == nil {
+			t.Fatalf("%+v", x)
+		}
+	})
+}
