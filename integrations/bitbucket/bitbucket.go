@@ -48,7 +48,9 @@ func read(h http.Header, body []byte, fingerprint string) (d pushes.Delivery, er
 	if d.ID == "" {
 		d.ID = h.Get("X-Request-Id")
 	}
-	d.ID = strings.Trim(d.ID, "{}")
+	if d.ID = strings.Trim(d.ID, "{}"); d.ID == "" { // a proxy passes neither on; what is signed is known all the same
+		d.ID = "body-" + fingerprint
+	}
 	event := h.Get(eventHeader)
 	cloud, isCloud := map[string]string{"pullrequest:created": "OPEN", "pullrequest:updated": "UPDATED", "pullrequest:fulfilled": "CLOSED", "pullrequest:rejected": "CLOSED"}[event]
 	own, isOwn := map[string]string{"pr:opened": "OPEN", "pr:reopened": "OPEN", "pr:from_ref_updated": "UPDATED", "pr:merged": "CLOSED", "pr:declined": "CLOSED", "pr:deleted": "CLOSED"}[event]

@@ -201,7 +201,7 @@ func TestWhoMayDeliver(t *testing.T) {
 		}{
 			"Cloud":          {map[string]string{"X-Hub-Signature": sign("s3cret"), "X-Request-UUID": "a"}, 202},
 			"Data Center":    {map[string]string{"X-Hub-Signature": sign("s3cret"), "X-Request-Id": "a"}, 202},
-			"no ID":          {map[string]string{"X-Hub-Signature": sign("s3cret")}, 400},
+			"no ID":          {map[string]string{"X-Hub-Signature": sign("s3cret")}, 202},
 			"another secret": {map[string]string{"X-Hub-Signature": sign("s3cret2"), "X-Request-UUID": "a"}, 401},
 			"not signed":     {map[string]string{"X-Request-UUID": "a"}, 401},
 			"sha1":           {map[string]string{"X-Hub-Signature": strings.Replace(sign("s3cret"), "sha256", "sha1", 1), "X-Request-UUID": "a"}, 401},

@@ -107,7 +107,8 @@ func unauthorized(detail string) *wire.Rejection {
 
 // idOf is what a delivery is known by. A repeat has the same Idempotency-Key; before
 // GitLab 17.4 there was none. The UUID of an event is shared by the events that follow
-// from one another, so that it needs the body's fingerprint.
+// from one another, so that it needs the body's fingerprint, which is all where a proxy
+// passes none of these headers on.
 func idOf(h http.Header, fingerprint string) string {
 	for _, name := range []string{"Webhook-Id", "Idempotency-Key"} {
 		if id := h.Get(name); id != "" {
@@ -117,7 +118,7 @@ func idOf(h http.Header, fingerprint string) string {
 	if id := h.Get("X-Gitlab-Event-UUID"); id != "" {
 		return id + "-" + fingerprint
 	}
-	return ""
+	return "body-" + fingerprint
 }
 
 // read reads a verified delivery.

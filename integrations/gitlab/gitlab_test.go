@@ -139,7 +139,7 @@ func TestIDs(t *testing.T) {
 		{map[string]string{"Idempotency-Key": "i", "X-Gitlab-Event-UUID": "e"}, "i"},
 		{map[string]string{"X-Gitlab-Event-UUID": "e"}, "e-print"}, // events that follow from one another share it
 		{map[string]string{"Webhook-Id": "w", "Idempotency-Key": "w"}, "w"},
-		{nil, ""},
+		{nil, "body-print"},
 	} {
 		h := http.Header{}
 		for k, v := range c.header {
@@ -179,20 +179,20 @@ func TestWhoMayDeliver(t *testing.T) {
 			header map[string]string
 			code   int
 		}{
-			"the token":                   {"s3cret", map[string]string{"X-Gitlab-Token": "s3cret"}, 202},
-			"another token":               {"s3cret", map[string]string{"X-Gitlab-Token": "s3cret2"}, 401},
-			"no token":                    {"s3cret", nil, 401},
-			"a signature for the token":   {"s3cret", map[string]string{"Webhook-Signature": signed([]byte("s3cret"), "k", now, body), "Webhook-Id": "k", "Webhook-Timestamp": at}, 401},
-			"a signature":                 {token, map[string]string{"Webhook-Signature": signed(key, "k", now, body), "Webhook-Id": "k", "Webhook-Timestamp": at}, 202},
-			"the second of two":           {token, map[string]string{"Webhook-Signature": "v1,AAAA " + signed(key, "k", now, body), "Webhook-Id": "k", "Webhook-Timestamp": at}, 202},
-			"the signing token sent":      {token, map[string]string{"X-Gitlab-Token": token}, 401},
-			"another key":                 {token, map[string]string{"Webhook-Signature": signed([]byte("0123456789abcdef"), "k", now, body), "Webhook-Id": "k", "Webhook-Timestamp": at}, 401},
-			"another ID":                  {token, map[string]string{"Webhook-Signature": signed(key, "j", now, body), "Webhook-Id": "k", "Webhook-Timestamp": at}, 401},
-			"another body":                {token, map[string]string{"Webhook-Signature": signed(key, "k", now, body+" "), "Webhook-Id": "k", "Webhook-Timestamp": at}, 401},
-			"a week ago":                  {token, map[string]string{"Webhook-Signature": signed(key, "k", now-7*86400, body), "Webhook-Id": "k", "Webhook-Timestamp": fmt.Sprint(now - 7*86400)}, 401},
-			"no time":                     {token, map[string]string{"Webhook-Signature": signed(key, "k", now, body), "Webhook-Id": "k"}, 401},
-			"another scheme":              {token, map[string]string{"Webhook-Signature": strings.Replace(signed(key, "k", now, body), "v1,", "v2,", 1), "Webhook-Id": "k", "Webhook-Timestamp": at}, 401},
-			"no ID, which is in no event": {"s3cret", map[string]string{"X-Gitlab-Token": "s3cret", "Idempotency-Key": "-"}, 400},
+			"the token":                 {"s3cret", map[string]string{"X-Gitlab-Token": "s3cret"}, 202},
+			"another token":             {"s3cret", map[string]string{"X-Gitlab-Token": "s3cret2"}, 401},
+			"no token":                  {"s3cret", nil, 401},
+			"a signature for the token": {"s3cret", map[string]string{"Webhook-Signature": signed([]byte("s3cret"), "k", now, body), "Webhook-Id": "k", "Webhook-Timestamp": at}, 401},
+			"a signature":               {token, map[string]string{"Webhook-Signature": signed(key, "k", now, body), "Webhook-Id": "k", "Webhook-Timestamp": at}, 202},
+			"the second of two":         {token, map[string]string{"Webhook-Signature": "v1,AAAA " + signed(key, "k", now, body), "Webhook-Id": "k", "Webhook-Timestamp": at}, 202},
+			"the signing token sent":    {token, map[string]string{"X-Gitlab-Token": token}, 401},
+			"another key":               {token, map[string]string{"Webhook-Signature": signed([]byte("0123456789abcdef"), "k", now, body), "Webhook-Id": "k", "Webhook-Timestamp": at}, 401},
+			"another ID":                {token, map[string]string{"Webhook-Signature": signed(key, "j", now, body), "Webhook-Id": "k", "Webhook-Timestamp": at}, 401},
+			"another body":              {token, map[string]string{"Webhook-Signature": signed(key, "k", now, body+" "), "Webhook-Id": "k", "Webhook-Timestamp": at}, 401},
+			"a week ago":                {token, map[string]string{"Webhook-Signature": signed(key, "k", now-7*86400, body), "Webhook-Id": "k", "Webhook-Timestamp": fmt.Sprint(now - 7*86400)}, 401},
+			"no time":                   {token, map[string]string{"Webhook-Signature": signed(key, "k", now, body), "Webhook-Id": "k"}, 401},
+			"another scheme":            {token, map[string]string{"Webhook-Signature": strings.Replace(signed(key, "k", now, body), "v1,", "v2,", 1), "Webhook-Id": "k", "Webhook-Timestamp": at}, 401},
+			"no ID, but its body":       {"s3cret", map[string]string{"X-Gitlab-Token": "s3cret", "Idempotency-Key": "-"}, 202},
 		} {
 			r, err := NewWebhook(c.secret, pushes.Options{Engine: engine{}, Log: slog.New(slog.DiscardHandler)})
 			if err != nil {

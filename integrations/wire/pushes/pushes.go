@@ -194,7 +194,9 @@ func (r *Receiver) known(c work.Change) work.Change {
 	if c.Author != nil {
 		one := *c.Author
 		one.Email = cmp.Or(r.people[strings.ToLower(one.Login)], one.Email)
-		c.Author = &one
+		if c.Author = &one; one == (workflows.Author{}) { // nobody is not an author
+			c.Author = nil
+		}
 	}
 	return c
 }

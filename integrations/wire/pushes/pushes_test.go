@@ -150,12 +150,14 @@ func TestADeliveryOfSeveralChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEngine()
 		h := receiver(e).Handler()
-		both := body(t, push("main"), push("next"))
+		main := push("main")
+		main.Author = &workflows.Author{}
+		both := body(t, main, push("next"))
 		if code, answer := post(h, "1", both); code != 202 || answer != `{"started":["shop#1","shop#2"],"ignored":[]}` {
 			t.Errorf("%d %s", code, answer)
 		}
 		got := e.starts()
-		if len(got) != 2 || got[0].Branch != "main" || got[1].Branch != "next" || got[0].By.Email != "ana@acme.example" || got[1].Author.Email != "ana@acme.example" || got[0].Connections[0] != "arn:of:it" {
+		if len(got) != 2 || got[0].Branch != "main" || got[1].Branch != "next" || got[0].By.Email != "ana@acme.example" || got[0].Author != nil || got[1].Author.Email != "ana@acme.example" || got[0].Connections[0] != "arn:of:it" {
 			t.Errorf("%+v", got)
 		}
 		// The same delivery, and what was signed under another ID, start nothing.
@@ -176,7 +178,9 @@ func TestADeliveryThatWasCutOff(t *testing.T) {
 		e := newEngine()
 		h := receiver(e).Handler()
 		e.fail, e.failOf = errors.New("the disk is full"), 2
-		both := body(t, push("main"), push("next"))
+		main := push("main")
+		main.Author = &workflows.Author{}
+		both := body(t, main, push("next"))
 		if code, answer := post(h, "1", both); code != 503 || strings.Contains(answer, "disk") {
 			t.Errorf("%d %s", code, answer)
 		}
