@@ -36,8 +36,11 @@ func (b *Bot) notes(ctx context.Context, by workflows.Principal, c command.Comma
 // counted, and that they are not complete is always said.
 func notesText(n *changes.Notes) string {
 	end := ""
+	if n.CompareURL != "" {
+		end = "\n\nAll changes: " + n.CompareURL
+	}
 	if !n.Complete {
-		end = "\n\nNot complete: " + words.Cut(n.Why, mostWhy) + "."
+		end += "\n\nNot complete: " + words.Cut(n.Why, mostWhy) + "."
 	}
 	if len(n.Groups) == 0 {
 		return n.Title + "\n\nNo changes are known." + end

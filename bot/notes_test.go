@@ -14,7 +14,7 @@ import (
 // to the last line that they are not complete.
 func TestNotesFitIntoAMessage(t *testing.T) {
 	for _, c := range []struct{ groups, items, length int }{{1, 1, 20}, {1, 400, 60}, {3, 12, 199}, {40, 30, 80}, {1, 12, 5000}, {2, 12, 150}} {
-		n := changes.Notes{Title: "webshop#42 in Production", Why: strings.Repeat("GitHub <is> away & ", 40)}
+		n := changes.Notes{Title: "webshop#42 in Production", CompareURL: "https://github.com/acme/webshop/compare/1...2", Why: strings.Repeat("GitHub <is> away & ", 40)}
 		for g := range c.groups {
 			group := changes.Group{Title: fmt.Sprint("Group ", g)}
 			for i := range c.items {
@@ -23,7 +23,7 @@ func TestNotesFitIntoAMessage(t *testing.T) {
 			n.Groups = append(n.Groups, group)
 		}
 		text := card.Say(notesText(&n)).Text
-		if m := utf8.RuneCountInString(text); m > 2500 || !strings.Contains(text, "Not complete: GitHub &lt;is&gt; away") || !strings.Contains(text, "0.0 ") {
+		if m := utf8.RuneCountInString(text); m > 2500 || !strings.Contains(text, "Not complete: GitHub &lt;is&gt; away") || !strings.Contains(text, "0.0 ") || !strings.Contains(text, n.CompareURL) {
 			t.Errorf("%+v: %d characters:\n%s", c, m, text)
 		}
 		counted := strings.Count(text, "• ")

@@ -30,6 +30,8 @@ type Notes struct {
 type Group struct {
 	Title string   `json:"title"`
 	Items []string `json:"items"`
+
+	lines []string // the items in Markdown
 }
 
 // Heading is a title for what carries one of its labels: an issue, or the pull
@@ -70,7 +72,7 @@ func (s *Set) Notes(title string, headings ...Heading) Notes {
 	for _, i := range s.Issues {
 		group, place := under(append(slices.Clone(i.Labels), labels[i.Key]...), cmp.Or(i.Type, untyped))
 		places[group] = place
-		n.add(group, item(strings.TrimSpace(i.Key+" "+i.Summary), authors[i.Key]))
+		n.add(group, strings.TrimSpace(i.Key+" "+i.Summary), i.URL, authors[i.Key])
 	}
 	for _, c := range rest {
 		text := words.Revision(c.ID) + " " + c.Summary
@@ -86,7 +88,7 @@ func (s *Set) Notes(title string, headings ...Heading) Notes {
 			place++
 		}
 		places[group] = place
-		n.add(group, item(text, []string{called(c.Author)}))
+		n.add(group, text, "", []string{called(c.Author)})
 	}
 	slices.SortStableFunc(n.Groups, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(places[a.Title], places[b.Title]), strings.Compare(a.Title, b.Title))
@@ -129,22 +131,27 @@ func (s *Set) credits() (authors, labels map[string][]string, rest []work.Commit
 
 func called(a workflows.Author) string { return cmp.Or(a.Name, a.Login, a.Email) }
 
-func item(text string, who []string) string {
-	who = slices.DeleteFunc(slices.Clone(who), func(name string) bool { return name == "" })
-	if len(who) == 0 {
-		return text
+// add puts an item under a heading: its text, the web page of it if one is known,
+// and who worked on it.
+func (n *Notes) add(title, text, page string, who []string) {
+	by := ""
+	if who = slices.DeleteFunc(slices.Clone(who), func(name string) bool { return name == "" }); len(who) > 0 {
+		by = " (" + strings.Join(who, ", ") + ")"
 	}
-	return text + " (" + strings.Join(who, ", ") + ")"
+	at := slices.IndexFunc(n.Groups, func(g Group) bool { return g.Title == title })
+	if at < 0 {
+		at, n.Groups = len(n.Groups), append(n.Groups, Group{Title: title})
+	}
+	g := &n.Groups[at]
+	g.Items, g.lines = append(g.Items, text+by), append(g.lines, linked(text, page)+markdown(by))
 }
 
-func (n *Notes) add(title, item string) {
-	for i := range n.Groups {
-		if n.Groups[i].Title == title {
-			n.Groups[i].Items = append(n.Groups[i].Items, item)
-			return
-		}
+// linked is a text in Markdown that leads to a page; one that is no plain address is left out.
+func linked(text, page string) string {
+	if !strings.HasPrefix(page, "https://") && !strings.HasPrefix(page, "http://") || strings.ContainsAny(page, " ()<>\\\n") {
+		return markdown(text)
 	}
-	n.Groups = append(n.Groups, Group{title, []string{item}})
+	return "[" + markdown(text) + "](" + page + ")"
 }
 
 // text is the notes in Markdown.
@@ -156,8 +163,8 @@ func (n *Notes) text(s *Set) string {
 	}
 	for _, g := range n.Groups {
 		fmt.Fprintf(&b, "\n## %s\n", markdown(g.Title))
-		for _, text := range g.Items {
-			fmt.Fprintf(&b, "- %s\n", markdown(text))
+		for _, line := range g.lines {
+			fmt.Fprintf(&b, "- %s\n", line)
 		}
 	}
 	if len(n.Groups) == 0 {

@@ -24,7 +24,7 @@ func TestNotes(t *testing.T) {
 	merge := commit("f", "Merge pull request #7", "GitHub")
 	merge.Parents = append(merge.Parents, "q")
 	set := changes.Set{Direction: changes.Ahead, Complete: true, CompareURL: "https://x/compare", Commits: []work.Commit{merge, commit("a", "SHOP-1: sell shoes", "Ana"), commit("b", "SHOP-1 and UTF-8", "Ben"), byPull, typo, squashed},
-		Issues: []work.Issue{{Key: "SHOP-1", Summary: "Shoes", Type: "Story"}, {Key: "SHOP-2", Summary: "Boots", Type: "Bug"}, {Key: "SHOP-3"}}}
+		Issues: []work.Issue{{Key: "SHOP-1", Summary: "Shoes [new]", Type: "Story", URL: "https://jira/browse/SHOP-1"}, {Key: "SHOP-2", Summary: "Boots", Type: "Bug", URL: "javascript:x"}, {Key: "SHOP-3", URL: "https://jira/a)b"}}}
 	got := set.Notes("webshop#42 in Production")
 	want := `# webshop#42 in Production
 
@@ -35,7 +35,7 @@ func TestNotes(t *testing.T) {
 - SHOP-3
 
 ## Story
-- SHOP-1 Shoes (Ana, Ben)
+- [SHOP-1 Shoes \[new\]](https://jira/browse/SHOP-1) (Ana, Ben)
 
 ## Other changes
 - ddddddd Fix a typo (#8) (Dan)
@@ -43,7 +43,7 @@ func TestNotes(t *testing.T) {
 
 All changes: https://x/compare
 `
-	if got.Text != want || len(got.Groups) != 4 || !got.Complete {
+	if got.Text != want || len(got.Groups) != 4 || !got.Complete || got.Groups[2].Items[0] != "SHOP-1 Shoes [new] (Ana, Ben)" {
 		t.Errorf("got\n%s\nwant\n%s", got.Text, want)
 	}
 	nothing := changes.Set{Direction: changes.Back, Why: "GitHub is away"}
