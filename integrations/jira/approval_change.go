@@ -272,7 +272,7 @@ func (a *Approvals) closeRequest(ctx context.Context, g *asked) error {
 func (c *client) finish(ctx context.Context, key string, well bool) error {
 	var list struct {
 		Transitions []struct {
-			ID string `json:"id"`
+			ID jiraID `json:"id"`
 			To status `json:"to"`
 		} `json:"transitions"`
 	}
@@ -280,7 +280,7 @@ func (c *client) finish(ctx context.Context, key string, well bool) error {
 	if err := c.call(ctx, http.MethodGet, path, nil, &list); err != nil {
 		return err
 	}
-	best, worth := "", 0
+	best, worth := jiraID(""), 0
 	for _, t := range list.Transitions {
 		if w := finishWorth(strings.ToLower(t.To.Name), well); t.To.done() && w > worth {
 			best, worth = t.ID, w
@@ -289,7 +289,7 @@ func (c *client) finish(ctx context.Context, key string, well bool) error {
 	if best == "" {
 		return nil
 	}
-	return c.call(ctx, http.MethodPost, path, map[string]any{"transition": map[string]string{"id": best}}, nil)
+	return c.call(ctx, http.MethodPost, path, map[string]any{"transition": map[string]jiraID{"id": best}}, nil)
 }
 
 // finishWorth says how well a status's name fits what became of a change; 0: it does not.

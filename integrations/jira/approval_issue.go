@@ -85,20 +85,23 @@ func (a *Approvals) openIssue(ctx context.Context, g *asked) error {
 			return err
 		}
 	}
-	issueType := a.issueType(ctx, g)
+	issueType, asMarkup := a.issueType(ctx, g), false
 	for {
 		g.Label = approvalLabel(g.Token)
 		g.State, g.Until = creating, a.Now().Add(lagAfterIssue)
 		if err := a.save(ctx, g); err != nil {
 			return err
 		}
-		key, err := a.create(ctx, g, issueType)
+		key, err := a.create(ctx, g, issueType, asMarkup)
 		switch {
 		case err == nil:
 			g.Issue, g.Own, g.State = key, true, ""
 			return a.watch(ctx, g)
 		case answered(err) == http.StatusBadRequest && !g.Plain && aboutLabels(err):
 			g.Plain = true
+			continue
+		case answered(err) == http.StatusBadRequest && !asMarkup:
+			asMarkup = true
 			continue
 		case wire.NotSent(err), answered(err) > 0 && answered(err) < 500:
 			g.State = ""
@@ -121,7 +124,7 @@ func (a *Approvals) lookUp(ctx context.Context, g *asked) error {
 	}
 	key, err := a.jira.find(ctx, jql)
 	switch {
-	case err != nil && !final(err):
+	case err != nil && !final(err) && !unknownCall(err):
 		return err
 	case key != "":
 		g.Issue, g.Own, g.State = key, true, ""
@@ -145,12 +148,12 @@ func aboutLabels(err error) bool {
 }
 
 // create makes the issue and returns its key.
-func (a *Approvals) create(ctx context.Context, g *asked, issueType string) (string, error) {
+func (a *Approvals) create(ctx context.Context, g *asked, issueType string, asMarkup bool) (string, error) {
 	fields := map[string]any{"project": map[string]string{"key": a.Project}, "issuetype": map[string]string{"name": issueType}, "summary": a.summary(g)}
 	if !g.Plain {
 		fields["labels"] = []string{"rollcall", g.Label}
 	}
-	return a.jira.create(ctx, fields, a.description(ctx, g))
+	return a.jira.create(ctx, fields, a.description(ctx, g), asMarkup)
 }
 
 // issueType is the type of a new issue: for a change request the one that is
@@ -185,7 +188,7 @@ func (a *Approvals) post(ctx context.Context, g *asked) error {
 		there := ""
 		if r.Trying {
 			var err error
-			if there, err = a.jira.findComment(ctx, g.Issue, r.doc().FirstLine()); err != nil && !final(err) {
+			if there, err = a.jira.findComment(ctx, g.Issue, r.doc().FirstLine()); err != nil && !lacks(err) {
 				return err
 			}
 		}
@@ -195,7 +198,7 @@ func (a *Approvals) post(ctx context.Context, g *asked) error {
 				return err
 			}
 			_, err := a.jira.addComment(ctx, g.Issue, r.doc())
-			if err != nil && !final(err) && kindOf(err) != wire.Fixable {
+			if err != nil && (!lacks(err) || serverFailed(err) && !unknownCall(err)) {
 				return err
 			}
 			if err != nil {

@@ -40,20 +40,20 @@ type move struct {
 
 // historyJSON is an entry of an issue's changelog.
 type historyJSON struct {
-	ID       string   `json:"id"`
+	ID       jiraID   `json:"id"`
 	Author   jiraUser `json:"author"`
 	Created  string   `json:"created"`
 	Metadata struct {
 		Generator struct {
-			ID string `json:"id"`
+			ID jiraID `json:"id"`
 		} `json:"generator"`
 		Cause struct {
-			ID string `json:"id"`
+			ID jiraID `json:"id"`
 		} `json:"cause"`
 	} `json:"historyMetadata"`
 	Items []struct {
 		Field string `json:"field"`
-		To    string `json:"to"`
+		To    jiraID `json:"to"`
 		Name  string `json:"toString"`
 	} `json:"items"`
 }
@@ -78,7 +78,7 @@ func (c *client) moves(ctx context.Context, key string) ([]move, error) {
 	}
 	if issue.Changelog == nil || issue.Changelog.Total > len(all) { // long histories come in pages
 		more, err := c.changelog(ctx, key)
-		if err != nil && answered(err) != http.StatusNotFound {
+		if err != nil && !lacks(err) {
 			return nil, err
 		}
 		all = append(all, more...)
@@ -106,16 +106,19 @@ func (c *client) changelog(ctx context.Context, key string) (all []historyJSON, 
 
 func movesOf(all []historyJSON) []move {
 	var list []move
-	known := map[string]bool{}
+	known := map[jiraID]bool{}
 	for _, h := range all {
 		at, ok := jiraTime(h.Created)
+		if h.ID == "" {
+			h.ID = jiraID(h.Created)
+		}
 		if !ok || known[h.ID] {
 			continue
 		}
 		known[h.ID] = true
 		for _, i := range h.Items {
 			if i.Field == "status" {
-				list = append(list, move{ID: h.ID, At: at, By: h.Author, To: i.Name, ToID: i.To, Auto: h.Metadata.Generator.ID+h.Metadata.Cause.ID != ""})
+				list = append(list, move{ID: string(h.ID), At: at, By: h.Author, To: i.Name, ToID: string(i.To), Auto: h.Metadata.Generator.ID+h.Metadata.Cause.ID != ""})
 			}
 		}
 	}
@@ -190,7 +193,7 @@ func (a *Approvals) take(ctx context.Context, g *asked, m *move, verb workflows.
 	by := a.principal(&m.By, m.Auto)
 	why := ""
 	if by.Email != "" {
-		if why, err = a.jira.saidBy(ctx, g.Issue, m.By.id(), g.OpenedAt); err != nil && !final(err) {
+		if why, err = a.jira.saidBy(ctx, g.Issue, m.By.id(), g.OpenedAt); err != nil && !lacks(err) {
 			return err
 		}
 	}
@@ -252,7 +255,7 @@ func (a *Approvals) principal(u *jiraUser, automatic bool) workflows.Principal {
 	return p
 }
 
-// self is who rollcall is in Jira: its own moves are nobody's answer.
+// self is who rollcall is in Jira: its own moves are nobody's answer. Empty: Jira does not say.
 func (a *Approvals) self(ctx context.Context) (string, error) {
 	a.mu.Lock()
 	own := a.own
@@ -261,8 +264,11 @@ func (a *Approvals) self(ctx context.Context) (string, error) {
 		return own, nil
 	}
 	var me jiraUser
-	if err := a.jira.call(ctx, http.MethodGet, "rest/api/2/myself", nil, &me); err != nil {
+	if err := a.jira.call(ctx, http.MethodGet, "rest/api/2/myself", nil, &me); err != nil && !lacks(err) {
 		return "", err
+	} else if err != nil {
+		a.Log.Warn("Jira does not say who rollcall is there", "error", err)
+		return "", nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -88,8 +89,12 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	if out == nil {
 		return nil
 	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+	body, err := io.ReadAll(resp.Body) // the transport bounds it
+	if err != nil {
 		return fmt.Errorf("reading Jira's answer: %w", err)
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return &unreadable{fmt.Errorf("reading Jira's answer: %w", err)}
 	}
 	return nil
 }
@@ -104,9 +109,10 @@ func (c *client) find(ctx context.Context, jql string) (string, error) {
 	}
 	query := "?" + url.Values{"jql": {jql}, "maxResults": {"2"}, "fields": {"summary"}}.Encode()
 	err := c.call(ctx, http.MethodGet, "rest/api/2/search/jql"+query, nil, &found)
-	switch answered(err) {
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
-		err = c.call(ctx, http.MethodGet, "rest/api/2/search"+query, nil, &found)
+	for _, path := range []string{"rest/api/2/search", "rest/api/3/search/jql"} {
+		if unknownCall(err) {
+			err = c.call(ctx, http.MethodGet, path+query, nil, &found)
+		}
 	}
 	if err != nil {
 		return "", err

@@ -16,7 +16,7 @@ import (
 func (t *Tickets) show(ctx context.Context, r *ticket, g *group, j *job) error {
 	if r.Previous != "" && !r.Linked {
 		ok, err := t.jira.linkIssues(ctx, r.Issue, r.Previous)
-		if err != nil && !t.impossible(err) {
+		if err != nil && !goWithout(j, err) {
 			return err
 		}
 		if err != nil || !ok {
@@ -33,15 +33,8 @@ func (t *Tickets) show(ctx context.Context, r *ticket, g *group, j *job) error {
 	if err := t.showCount(ctx, r, g, j); err != nil {
 		return err
 	}
-	r.Shown, r.Commenting, r.Doing = r.Times, false, ""
+	r.Shown, r.Commenting, r.Doing = r.Times, r.Comment == "", "" // one without an ID is looked for
 	return t.save(ctx, r)
-}
-
-// impossible says that what was to be shown beside the ticket cannot be: nobody is
-// waited for because of it.
-func (t *Tickets) impossible(err error) bool {
-	k := answered(err)
-	return final(err) || k == http.StatusForbidden || k == http.StatusNotFound || k == http.StatusBadRequest
 }
 
 // showCount writes the comment that counts: in place of what it said, or, where there
@@ -53,22 +46,25 @@ func (t *Tickets) showCount(ctx context.Context, r *ticket, g *group, j *job) er
 		text = text.Map(basic)
 	}
 	err := t.putCount(ctx, r, text)
-	if serverFailed(err) {
+	if serverFailed(err) && !unknownCall(err) {
 		suspect := basic(text.Plain()) != text.Plain()
 		if j.countServerFailure(suspect); !j.Reduced || j.ServerFailures < maxServerFailures {
 			return err
 		}
-		err = &refusal{status: answered(err)}
 	}
-	if err == nil || !t.impossible(err) {
+	if err == nil || !lacks(err) {
 		return err
 	}
-	if answered(err) == http.StatusBadRequest { // it may be the text of the failure
-		short := t.countLine(r, g, j)
-		short.Add(countFoot(r))
+	short := t.countLine(r, g, j) // it may be the text of the failure
+	short.Add(countFoot(r))
+	if answered(err) == http.StatusBadRequest {
 		err = t.putCount(ctx, r, short)
 	}
-	if err != nil && !t.impossible(err) && !serverFailed(err) {
+	if lacks(err) && r.Comment != "" { // or that it is to be edited
+		r.Comment, r.Commenting = "", false
+		err = t.putCount(ctx, r, short)
+	}
+	if err != nil && !lacks(err) {
 		return err
 	}
 	if err != nil {
@@ -81,19 +77,17 @@ func (t *Tickets) showCount(ctx context.Context, r *ticket, g *group, j *job) er
 func (t *Tickets) putCount(ctx context.Context, r *ticket, text *markup.Doc) error {
 	if r.Comment == "" && r.Commenting {
 		id, err := t.jira.findComment(ctx, r.Issue, countFoot(r))
-		if err != nil {
+		if err != nil && (!lacks(err) || serverFailed(err) && !unknownCall(err)) {
 			return err
 		}
 		r.Comment = id
 	}
 	if r.Comment != "" {
 		err := t.jira.editComment(ctx, r.Issue, r.Comment, text)
-		switch answered(err) {
-		case http.StatusNotFound, http.StatusForbidden: // somebody deleted it, or it is not ours to edit
-			r.Comment = ""
-		default:
+		if !unknownCall(err) && answered(err) != http.StatusForbidden {
 			return err
 		}
+		r.Comment = "" // somebody deleted it, or it is not ours to edit
 	}
 	r.Commenting = true
 	if err := t.save(ctx, r); err != nil {

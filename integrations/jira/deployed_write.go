@@ -31,8 +31,7 @@ func (d *Deployments) writeIssue(ctx context.Context, key string) error {
 			case err == nil:
 			case errors.As(err, &own), answered(err) == 0, answered(err) == http.StatusUnauthorized:
 				return err
-			case isGone(err):
-				return nil
+			case isGone(err): // the issue, or what this wants of Jira
 			default:
 				first = cmp.Or(first, err)
 			}
@@ -93,30 +92,35 @@ func (d *Deployments) writeComment(ctx context.Context, r *issueRecord, name str
 	}
 	if e.Comment != "" {
 		err := d.jira.call(ctx, http.MethodPut, path+"/"+e.Comment, map[string]string{"body": text}, nil)
-		if !isGone(err) {
+		if !unknownCall(err) && answered(err) != http.StatusForbidden {
 			return d.note(ctx, r, err, func() { e.Text, e.Making = printOfText(text), false })
 		}
-		e.Comment = "" // somebody has deleted it
+		e.Comment = "" // somebody has deleted it, or it is not ours to edit
 	}
 	e.Making = true
 	if err := d.saveRecord(ctx, r); err != nil {
 		return err
 	}
 	var made struct {
-		ID string `json:"id"`
+		ID jiraID `json:"id"`
 	}
 	err := d.jira.call(ctx, http.MethodPost, path, map[string]string{"body": text}, &made)
-	if err == nil && (made.ID == "" || strings.Trim(made.ID, "0123456789") != "") {
-		return errors.New("jira answered without the new comment's ID")
+	var u *unreadable
+	if errors.As(err, &u) { // it was taken
+		err = nil
 	}
-	return d.note(ctx, r, err, func() { e.Comment, e.Text, e.Making = made.ID, printOfText(text), false })
+	unnamed := !made.ID.usable()
+	if unnamed {
+		made.ID = "" // it is looked for
+	}
+	return d.note(ctx, r, err, func() { e.Comment, e.Text, e.Making = string(made.ID), printOfText(text), unnamed })
 }
 
 // commentOf finds a comment by its first line; empty: it is not among the newest.
 func (d *Deployments) commentOf(ctx context.Context, key, first string) (string, error) {
 	var list struct {
 		Comments []struct {
-			ID   string          `json:"id"`
+			ID   jiraID          `json:"id"`
 			Body json.RawMessage `json:"body"`
 		} `json:"comments"`
 	}
@@ -125,8 +129,8 @@ func (d *Deployments) commentOf(ctx context.Context, key, first string) (string,
 	}
 	for _, c := range list.Comments {
 		var body string
-		if json.Unmarshal(c.Body, &body) == nil && strings.HasPrefix(strings.TrimSpace(body), first) && strings.Trim(c.ID, "0123456789") == "" {
-			return c.ID, nil
+		if json.Unmarshal(c.Body, &body) == nil && strings.HasPrefix(strings.TrimSpace(body), first) && c.ID.usable() {
+			return string(c.ID), nil
 		}
 	}
 	return "", nil

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/jira/markup"
-	"github.com/rollcall-bot/rollcall/integrations/wire"
 )
 
 // longText is the value of a field whose texts have a form, as a description has.
@@ -88,15 +87,15 @@ type screen struct {
 func (c *client) createScreen(ctx context.Context, project, issueType string) ([]fieldMeta, error) {
 	base := "rest/api/2/issue/createmeta/" + url.PathEscape(project) + "/issuetypes"
 	types, err := readMeta[struct {
-		ID   string `json:"id"`
+		ID   jiraID `json:"id"`
 		Name string `json:"name"`
 	}](ctx, c, base)
 	if err != nil {
 		return nil, err
 	}
 	for _, kind := range types {
-		if strings.EqualFold(kind.Name, issueType) && isNumber(kind.ID) {
-			return readMeta[fieldMeta](ctx, c, base+"/"+kind.ID)
+		if strings.EqualFold(kind.Name, issueType) && kind.ID.usable() {
+			return readMeta[fieldMeta](ctx, c, base+"/"+string(kind.ID))
 		}
 	}
 	return nil, nil
@@ -135,7 +134,7 @@ func (t *Tickets) screenOf(ctx context.Context, project, issueType string) ([]fi
 		return s.fields, nil
 	}
 	fields, err := t.jira.createScreen(ctx, project, issueType)
-	if err != nil && kindOf(err) == wire.Transient {
+	if err != nil && !lacks(err) {
 		return nil, err
 	}
 	if err != nil {

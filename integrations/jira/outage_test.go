@@ -95,7 +95,7 @@ func twoTries(t *testing.T, h *house) {
 		h.fail(h.start(n+1), "ActionFailed")
 		h.run(time.Minute)
 	}
-	h.jira.Faults.Set(fault.Fault{Match: createIssue, Status: 400, Body: `{"errorMessages":["Never."],"errors":{}}`})
+	h.jira.Faults.Set(both(fault.Fault{Status: 400, Body: `{"errorMessages":["Never."],"errors":{}}`})...)
 	before := h.posts()
 	h.run(10 * time.Minute)
 	if tries := h.posts() - before; tries != 2 {

@@ -19,7 +19,7 @@ func (t *Tickets) reopen(ctx context.Context, r *ticket, g *group) (bool, error)
 		return false, nil
 	}
 	now, err := t.jira.state(ctx, r.Issue)
-	if err != nil && !final(err) {
+	if err != nil && !goWithout(j, err) {
 		return false, err
 	}
 	if err != nil || !now.there || now.done && t.Now().Sub(now.since) >= within {
@@ -31,7 +31,7 @@ func (t *Tickets) reopen(ctx context.Context, r *ticket, g *group) (bool, error)
 			return false, err
 		}
 		offered, ok, err := t.jira.move(ctx, r.Issue, toOpen)
-		if err != nil && !final(err) {
+		if err != nil && !goWithout(j, err) {
 			return false, err
 		}
 		if err != nil || !ok {

@@ -81,7 +81,7 @@ func (t *Tickets) closeTicket(ctx context.Context, r *ticket, j *job) error {
 	}
 	to := view.Definition.Ticket.CloseOnSuccess
 	now, err := t.jira.state(ctx, r.Issue)
-	if err != nil && !final(err) {
+	if err != nil && !goWithout(j, err) {
 		return err
 	}
 	if toStatus(to)(transition{To: now.status}) >= 0 { // by an earlier try, or by somebody
@@ -89,7 +89,7 @@ func (t *Tickets) closeTicket(ctx context.Context, r *ticket, j *job) error {
 	}
 	offered, ok, err := t.jira.move(ctx, r.Issue, toStatus(to))
 	switch {
-	case err != nil && !final(err):
+	case err != nil && !goWithout(j, err):
 		return err
 	case err != nil:
 		t.Log.With(j.about()...).Warn("Jira refused to close a ticket", "ticket", r.Issue, "to", to, "error", err)

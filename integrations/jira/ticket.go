@@ -188,7 +188,7 @@ func (t *Tickets) lookUp(ctx context.Context, r *ticket) (string, error) {
 		jql = fmt.Sprintf("description ~ %q", r.Label)
 	}
 	issue, err := t.jira.find(ctx, jql)
-	if err != nil && !final(err) {
+	if err != nil && !final(err) && !unknownCall(err) {
 		return "", err
 	}
 	if err != nil {
@@ -217,7 +217,7 @@ func (t *Tickets) create(ctx context.Context, r *ticket, g *group) error {
 		if err := t.save(ctx, r); err != nil {
 			return err
 		}
-		issue, err := t.jira.create(ctx, d.fields, d.description)
+		issue, err := t.jira.create(ctx, d.fields, d.description, form.Reduced)
 		if err == nil {
 			return t.adopt(ctx, r, g, issue)
 		}
@@ -329,7 +329,7 @@ func (t *Tickets) stillOpen(ctx context.Context, r *ticket) (bool, error) {
 	open := !last.Done || last.At < r.Reopened
 	if open {
 		var err error
-		if open, err = t.jira.open(ctx, r.Issue); err != nil && !final(err) {
+		if open, err = t.jira.open(ctx, r.Issue); err != nil && !lacks(err) {
 			return false, err
 		}
 		// Where Jira refuses to answer, the comment will show whether the issue is there.
@@ -347,7 +347,7 @@ func (t *Tickets) stillOpen(ctx context.Context, r *ticket) (bool, error) {
 func (t *Tickets) commentOnce(ctx context.Context, r *ticket, j *job, text *markup.Doc) error {
 	if r.Doing == j.ID {
 		there, err := t.jira.findComment(ctx, r.Issue, text.FirstLine())
-		if err != nil && !final(err) {
+		if err != nil && !lacks(err) {
 			return err
 		}
 		if there != "" {
@@ -362,10 +362,7 @@ func (t *Tickets) commentOnce(ctx context.Context, r *ticket, j *job, text *mark
 		text = text.Map(basic)
 	}
 	_, err := t.jira.addComment(ctx, r.Issue, text)
-	if serverFailed(err) {
-		j.countServerFailure(basic(text.Plain()) != text.Plain())
-	}
-	if err != nil && (final(err) || j.Reduced && j.ServerFailures >= maxServerFailures) {
+	if err != nil && goWithout(j, err) {
 		t.Log.With(j.about()...).Warn("Jira refused a comment", "ticket", r.Issue, "error", err)
 		return nil
 	}

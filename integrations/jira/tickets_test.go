@@ -338,7 +338,7 @@ func TestJiraRefusing(t *testing.T) {
 	})
 	t.Run("the card says what Jira will never take, after two tries", func(t *testing.T) {
 		h := newHouse(t, jirafake.Options{})
-		h.jira.Faults.Set(fault.Fault{Match: createIssue, Status: 400, Body: `{"errors":{"description":"contains what we do not like"}}`})
+		h.jira.Faults.Set(both(fault.Fault{Status: 400, Body: `{"errors":{"description":"contains what we do not like"}}`})...)
 		h.fail(h.start(45), "ActionFailed")
 		h.catchUp()
 		want := workflows.Note{Name: "ticket", State: "refused", Text: "Jira answers 400: description: contains what we do not like"}

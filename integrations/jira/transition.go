@@ -9,7 +9,7 @@ import (
 
 // transition is a way that an issue can take from where it is.
 type transition struct {
-	ID     string                     `json:"id"`
+	ID     jiraID                     `json:"id"`
 	Name   string                     `json:"name"`
 	To     status                     `json:"to"`
 	Fields map[string]transitionField `json:"fields"` // of its screen
@@ -20,7 +20,7 @@ type transitionField struct {
 	Required   bool `json:"required"`
 	HasDefault bool `json:"hasDefaultValue"`
 	Allowed    []struct {
-		ID   string `json:"id"`
+		ID   jiraID `json:"id"`
 		Name string `json:"name"`
 	} `json:"allowedValues"`
 }
@@ -58,7 +58,7 @@ func (c *client) move(ctx context.Context, key string, fits target) (offered []s
 		offered = append(offered, t.Name)
 		fields, possible := t.fill()
 		if r := fits(t); r >= 0 && possible && (rank < 0 || r < rank) {
-			rank, best = r, map[string]any{"transition": map[string]string{"id": t.ID}}
+			rank, best = r, map[string]any{"transition": map[string]jiraID{"id": t.ID}}
 			if len(fields) > 0 {
 				best["fields"] = fields
 			}
@@ -76,7 +76,7 @@ func (t *transition) fill() (fields map[string]any, possible bool) {
 	for name, f := range t.Fields {
 		switch {
 		case name == "resolution" && len(f.Allowed) > 0 && (f.Required && !f.HasDefault || t.To.done()):
-			fields = map[string]any{name: map[string]string{"id": f.resolution()}}
+			fields = map[string]any{name: map[string]jiraID{"id": f.resolution()}}
 		case f.Required && !f.HasDefault:
 			return nil, false
 		}
@@ -85,7 +85,7 @@ func (t *transition) fill() (fields map[string]any, possible bool) {
 }
 
 // resolution picks the one that says most plainly that it works again.
-func (f *transitionField) resolution() string {
+func (f *transitionField) resolution() jiraID {
 	for _, name := range []string{"Fixed", "Done", "Resolved"} {
 		for _, a := range f.Allowed {
 			if strings.EqualFold(a.Name, name) {

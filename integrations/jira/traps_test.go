@@ -77,7 +77,7 @@ func TestTrapOfRefusals(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "valid project") {
 		t.Errorf("the trap is gone: the library says %v", err)
 	}
-	_, err = tr.ours.create(t.Context(), map[string]any{"project": map[string]string{"key": "NONE"}, "summary": "x"}, aText("x"))
+	_, err = tr.ours.create(t.Context(), map[string]any{"project": map[string]string{"key": "NONE"}, "summary": "x"}, aText("x"), false)
 	if err == nil || !strings.Contains(err.Error(), "project: valid project is required") {
 		t.Errorf("the refusal is %v", err)
 	}
@@ -93,7 +93,7 @@ func TestTrapOfPeople(t *testing.T) {
 	tr.fake.AddField(jirafake.Field{ID: "customfield_1", Name: "On call", Type: "user"})
 	f := fieldMeta{ID: "customfield_1"}
 	f.Schema.Type = "user"
-	_, err := tr.ours.create(t.Context(), map[string]any{"project": map[string]string{"key": "OPS"}, "issuetype": map[string]string{"name": "Bug"}, "summary": "x", f.ID: f.shape(json.RawMessage(`"a"`), true)}, aText("x"))
+	_, err := tr.ours.create(t.Context(), map[string]any{"project": map[string]string{"key": "OPS"}, "issuetype": map[string]string{"name": "Bug"}, "summary": "x", f.ID: f.shape(json.RawMessage(`"a"`), true)}, aText("x"), false)
 	if err != nil || !strings.Contains(tr.last(), `"customfield_1":{"accountId":"a"}`) {
 		t.Errorf("%v, sent %s", err, tr.last())
 	}
@@ -155,7 +155,7 @@ func TestCloudWithoutVersion3(t *testing.T) {
 	for _, status := range []int{404, 405, 410} {
 		tr := newTrap(t, jirafake.Options{})
 		tr.fake.Faults.Set(fault.Fault{Match: "/rest/api/3/", Status: status, Body: `{"errorMessages":["dead link"]}`})
-		key, err := tr.ours.create(t.Context(), map[string]any{"project": map[string]string{"key": "OPS"}, "issuetype": map[string]string{"name": "Bug"}, "summary": "x"}, aText("[x]"))
+		key, err := tr.ours.create(t.Context(), map[string]any{"project": map[string]string{"key": "OPS"}, "issuetype": map[string]string{"name": "Bug"}, "summary": "x"}, aText("[x]"), false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,7 @@ func (c *client) write(ctx context.Context, method, path string, text *markup.Do
 		return c.call(ctx, method, "rest/api/2/"+path, body(text.Wiki()), out)
 	}
 	err = c.call(ctx, method, "rest/api/3/"+path, body(text.ADF()), out)
-	if !mayLackVersion3(err) {
+	if !unknownCall(err) && answered(err) != http.StatusForbidden {
 		return err
 	}
 	again := c.call(ctx, method, "rest/api/2/"+path, body(text.Wiki()), out)
@@ -32,22 +32,13 @@ func (c *client) write(ctx context.Context, method, path string, text *markup.Do
 	return again
 }
 
-// mayLackVersion3 says that there is no such call, or nothing at its address: a
-// proxy, or what calls itself Cloud and is not, may know version 2 only.
-func mayLackVersion3(err error) bool {
-	switch answered(err) {
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
-		return true
-	}
-	return false
-}
-
-// create makes an issue and returns its key. fields are all but the description.
-func (c *client) create(ctx context.Context, fields map[string]any, description *markup.Doc) (string, error) {
+// create makes an issue and returns its key. fields are all but the description. Texts
+// go as markup, over version 2, where Jira did not take them as they should be.
+func (c *client) create(ctx context.Context, fields map[string]any, description *markup.Doc, asMarkup bool) (string, error) {
 	var issue struct {
 		Key string `json:"key"`
 	}
-	err := c.write(ctx, http.MethodPost, "issue", description, func(text any) any {
+	body := func(text any) any {
 		_, cloud := text.(json.RawMessage)
 		all := map[string]any{"description": text}
 		for name, v := range fields {
@@ -57,29 +48,52 @@ func (c *client) create(ctx context.Context, fields map[string]any, description 
 			all[name] = v
 		}
 		return map[string]any{"fields": all}
-	}, &issue)
+	}
+	var err error
+	if asMarkup {
+		err = c.call(ctx, http.MethodPost, "rest/api/2/issue", body(description.Wiki()), &issue)
+	} else {
+		err = c.write(ctx, http.MethodPost, "issue", description, body, &issue)
+	}
 	if err == nil && !isKey(issue.Key) {
 		err = errors.New("jira answered without the new issue's key")
 	}
 	return issue.Key, err
 }
 
-// addComment adds a comment and returns its ID. Nothing but the text is sent: Jira
+// addComment adds a comment and returns its ID; empty: Jira does not say it. Nothing but the text is sent: Jira
 // has refused empty fields beside it.
 func (c *client) addComment(ctx context.Context, key string, text *markup.Doc) (string, error) {
 	var comment struct {
-		ID string `json:"id"`
+		ID jiraID `json:"id"`
 	}
-	err := c.write(ctx, http.MethodPost, "issue/"+key+"/comment", text, commentBody, &comment)
-	if err == nil && !isNumber(comment.ID) {
-		err = errors.New("jira answered without the new comment's ID")
+	err := c.writeComment(ctx, http.MethodPost, "issue/"+key+"/comment", text, &comment)
+	var u *unreadable
+	if errors.As(err, &u) { // it was taken
+		err = nil
 	}
-	return comment.ID, err
+	if !comment.ID.usable() {
+		comment.ID = ""
+	}
+	return string(comment.ID), err
 }
 
 // editComment puts a text in place of a comment's.
 func (c *client) editComment(ctx context.Context, key, id string, text *markup.Doc) error {
-	return c.write(ctx, http.MethodPut, "issue/"+key+"/comment/"+id, text, commentBody, nil)
+	return c.writeComment(ctx, http.MethodPut, "issue/"+key+"/comment/"+id, text, nil)
+}
+
+// writeComment writes a comment: what Cloud does not take as a document, it gets as
+// markup, which it knows as well.
+func (c *client) writeComment(ctx context.Context, method, path string, text *markup.Doc, out any) error {
+	err := c.write(ctx, method, path, text, commentBody, out)
+	if answered(err) != http.StatusBadRequest {
+		return err
+	}
+	if cloud, unknown := c.isCloud(ctx); unknown != nil || !cloud {
+		return err
+	}
+	return c.call(ctx, method, "rest/api/2/"+path, commentBody(text.Wiki()), out)
 }
 
 func commentBody(text any) any { return map[string]any{"body": text} }
@@ -97,12 +111,12 @@ func (c *client) findComment(ctx context.Context, key string, text *markup.Doc) 
 	}
 	var list struct {
 		Comments []struct {
-			ID   string          `json:"id"`
+			ID   jiraID          `json:"id"`
 			Body json.RawMessage `json:"body"`
 		} `json:"comments"`
 	}
 	err = c.call(ctx, http.MethodGet, "rest/api/"+version+"/issue/"+key+"/comment?orderBy=-created&maxResults=50", nil, &list)
-	if cloud && mayLackVersion3(err) {
+	if cloud && unknownCall(err) {
 		want = text.Wiki()
 		err = c.call(ctx, http.MethodGet, "rest/api/2/issue/"+key+"/comment?orderBy=-created&maxResults=50", nil, &list)
 	}
@@ -110,8 +124,8 @@ func (c *client) findComment(ctx context.Context, key string, text *markup.Doc) 
 		return "", err
 	}
 	for _, m := range list.Comments {
-		if isNumber(m.ID) && strings.Contains(oneLine(markup.Flatten(m.Body)), oneLine(want)) {
-			return m.ID, nil
+		if m.ID.usable() && strings.Contains(oneLine(markup.Flatten(m.Body)), oneLine(want)) {
+			return string(m.ID), nil
 		}
 	}
 	return "", nil
@@ -120,5 +134,3 @@ func (c *client) findComment(ctx context.Context, key string, text *markup.Doc) 
 // oneLine is a text to compare with what Jira gives back: without breaks, and
 // without characters that it may not have stored.
 func oneLine(s string) string { return strings.Join(strings.Fields(basic(s)), " ") }
-
-func isNumber(s string) bool { return s != "" && len(s) <= 20 && strings.Trim(s, "0123456789") == "" }
