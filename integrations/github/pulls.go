@@ -250,8 +250,10 @@ func isMerged(pr *github.PullRequest) bool { return !pr.GetMergedAt().IsZero() |
 
 func pullOf(pr *github.PullRequest) *work.Pull {
 	var labels []string
-	for _, l := range pr.Labels[:min(len(pr.Labels), mostLabels)] {
-		labels = append(labels, words.CutBytes(clean.Line(l.GetName()), maxTitle))
+	if pr != nil { // a list may hold null
+		for _, l := range pr.Labels[:min(len(pr.Labels), mostLabels)] {
+			labels = append(labels, words.CutBytes(clean.Line(l.GetName()), maxTitle))
+		}
 	}
 	return &work.Pull{Number: pr.GetNumber(), Title: words.CutBytes(clean.Line(pr.GetTitle()), maxTitle), URL: pr.GetHTMLURL(), Branch: words.CutBytes(clean.Line(pr.GetHead().GetRef()), maxTitle), Labels: labels}
 }

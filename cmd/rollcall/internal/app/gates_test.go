@@ -231,7 +231,8 @@ func (w *gatesFixture) noted() workflows.Execution {
 }
 
 // Wherever the process dies, before or after a commit, and whether or not GitHub's answer
-// to the decision arrives: one execution, every vote once, one answer, few reports.
+// to the decision arrives: one execution, every vote once, one answer, few reports (none
+// where it was decided before the new process could report).
 func TestAGateOfGitHubIsAnsweredOnceWhereverTheProcessDies(t *testing.T) {
 	key := appKey(t)
 	for _, how := range []struct {
@@ -255,7 +256,7 @@ func TestAGateOfGitHubIsAnsweredOnceWhereverTheProcessDies(t *testing.T) {
 				x := w.noted()
 				one, _ := w.hub.Waiting(id)
 				votes := len(x.Stages[0].Actions[0].Approval.Votes)
-				if len(one.Answers) != 1 || len(w.executions()) != 1 || votes != 2 || len(one.Reports) == 0 || len(one.Reports) > 6 || !strings.Contains(one.Answers[0].Comment, x.ID) {
+				if len(one.Answers) != 1 || len(w.executions()) != 1 || votes != 2 || len(one.Reports) > 6 || !strings.Contains(one.Answers[0].Comment, x.ID) {
 					t.Errorf("%s: GitHub has %+v; %d executions, %d votes", name, one, len(w.executions()), votes)
 				}
 				died = w.boots > 1
