@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
@@ -41,7 +42,7 @@ func (c *Comments) process(ctx context.Context, r work.Receipt, try wire.Try) ([
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if refused := answered(err) != 0 && !mayPass(err); refused || c.Now().Sub(r.At) > answerFor {
+		if refused := api.Status(err) != 0 && !mayPass(err); refused || c.Now().Sub(r.At) > answerFor {
 			log.Warn("a comment could not be answered; a token or app with the permission Pull requests: write can", "error", err)
 			return c.Notes.Note(ctx, r.Key, nil)
 		}
@@ -87,7 +88,7 @@ func (c *Comments) respond(ctx context.Context, r work.Receipt, said remark) err
 
 // isFork says whether the pull request comes from another repository.
 func (c *Comments) isFork(ctx context.Context, said remark) (bool, error) {
-	owner, name, err := splitRepository(said.Repository)
+	owner, name, err := api.SplitRepository(said.Repository)
 	if err != nil {
 		return true, err
 	}
@@ -117,7 +118,7 @@ func (c *Comments) execute(ctx context.Context, r work.Receipt, said remark, for
 
 // post makes the comment that answers, unless look finds it there.
 func (c *Comments) post(ctx context.Context, said remark, memo commentAnswer, look bool) error {
-	owner, name, err := splitRepository(said.Repository)
+	owner, name, err := api.SplitRepository(said.Repository)
 	if err != nil {
 		return err
 	}

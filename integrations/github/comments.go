@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
+	"github.com/rollcall-bot/rollcall/integrations/github/delivery"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
@@ -47,10 +49,10 @@ type CommentOptions struct {
 	People    map[string]string
 	Typist    Typist
 	Inbox     commentReceipts
-	Notes     Notes // what is to be answered
+	Notes     api.Notes // what is to be answered
 	APIURL    string
 	Token     string // or App
-	App       *App
+	App       *api.App
 	Transport http.RoundTripper
 	Log       *slog.Logger     // nil: slog.Default()
 	Now       func() time.Time // nil: time.Now
@@ -63,17 +65,17 @@ type Comments struct {
 	CommentOptions
 	client *github.Client
 	where  workflows.Patterns
-	emails authorEmails
+	emails delivery.Emails
 	inbox  *wire.Inbox
 }
 
 // NewComments makes a Comments; its errors are *workflows.Problem. [Comments.Run] must run beside it.
 func NewComments(o CommentOptions) (*Comments, error) {
-	client, err := newClient(o.APIURL, o.Token, o.App, o.Transport)
+	client, err := api.New(o.APIURL, o.Token, o.App, o.Transport)
 	if err != nil {
 		return nil, err
 	}
-	c := &Comments{CommentOptions: o, client: client, emails: newAuthorEmails(o.People)}
+	c := &Comments{CommentOptions: o, client: client, emails: delivery.NewEmails(o.People)}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -103,16 +105,16 @@ type (
 		} `json:"issue"`
 		Comment struct {
 			ID        int64           `json:"id"`
-			Body      lenient         `json:"body"`
+			Body      delivery.Text   `json:"body"`
 			User      account         `json:"user"`
 			App       json.RawMessage `json:"performed_via_github_app"`
-			CreatedAt lenient         `json:"created_at"`
+			CreatedAt delivery.Text   `json:"created_at"`
 		} `json:"comment"`
 		Sender account `json:"sender"`
 	}
 	account struct {
-		Login lenient `json:"login"`
-		Type  lenient `json:"type"`
+		Login delivery.Text `json:"login"`
+		Type  delivery.Text `json:"type"`
 	}
 	// remark is a command in a comment, as its receipt keeps it.
 	remark struct {
@@ -132,7 +134,7 @@ func (c *Comments) read(payload []byte) (r remark, ignored string) {
 		return r, "issue_comment: a field has an unexpected type"
 	}
 	full := p.Repository.FullName
-	if _, _, err := splitRepository(full); err != nil {
+	if _, _, err := api.SplitRepository(full); err != nil {
 		return r, "issue_comment: " + err.Error()
 	}
 	r = remark{Repository: full, Number: p.Issue.Number, ID: p.Comment.ID, Login: string(p.Comment.User.Login), At: instant(string(p.Comment.CreatedAt))}
@@ -193,14 +195,14 @@ func (c *Comments) command(body string) (text string, many bool) {
 func (c *Comments) accept(w http.ResponseWriter, r *http.Request, payload []byte, fingerprint string) *wire.Rejection {
 	said, ignored := c.read(payload)
 	if ignored != "" {
-		wire.Answer(w, http.StatusOK, answer{Started: []string{}, Ignored: []string{ignored}})
+		wire.Answer(w, http.StatusOK, delivery.Answer{Started: []string{}, Ignored: []string{ignored}})
 		return nil
 	}
 	raw, err := json.Marshal(said)
 	if err != nil {
 		return unrecorded(fmt.Errorf("writing the comment down: %w", err))
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	ctx, cancel := context.WithTimeout(r.Context(), delivery.AnswerWithin)
 	defer cancel()
 	receipt := work.Receipt{Key: fmt.Sprintf("%s/%s/%d", commentSource, strings.ToLower(said.Repository), said.ID), Print: fingerprint, Source: commentSource, At: c.Now().UTC(), Payload: raw}
 	_, fresh, err := c.inbox.Take(ctx, receipt, 0)
@@ -208,9 +210,9 @@ func (c *Comments) accept(w http.ResponseWriter, r *http.Request, payload []byte
 	case err != nil:
 		return unrecorded(err)
 	case !fresh:
-		wire.Answer(w, http.StatusOK, answer{Duplicate: true, Started: []string{}, Ignored: []string{}})
+		wire.Answer(w, http.StatusOK, delivery.Answer{Duplicate: true, Started: []string{}, Ignored: []string{}})
 	default:
-		wire.Answer(w, http.StatusAccepted, answer{Started: []string{}, Ignored: []string{}})
+		wire.Answer(w, http.StatusAccepted, delivery.Answer{Started: []string{}, Ignored: []string{}})
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/subject"
@@ -21,7 +22,7 @@ const membershipAge = 4 * time.Second
 type DirectoryOptions struct {
 	APIURL    string // api.github.com when empty
 	Token     string // or App; it needs the right to read the members of the organisation
-	App       *App
+	App       *api.App
 	People    map[string]string // GitHub login to e-mail address
 	Transport http.RoundTripper // http.DefaultTransport when nil
 }
@@ -37,7 +38,7 @@ type Directory struct {
 // NewDirectory returns a directory; nothing is asked before the first question.
 // The error is a *workflows.Problem about the configuration.
 func NewDirectory(o DirectoryOptions) (*Directory, error) {
-	c, err := newClient(o.APIURL, o.Token, o.App, o.Transport)
+	c, err := api.New(o.APIURL, o.Token, o.App, o.Transport)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (d *Directory) Member(ctx context.Context, p workflows.Principal, group str
 	if err == nil {
 		return m.GetState() == "active", nil
 	}
-	if answered(err) != http.StatusNotFound {
+	if api.Status(err) != http.StatusNotFound {
 		return false, unanswered(err, group)
 	}
 	// GitHub says the same of who is not in the team and of a team that is not
@@ -80,12 +81,12 @@ func (d *Directory) Member(ctx context.Context, p workflows.Principal, group str
 
 // unanswered sorts an error: what passes by itself, and what somebody has to mend.
 func unanswered(err error, group string) error {
-	code := answered(err)
-	if kindOf(err) == wire.Transient {
+	code := api.Status(err)
+	if api.Kind(err) == wire.Transient {
 		return fmt.Errorf("could not ask GitHub about %s: %w", group, wire.Scrub(err))
 	}
 	p := &workflows.Problem{Code: workflows.CodeUnavailable, Message: fmt.Sprintf("GitHub refused (%d)", code),
-		Hint: advice(err, "the right to read the organisation's members (read:org, or Members: read)")}
+		Hint: api.Advice(err, "the right to read the organisation's members (read:org, or Members: read)")}
 	if code == http.StatusNotFound {
 		p.Message, p.Hint = "GitHub shows no team "+strings.TrimPrefix(group, subject.GitHubTeam+":"), "check the team's short name (its slug), and that the token or app may read the organisation's members (read:org)"
 	}

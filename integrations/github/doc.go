@@ -1,4 +1,8 @@
-// Package github connects rollcall with GitHub, in both directions.
+// Package github takes what GitHub delivers, and answers what is asked about it.
+//
+// The rest of GitHub is below: clients and what their refusals mean in api, what readers
+// of deliveries share in delivery, what is shown on GitHub in feedback, deployments of
+// GitHub Actions that ask here in gates, workflows that run for us in actions.
 //
 // Inbound, [Webhook] takes signed deliveries and turns pushes and pull requests
 // into [work.Change] values, which the engine records with their receipt
@@ -7,11 +11,8 @@
 // [Webhook.Run] asks GitHub and finishes it. The people that a delivery names are good for
 // excluding somebody from approving their own work, never for giving rights.
 //
-// Outbound are followers, mirrors of executions: [Statuses] keeps commit
-// statuses, the pipeline's "rollcall/PIPELINE" and one per stage, on the commits
-// that an execution's GitHub sources brought in; [CheckRuns] shows the stages in a
-// check run where an App may; [Deployments] keeps one deployment per execution
-// and environment; [PullComments] says on pull requests where they run.
+// A webhook's list of deliveries says which did not arrive: [Webhook.FindMissed] makes
+// them good. [Comments] carries out what people write on pull requests.
 //
 // Asked, [Pulls] says by which pull requests commits came, in few calls, and
 // [Directory] who is in a team.

@@ -7,31 +7,19 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
+	"github.com/rollcall-bot/rollcall/integrations/github/delivery"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
 
-// lenient is a text of a payload of which nothing depends on its being one: a
-// number, or whatever else stands there instead, reads as empty.
-type lenient string
-
-// UnmarshalJSON never fails.
-func (t *lenient) UnmarshalJSON(raw []byte) error {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		s = ""
-	}
-	*t = lenient(s)
-	return nil
-}
-
 // The payloads of events that start pipelines by a trigger of their own.
 type (
 	eventPayload struct {
-		Action      lenient         `json:"action"`
+		Action      delivery.Text   `json:"action"`
 		Repository  repository      `json:"repository"`
-		Sender      *user           `json:"sender"`
+		Sender      *delivery.User  `json:"sender"`
 		Release     *release        `json:"release"`
 		WorkflowRun *workflowRun    `json:"workflow_run"`
 		Workflow    *workflow       `json:"workflow"`
@@ -43,38 +31,38 @@ type (
 		TagName     string          `json:"tag_name"`
 		Draft       bool            `json:"draft"`
 		Prerelease  bool            `json:"prerelease"`
-		PublishedAt lenient         `json:"published_at"`
+		PublishedAt delivery.Text   `json:"published_at"`
 	}
 	workflowRun struct {
 		ID             json.RawMessage `json:"id"`
 		Attempt        json.RawMessage `json:"run_attempt"`
-		Name           lenient         `json:"name"`
-		Path           lenient         `json:"path"`
-		Event          lenient         `json:"event"`
-		Conclusion     lenient         `json:"conclusion"`
-		HeadBranch     lenient         `json:"head_branch"`
-		HeadSHA        lenient         `json:"head_sha"`
+		Name           delivery.Text   `json:"name"`
+		Path           delivery.Text   `json:"path"`
+		Event          delivery.Text   `json:"event"`
+		Conclusion     delivery.Text   `json:"conclusion"`
+		HeadBranch     delivery.Text   `json:"head_branch"`
+		HeadSHA        delivery.Text   `json:"head_sha"`
 		HeadCommit     *commit         `json:"head_commit"`
 		HeadRepository *repository     `json:"head_repository"` // null when the fork is gone
-		UpdatedAt      lenient         `json:"updated_at"`
+		UpdatedAt      delivery.Text   `json:"updated_at"`
 	}
 	workflow struct {
-		Name lenient `json:"name"`
-		Path lenient `json:"path"`
+		Name delivery.Text `json:"name"`
+		Path delivery.Text `json:"path"`
 	}
 	madeDeployment struct {
 		ID          json.RawMessage `json:"id"`
-		SHA         lenient         `json:"sha"`
-		Ref         lenient         `json:"ref"`
-		Environment lenient         `json:"environment"`
+		SHA         delivery.Text   `json:"sha"`
+		Ref         delivery.Text   `json:"ref"`
+		Environment delivery.Text   `json:"environment"`
 		Payload     json.RawMessage `json:"payload"` // an object, or a text
-		CreatedAt   lenient         `json:"created_at"`
+		CreatedAt   delivery.Text   `json:"created_at"`
 	}
 	group struct {
-		HeadSHA    lenient `json:"head_sha"`
-		HeadRef    lenient `json:"head_ref"`
-		BaseRef    lenient `json:"base_ref"`
-		HeadCommit *commit `json:"head_commit"`
+		HeadSHA    delivery.Text `json:"head_sha"`
+		HeadRef    delivery.Text `json:"head_ref"`
+		BaseRef    delivery.Text `json:"base_ref"`
+		HeadCommit *commit       `json:"head_commit"`
 	}
 )
 
@@ -97,18 +85,18 @@ func parseEvent(event string, payload []byte) (parsedDelivery, error) {
 	if string(p.Action) != startsBy(event) {
 		return parsedDelivery{ignored: fmt.Sprintf("%s: %s starts nothing", event, words.Cut(clean.Line(string(p.Action)), 64))}, nil
 	}
-	if _, _, err := splitRepository(p.Repository.FullName); err != nil {
+	if _, _, err := api.SplitRepository(p.Repository.FullName); err != nil {
 		return parsedDelivery{}, err
 	}
-	news := parsedDelivery{change: work.Change{Provider: "GitHub", Event: event, Repository: p.Repository.FullName, By: principal("", "")}}
+	news := parsedDelivery{change: work.Change{Provider: "GitHub", Event: event, Repository: p.Repository.FullName, By: delivery.Principal("", "")}}
 	if p.Sender != nil {
-		news.change.By = principal(string(p.Sender.Login), "")
+		news.change.By = delivery.Principal(string(p.Sender.Login), "")
 	}
 	read := map[string]func(*parsedDelivery) error{"release": p.release, "workflow_run": p.run, "deployment": p.deployment, "merge_group": p.group}[event]
 	if err := read(&news); err != nil || news.ignored != "" {
 		return parsedDelivery{ignored: news.ignored}, err
 	}
-	if news.change.Commit != "" && !isSHA(news.change.Commit) {
+	if news.change.Commit != "" && !api.IsSHA(news.change.Commit) {
 		return parsedDelivery{}, fmt.Errorf("the event %s names no commit", event)
 	}
 	news.change.Payload = excerpt(payload, event)
@@ -149,7 +137,7 @@ func (r *workflowRun) workflow(w *workflow) (names []string) {
 	if w == nil {
 		w = &workflow{}
 	}
-	for _, name := range []lenient{w.Name, r.Name, w.Path, r.Path} {
+	for _, name := range []delivery.Text{w.Name, r.Name, w.Path, r.Path} {
 		path, _, _ := strings.Cut(string(name), "@") // a run of a reusable workflow says of which ref
 		if path = words.Cut(clean.Line(path), 255); path != "" && !slices.Contains(names, path) {
 			names = append(names, path)
@@ -189,7 +177,7 @@ func isOwnDeployment(payload json.RawMessage) bool {
 		payload = json.RawMessage(text)
 	}
 	var made struct {
-		Execution lenient `json:"execution"`
+		Execution delivery.Text `json:"execution"`
 	}
 	return json.Unmarshal(payload, &made) == nil && isUUID(string(made.Execution))
 }
@@ -216,7 +204,7 @@ func (g *commit) describe(c *work.Change) {
 	if g == nil {
 		return
 	}
-	c.Summary = firstLine(string(g.Message))
+	c.Summary = delivery.FirstLine(string(g.Message))
 	author := g.Author.author()
 	c.Author = &author
 }

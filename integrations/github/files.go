@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -122,7 +123,7 @@ func (h *Webhook) changed(ctx context.Context, c work.Change) ([]string, error) 
 // asked from both sides: what neither has changed is the same. A file that both
 // have changed alike is counted, which can only start too much.
 func (h *Webhook) compared(ctx context.Context, c work.Change) ([]string, error) {
-	owner, name, err := splitRepository(c.Repository)
+	owner, name, err := api.SplitRepository(c.Repository)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +144,7 @@ func (h *Webhook) compared(ctx context.Context, c work.Change) ([]string, error)
 // files lists what a pull request changes; not nil. A renamed file counts
 // under both names, as in a push.
 func (h *Webhook) files(ctx context.Context, c work.Change) ([]string, error) {
-	owner, name, err := splitRepository(c.Repository)
+	owner, name, err := api.SplitRepository(c.Repository)
 	if err != nil {
 		return nil, err
 	}

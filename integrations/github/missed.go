@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
 )
@@ -37,9 +38,9 @@ const (
 
 // MissedOptions is what looking for missed deliveries needs.
 type MissedOptions struct {
-	APIURL    string // empty: defaultAPI
+	APIURL    string // empty: https://api.github.com/
 	Token     string // or App; neither: only branches are looked at
-	App       *App
+	App       *api.App
 	PublicURL string // hooks whose address begins with it are ours
 	Transport http.RoundTripper
 
@@ -49,7 +50,7 @@ type MissedOptions struct {
 	Seen func(ctx context.Context, key string) (bool, error)
 	// Branches has the newest commits of what is followed in a repository looked at.
 	Branches func(repository string)
-	Notes    Notes
+	Notes    api.Notes
 	Counted  func(how string) // nil: nobody counts
 	Log      *slog.Logger     // nil: slog.Default()
 	Now      func() time.Time // nil: time.Now
@@ -82,12 +83,12 @@ func newMissed(h *Webhook, o MissedOptions) (*missed, error) {
 	m := &missed{MissedOptions: o, hook: h, dealt: map[string]bool{}, told: map[string]bool{}}
 	var err error
 	if o.Token != "" || o.App != nil {
-		if m.api, err = newClient(o.APIURL, o.Token, o.App, o.Transport); err != nil {
+		if m.api, err = api.New(o.APIURL, o.Token, o.App, o.Transport); err != nil {
 			return nil, err
 		}
 	}
 	if o.App != nil {
-		if m.own, err = appClient(o.APIURL, o.App, o.Transport); err != nil {
+		if m.own, err = api.NewForApp(o.APIURL, o.App, o.Transport); err != nil {
 			return nil, err
 		}
 	}
@@ -151,7 +152,7 @@ func (m *missed) look(ctx context.Context) (complete bool, err error) {
 			m.once(l.name, "the deliveries of a webhook cannot be listed, so only the newest commit of each branch is looked at", err)
 			blind = append(blind, l.repositories...)
 		case err != nil:
-			m.Log.Warn("the deliveries of a webhook could not be listed; it is tried again", "webhook", l.name, "error", said(err))
+			m.Log.Warn("the deliveries of a webhook could not be listed; it is tried again", "webhook", l.name, "error", api.Said(err))
 			complete = false
 		default:
 			delete(m.told, l.name)
@@ -180,7 +181,7 @@ func (m *missed) look(ctx context.Context) (complete bool, err error) {
 func (m *missed) once(about, message string, err error) {
 	if !m.told[about] {
 		m.told[about] = true
-		m.Log.Warn(message, "webhook", about, "error", said(err), "hint", advice(err, hooksRight))
+		m.Log.Warn(message, "webhook", about, "error", api.Said(err), "hint", api.Advice(err, hooksRight))
 	}
 }
 
@@ -188,7 +189,7 @@ const hooksRight = "the permission Webhooks: read (classic: read:repo_hook, for 
 
 // unlisted says whether GitHub does not show something to us, for good.
 func unlisted(err error) bool {
-	switch answered(err) {
+	switch api.Status(err) {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone, http.StatusNotAcceptable, http.StatusNotImplemented:
 		return true
 	}
@@ -246,7 +247,7 @@ func (m *missed) makeGood(ctx context.Context, l deliveries, failed []*github.Ho
 			continue
 		}
 		if err := m.one(ctx, l, d); err != nil {
-			m.Log.Warn("a missed delivery of GitHub could not be made good; it is tried again", "webhook", l.name, "delivery", guid, "event", clean.Line(d.GetEvent()), "error", said(err))
+			m.Log.Warn("a missed delivery of GitHub could not be made good; it is tried again", "webhook", l.name, "delivery", guid, "event", clean.Line(d.GetEvent()), "error", api.Said(err))
 			complete = false
 			continue
 		}

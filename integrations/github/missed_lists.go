@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/google/go-github/v60/github"
+
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 )
 
 // deliveries is what can be listed and repeated: those of one webhook.
@@ -31,14 +33,14 @@ func (m *missed) lists(ctx context.Context, repositories []string) (all []delive
 		case err == nil && m.ours(config.GetURL()):
 			all, byApp = append(all, m.ofApp(repositories)), true
 		case err != nil && !unlisted(err):
-			m.Log.Warn("the webhook of the app could not be looked up; it is tried again", "error", said(err))
+			m.Log.Warn("the webhook of the app could not be looked up; it is tried again", "error", api.Said(err))
 			complete = false
 		}
 	}
 	organizations := map[string][]string{} // with the repositories that have no webhook of their own
 	hidden := map[string]bool{}            // repositories whose webhooks are not shown
 	for _, full := range repositories {
-		owner, name, err := splitRepository(full)
+		owner, name, err := api.SplitRepository(full)
 		if err != nil {
 			continue
 		}
@@ -49,7 +51,7 @@ func (m *missed) lists(ctx context.Context, repositories []string) (all []delive
 		case unlisted(err):
 			hidden[full] = true
 		case err != nil:
-			m.Log.Warn("the webhooks of a repository could not be listed; it is tried again", "repository", full, "error", said(err))
+			m.Log.Warn("the webhooks of a repository could not be listed; it is tried again", "repository", full, "error", api.Said(err))
 			complete = false
 			continue
 		}
@@ -65,7 +67,7 @@ func (m *missed) lists(ctx context.Context, repositories []string) (all []delive
 			return m.api.Organizations.ListHooks(ctx, owner, o)
 		})
 		if err != nil && !unlisted(err) {
-			m.Log.Warn("the webhooks of an organization could not be listed; it is tried again", "organization", owner, "error", said(err))
+			m.Log.Warn("the webhooks of an organization could not be listed; it is tried again", "organization", owner, "error", api.Said(err))
 			complete = false
 			continue
 		}
@@ -126,34 +128,34 @@ func (m *missed) ofApp(repositories []string) deliveries {
 }
 
 func (m *missed) ofRepository(owner, name string, hook int64) deliveries {
-	api := m.api.Repositories
+	calls := m.api.Repositories
 	return deliveries{
 		name: owner + "/" + name, repositories: []string{owner + "/" + name},
 		list: func(ctx context.Context, o *github.ListCursorOptions) ([]*github.HookDelivery, *github.Response, error) {
-			return api.ListHookDeliveries(ctx, owner, name, hook, o)
+			return calls.ListHookDeliveries(ctx, owner, name, hook, o)
 		},
 		get: func(ctx context.Context, id int64) (*github.HookDelivery, *github.Response, error) {
-			return api.GetHookDelivery(ctx, owner, name, hook, id)
+			return calls.GetHookDelivery(ctx, owner, name, hook, id)
 		},
 		again: func(ctx context.Context, id int64) error {
-			_, _, err := api.RedeliverHookDelivery(ctx, owner, name, hook, id)
+			_, _, err := calls.RedeliverHookDelivery(ctx, owner, name, hook, id)
 			return taken(err)
 		},
 	}
 }
 
 func (m *missed) ofOrganization(owner string, repositories []string, hook int64) deliveries {
-	api := m.api.Organizations
+	calls := m.api.Organizations
 	return deliveries{
 		name: owner, repositories: repositories,
 		list: func(ctx context.Context, o *github.ListCursorOptions) ([]*github.HookDelivery, *github.Response, error) {
-			return api.ListHookDeliveries(ctx, owner, hook, o)
+			return calls.ListHookDeliveries(ctx, owner, hook, o)
 		},
 		get: func(ctx context.Context, id int64) (*github.HookDelivery, *github.Response, error) {
-			return api.GetHookDelivery(ctx, owner, hook, id)
+			return calls.GetHookDelivery(ctx, owner, hook, id)
 		},
 		again: func(ctx context.Context, id int64) error {
-			_, _, err := api.RedeliverHookDelivery(ctx, owner, hook, id)
+			_, _, err := calls.RedeliverHookDelivery(ctx, owner, hook, id)
 			return taken(err)
 		},
 	}

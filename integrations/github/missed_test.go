@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
 	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
 	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
@@ -27,7 +28,7 @@ type search struct {
 	*missed
 	hub      *githubfake.Server
 	engine   *engine
-	notes    *house
+	notes    *notes
 	log      bytes.Buffer
 	branches []string
 	counted  map[string]int
@@ -39,7 +40,7 @@ type search struct {
 func searching(t *testing.T, o MissedOptions, f func(t *testing.T, s *search)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &search{hub: githubfake.New(githubfake.Options{Token: token, Secret: secret}), engine: &engine{}, notes: newHouse(), counted: map[string]int{}, repos: []string{"acme/webshop"}}
+		s := &search{hub: githubfake.New(githubfake.Options{Token: token, Secret: secret}), engine: &engine{}, notes: &notes{}, counted: map[string]int{}, repos: []string{"acme/webshop"}}
 		s.hub.SetAccount(githubfake.Account{Repositories: map[string][]githubfake.Hook{
 			"acme/webshop": {{URL: "https://elsewhere.example/github/webhook", Events: []string{"push"}}, {URL: public + webhookPath, Events: []string{"push"}}},
 		}})
@@ -171,7 +172,7 @@ func TestEveryKindOfWebhookIsFound(t *testing.T) {
 	} {
 		o := MissedOptions{}
 		if c.app {
-			o.App = &App{ID: 1, InstallationID: 2, PrivateKey: privateKey(t)}
+			o.App = &api.App{ID: 1, InstallationID: 2, PrivateKey: githubfake.PrivateKey()}
 		}
 		searching(t, o, func(t *testing.T, s *search) {
 			s.hub.SetAccount(c.account)
@@ -180,7 +181,7 @@ func TestEveryKindOfWebhookIsFound(t *testing.T) {
 			if !complete || err != nil || s.commits() != c.want || !slices.Equal(s.branches, c.blind) {
 				t.Errorf("%s: %v, %v, arrived %q, looked at %v\n%s", about, complete, err, s.commits(), s.branches, &s.log)
 			}
-			if _, noted := s.notes.memos[missedMemo]; noted == (len(c.blind) > 0) {
+			if _, noted := s.notes.all[missedMemo]; noted == (len(c.blind) > 0) {
 				t.Errorf("%s: noted as complete %v", about, noted)
 			}
 		})

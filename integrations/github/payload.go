@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
+	"github.com/rollcall-bot/rollcall/integrations/github/delivery"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
 	"github.com/rollcall-bot/rollcall/workflows/words"
@@ -30,56 +32,53 @@ const maxCommits = 2048
 // elsewhere (custom properties, timestamps) cannot spoil a delivery.
 type (
 	pushPayload struct {
-		Ref        string       `json:"ref"`
-		Before     string       `json:"before"`
-		After      string       `json:"after"`
-		Created    bool         `json:"created"`
-		Deleted    bool         `json:"deleted"`
-		Forced     bool         `json:"forced"`
-		Commits    *[]commit    `json:"commits"`
-		HeadCommit *commit      `json:"head_commit"`
-		Repository repository   `json:"repository"`
-		Pusher     commitPerson `json:"pusher"`
-		Sender     user         `json:"sender"`
+		Ref        string        `json:"ref"`
+		Before     string        `json:"before"`
+		After      string        `json:"after"`
+		Created    bool          `json:"created"`
+		Deleted    bool          `json:"deleted"`
+		Forced     bool          `json:"forced"`
+		Commits    *[]commit     `json:"commits"`
+		HeadCommit *commit       `json:"head_commit"`
+		Repository repository    `json:"repository"`
+		Pusher     commitPerson  `json:"pusher"`
+		Sender     delivery.User `json:"sender"`
 	}
 	commit struct {
-		ID        string       `json:"id"`
-		Message   lenient      `json:"message"`
-		Timestamp lenient      `json:"timestamp"`
-		URL       lenient      `json:"url"`
-		Author    commitPerson `json:"author"`
-		Added     []string     `json:"added"`
-		Removed   []string     `json:"removed"`
-		Modified  []string     `json:"modified"`
+		ID        string        `json:"id"`
+		Message   delivery.Text `json:"message"`
+		Timestamp delivery.Text `json:"timestamp"`
+		URL       delivery.Text `json:"url"`
+		Author    commitPerson  `json:"author"`
+		Added     []string      `json:"added"`
+		Removed   []string      `json:"removed"`
+		Modified  []string      `json:"modified"`
 	}
 	commitPerson struct {
-		Name     lenient `json:"name"`
-		Email    lenient `json:"email"`
-		Username lenient `json:"username"`
-	}
-	user struct {
-		Login lenient `json:"login"`
+		Name     delivery.Text `json:"name"`
+		Email    delivery.Text `json:"email"`
+		Username delivery.Text `json:"username"`
 	}
 	repository struct {
 		FullName string          `json:"full_name"`
 		PushedAt json.RawMessage `json:"pushed_at"` // in a push a number of seconds
 	}
 	pullPayload struct {
-		Action      string     `json:"action"`
-		Number      int        `json:"number"`
-		Before      lenient    `json:"before"` // of synchronize
-		PullRequest pull       `json:"pull_request"`
-		Repository  repository `json:"repository"`
-		Sender      user       `json:"sender"`
+		Action      string        `json:"action"`
+		Number      int           `json:"number"`
+		Before      delivery.Text `json:"before"` // of synchronize
+		PullRequest pull          `json:"pull_request"`
+		Repository  repository    `json:"repository"`
+		Sender      delivery.User `json:"sender"`
 	}
 	pull struct {
-		Title     lenient `json:"title"`
-		HTMLURL   lenient `json:"html_url"`
-		UpdatedAt lenient `json:"updated_at"`
-		ClosedAt  lenient `json:"closed_at"`
-		User      user    `json:"user"`
-		Head      branch  `json:"head"`
-		Base      branch  `json:"base"`
+		Title     delivery.Text `json:"title"`
+		HTMLURL   delivery.Text `json:"html_url"`
+		UpdatedAt delivery.Text `json:"updated_at"`
+		ClosedAt  delivery.Text `json:"closed_at"`
+		User      delivery.User `json:"user"`
+		Head      branch        `json:"head"`
+		Base      branch        `json:"base"`
 	}
 	branch struct {
 		Ref  string      `json:"ref"`
@@ -115,7 +114,7 @@ func parsePush(payload []byte) (parsedDelivery, error) {
 	if err := json.Unmarshal(payload, &p); err != nil {
 		return parsedDelivery{}, errors.New("the push cannot be read: a field has an unexpected type")
 	}
-	if _, _, err := splitRepository(p.Repository.FullName); err != nil {
+	if _, _, err := api.SplitRepository(p.Repository.FullName); err != nil {
 		return parsedDelivery{}, err
 	}
 	if p.Deleted || strings.Trim(p.After, "0") == "" {
@@ -123,7 +122,7 @@ func parsePush(payload []byte) (parsedDelivery, error) {
 	}
 	c := work.Change{
 		Provider: "GitHub", Event: "push", Repository: p.Repository.FullName, Commit: p.After,
-		Created: p.Created, Files: p.files(), By: principal(string(p.Sender.Login), string(p.Pusher.Name)),
+		Created: p.Created, Files: p.files(), By: delivery.Principal(string(p.Sender.Login), string(p.Pusher.Name)),
 	}
 	if head := p.HeadCommit; head != nil {
 		// An annotated tag has an object of its own; what runs is the commit it names.
@@ -132,10 +131,10 @@ func parsePush(payload []byte) (parsedDelivery, error) {
 		c.URL, c.At = string(head.URL), instant(string(head.Timestamp))
 	}
 	c.Authors, c.Commits = p.authors(c.Author), p.ids(c.Commit)
-	if isSHA(p.Before) && strings.Trim(p.Before, "0") != "" {
+	if api.IsSHA(p.Before) && strings.Trim(p.Before, "0") != "" {
 		c.Before = p.Before
 	}
-	if !isSHA(c.Commit) {
+	if !api.IsSHA(c.Commit) {
 		return parsedDelivery{}, errors.New("the push names no commit")
 	}
 	var ok bool
@@ -176,7 +175,7 @@ func (p *pushPayload) ids(head string) (ids []string) {
 		return nil
 	}
 	for _, c := range *p.Commits {
-		if isSHA(c.ID) {
+		if api.IsSHA(c.ID) {
 			ids = append(ids, c.ID)
 		}
 	}
@@ -213,7 +212,7 @@ func parsePull(payload []byte) (parsedDelivery, error) {
 	if err := json.Unmarshal(payload, &p); err != nil {
 		return parsedDelivery{}, errors.New("the pull request event cannot be read: a field has an unexpected type")
 	}
-	if _, _, err := splitRepository(p.Repository.FullName); err != nil {
+	if _, _, err := api.SplitRepository(p.Repository.FullName); err != nil {
 		return parsedDelivery{}, err
 	}
 	kind, ok := pullEvent(p.Action)
@@ -221,22 +220,22 @@ func parsePull(payload []byte) (parsedDelivery, error) {
 		return parsedDelivery{ignored: fmt.Sprintf("pull request %d: %s starts nothing", p.Number, words.Cut(clean.Line(p.Action), 64))}, nil
 	}
 	pr := p.PullRequest
-	if !isSHA(pr.Head.SHA) || pr.Base.Ref == "" {
+	if !api.IsSHA(pr.Head.SHA) || pr.Base.Ref == "" {
 		return parsedDelivery{}, errors.New("the pull request names no commit or no base branch")
 	}
 	at := instant(string(pr.UpdatedAt))
 	return parsedDelivery{at: at, change: work.Change{
 		Provider: "GitHub", Event: "pull_request", PullEvent: kind, Repository: p.Repository.FullName,
-		Number: p.Number, Branch: pr.Base.Ref, HeadBranch: pr.Head.Ref, Commit: pr.Head.SHA, Summary: firstLine(string(pr.Title)), URL: string(pr.HTMLURL), ID: p.id(),
+		Number: p.Number, Branch: pr.Base.Ref, HeadBranch: pr.Head.Ref, Commit: pr.Head.SHA, Summary: delivery.FirstLine(string(pr.Title)), URL: string(pr.HTMLURL), ID: p.id(),
 		Fork:   pr.Head.Repo == nil || !strings.EqualFold(pr.Head.Repo.FullName, p.Repository.FullName),
-		Author: &workflows.Author{Login: string(pr.User.Login)}, By: principal(string(p.Sender.Login), ""), At: at,
+		Author: &workflows.Author{Login: string(pr.User.Login)}, By: delivery.Principal(string(p.Sender.Login), ""), At: at,
 	}}, nil
 }
 
 // id tells apart what happens to a pull request while its commit stays: that it is
 // closed and opened again, or pushed to and back.
 func (p *pullPayload) id() string {
-	when := lenient("")
+	when := delivery.Text("")
 	switch p.Action {
 	case "reopened":
 		when = p.PullRequest.UpdatedAt
@@ -261,45 +260,8 @@ func pullEvent(action string) (string, bool) {
 	return "", false
 }
 
-// principal is who pushed, as GitHub says. It has no rights.
-func principal(login, fallback string) workflows.Principal {
-	if login == "" {
-		login = fallback
-	}
-	if login == "" {
-		login = "unknown"
-	}
-	return workflows.Principal{ID: "github:" + login, Name: login, Via: "github"}
-}
-
-// splitRepository checks "owner/name" before it becomes part of an address:
-// the client does not escape it, and ".." would leave the repository.
-func splitRepository(full string) (owner, name string, err error) {
-	owner, name, ok := strings.Cut(full, "/")
-	if !ok || !isName(owner) || !isName(name) {
-		return "", "", fmt.Errorf("%q is not a repository: owner/name is wanted", words.Cut(clean.Line(full), 80))
-	}
-	return owner, name, nil
-}
-
-func isName(s string) bool {
-	if s == "" || s == "." || s == ".." || len(s) > 100 {
-		return false
-	}
-	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == ""
-}
-
-func isSHA(s string) bool {
-	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
-}
-
 func (p commitPerson) author() workflows.Author {
 	return workflows.Author{Name: string(p.Name), Email: string(p.Email), Login: string(p.Username)}
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return words.Cut(clean.Line(line), 200)
 }
 
 // instant reads a time; one that cannot be read is no reason to refuse a push.

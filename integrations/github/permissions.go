@@ -2,61 +2,15 @@ package github
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v60/github"
 
-	"github.com/rollcall-bot/rollcall/integrations/github/transport"
-	"github.com/rollcall-bot/rollcall/integrations/wire"
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire/selftest"
 )
-
-// permissionsOf is a question for the permissions of an app's installation, by
-// GitHub's names ("pull_requests": "write"). Each time a new token is made,
-// because only that knows what was granted since.
-func permissionsOf(api string, app App, base http.RoundTripper) (func(ctx context.Context) (map[string]string, error), error) {
-	u, err := apiAddress(api)
-	if err != nil {
-		return nil, err
-	}
-	tr := wire.Transport(transport.Over(base), wire.Pacing{Timeout: 20 * time.Second})
-	signIn := func() (*ghinstallation.Transport, error) {
-		own, err := ghinstallation.New(tr, app.ID, app.InstallationID, app.PrivateKey)
-		if err != nil {
-			return nil, badKey()
-		}
-		own.BaseURL = strings.TrimSuffix(u.String(), "/")
-		return own, nil
-	}
-	if _, err := signIn(); err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) (map[string]string, error) {
-		own, err := signIn()
-		if err != nil {
-			return nil, err
-		}
-		if _, err := own.Token(ctx); err != nil {
-			return nil, wire.Scrub(err)
-		}
-		p, err := own.Permissions()
-		if err != nil {
-			return nil, err
-		}
-		raw, err := json.Marshal(p)
-		if err != nil {
-			return nil, err
-		}
-		granted := map[string]string{}
-		return granted, json.Unmarshal(raw, &granted)
-	}, nil
-}
 
 // written are the permissions that feedback needs: GitHub's name for an app, the
 // words of its settings page, the scopes of a classic token of which one is
@@ -74,10 +28,10 @@ var written = []struct {
 
 // permissionCheck says which permissions are missing for what is to be written. A
 // fine-grained token does not say what it may: then there is no result.
-func permissionCheck(ctx context.Context, api *github.Client, o CheckOptions) (check selftest.Result, known bool) {
+func permissionCheck(ctx context.Context, client *github.Client, o CheckOptions) (check selftest.Result, known bool) {
 	var has func(i int) bool
 	if o.App != nil {
-		ask, err := permissionsOf(o.APIURL, *o.App, o.Transport)
+		ask, err := api.Permissions(o.APIURL, *o.App, o.Transport)
 		if err != nil {
 			return check, false
 		}
@@ -87,7 +41,7 @@ func permissionCheck(ctx context.Context, api *github.Client, o CheckOptions) (c
 		}
 		has = func(i int) bool { return granted[written[i].name] == "write" }
 	} else {
-		_, resp, err := api.Users.Get(ctx, "")
+		_, resp, err := client.Users.Get(ctx, "")
 		if err != nil || len(resp.Header.Values("X-OAuth-Scopes")) == 0 {
 			return check, false
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
 	"github.com/rollcall-bot/rollcall/integrations/wire/selftest"
 	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
@@ -31,7 +32,7 @@ func TestTheDoctorNamesMissingPermissions(t *testing.T) {
 		hub.Grant(c.granted)
 		o := CheckOptions{APIURL: "http://github.test/", Token: token, Writes: c.writes, Transport: wirefake.Direct(hub)}
 		if c.granted != nil {
-			o.Token, o.App = "", &App{ID: 1, InstallationID: 2, PrivateKey: privateKey(t)}
+			o.Token, o.App = "", &api.App{ID: 1, InstallationID: 2, PrivateKey: githubfake.PrivateKey()}
 		}
 		var got selftest.Result
 		for _, r := range Checks(t.Context(), o) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
 	"github.com/rollcall-bot/rollcall/workflows/words"
@@ -29,11 +30,19 @@ const (
 // Pulls knows by which pull requests commits came.
 type Pulls struct{ client *github.Client }
 
+// PullsOptions say which GitHub, and as whom.
+type PullsOptions struct {
+	APIURL    string // empty: https://api.github.com/
+	Token     string // or App
+	App       *api.App
+	Transport http.RoundTripper // nil: http.DefaultTransport; wrapped in wire.Transport
+}
+
 // NewPulls asks nothing before the first question, and looks at nothing but the
 // address, the credentials, which need the right to read pull requests, and the transport. The error is a
 // *workflows.Problem about the configuration.
-func NewPulls(o FeedbackOptions) (*Pulls, error) {
-	c, err := newPacedClient(o.APIURL, o.Token, o.App, o.Transport, wire.Pacing{Timeout: 10 * time.Second, PerSecond: 10, Burst: 20, MaxWait: 2 * time.Second})
+func NewPulls(o PullsOptions) (*Pulls, error) {
+	c, err := api.NewPaced(o.APIURL, o.Token, o.App, o.Transport, wire.Pacing{Timeout: 10 * time.Second, PerSecond: 10, Burst: 20, MaxWait: 2 * time.Second})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +57,7 @@ func NewPulls(o FeedbackOptions) (*Pulls, error) {
 func (p *Pulls) Pulls(ctx context.Context, repository string, commits []work.Commit, most int) (work.Pulled, error) {
 	q := &pullQuery{client: p.client, most: most, found: work.Pulled{By: map[string]*work.Pull{}}, commits: commits, at: map[string]int{}}
 	var err error
-	if q.owner, q.name, err = splitRepository(repository); err != nil {
+	if q.owner, q.name, err = api.SplitRepository(repository); err != nil {
 		return q.found, err
 	}
 	for i, c := range commits {
@@ -76,8 +85,8 @@ func (p *Pulls) Pulls(ctx context.Context, repository string, commits []work.Com
 
 // unread says that GitHub did not answer, or what it wants.
 func unread(err error, repository string) error {
-	if code := answered(err); code != 0 && kindOf(err) != wire.Transient {
-		return fmt.Errorf("GitHub shows no pull requests of %s (%d); its token or app needs the right to read them: %s", repository, code, advice(err, "the permission Pull requests: read"))
+	if code := api.Status(err); code != 0 && api.Kind(err) != wire.Transient {
+		return fmt.Errorf("GitHub shows no pull requests of %s (%d); its token or app needs the right to read them: %s", repository, code, api.Advice(err, "the permission Pull requests: read"))
 	}
 	return fmt.Errorf("GitHub could not be asked about the pull requests of %s: %w", repository, wire.Scrub(err))
 }
@@ -95,7 +104,7 @@ type pullQuery struct {
 // ask asks about one commit. GitHub answers 422 for one that it does not have.
 func (q *pullQuery) ask(ctx context.Context, commit string) (*work.Pull, error) {
 	all, _, err := q.client.PullRequests.ListPullRequestsWithCommit(ctx, q.owner, q.name, commit, &github.ListOptions{PerPage: 10})
-	if err != nil && answered(err) != http.StatusUnprocessableEntity {
+	if err != nil && api.Status(err) != http.StatusUnprocessableEntity {
 		return nil, err
 	}
 	q.found.Calls++
@@ -121,7 +130,7 @@ func (q *pullQuery) list(ctx context.Context) (rest []work.Commit, err error) {
 		}
 		all, resp, err := q.client.PullRequests.List(ctx, q.owner, q.name, &github.PullRequestListOptions{State: "closed", Sort: "updated", Direction: "desc",
 			ListOptions: github.ListOptions{PerPage: pullsPerPage, Page: page}})
-		if answered(err) == http.StatusNotFound {
+		if api.Status(err) == http.StatusNotFound {
 			return q.unknown(), nil // asking one by one says whether it is the repository that is not shown
 		}
 		if err != nil {

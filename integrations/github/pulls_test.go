@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
@@ -72,7 +73,7 @@ func (m *mainline) pull(how string, n int) {
 // unpaced asks as fast as it can.
 func unpaced(t *testing.T, url, token string) *Pulls {
 	t.Helper()
-	c, err := newPacedClient(url, token, nil, nil, wire.Pacing{})
+	c, err := api.NewPaced(url, token, nil, nil, wire.Pacing{})
 	if err != nil {
 		t.Fatal(err)
 	}

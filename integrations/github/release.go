@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
@@ -37,11 +38,11 @@ type ReleaseOptions struct {
 // has; so doing it twice makes one. It returns the release's page, and whether it is
 // a draft. The error says in words for people what GitHub wants.
 func PutRelease(ctx context.Context, o ReleaseOptions, r Release) (page string, draft bool, err error) {
-	c, err := newClient(o.APIURL, o.Token, nil, o.Transport)
+	c, err := api.New(o.APIURL, o.Token, nil, o.Transport)
 	if err != nil {
 		return "", false, err
 	}
-	owner, name, err := splitRepository(r.Repository)
+	owner, name, err := api.SplitRepository(r.Repository)
 	if err != nil {
 		return "", false, err
 	}
@@ -61,7 +62,7 @@ func PutRelease(ctx context.Context, o ReleaseOptions, r Release) (page string, 
 		made, _, err = c.Repositories.EditRelease(ctx, owner, name, old.GetID(), in)
 	} else {
 		in.TagName, in.Name, in.Draft = github.String(r.Tag), github.String(r.Title), github.Bool(!r.Publish)
-		if isSHA(r.Target) {
+		if api.IsSHA(r.Target) {
 			in.TargetCommitish = github.String(r.Target)
 		}
 		made, _, err = c.Repositories.CreateRelease(ctx, owner, name, in)
@@ -93,7 +94,7 @@ func releaseOf(ctx context.Context, c *github.Client, owner, name, tag string) (
 
 // releaseFault says what GitHub wants.
 func releaseFault(err error, repository string) error {
-	switch code := answered(err); code {
+	switch code := api.Status(err); code {
 	case 0:
 		return fmt.Errorf("GitHub cannot be asked about releases of %s: %w", repository, wire.Scrub(err))
 	case http.StatusUnauthorized:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire/selftest"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -19,7 +20,7 @@ import (
 type CheckOptions struct {
 	APIURL       string // api.github.com when empty
 	Token        string // or App
-	App          *App
+	App          *api.App
 	Repositories []string // OWNER/NAME that pipelines take their source from
 	HookURL      string   // where deliveries should go; empty: none are expected
 	// Events are what pipelines wait for besides pushes, by the repository: release,
@@ -28,14 +29,13 @@ type CheckOptions struct {
 	// Writes are the permissions, by GitHub's names, that what is configured needs to
 	// write: statuses, checks, deployments, pull_requests.
 	Writes    []string
-	Gates     []Gate // environments of GitHub Actions that ask here
 	Transport http.RoundTripper
 }
 
 // Checks asks GitHub whether the token is good, sees the repositories, and
 // whether they deliver their pushes. It changes nothing.
 func Checks(ctx context.Context, o CheckOptions) []selftest.Result {
-	api, err := newClient(o.APIURL, o.Token, o.App, o.Transport)
+	client, err := api.New(o.APIURL, o.Token, o.App, o.Transport)
 	if err != nil {
 		var p *workflows.Problem
 		if errors.As(err, &p) {
@@ -43,34 +43,34 @@ func Checks(ctx context.Context, o CheckOptions) []selftest.Result {
 		}
 		return []selftest.Result{{About: "token", Status: selftest.Failed, Message: err.Error()}}
 	}
-	checks := []selftest.Result{tokenCheck(ctx, api, o.App != nil)}
+	checks := []selftest.Result{tokenCheck(ctx, client, o.App != nil)}
 	if checks[0].Status == selftest.Failed {
 		return checks
 	}
-	if check, known := permissionCheck(ctx, api, o); known && len(o.Writes) > 0 {
+	if check, known := permissionCheck(ctx, client, o); known && len(o.Writes) > 0 {
 		checks = append(checks, check)
 	}
 	for _, name := range o.Repositories {
-		checks = append(checks, repositoryChecks(ctx, api, name, o.HookURL, o.Events[name])...)
+		checks = append(checks, repositoryChecks(ctx, client, name, o.HookURL, o.Events[name])...)
 	}
-	return append(checks, gateChecks(ctx, api, &o)...)
+	return checks
 }
 
 // tokenCheck asks who the token belongs to. A classic one says its scopes in every answer.
-func tokenCheck(ctx context.Context, api *github.Client, app bool) selftest.Result {
+func tokenCheck(ctx context.Context, client *github.Client, app bool) selftest.Result {
 	check := selftest.Result{About: "token", Status: selftest.Failed}
 	if app {
-		list, _, err := api.Apps.ListRepos(ctx, &github.ListOptions{PerPage: 1})
+		list, _, err := client.Apps.ListRepos(ctx, &github.ListOptions{PerPage: 1})
 		if err != nil {
-			check.Message, check.Fix = "the GitHub App cannot sign in: "+said(err), []string{advice(err, "access to repositories")}
+			check.Message, check.Fix = "the GitHub App cannot sign in: "+api.Said(err), []string{api.Advice(err, "access to repositories")}
 			return check
 		}
 		check.Status, check.Message = selftest.OK, fmt.Sprintf("the installation of the app sees %d repositories", list.GetTotalCount())
 		return check
 	}
-	user, resp, err := api.Users.Get(ctx, "")
+	user, resp, err := client.Users.Get(ctx, "")
 	if err != nil {
-		check.Message, check.Fix = "GitHub does not take github.token: "+said(err), []string{advice(err, "access"), "a new token is made under Settings, Developer settings of the bot's account"}
+		check.Message, check.Fix = "GitHub does not take github.token: "+api.Said(err), []string{api.Advice(err, "access"), "a new token is made under Settings, Developer settings of the bot's account"}
 		return check
 	}
 	check.Status, check.Message = selftest.OK, "belongs to "+user.GetLogin()
@@ -95,20 +95,20 @@ func setsStatuses(scopes string) bool {
 }
 
 // repositoryChecks ask whether a repository is seen, and delivers.
-func repositoryChecks(ctx context.Context, api *github.Client, name, hookURL string, events []string) []selftest.Result {
+func repositoryChecks(ctx context.Context, client *github.Client, name, hookURL string, events []string) []selftest.Result {
 	owner, repo, _ := strings.Cut(name, "/")
 	check := selftest.Result{About: name, Status: selftest.Failed}
-	if _, _, err := api.Repositories.Get(ctx, owner, repo); err != nil {
-		check.Message, check.Fix = "cannot be read: "+said(err), []string{advice(err, "access to it (Metadata: read)")}
+	if _, _, err := client.Repositories.Get(ctx, owner, repo); err != nil {
+		check.Message, check.Fix = "cannot be read: "+api.Said(err), []string{api.Advice(err, "access to it (Metadata: read)")}
 		return []selftest.Result{check}
 	}
 	if hookURL == "" {
 		check.Status, check.Message = selftest.OK, "can be read"
 		return []selftest.Result{check}
 	}
-	hooks, _, err := api.Repositories.ListHooks(ctx, owner, repo, &github.ListOptions{PerPage: 100})
+	hooks, _, err := client.Repositories.ListHooks(ctx, owner, repo, &github.ListOptions{PerPage: 100})
 	if err != nil {
-		check.Status, check.Message = selftest.Unknown, "can be read; whether it delivers to "+hookURL+" is not known: "+said(err)
+		check.Status, check.Message = selftest.Unknown, "can be read; whether it delivers to "+hookURL+" is not known: "+api.Said(err)
 		check.Fix = []string{"look under Settings, Webhooks; to know it here, give the token the scope read:repo_hook (fine-grained: Webhooks, read). A webhook of the organization or app is not listed with the repository"}
 		return []selftest.Result{check}
 	}

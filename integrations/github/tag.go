@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -40,17 +41,17 @@ func (h *Webhook) findTag(ctx context.Context, c *work.Change, since time.Durati
 
 // tagOnGitHub asks GitHub for the commit of a tag; empty: there is no such tag.
 func (h *Webhook) tagOnGitHub(ctx context.Context, c work.Change) (string, error) {
-	owner, name, err := splitRepository(c.Repository)
+	owner, name, err := api.SplitRepository(c.Repository)
 	if err != nil {
 		return "", err
 	}
 	commit, _, err := h.client.Repositories.GetCommitSHA1(ctx, owner, name, "tags/"+c.Tag, "")
 	switch {
-	case answered(err) == http.StatusNotFound, answered(err) == http.StatusUnprocessableEntity:
+	case api.Status(err) == http.StatusNotFound, api.Status(err) == http.StatusUnprocessableEntity:
 		return "", nil
 	case err != nil:
 		return "", err
-	case !isSHA(commit):
+	case !api.IsSHA(commit):
 		return "", fmt.Errorf("GitHub answers %q, which is no commit", commit)
 	}
 	return commit, nil
@@ -58,5 +59,5 @@ func (h *Webhook) tagOnGitHub(ctx context.Context, c work.Change) (string, error
 
 // mayPass says whether an error is worth another try.
 func mayPass(err error) bool {
-	return kindOf(err) == wire.Transient || answered(err) == http.StatusUnauthorized
+	return api.Kind(err) == wire.Transient || api.Status(err) == http.StatusUnauthorized
 }

@@ -9,11 +9,12 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
+	"github.com/rollcall-bot/rollcall/integrations/github/delivery"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/words"
@@ -26,8 +27,6 @@ const webhookPath = "/github/webhook"
 const (
 	source    = "github" // of receipts
 	bodyLimit = 5 << 20
-	// GitHub gives up after 10 s and never repeats by itself; one second is left for the answer.
-	answerWithin = 9 * time.Second
 	// What was signed is remembered for a week; GitHub delivers again for three days.
 	oldest = 6 * 24 * time.Hour
 	// An accepted delivery that is processed this fast is answered with what came of it.
@@ -60,6 +59,14 @@ type eventListener interface {
 	Tagged(ctx context.Context, c work.Change) (string, error)
 }
 
+// Gatekeeper decides for environments of GitHub Actions.
+type Gatekeeper interface {
+	// Take answers a verified delivery that asks whether a deployment may go on.
+	Take(w http.ResponseWriter, r *http.Request, receipt work.Receipt, payload []byte) *wire.Rejection
+	// Hear learns from any verified delivery what passed or ended a deployment.
+	Hear(event string, payload []byte)
+}
+
 // WebhookOptions is what a Webhook needs.
 type WebhookOptions struct {
 	Secret string // of the webhook, not empty
@@ -75,12 +82,12 @@ type WebhookOptions struct {
 	// The API is asked for the changed files of pull requests, which their
 	// deliveries do not name, and of pushes that the engine does not know. Without
 	// Token and App they stay unknown.
-	APIURL    string // empty: defaultAPI
+	APIURL    string // empty: https://api.github.com/
 	Token     string // or App
-	App       *App
+	App       *api.App
 	Transport http.RoundTripper // nil: http.DefaultTransport; wrapped in wire.Transport
 
-	Gates *Gates // of environments of GitHub Actions; nil: none
+	Gates Gatekeeper // of environments of GitHub Actions; nil: none
 
 	Log *slog.Logger     // nil: slog.Default()
 	Now func() time.Time // nil: time.Now
@@ -94,10 +101,10 @@ type Webhook struct {
 		eventListener
 	}
 	comments *Comments // nil: they are not read
-	emails   authorEmails
+	emails   delivery.Emails
 	client   *github.Client // nil: the API may not be asked
 	inbox    *wire.Inbox    // of the deliveries whose files must be asked for
-	gates    *Gates         // nil: none
+	gates    Gatekeeper     // nil: none
 	log      *slog.Logger
 	now      func() time.Time
 }
@@ -110,10 +117,10 @@ func NewWebhook(o WebhookOptions) (*Webhook, error) {
 			Message: "github.webhookSecret is empty, so deliveries cannot be told from forgeries",
 			Hint:    "set the same secret here and in the webhook's settings on GitHub"}
 	}
-	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, comments: o.Comments, emails: newAuthorEmails(o.People), gates: o.Gates, log: o.Log, now: o.Now}
+	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, comments: o.Comments, emails: delivery.NewEmails(o.People), gates: o.Gates, log: o.Log, now: o.Now}
 	if o.Token != "" || o.App != nil {
 		var err error
-		if h.client, err = newClient(o.APIURL, o.Token, o.App, o.Transport); err != nil {
+		if h.client, err = api.New(o.APIURL, o.Token, o.App, o.Transport); err != nil {
 			return nil, err
 		}
 	}
@@ -144,41 +151,36 @@ func (h *Webhook) Handler() http.Handler {
 	return mux
 }
 
-// answer is what a delivery is answered, and what its receipt keeps.
-type answer struct {
-	Duplicate bool     `json:"duplicate,omitempty"`
-	Started   []string `json:"started"`
-	Ignored   []string `json:"ignored"`
-}
-
 // accept answers a verified delivery.
 func (h *Webhook) accept(w http.ResponseWriter, r *http.Request, body []byte, fingerprint string) *wire.Rejection {
 	id := r.Header.Get("X-GitHub-Delivery")
 	if !plausibleID(id) {
-		return invalid("the header X-GitHub-Delivery is missing or not an ID")
+		return delivery.Invalid("the header X-GitHub-Delivery is missing or not an ID")
 	}
 	payload, err := jsonPayload(r.Header.Get("Content-Type"), body)
 	if err != nil {
-		return invalid(err.Error())
+		return delivery.Invalid(err.Error())
 	}
 	event := r.Header.Get("X-GitHub-Event")
-	if h.gates != nil && event == protectionEvent {
-		return h.gates.take(w, r, work.Receipt{Key: source + "/" + id, Print: fingerprint, At: h.now().UTC()}, payload)
+	if h.gates != nil && event == delivery.ProtectionEvent {
+		return h.gates.Take(w, r, work.Receipt{Key: source + "/" + id, Print: fingerprint, At: h.now().UTC()}, payload)
 	}
-	h.gates.hear(event, payload)
+	if h.gates != nil {
+		h.gates.Hear(event, payload)
+	}
 	news, err := parse(event, payload)
 	if err != nil {
-		return invalid(err.Error())
+		return delivery.Invalid(err.Error())
 	}
 	if event == "issue_comment" && h.comments != nil {
 		return h.comments.accept(w, r, payload, fingerprint)
 	}
 	if news.ignored != "" {
-		wire.Answer(w, http.StatusOK, answer{Started: []string{}, Ignored: []string{news.ignored}})
+		wire.Answer(w, http.StatusOK, delivery.Answer{Started: []string{}, Ignored: []string{news.ignored}})
 		return nil
 	}
 	if !news.at.IsZero() && h.now().Sub(news.at) > oldest {
-		wire.Answer(w, http.StatusOK, answer{Started: []string{}, Ignored: []string{news.change.Repository + ": what it tells of is older than six days"}})
+		wire.Answer(w, http.StatusOK, delivery.Answer{Started: []string{}, Ignored: []string{news.change.Repository + ": what it tells of is older than six days"}})
 		return nil
 	}
 	if hasTrigger(news.change.Event) {
@@ -186,16 +188,12 @@ func (h *Webhook) accept(w http.ResponseWriter, r *http.Request, body []byte, fi
 		case err != nil:
 			return unrecorded(err)
 		case !wanted:
-			wire.Answer(w, http.StatusOK, answer{Started: []string{}, Ignored: []string{news.change.Event + ": no pipeline waits for this event of " + news.change.Repository}})
+			wire.Answer(w, http.StatusOK, delivery.Answer{Started: []string{}, Ignored: []string{news.change.Event + ": no pipeline waits for this event of " + news.change.Repository}})
 			return nil
 		}
 	}
-	h.emails.join(&news.change)
+	h.emails.Join(&news.change)
 	return h.receive(w, r, work.Receipt{Key: source + "/" + id, Print: fingerprint, Source: source, At: h.now().UTC()}, news.change)
-}
-
-func invalid(detail string) *wire.Rejection {
-	return &wire.Rejection{Status: http.StatusBadRequest, Code: workflows.CodeValidation, Detail: detail}
 }
 
 // unrecorded is the answer to a delivery that is to come again.
@@ -210,13 +208,13 @@ func unrecorded(err error) *wire.Rejection {
 
 // receive hands the change over and says what became of it.
 func (h *Webhook) receive(w http.ResponseWriter, r *http.Request, receipt work.Receipt, c work.Change) *wire.Rejection {
-	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	ctx, cancel := context.WithTimeout(r.Context(), delivery.AnswerWithin)
 	defer cancel()
 	receipt, fresh, err := h.record(ctx, receipt, c)
 	if err != nil {
 		return unrecorded(err)
 	}
-	var result answer
+	var result delivery.Answer
 	if len(receipt.Result) > 0 {
 		if err := json.Unmarshal(receipt.Result, &result); err != nil {
 			h.log.Error("a receipt's result cannot be read", "receipt", receipt.Key, "error", err)
@@ -279,35 +277,4 @@ func jsonPayload(contentType string, body []byte) ([]byte, error) {
 		return nil, errors.New("the delivery is a form without the field payload")
 	}
 	return []byte(form.Get("payload")), nil
-}
-
-// authorEmails joins GitHub logins with e-mail addresses, as the configuration says.
-type authorEmails map[string]string
-
-func newAuthorEmails(m map[string]string) authorEmails {
-	p := make(authorEmails, len(m))
-	for login, mail := range m {
-		p[strings.ToLower(login)] = mail
-	}
-	return p
-}
-
-// join names the author and the pusher as chat knows them. Only exclusion looks at these.
-func (p authorEmails) join(c *work.Change) {
-	login := strings.TrimPrefix(c.By.ID, "github:")
-	if mail, ok := p[strings.ToLower(login)]; ok {
-		c.By.Email = mail
-	}
-	if c.Author != nil {
-		p.name(c.Author)
-	}
-	for i := range c.Authors {
-		p.name(&c.Authors[i])
-	}
-}
-
-func (p authorEmails) name(a *workflows.Author) {
-	if mail, ok := p[strings.ToLower(a.Login)]; ok && a.Login != "" {
-		a.Email = mail
-	}
 }

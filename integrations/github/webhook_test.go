@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -25,6 +26,7 @@ import (
 
 const (
 	secret = "the webhook's secret"
+	token  = "ghp_a-token-that-nobody-may-read"
 	sha    = "4b1c2d3e4f5061728394a5b6c7d8e9f001122334"
 )
 
@@ -347,8 +349,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		c := n.change
-		if _, _, err := splitRepository(c.Repository); err != nil || !isSHA(c.Commit) || c.Branch+c.Tag == "" || c.By.ID == "" {
-			if hasTrigger(event) && err == nil && (c.Commit == "" && c.Tag != "" || isSHA(c.Commit)) && c.By.ID != "" {
+		if _, _, err := api.SplitRepository(c.Repository); err != nil || !api.IsSHA(c.Commit) || c.Branch+c.Tag == "" || c.By.ID == "" {
+			if hasTrigger(event) && err == nil && (c.Commit == "" && c.Tag != "" || api.IsSHA(c.Commit)) && c.By.ID != "" {
 				return
 			}
 			t.Errorf("a change that nobody can carry out: %+v", c)

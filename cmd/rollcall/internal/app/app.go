@@ -27,7 +27,7 @@ import (
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/limit"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/metrics"
 	"github.com/rollcall-bot/rollcall/integrations/aws"
-	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/integrations/github/gates"
 	"github.com/rollcall-bot/rollcall/integrations/github/transport"
 	"github.com/rollcall-bot/rollcall/integrations/jira"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
@@ -59,7 +59,7 @@ type App struct {
 	account      *jira.Account        // made by jiraAccount
 	hub          *transport.Transport // made by githubTransport
 	calendar     *credentials.Watch   // nil: no credential ends
-	gates        *github.Gates        // nil: the service is no GitHub App
+	gates        *gates.Gates         // nil: the service is no GitHub App
 	on           []string             // what is switched on, for people to read
 	present      bot.Present          // who people are now; nil: there is no chat
 	extras       Extras

@@ -14,6 +14,7 @@ import (
 	"github.com/rollcall-bot/rollcall/integrations/commands"
 	"github.com/rollcall-bot/rollcall/integrations/git"
 	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/integrations/github/feedback"
 	"github.com/rollcall-bot/rollcall/integrations/jira"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/integrations/wait"
@@ -37,11 +38,11 @@ var (
 	_ runtime.Runner       = (*wait.Runner)(nil)
 	_ runtime.Inline       = (*wait.Runner)(nil)
 	_ runtime.Follower     = (*bot.Bot)(nil)
-	_ runtime.Follower     = (*github.Statuses)(nil)
-	_ runtime.Follower     = (*github.Deployments)(nil)
-	_ runtime.Follower     = (*github.CheckRuns)(nil)
-	_ runtime.Follower     = (*github.PullComments)(nil)
-	_ runtime.Follower     = (*github.Records)(nil)
+	_ runtime.Follower     = (*feedback.Statuses)(nil)
+	_ runtime.Follower     = (*feedback.Deployments)(nil)
+	_ runtime.Follower     = (*feedback.CheckRuns)(nil)
+	_ runtime.Follower     = (*feedback.PullComments)(nil)
+	_ runtime.Follower     = (*feedback.Records)(nil)
 	_ runtime.Follower     = (*jira.Tickets)(nil)
 	_ runtime.Follower     = (*jira.Deployments)(nil)
 	_ runtime.Follower     = (*jira.Approvals)(nil)
@@ -217,7 +218,7 @@ func (a *App) pulls() (runtime.Pulls, error) {
 	if g == nil || !g.Token.Set() && g.App == nil {
 		return nil, nil
 	}
-	return github.NewPulls(github.FeedbackOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), Transport: a.githubTransport()})
+	return github.NewPulls(github.PullsOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), Transport: a.githubTransport()})
 }
 
 func (a *App) connectGitHub() error {
@@ -232,8 +233,12 @@ func (a *App) connectGitHub() error {
 		if err != nil {
 			return err
 		}
-		hook, err := github.NewWebhook(github.WebhookOptions{Secret: g.WebhookSecret.Reveal(), Engine: a.engine, People: a.people(), Comments: comments,
-			APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, Gates: a.gates, Transport: a.githubTransport(), Log: a.log})
+		o := github.WebhookOptions{Secret: g.WebhookSecret.Reveal(), Engine: a.engine, People: a.people(), Comments: comments,
+			APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, Transport: a.githubTransport(), Log: a.log}
+		if a.gates != nil {
+			o.Gates = a.gates
+		}
+		hook, err := github.NewWebhook(o)
 		if err != nil {
 			return err
 		}

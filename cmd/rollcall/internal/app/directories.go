@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
 	"github.com/rollcall-bot/rollcall/workflows/subject"
@@ -33,9 +34,9 @@ func (a *App) asksGitHub() bool {
 }
 
 // installation is the GitHub App of the configuration; nil: there is none.
-func (a *App) installation() *github.App {
+func (a *App) installation() *api.App {
 	if g := a.config.GitHub; g != nil && g.App != nil {
-		return &github.App{ID: g.App.ID, InstallationID: g.App.InstallationID, PrivateKey: []byte(g.App.PrivateKey.Reveal())}
+		return &api.App{ID: g.App.ID, InstallationID: g.App.InstallationID, PrivateKey: []byte(g.App.PrivateKey.Reveal())}
 	}
 	return nil
 }

@@ -3,15 +3,16 @@ package app
 import (
 	"context"
 
-	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
+	"github.com/rollcall-bot/rollcall/integrations/github/gates"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 var (
-	_ runtime.Follower = (*github.Gates)(nil)
-	_ runtime.Source   = (*github.Gates)(nil)
-	_ runtime.Comparer = (*github.Gates)(nil)
+	_ runtime.Follower = (*gates.Gates)(nil)
+	_ runtime.Source   = (*gates.Gates)(nil)
+	_ runtime.Comparer = (*gates.Gates)(nil)
 )
 
 // openGates makes what lets environments of GitHub Actions ask here, if the service is a
@@ -22,17 +23,17 @@ func (a *App) openGates(sources map[string]runtime.Source) error {
 		return nil
 	}
 	g := a.config.GitHub
-	clients, err := github.NewInstallations(g.APIURL, *app, a.githubTransport())
+	clients, err := api.NewInstallations(g.APIURL, *app, a.githubTransport())
 	if err != nil {
 		return err
 	}
-	o := github.GatesOptions{APIURL: g.APIURL, Installations: clients, Usual: app.InstallationID, WebURL: webPages(g.APIURL), PublicURL: a.config.PublicURL, People: a.people(), InForce: a.keepers, Log: a.log}
+	o := gates.Options{APIURL: g.APIURL, Installations: clients, Usual: app.InstallationID, WebURL: webPages(g.APIURL), PublicURL: a.config.PublicURL, People: a.people(), InForce: a.keepers, Log: a.log}
 	for i := range g.Gates {
 		row := &g.Gates[i]
-		o.Rows = append(o.Rows, github.Gate{Repository: row.Repository, Environment: row.Environment, Channel: row.Channel, Owners: row.Owners,
+		o.Rows = append(o.Rows, gates.Row{Repository: row.Repository, Environment: row.Environment, Channel: row.Channel, Owners: row.Owners,
 			Approval: row.Policy(), Minutes: row.Minutes(), PastFreezes: row.PastFreezes()})
 	}
-	if a.gates, err = github.NewGates(o); err != nil {
+	if a.gates, err = gates.New(o); err != nil {
 		return err
 	}
 	if a.extras.Sources == nil {

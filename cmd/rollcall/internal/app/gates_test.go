@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
+	"github.com/rollcall-bot/rollcall/integrations/github/gates"
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
@@ -40,7 +42,7 @@ type gatesFixture struct {
 	t       *testing.T
 	db      *store.DB
 	hub     *githubfake.Server
-	clients func(base http.RoundTripper) *github.Installations
+	clients func(base http.RoundTripper) *api.Installations
 	process *life
 	hook    http.Handler
 	boots   int
@@ -75,8 +77,8 @@ func overGates(t *testing.T, key []byte, story func(w *gatesFixture)) {
 		}
 		defer db.Close()
 		w := &gatesFixture{t: t, db: db, hub: githubfake.New(githubfake.Options{}), minutes: 60}
-		w.clients = func(base http.RoundTripper) *github.Installations {
-			all, err := github.NewInstallations(gatesHub, github.App{ID: 7, PrivateKey: key}, base)
+		w.clients = func(base http.RoundTripper) *api.Installations {
+			all, err := api.NewInstallations(gatesHub, api.App{ID: 7, PrivateKey: key}, base)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +105,7 @@ func (w *gatesFixture) boot(fuse int, after bool) {
 	s := &life{after: after}
 	s.fuse.Store(int32(fuse))
 	p, quiet := port{w.db, s}, slog.New(slog.DiscardHandler)
-	gates, err := github.NewGates(github.GatesOptions{APIURL: gatesHub, Installations: w.clients(cutOff{s, wirefake.Direct(w.hub)}), Usual: 1, PublicURL: "http://rollcall.test", Log: quiet,
+	gates, err := gates.New(gates.Options{APIURL: gatesHub, Installations: w.clients(cutOff{s, wirefake.Direct(w.hub)}), Usual: 1, PublicURL: "http://rollcall.test", Log: quiet,
 		InForce: func(ctx context.Context) (map[string]string, error) {
 			all, err := s.InForce(ctx)
 			by := map[string]string{}
@@ -112,7 +114,7 @@ func (w *gatesFixture) boot(fuse int, after bool) {
 			}
 			return by, err
 		},
-		Rows: []github.Gate{{Repository: "acme/*", Environment: "production", Minutes: w.minutes, Approval: &workflows.ApprovalPolicy{From: []string{"ben@acme.example", "cho@acme.example"}, Required: 2, Comment: "optional"}}}})
+		Rows: []gates.Row{{Repository: "acme/*", Environment: "production", Minutes: w.minutes, Approval: &workflows.ApprovalPolicy{From: []string{"ben@acme.example", "cho@acme.example"}, Required: 2, Comment: "optional"}}}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

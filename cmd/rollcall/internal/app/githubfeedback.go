@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
-	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/integrations/github/feedback"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/changes"
 	"github.com/rollcall-bot/rollcall/workflows/work"
@@ -20,7 +20,7 @@ func (a *App) reportToGitHub() error {
 		}
 	}
 	if g.ShowsDeployments() {
-		deployments, err := github.NewDeployments(a.feedbackTo("github-deployments"))
+		deployments, err := feedback.NewDeployments(a.feedbackTo("github-deployments"))
 		if err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (a *App) reportToGitHub() error {
 		a.on = append(a.on, "GitHub deployments")
 	}
 	if g.CommentsOnPulls() {
-		comments, err := github.NewPullComments(a.feedbackTo("github-pulls"), a.pullsOf)
+		comments, err := feedback.NewPullComments(a.feedbackTo("github-pulls"), a.pullsOf)
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func (a *App) reportToGitHub() error {
 		a.on = append(a.on, "comments on GitHub pull requests")
 	}
 	if g.RecordsDeployments() {
-		records, err := github.NewRecords(a.feedbackTo("github-records"))
+		records, err := feedback.NewRecords(a.feedbackTo("github-records"))
 		if err != nil {
 			return err
 		}
@@ -53,11 +53,11 @@ func (a *App) reportStages() error {
 		o.Checks = func(context.Context) (bool, error) { return true, nil }
 	case g.Feedback == "" && g.App != nil:
 		var err error
-		if o.Checks, err = github.ChecksGranted(o); err != nil {
+		if o.Checks, err = feedback.ChecksGranted(o); err != nil {
 			return err
 		}
 	}
-	statuses, err := github.NewStatuses(o)
+	statuses, err := feedback.NewStatuses(o)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (a *App) reportStages() error {
 		return nil
 	}
 	o.Notes = a.engine.MemosOf("github-checks")
-	runs, err := github.NewCheckRuns(o)
+	runs, err := feedback.NewCheckRuns(o)
 	if err != nil {
 		return err
 	}
@@ -77,9 +77,9 @@ func (a *App) reportStages() error {
 }
 
 // feedbackTo are the options of a follower that reports to GitHub, by its name.
-func (a *App) feedbackTo(name string) github.FeedbackOptions {
+func (a *App) feedbackTo(name string) feedback.Options {
 	g := a.config.GitHub
-	return github.FeedbackOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), PublicURL: a.config.PublicURL,
+	return feedback.Options{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), PublicURL: a.config.PublicURL,
 		Reader: a.engine, Submitter: a.engine, Notes: a.engine.MemosOf(name), Transport: a.githubTransport(), Log: a.log}
 }
 

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/bot"
-	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/integrations/github/feedback"
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
 	"github.com/rollcall-bot/rollcall/integrations/jira"
 	"github.com/rollcall-bot/rollcall/integrations/jira/jirafake"
@@ -319,10 +319,10 @@ func (w *vendorsFixture) boot() {
 	tickets, err := jira.New(jira.Options{URL: "http://jira.test", User: "bot", Token: "t", Project: "OPS", Reader: e, Submitter: e,
 		Notes: e.MemosOf(jira.FollowerName), Log: log, Transport: cable{&w.jira, s}})
 	w.must(err)
-	statuses, err := github.NewStatuses(github.FeedbackOptions{APIURL: "http://github.test/", Token: "t", Reader: e, Submitter: e,
+	statuses, err := feedback.NewStatuses(feedback.Options{APIURL: "http://github.test/", Token: "t", Reader: e, Submitter: e,
 		Notes: e.MemosOf("github-status"), Log: log, Transport: cable{&w.github, s}})
 	w.must(err)
-	deployments, err := github.NewDeployments(github.FeedbackOptions{APIURL: "http://github.test/", Token: "t", Reader: e, Submitter: e,
+	deployments, err := feedback.NewDeployments(feedback.Options{APIURL: "http://github.test/", Token: "t", Reader: e, Submitter: e,
 		Notes: e.MemosOf("github-deployments"), Log: log, Transport: cable{&w.github, s}})
 	w.must(err)
 	for _, f := range []runtime.Follower{s.bot, tickets, statuses, deployments} {
@@ -487,7 +487,7 @@ func (w *vendorsFixture) twins() (end func()) {
 	furnish(w.chatTwin)
 	e, quiet := w.process.Engine, slog.New(slog.DiscardHandler)
 	client := slack.New(slack.Options{APIURL: "http://slack.test/api/", BotToken: "xoxb-local", Transport: wirefake.Direct(w.chatTwin), Unpaced: true})
-	statuses, err := github.NewStatuses(github.FeedbackOptions{APIURL: "http://github.test/", Token: "t", Reader: e, Notes: notes{}, Log: quiet, Transport: wirefake.Direct(w.hubTwin)})
+	statuses, err := feedback.NewStatuses(feedback.Options{APIURL: "http://github.test/", Token: "t", Reader: e, Notes: notes{}, Log: quiet, Transport: wirefake.Direct(w.hubTwin)})
 	w.must(err)
 	for _, f := range []runtime.Follower{bot.New(bot.Options{Engine: e, Chat: client, Memos: notes{}, Channel: "#ops"}), statuses} {
 		for _, name := range []string{"shop", "site"} {

@@ -1,13 +1,14 @@
 package app
 
 import (
-	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/integrations/github/actions"
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
 )
 
 var (
-	_ runtime.Runner = (*github.WorkflowRunner)(nil)
-	_ runtime.Finder = (*github.WorkflowRunner)(nil)
+	_ runtime.Runner = (*actions.Runner)(nil)
+	_ runtime.Finder = (*actions.Runner)(nil)
 )
 
 // workflowRunner carries out GitHubWorkflow actions; nil: GitHub cannot be asked.
@@ -16,6 +17,6 @@ func (a *App) workflowRunner() (runtime.Runner, error) {
 	if g == nil || !g.Token.Set() && g.App == nil {
 		return nil, nil
 	}
-	return github.NewWorkflowRunner(github.WorkflowOptions{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(),
-		Notes: func() github.Notes { return a.engine.MemosOf("github-workflow") }, Transport: a.githubTransport(), Log: a.log})
+	return actions.NewRunner(actions.Options{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(),
+		Notes: func() api.Notes { return a.engine.MemosOf("github-workflow") }, Transport: a.githubTransport(), Log: a.log})
 }

@@ -15,6 +15,9 @@ import (
 	"github.com/rollcall-bot/rollcall/integrations/aws/checkup"
 	"github.com/rollcall-bot/rollcall/integrations/aws/runner"
 	"github.com/rollcall-bot/rollcall/integrations/github"
+	"github.com/rollcall-bot/rollcall/integrations/github/actions"
+	"github.com/rollcall-bot/rollcall/integrations/github/api"
+	"github.com/rollcall-bot/rollcall/integrations/github/gates"
 	"github.com/rollcall-bot/rollcall/integrations/jira"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/integrations/wire/selftest"
@@ -57,15 +60,20 @@ func (d *doctor) github(ctx context.Context) []selftest.Result {
 		o.HookURL = strings.TrimSuffix(d.c.PublicURL, "/") + "/github/webhook"
 	}
 	if g.App != nil {
-		o.App = &github.App{ID: g.App.ID, InstallationID: g.App.InstallationID, PrivateKey: []byte(g.App.PrivateKey.Reveal())}
-	}
-	for _, gate := range g.Gates {
-		o.Gates = append(o.Gates, github.Gate{Repository: gate.Repository, Environment: gate.Environment})
+		o.App = &api.App{ID: g.App.ID, InstallationID: g.App.InstallationID, PrivateKey: []byte(g.App.PrivateKey.Reveal())}
 	}
 	if o.Token == "" && o.App == nil {
 		return []selftest.Result{{Status: selftest.Skipped, Message: "there is neither a token nor an app: no commit statuses, and repositories are read without one"}}
 	}
-	return append(github.Checks(ctx, o), github.WorkflowChecks(ctx, o, d.githubWorkflows(), readWorkflow)...)
+	checks := github.Checks(ctx, o)
+	if checks[0].Status != selftest.Failed { // the token or app is good for more
+		ask := gates.CheckOptions{APIURL: o.APIURL, App: o.App, Transport: o.Transport}
+		for _, gate := range g.Gates {
+			ask.Rows = append(ask.Rows, gates.Row{Repository: gate.Repository, Environment: gate.Environment})
+		}
+		checks = append(checks, gates.Checks(ctx, ask)...)
+	}
+	return append(checks, actions.Checks(ctx, actions.Options{APIURL: o.APIURL, Token: o.Token, App: o.App, Transport: o.Transport}, d.githubWorkflows(), readWorkflow)...)
 }
 
 func (d *doctor) jira(ctx context.Context) []selftest.Result {

@@ -1,0 +1,6 @@
+package api
+
+const (
+	token = "ghp_a-token-that-nobody-may-read"
+	sha   = "4b1c2d3e4f5061728394a5b6c7d8e9f001122334"
+)

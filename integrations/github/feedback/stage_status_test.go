@@ -1,0 +1,95 @@
+package feedback
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
+	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
+	"github.com/rollcall-bot/rollcall/workflows"
+)
+
+// reporting runs a test with a follower of commit statuses, in virtual time.
+func reporting(t *testing.T, checks func(context.Context) (bool, error), test func(t *testing.T, w *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &stage{world: newWorld(), hub: githubfake.New(githubfake.Options{Token: token})}
+		s, err := NewStatuses(Options{APIURL: "http://github.test/", Token: token, PublicURL: "https://rollcall.example/", Reader: w.world, Notes: w.world,
+			Transport: wirefake.Direct(w.hub), Checks: checks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.lane = &lane{follow: s.Follow, world: w.world}
+		test(t, w)
+	})
+}
+
+// posted are the statuses of the stages, in their order.
+func (w *stage) posted() (lines []string) {
+	for _, s := range w.hub.Statuses("") {
+		if name, ok := strings.CutPrefix(s.Context, "rollcall/webshop/"); ok {
+			lines = append(lines, name+" "+s.State+" "+s.Description)
+		}
+	}
+	return lines
+}
+
+func TestOneStatusForEachStage(t *testing.T) {
+	for name, c := range map[string]struct {
+		steps []func(*workflows.Execution)
+		want  []string
+	}{
+		"all is well": {[]func(*workflows.Execution){begin, enter("Build"), succeed("Build"), enter("Production"), ask, approve("Ana", "Cho"), act("Production"), succeed("Production")},
+			[]string{"Build pending running", "Build success succeeded", "Production pending running", "Production pending waiting for approval", "Production pending running", "Production success approved by Ana and Cho"}},
+		"an action fails": {[]func(*workflows.Execution){begin, enter("Build"), act("Build"), fail("Build", "ActionFailed")}, []string{"Build pending running", "Build failure Deploy failed in Build"}},
+		"rejected":        {[]func(*workflows.Execution){begin, enter("Production"), ask, reject("Ben")}, []string{"Production pending running", "Production pending waiting for approval", "Production failure not approved by Ben"}},
+		"stopped":         {[]func(*workflows.Execution){begin, enter("Build"), stop}, []string{"Build pending running", "Build error stopped"}},
+		"it steps back and is superseded": {[]func(*workflows.Execution){begin, enter("Production"), ask, stepBack, supersede},
+			[]string{"Production pending running", "Production pending waiting for approval", "Production pending waiting", "Production error superseded"}},
+		"a rollback leaves commits alone": {[]func(*workflows.Execution){rollback(1, "Production"), enter("Production"), act("Production"), succeed("Production")}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reporting(t, nil, func(t *testing.T, w *stage) {
+				for _, step := range c.steps {
+					w.do(t, step, 2)
+				}
+				w.do(t, func(*workflows.Execution) {}, 2) // nothing changed
+				if diff := cmp.Diff(c.want, w.posted()); diff != "" {
+					t.Errorf("(-want +got)\n%s", diff)
+				}
+				for _, s := range w.hub.Statuses("") {
+					if s.TargetURL != "https://rollcall.example/executions/id-0002" {
+						t.Errorf("%s links %q", s.Context, s.TargetURL)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Check runs take over: what a commit has already is finished, and nothing new is
+// begun. While GitHub does not say which it is, it waits.
+func TestStagesInCheckRunsGetNoStatuses(t *testing.T) {
+	checks, away := false, error(nil)
+	reporting(t, func(context.Context) (bool, error) { return checks, away }, func(t *testing.T, w *stage) {
+		w.do(t, begin, 1)
+		w.do(t, enter("Build"), 1)
+		away = errors.New("connection refused")
+		w.do(t, succeed("Build"), 1)
+		if n := len(w.posted()); n != 1 {
+			t.Errorf("while GitHub is away: %v", w.posted())
+		}
+		checks, away = true, nil
+		w.lane.run(t, time.Minute)
+		w.do(t, enter("Production"), 1)
+		if diff := cmp.Diff([]string{"Build pending running", "Build success succeeded"}, w.posted()); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
+}
