@@ -258,9 +258,6 @@ func numbered(summary string) int {
 func isMerged(pr *github.PullRequest) bool { return !pr.GetMergedAt().IsZero() || pr.GetMerged() }
 
 func pullOf(pr *github.PullRequest) *work.Pull {
-	if pr == nil { // a null in the list
-		pr = &github.PullRequest{}
-	}
 	var labels []string
 	if pr != nil { // a list may hold null
 		for _, l := range pr.Labels[:min(len(pr.Labels), mostLabels)] {
