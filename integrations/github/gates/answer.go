@@ -49,7 +49,8 @@ func (g *Gates) Follow(ctx context.Context, b event.Batch) error {
 	var cause error
 	for _, id := range words.Keys(q.Open) {
 		t := q.Open[id]
-		if due := !t.Again.IsZero() && !g.o.Now().Before(t.Again); due || t.Again.IsZero() && slices.Contains(news, id) {
+		// A decision does not wait for the pause after a report that GitHub did not take.
+		if due := !t.Again.IsZero() && !g.o.Now().Before(t.Again); due || slices.Contains(news, id) && (t.Again.IsZero() || !t.Perhaps) {
 			over, err := g.update(ctx, q, id, t)
 			if err != nil {
 				return err

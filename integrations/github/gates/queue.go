@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	mostReports   = 10 // that GitHub takes of one deployment
-	doubtfulUntil = 6  // as many may be said again without knowing whether they arrived
-	answerPause   = 30 * time.Second
+	mostReports   = 10               // that GitHub takes of one deployment
+	doubtfulUntil = 6                // as many may be said again without knowing whether they arrived
+	answerPause   = 20 * time.Second // at most, between tries: who starts the service again sees the answer within half a minute
 )
 
 // sent is what GitHub was told about a deployment.

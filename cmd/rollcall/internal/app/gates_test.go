@@ -376,3 +376,24 @@ func TestABareRequestAsksPeople(t *testing.T) {
 		}
 	})
 }
+
+// A GitHub that takes answers and no reports has the answer as soon as it is decided.
+func TestAnAnswerDoesNotWaitForReports(t *testing.T) {
+	overGates(t, appKey(t), func(w *gatesFixture) {
+		w.boot(0, false)
+		id, payload, err := w.hub.Wait(gatesHub, githubfake.Waiting{Repository: "acme/webshop", Environment: "production", Run: 41, SHA: strings.Repeat("a", 40), Ref: "main", Sender: "dan", Installation: 9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.hub.Faults.Set(fault.Fault{Match: "POST /repos/acme/webshop/actions/runs/", Status: 400, Body: `{"message":"state is missing"}`})
+		w.deliver("deployment_protection_rule", "one", payload)
+		w.vote("ben", workflows.Approve)
+		time.Sleep(2*time.Minute + time.Second) // a try has just failed
+		w.hub.Faults.Set()
+		w.vote("cho", workflows.Approve)
+		time.Sleep(time.Second)
+		if one, _ := w.hub.Waiting(id); len(one.Answers) != 1 {
+			t.Errorf("GitHub has %+v", one)
+		}
+	})
+}
