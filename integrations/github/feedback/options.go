@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,8 @@ type Options struct {
 	Token     string // or App
 	App       *api.App
 	PublicURL string // where an execution can be looked at: PublicURL/executions/ID; empty: no link
+	// Elsewhere are the ARNs of the connections of AWS that lead to another host: the same name there is another repository.
+	Elsewhere []string
 	Reader    Reader
 	Submitter noteTaker // nil: executions get no notes
 	Notes     api.Notes
@@ -89,7 +92,7 @@ func (o *Options) commitsOf(e *workflows.Execution, p *workflows.Pipeline) []com
 	var found []commitRef
 	seen := map[commitRef]bool{}
 	for _, r := range e.SourceRevisions {
-		repository, ok := repositoryOf(p, r)
+		repository, ok := o.repositoryOf(p, r)
 		if !ok || !api.IsSHA(r.RevisionID) {
 			continue
 		}
@@ -108,15 +111,17 @@ func (o *Options) commitsOf(e *workflows.Execution, p *workflows.Pipeline) []com
 }
 
 // repositoryOf returns the repository of a revision whose source action reads from GitHub.
-func repositoryOf(p *workflows.Pipeline, r workflows.SourceRevision) (string, bool) {
+func (o *Options) repositoryOf(p *workflows.Pipeline, r workflows.SourceRevision) (string, bool) {
 	for i := range p.Stages {
 		a, ok := p.Stages[i].Action(r.ActionName)
 		if !ok || !a.IsSource() {
 			continue
 		}
 		switch a.ActionType.Provider {
-		case "GitHub", "CodeStarSourceConnection":
+		case "GitHub":
 			return a.Configuration["FullRepositoryId"], true
+		case "CodeStarSourceConnection":
+			return a.Configuration["FullRepositoryId"], !slices.Contains(o.Elsewhere, a.Configuration["ConnectionArn"])
 		}
 	}
 	return "", false

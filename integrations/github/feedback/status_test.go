@@ -46,7 +46,7 @@ func (h *house) Execution(_ context.Context, _ workflows.Principal, ref string) 
 
 func (h *house) Pipeline(context.Context, workflows.Principal, string, int) (workflows.PipelineView, error) {
 	return workflows.PipelineView{Definition: &workflows.Pipeline{Name: "webshop", Stages: []workflows.Stage{{Name: "Source", Actions: []workflows.Action{{
-		Name: "App", ActionType: workflows.ActionType{Category: "Source", Provider: h.provider}, Configuration: map[string]string{"FullRepositoryId": h.repository},
+		Name: "App", ActionType: workflows.ActionType{Category: "Source", Provider: h.provider}, Configuration: map[string]string{"FullRepositoryId": h.repository, "ConnectionArn": "arn:" + h.provider},
 	}}}}}}, nil
 }
 
@@ -201,11 +201,13 @@ func TestCommitsThatGetNoStatus(t *testing.T) {
 	for name, spoil := range map[string]func(*house, *workflows.Execution){
 		"a rollback brings an old commit back": func(_ *house, e *workflows.Execution) { e.Type = workflows.TypeRollback },
 		"a source elsewhere":                   func(h *house, _ *workflows.Execution) { h.provider = "Git" },
+		"a connection to another host":         func(h *house, _ *workflows.Execution) { h.provider = "CodeStarSourceConnection" },
 		"a repository that leaves its place":   func(h *house, _ *workflows.Execution) { h.repository = "acme/../../user" },
 		"no revision yet":                      func(_ *house, e *workflows.Execution) { e.SourceRevisions = nil },
 		"a revision that is no commit":         func(_ *house, e *workflows.Execution) { e.SourceRevisions[0].RevisionID = "main" },
 	} {
 		s, h, hub, _ := mirror(t)
+		s.Elsewhere = []string{"arn:CodeStarSourceConnection"}
 		e := standard(1)
 		spoil(h, &e)
 		if err := show(t, s, h, e); err != nil || hub.Calls() > 0 {

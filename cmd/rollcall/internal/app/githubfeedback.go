@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
 	"github.com/rollcall-bot/rollcall/integrations/github/feedback"
@@ -79,8 +81,24 @@ func (a *App) reportStages() error {
 // feedbackTo are the options of a follower that reports to GitHub, by its name.
 func (a *App) feedbackTo(name string) feedback.Options {
 	g := a.config.GitHub
-	return feedback.Options{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), PublicURL: a.config.PublicURL,
+	return feedback.Options{APIURL: g.APIURL, Token: g.Token.Reveal(), App: a.installation(), PublicURL: a.config.PublicURL, Elsewhere: elsewhere(a.config),
 		Reader: a.engine, Submitter: a.engine, Notes: a.engine.MemosOf(name), Transport: a.githubTransport(), Log: a.log}
+}
+
+// elsewhere are the connections of AWS that lead to another host than github.cloneURL.
+func elsewhere(c *config.Config) (arns []string) {
+	if c.AWS == nil || c.GitHub == nil {
+		return nil
+	}
+	for arn, to := range c.AWS.Connections {
+		at, err := url.Parse(to.CloneURL)
+		hub, err2 := url.Parse(c.GitHub.CloneURL)
+		if err == nil && err2 == nil && at.Hostname() != "" && !strings.EqualFold(at.Hostname(), hub.Hostname()) {
+			arns = append(arns, arn)
+		}
+	}
+	slices.Sort(arns)
+	return arns
 }
 
 // pullsOf are the pull requests that an execution brought into a stage, and those it took out.

@@ -2,10 +2,12 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
 	"github.com/rollcall-bot/rollcall/workflows/changes"
 	"github.com/rollcall-bot/rollcall/workflows/work"
 )
@@ -45,5 +47,18 @@ func TestPullRequestsOfWhatIsReleased(t *testing.T) {
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
+	}
+}
+
+// The same name at another host is another repository: nothing of it is reported to GitHub.
+func TestConnectionsThatLeadElsewhere(t *testing.T) {
+	c := &config.Config{GitHub: &config.GitHub{CloneURL: "ssh://git@GitHub.com/"}, AWS: &config.AWS{Connections: map[string]config.Connection{
+		"arn:hub": {CloneURL: "https://github.com/"}, "arn:lab": {CloneURL: "https://gitlab.com/"}, "arn:bucket": {CloneURL: "https://bitbucket.org/"}, "arn:file": {CloneURL: "file:///srv/git/"},
+	}}}
+	if got := elsewhere(c); !slices.Equal(got, []string{"arn:bucket", "arn:lab"}) {
+		t.Error(got)
+	}
+	if got := elsewhere(&config.Config{GitHub: c.GitHub}); got != nil {
+		t.Error(got)
 	}
 }
