@@ -157,3 +157,16 @@ func TestWhenATokenWasFirstSeen(t *testing.T) {
 		}
 	})
 }
+
+// App Home says the same in the same order each time.
+func TestLinesKeepTheirOrder(t *testing.T) {
+	w := NewWatch(Options{})
+	for _, name := range []string{"jira.token", "github.token"} {
+		w.found[name] = Credential{Name: name, Refused: true, Renew: "renew it"}
+	}
+	for range 50 {
+		if got := w.Lines(); len(got) != 2 || got[0] > got[1] {
+			t.Fatal(got)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,7 +66,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 }
 
-// Lines are what admins should know now, a sentence each.
+// Lines are what admins should know now, a sentence each, in the order of the alphabet.
 func (w *Watch) Lines() (all []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,6 +75,7 @@ func (w *Watch) Lines() (all []string) {
 			all = append(all, s)
 		}
 	}
+	slices.Sort(all)
 	return all
 }
 
