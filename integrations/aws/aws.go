@@ -127,6 +127,10 @@ func (a *AWS) Followers(o publish.Options) []*publish.Follower {
 	return publish.Followers(o)
 }
 
+// Login says when the base credentials end, as far as the SDK does not renew them,
+// and whether AWS takes them.
+func (a *AWS) Login(ctx context.Context) (accounts.Login, error) { return a.who.Login(ctx) }
+
 // Sources look for changes of what AWS keeps, by provider.
 func (a *AWS) Sources() map[string]*source.Watch { return a.sources }
 

@@ -27,7 +27,8 @@ func (c *Client) Checks(ctx context.Context) []selftest.Result {
 	if id.App != "" {
 		app = ", app " + id.App
 	}
-	checks := []selftest.Result{{About: "workspace", Status: selftest.OK, Message: id.TeamName + " (" + id.Team + app + ")"}}
+	checks := []selftest.Result{{About: "workspace", Status: selftest.OK, Message: id.TeamName + " (" + id.Team + app + ")"},
+		{About: "token", Status: selftest.OK, Message: "slack.botToken does not end: the app has no token rotation"}}
 	faults, err := c.Checkup(ctx)
 	if err != nil {
 		return append(checks, away(err))

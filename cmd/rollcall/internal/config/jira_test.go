@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -46,5 +47,26 @@ func TestWhereAServiceAccountCalls(t *testing.T) {
 		if j := got.Jira; j.APIURL != c.api || j.TokenURL != c.token || j.TokenScope() != c.scope || !j.ServiceAccount() {
 			t.Errorf("%s: calls go to %s, tokens come from %s for %q", c.name, j.APIURL, j.TokenURL, j.TokenScope())
 		}
+	}
+}
+
+// A date that is none is shown where it stands.
+func TestWhenJirasTokenEnds(t *testing.T) {
+	jira := func(date string) string {
+		return "jira:\n  url: https://j.example\n  project: OPS\n  token: t\n  tokenExpires: " + date + "\n"
+	}
+	for _, date := range []string{"soon", "2027-02-30", "31.03.2027", `"2027-03-31T10:00:00Z"`} {
+		_, err := Load(write(t, 0o600, jira(date)))
+		var all Problems
+		if !errors.As(err, &all) || len(all) != 1 || all[0].Line != 5 || all[0].Col != 17 || !strings.Contains(all[0].Message, "jira.tokenExpires must be a date") || !strings.Contains(all[0].Hint, "YYYY-MM-DD") {
+			t.Errorf("%s: %+v", date, err)
+		}
+	}
+	got, err := Load(write(t, 0o600, jira("2027-03-31")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ends, err := got.Jira.TokenEnds(); err != nil || ends.Format("2006-01-02") != "2027-03-31" {
+		t.Errorf("%s, %v", ends, err)
 	}
 }

@@ -4,6 +4,7 @@
 package credentials
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -14,6 +15,7 @@ type Credential struct {
 	Ends      time.Time // zero: it does not end, or nobody knows when
 	Estimated bool      // Ends follows from when it was first seen
 	Refused   bool      // the vendor does not take it any more
+	Said      string    // the vendor's code when it refused: "token_revoked"; empty: 401
 	Renew     string    // what to do
 }
 
@@ -43,14 +45,17 @@ func Sentence(c Credential, now time.Time) string {
 	if Due(c, now) == "" {
 		return ""
 	}
-	date, days := c.Ends.UTC().Format("2006-01-02"), int(c.Ends.Sub(now)/day)
+	date, left := c.Ends.UTC().Format("2006-01-02"), c.Ends.Sub(now)
+	days := int(left / day)
 	switch {
 	case c.Refused:
-		return fmt.Sprintf("%s is not accepted any more (401): %s", c.Name, c.Renew)
+		return fmt.Sprintf("%s is not accepted any more (%s): %s", c.Name, cmp.Or(c.Said, "401"), c.Renew)
 	case !c.Ends.After(now) && c.Estimated:
 		return fmt.Sprintf("%s has been in use for a year and may have ended on %s: %s", c.Name, date, c.Renew)
 	case !c.Ends.After(now):
 		return fmt.Sprintf("%s ended on %s: %s", c.Name, date, c.Renew)
+	case left < day && !c.Estimated:
+		return fmt.Sprintf("%s ends on %s at %s UTC: %s", c.Name, date, c.Ends.UTC().Format("15:04"), c.Renew)
 	case c.Estimated:
 		return fmt.Sprintf("%s may end on %s (in %d days), a year after it was first seen: %s", c.Name, date, days, c.Renew)
 	}

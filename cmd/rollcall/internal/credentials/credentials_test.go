@@ -67,7 +67,9 @@ func TestAdminsAreWarnedOnceEach(t *testing.T) {
 		down := true
 		var log bytes.Buffer
 		process := func() (stop func(), w *Watch) {
-			w = NewWatch(Options{Notes: kept, Log: slog.New(slog.NewTextHandler(&log, nil)), Admins: func() []string { return []string{"ana@acme.example", "cho@acme.example"} },
+			w = NewWatch(Options{Notes: kept, Log: slog.New(slog.NewTextHandler(&log, nil)), Admins: func(context.Context) ([]string, error) {
+				return []string{"ana@acme.example", "cho@acme.example"}, errors.New("one group could not be looked up")
+			},
 				Sources: []Source{func(context.Context) (Credential, error) {
 					mu.Lock()
 					defer mu.Unlock()

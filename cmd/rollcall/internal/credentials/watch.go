@@ -2,13 +2,10 @@ package credentials
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,7 +30,8 @@ type Source func(ctx context.Context) (Credential, error)
 type Options struct {
 	Sources []Source
 	Notes   Notes
-	Admins  func() []string // addresses of those who are warned
+	// Admins are the addresses of those who are warned. With an error they are not all.
+	Admins func(ctx context.Context) ([]string, error)
 	// Tell sends a message to one of them; nil: there is no chat, and the log says it.
 	Tell  func(ctx context.Context, address, text string) error
 	Shown func(c Credential) // what was found, for the metrics; nil: nobody counts
@@ -44,8 +42,9 @@ type Options struct {
 type Watch struct {
 	o Options
 
-	mu    sync.Mutex
-	found map[string]Credential
+	mu     sync.Mutex
+	found  map[string]Credential
+	admins []string // at the last look
 }
 
 // NewWatch asks nothing before Run.
@@ -79,7 +78,21 @@ func (w *Watch) Lines() (all []string) {
 	return all
 }
 
+// Warns says whether whoever has that address is one of those who are warned, as of the last look.
+func (w *Watch) Warns(address string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.admins, func(a string) bool { return strings.EqualFold(a, address) })
+}
+
 func (w *Watch) look(ctx context.Context) {
+	admins, err := w.o.Admins(ctx)
+	if err != nil && ctx.Err() == nil {
+		w.o.Log.Warn("not all admins could be looked up who are warned about credentials; it is tried again", "again_in", lookEvery, "error", wire.Scrub(err))
+	}
+	w.mu.Lock()
+	w.admins = admins
+	w.mu.Unlock()
 	for _, ask := range w.o.Sources {
 		c, err := ask(ctx)
 		if ctx.Err() != nil {
@@ -95,7 +108,7 @@ func (w *Watch) look(ctx context.Context) {
 		if w.o.Shown != nil {
 			w.o.Shown(c)
 		}
-		if err := w.warn(ctx, c); err != nil && ctx.Err() == nil {
+		if err := w.warn(ctx, c, admins); err != nil && ctx.Err() == nil {
 			w.o.Log.Warn("admins could not be warned about a credential; it is tried again", "credential", c.Name, "error", wire.Scrub(err))
 		}
 	}
@@ -103,8 +116,8 @@ func (w *Watch) look(ctx context.Context) {
 
 // warn gives each admin a warning that is due, once. The mark is durable before the
 // message, so that after a crash it is not sent twice; what was refused is sent later.
-func (w *Watch) warn(ctx context.Context, c Credential) error {
-	all := append([]string{""}, w.o.Admins()...) // the log is the first
+func (w *Watch) warn(ctx context.Context, c Credential, admins []string) error {
+	all := append([]string{""}, admins...) // the log is the first
 	if !c.Refused {
 		if err := w.accepted(ctx, c.Name, all); err != nil {
 			return err
@@ -159,42 +172,4 @@ func (w *Watch) accepted(ctx context.Context, name string, all []string) error {
 		}
 	}
 	return nil
-}
-
-// firstSeen is the memo of a secret: when it was first used. Of its value only a
-// salted digest is kept.
-type firstSeen struct {
-	Salt, Digest []byte
-	At           time.Time
-}
-
-// FirstSeen is when a secret was first in the configuration under that name: now,
-// where another one was before.
-func FirstSeen(ctx context.Context, notes Notes, name, secret string) (time.Time, error) {
-	var seen firstSeen
-	raw, ok, err := notes.Memo(ctx, "seen/"+name)
-	if err == nil && ok {
-		err = json.Unmarshal(raw, &seen)
-	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("reading when %s was first seen: %w", name, err)
-	}
-	digest := func() []byte {
-		h := hmac.New(sha256.New, seen.Salt)
-		h.Write([]byte(secret))
-		return h.Sum(nil)
-	}
-	if ok && hmac.Equal(digest(), seen.Digest) {
-		return seen.At, nil
-	}
-	seen = firstSeen{Salt: make([]byte, 32), At: time.Now().UTC()}
-	_, _ = rand.Read(seen.Salt) // crypto/rand never fails
-	seen.Digest = digest()
-	if raw, err = json.Marshal(seen); err == nil {
-		err = notes.Note(ctx, "seen/"+name, raw)
-	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("noting when %s was first seen: %w", name, err)
-	}
-	return seen.At, nil
 }

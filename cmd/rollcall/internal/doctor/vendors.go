@@ -86,7 +86,7 @@ func (d *doctor) jira(ctx context.Context) []selftest.Result {
 			return []selftest.Result{{About: "login", Status: selftest.Failed, Message: err.Error()}}
 		}
 	}
-	return jira.Checks(ctx, o)
+	return append(jira.Checks(ctx, o), d.jiraTokenEnds()...)
 }
 
 func (d *doctor) aws(ctx context.Context) []selftest.Result {
@@ -110,7 +110,7 @@ func (d *doctor) aws(ctx context.Context) []selftest.Result {
 	}
 	o.Stores, o.Retention, o.Publish = d.c.PipelinePolicy().Stores, time.Duration(d.c.Retention.Artifacts), d.c.PublishNeeds()
 	o.Actions = d.actions()
-	return checkup.Run(ctx, o)
+	return append(checkup.Run(ctx, o), d.awsLoginEnds(ctx, o.Accounts)...)
 }
 
 // ecsGates are the services of ECS whose pause hooks are gates.
