@@ -171,6 +171,8 @@ type SourceRevision struct {
 	// AnyBranch lets it come from elsewhere than the action's branch: a trigger
 	// named it, or somebody with the right start-any-revision.
 	AnyBranch bool `json:"anyBranch,omitempty"`
+	// Tag is the tag or release that brought it in; it may have moved since.
+	Tag string `json:"tag,omitempty"`
 	// Type is what RevisionID is, when it is no commit: IMAGE_DIGEST,
 	// S3_OBJECT_VERSION_ID, S3_OBJECT_KEY.
 	Type string `json:"type,omitempty"`

@@ -27,6 +27,7 @@ func known(said, r SourceRevision) SourceRevision {
 		return r
 	}
 	r.AnyBranch, r.Type = said.AnyBranch || r.AnyBranch, cmp.Or(r.Type, said.Type)
+	r.Tag = cmp.Or(r.Tag, said.Tag)
 	if r.RevisionURL == "" {
 		r.RevisionURL = said.RevisionURL
 	}

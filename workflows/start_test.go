@@ -90,3 +90,16 @@ func TestAChosenObjectStaysChosen(t *testing.T) {
 		t.Errorf("%+v", x.SourceRevisions)
 	}
 }
+
+// The tag that brought a commit stays with that commit after the source, which looks
+// at commits alone, has fetched it.
+func TestTheTagStaysWithItsCommit(t *testing.T) {
+	x := workflows.Execution{SourceRevisions: []workflows.SourceRevision{{ActionName: "App", RevisionID: "c1", Tag: "v1", AnyBranch: true}}}
+	for commit, tag := range map[string]string{"c1": "v1", "c2": ""} {
+		y := x
+		y.Bring(workflows.SourceRevision{ActionName: "App", RevisionID: commit})
+		if got := y.SourceRevisions[0]; got.RevisionID != commit || got.Tag != tag {
+			t.Errorf("%+v", got)
+		}
+	}
+}

@@ -16,6 +16,9 @@ const changesNote = "changes/"
 // issuesNote begins that of the note which names the issues in it.
 const issuesNote = "issues/"
 
+// factsNote begins that of the note which says what GitHub knows of its image and tag.
+const factsNote = "facts/"
+
 // changes is what the execution brings into a stage; nil: not known yet, or nothing ran there.
 func (v *View) changes(stage string) *workflows.Note {
 	if say.IsECS(v.Pipeline.Bridge) {
@@ -55,6 +58,16 @@ func (v *View) issues(stage string) string {
 	for _, n := range v.Execution.Notes {
 		if n.Name == issuesNote+stage {
 			return "🎫 " + esc(n.Text, 600)
+		}
+	}
+	return ""
+}
+
+// known is what GitHub says of what the execution brings into a stage: "🔎 release v2.3.1 is immutable".
+func (v *View) known(stage string) string {
+	for _, n := range v.Execution.Notes {
+		if n.Name == factsNote+stage {
+			return "🔎 " + sentence(esc(n.Text, 600))
 		}
 	}
 	return ""

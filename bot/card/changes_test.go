@@ -30,6 +30,12 @@ func listed(e workflows.Execution, n int) workflows.Execution {
 	return e
 }
 
+// certified is that with what GitHub says of its image and tag.
+func certified(e workflows.Execution, text string) workflows.Execution {
+	e.Notes = append(e.Notes, workflows.Note{Name: "facts/Production", State: "done", Text: text})
+	return e
+}
+
 // lines are the first of n commits, as the engine notes them.
 func lines(n int) []string {
 	var all []string
@@ -85,6 +91,9 @@ func changing() []drawing {
 		message("changes-gate-1", gate(listed(waiting(), 1), shop())),
 		message("changes-gate-12", gate(listed(waiting(), 12), shop())),
 		message("changes-gate-400", gate(listed(waiting(), 400), shop())),
+		message("facts-gate", gate(certified(listed(waiting(), 1), "image shop (sha256:1a2b3c4d5e6f) is attested by build.yml@main, not verified here; release v2.3.1 is immutable"), shop())),
+		message("facts-gate-hostile", gate(certified(listed(waiting(), 400), strings.Repeat(hostile, 30)), shop())),
+		message("facts-execution", card.Execution(view(certified(listed(waiting(), 1), "tag v2.3.1 may move"), shop()))),
 		message("changes-execution-400", card.Execution(view(listed(waiting(), 400), shop()))),
 		modal("changes-form-rollback-400", card.RollbackForm(card.Return{About: about, Targets: many})),
 		modal("changes-form-approve-400", card.ReasonForm(view(listed(waiting(), 400), shop()), workflows.Approve, answer)),

@@ -23,7 +23,7 @@ func (v *View) facts() []string {
 		facts = append(facts, "⚠️ Could not be cancelled: "+strings.Join(codes(v.Execution.Orphans, 5), ", ")+"; check it where it runs")
 	}
 	for _, n := range v.Execution.Notes {
-		if !strings.HasPrefix(n.Name, changesNote) && !strings.HasPrefix(n.Name, issuesNote) {
+		if !slices.ContainsFunc([]string{changesNote, issuesNote, factsNote}, func(kind string) bool { return strings.HasPrefix(n.Name, kind) }) {
 			facts = append(facts, note(n))
 		}
 	}

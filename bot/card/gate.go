@@ -50,7 +50,7 @@ func Gate(a Asking) Message {
 	l.lines(append(bridge(a.Pipeline.Bridge), a.toAWS()...)...)
 	l.buttons(r.done()...)
 	l.lines(append(votes(g.Votes), dropped(g)...)...)
-	l.lines(slices.Concat(a.content(), []string{a.change(), a.changed(a.Stage)}, a.commits(a.Stage), []string{a.issues(a.Stage), a.unknown()})...)
+	l.lines(slices.Concat(a.content(), []string{a.change(), a.changed(a.Stage)}, a.commits(a.Stage), []string{a.issues(a.Stage), a.known(a.Stage), a.unknown()})...)
 	l.context(join(a.console("console"), a.inAWS(), runOnGitHub(e)))
 	return Message{Text: text, Blocks: l.done(a.console("all of it in the console"))}
 }

@@ -107,10 +107,10 @@ func (r *Records) update(ctx context.Context, id string, _ bool, blocked blocks)
 }
 
 // images are those that an execution deploys; a rollback deploys its target's.
-func (r *Records) images(ctx context.Context, e *workflows.Execution, at commitRef) ([]image, error) {
+func (o *Options) images(ctx context.Context, e *workflows.Execution, at commitRef) ([]image, error) {
 	all := []*workflows.Execution{e}
 	if e.Rollback != nil {
-		target, err := r.Reader.Execution(ctx, workflows.EnginePrincipal(), e.Rollback.Target)
+		target, err := o.Reader.Execution(ctx, workflows.EnginePrincipal(), e.Rollback.Target)
 		if err != nil && !notFound(err) {
 			return nil, fmt.Errorf("reading execution %s: %w", e.Rollback.Target, err)
 		}
@@ -176,24 +176,24 @@ func (r *Records) record(ctx context.Context, e *workflows.Execution, stage, env
 	return nil, nil
 }
 
-func (r *Records) read(ctx context.Context, key string, into any) error {
-	raw, ok, err := r.Notes.Memo(ctx, key)
+func (o *Options) read(ctx context.Context, key string, into any) error {
+	raw, ok, err := o.Notes.Memo(ctx, key)
 	if err == nil && ok {
 		err = json.Unmarshal(raw, into)
 	}
 	if err != nil {
-		return fmt.Errorf("reading what GitHub was told of %s: %w", key, err)
+		return fmt.Errorf("reading what was last heard of GitHub about %s: %w", key, err)
 	}
 	return nil
 }
 
-func (r *Records) note(ctx context.Context, key string, value any) error {
+func (o *Options) note(ctx context.Context, key string, value any) error {
 	raw, err := json.Marshal(value)
 	if err == nil {
-		err = r.Notes.Note(ctx, key, raw)
+		err = o.Notes.Note(ctx, key, raw)
 	}
 	if err != nil {
-		return fmt.Errorf("noting what GitHub was told of %s: %w", key, err)
+		return fmt.Errorf("noting what was heard of GitHub about %s: %w", key, err)
 	}
 	return nil
 }

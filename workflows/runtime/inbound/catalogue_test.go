@@ -151,7 +151,7 @@ func TestWhatAStartSays(t *testing.T) {
 		t.Errorf("%+v\nwant\n%+v", got, want)
 	}
 	tagged := startBy("web", &a, work.Change{Event: "push", Repository: "shop", Tag: "v1", Commit: "c1"}, workflows.TriggerWebhook, "k", "tag v1")
-	if tagged.Trigger.Detail != "shop v1" || !tagged.Change[0].AnyBranch {
+	if tagged.Trigger.Detail != "shop v1" || !tagged.Change[0].AnyBranch || tagged.Change[0].Tag != "v1" {
 		t.Errorf("%+v", tagged)
 	}
 }

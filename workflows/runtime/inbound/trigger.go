@@ -103,7 +103,7 @@ func startBy(pipeline string, a *workflows.Action, c work.Change, kind, token, w
 	r := workflows.SourceRevision{
 		ActionName: a.Name, RevisionID: c.Commit, RevisionSummary: c.Summary, RevisionURL: c.URL,
 		Type:   map[string]string{work.ImageKind: "IMAGE_DIGEST", work.ObjectKind: "S3_OBJECT_VERSION_ID"}[c.Kind],
-		Branch: cmp.Or(c.HeadBranch, c.Branch), Repository: c.Repository, Author: c.Author, Authors: c.Authors,
+		Branch: cmp.Or(c.HeadBranch, c.Branch), Repository: c.Repository, Author: c.Author, Authors: c.Authors, Tag: c.Tag,
 	}
 	_, followed := trigger.Followed(a)
 	r.AnyBranch = c.Event != "push" || c.Branch != followed

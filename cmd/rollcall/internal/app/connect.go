@@ -43,6 +43,7 @@ var (
 	_ runtime.Follower     = (*feedback.CheckRuns)(nil)
 	_ runtime.Follower     = (*feedback.PullComments)(nil)
 	_ runtime.Follower     = (*feedback.Records)(nil)
+	_ runtime.Follower     = (*feedback.Facts)(nil)
 	_ runtime.Follower     = (*jira.Tickets)(nil)
 	_ runtime.Follower     = (*jira.Deployments)(nil)
 	_ runtime.Follower     = (*jira.Approvals)(nil)

@@ -44,6 +44,13 @@ func (a *App) reportToGitHub() error {
 		}
 		a.engine.AddFollower(records)
 	}
+	if g.LooksUpFacts() {
+		facts, err := feedback.NewFacts(a.feedbackTo("github-facts"))
+		if err != nil {
+			return err
+		}
+		a.engine.AddFollower(facts)
+	}
 	return nil
 }
 

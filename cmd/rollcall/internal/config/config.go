@@ -75,6 +75,7 @@ type GitHub struct {
 		Comment *bool `yaml:"comment"` // nil: true
 	} `yaml:"pullRequests"`
 	DeploymentRecords *bool `yaml:"deploymentRecords"` // nil: true
+	GateFacts         *bool `yaml:"gateFacts"`         // nil: true
 }
 
 // GitHubApp is a GitHub App's installation, instead of a token.

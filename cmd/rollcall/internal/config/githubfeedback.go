@@ -26,6 +26,9 @@ func (g *GitHub) CommentsOnPulls() bool { return on(g.PullRequests.Comment) }
 // RecordsDeployments says whether GitHub is told which image runs where.
 func (g *GitHub) RecordsDeployments() bool { return on(g.DeploymentRecords) }
 
+// LooksUpFacts says whether GitHub is asked, when a gate opens, about image and tag.
+func (g *GitHub) LooksUpFacts() bool { return on(g.GateFacts) }
+
 // Writes are the permissions that this feedback needs, by GitHub's names.
 func (g *GitHub) Writes() (names []string) {
 	if g.Feedback != FeedbackNone {
