@@ -39,7 +39,7 @@ func (e *Execution) Pick(in *Intent, what string, fits func(*ActionExecution) bo
 	case len(actions) == 0:
 		return nil, nil, Refuse(CodeConflict, "see how it stands with: status "+e.Ref(), "%s is not %s: it %s", e.Ref(), what, e.whereabouts())
 	case len(actions) > 1:
-		return nil, nil, Invalid("action", "name one of "+strings.Join(names, " or "), "several actions of %s are meant", e.Ref())
+		return nil, nil, Refuse(CodeValidation, "name one of "+strings.Join(names, " or "), "several actions of %s are meant", e.Ref()).In("action")
 	}
 	return stages[0], actions[0], nil
 }

@@ -14,9 +14,10 @@ func Refuse(code, hint, format string, args ...any) *Problem {
 	return &Problem{Code: code, Hint: hint, Message: fmt.Sprintf(format, args...)}
 }
 
-// Invalid refuses a field of what was asked for.
-func Invalid(field, hint, format string, args ...any) *Problem {
-	return &Problem{Code: CodeValidation, Field: field, Hint: hint, Message: fmt.Sprintf(format, args...)}
+// In says which field of what was asked for is refused.
+func (p *Problem) In(field string) *Problem {
+	p.Field = field
+	return p
 }
 
 // Longest is how many characters the words may have that go with an intent of
@@ -42,7 +43,7 @@ func (in *Intent) Fits() error {
 		field = "comment"
 	}
 	if n := utf8.RuneCountInString(in.Reason); n > most {
-		return Invalid(field, "shorten it; a link can lead to more", "the %s has %d characters, more than the %d that are possible", field, n, most)
+		return Refuse(CodeValidation, "shorten it; a link can lead to more", "the %s has %d characters, more than the %d that are possible", field, n, most).In(field)
 	}
 	return nil
 }
@@ -58,22 +59,22 @@ func (p *Pipeline) Values(given map[string]string, lenient bool) (map[string]str
 		value, ok := given[v.Name]
 		switch {
 		case ok && value == "":
-			return nil, Invalid(v.Name, "leave it out for the default, or give it a value", "the variable %s must not be empty", v.Name)
+			return nil, Refuse(CodeValidation, "leave it out for the default, or give it a value", "the variable %s must not be empty", v.Name).In(v.Name)
 		case !ok && v.DefaultValue != nil:
 			values[v.Name] = *v.DefaultValue
 			continue
 		case !ok && lenient:
 			continue
 		case !ok:
-			return nil, Invalid(v.Name, "give one as "+v.Name+"=VALUE", "%s cannot start without a value for the variable %s", p.Name, v.Name)
+			return nil, Refuse(CodeValidation, "give one as "+v.Name+"=VALUE", "%s cannot start without a value for the variable %s", p.Name, v.Name).In(v.Name)
 		}
 		if n := utf8.RuneCountInString(value); n > longestValue {
-			return nil, Invalid(v.Name, "shorten it, or hand over where it is kept", "the variable %s has %d characters, more than the %d that are possible", v.Name, n, longestValue)
+			return nil, Refuse(CodeValidation, "shorten it, or hand over where it is kept", "the variable %s has %d characters, more than the %d that are possible", v.Name, n, longestValue).In(v.Name)
 		}
 		if v.Pattern != "" {
 			whole, err := regexp.Compile("^(?:" + v.Pattern + ")$")
 			if err != nil || !whole.MatchString(value) {
-				return nil, Invalid(v.Name, "give a value of that form", "the variable %s must match %s, and %q does not", v.Name, v.Pattern, value)
+				return nil, Refuse(CodeValidation, "give a value of that form", "the variable %s must match %s, and %q does not", v.Name, v.Pattern, value).In(v.Name)
 			}
 		}
 		values[v.Name] = value
@@ -84,7 +85,7 @@ func (p *Pipeline) Values(given map[string]string, lenient bool) (map[string]str
 			if len(declared) > 0 {
 				hint = "it has " + strings.Join(declared, ", ")
 			}
-			return nil, Invalid(name, hint, "%s has no variable %s", p.Name, name)
+			return nil, Refuse(CodeValidation, hint, "%s has no variable %s", p.Name, name).In(name)
 		}
 	}
 	return values, nil
@@ -103,7 +104,7 @@ func (p *Pipeline) Pinned(in *Intent) ([]SourceRevision, error) {
 	for _, o := range in.Revisions {
 		a, ok := p.Stages[0].Action(o.ActionName)
 		if !ok || !a.IsSource() {
-			return nil, Invalid("sourceRevisions", "name an action of its first stage", "%s has no source action %q", p.Name, o.ActionName)
+			return nil, Refuse(CodeValidation, "name an action of its first stage", "%s has no source action %q", p.Name, o.ActionName).In("sourceRevisions")
 		}
 		if kinds := a.revisionKinds(); o.RevisionType == "" && len(kinds) == 1 {
 			o.RevisionType = kinds[0]
@@ -162,15 +163,15 @@ func (a *Action) overridable(o RevisionOverride) error {
 	kinds := a.revisionKinds()
 	switch {
 	case !slices.Contains(kinds, o.RevisionType):
-		return Invalid("sourceRevisions", "say what kind of revision it is", "the revision of %s must be of type %s, not %q", o.ActionName, strings.Join(kinds, " or "), o.RevisionType)
+		return Refuse(CodeValidation, "say what kind of revision it is", "the revision of %s must be of type %s, not %q", o.ActionName, strings.Join(kinds, " or "), o.RevisionType).In("sourceRevisions")
 	case o.RevisionValue == "":
-		return Invalid("sourceRevisions", "leave the action out for its newest revision", "the revision of %s must not be empty", o.ActionName)
+		return Refuse(CodeValidation, "leave the action out for its newest revision", "the revision of %s must not be empty", o.ActionName).In("sourceRevisions")
 	case o.RevisionType == "COMMIT_ID" && !isCommit(o.RevisionValue):
-		return Invalid("sourceRevisions", "give the characters that git log or a card shows, at least 7, in lower case",
-			"the revision of %s must be the ID of a commit, and %q is none", o.ActionName, o.RevisionValue)
+		return Refuse(CodeValidation, "give the characters that git log or a card shows, at least 7, in lower case",
+			"the revision of %s must be the ID of a commit, and %q is none", o.ActionName, o.RevisionValue).In("sourceRevisions")
 	case o.RevisionType == "S3_OBJECT_KEY" && !strings.EqualFold(a.Configuration["AllowOverrideForS3ObjectKey"], "true"):
-		return Invalid("sourceRevisions", "set it in the pipeline, or choose a version of the object",
-			"%s does not let its object key be chosen: AllowOverrideForS3ObjectKey is not true", o.ActionName)
+		return Refuse(CodeValidation, "set it in the pipeline, or choose a version of the object",
+			"%s does not let its object key be chosen: AllowOverrideForS3ObjectKey is not true", o.ActionName).In("sourceRevisions")
 	}
 	return nil
 }

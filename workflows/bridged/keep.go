@@ -33,12 +33,12 @@ func Keeps(name, keeper, by string, archived bool) error {
 // Placed refuses a definition that says of itself that it is in AWS, but by the bridge that sees it there.
 func Placed(p *workflows.Pipeline, by string) error {
 	if p.IsProtection() != (by == byConfiguration) {
-		return workflows.Invalid("protects", "leave the key out; the section github.gates of the configuration says what is decided for GitHub", "only the configuration says of %s that it decides for GitHub Actions", p.Name)
+		return workflows.Refuse(workflows.CodeValidation, "leave the key out; the section github.gates of the configuration says what is decided for GitHub", "only the configuration says of %s that it decides for GitHub Actions", p.Name).In("protects")
 	}
 	if (p.Bridge != nil) == strings.HasPrefix(by, "bridge:") {
 		return nil
 	}
-	return workflows.Invalid("bridge", "leave the key out; the section bridges of the configuration says what is in AWS", "only a bridge says of %s that it is in AWS", p.Name)
+	return workflows.Refuse(workflows.CodeValidation, "leave the key out; the section bridges of the configuration says what is in AWS", "only a bridge says of %s that it is in AWS", p.Name).In("bridge")
 }
 
 // byConfiguration is Intent.ManagedBy of the pipelines that decide for GitHub Actions.

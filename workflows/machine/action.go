@@ -210,7 +210,7 @@ func (d *decision) resolve(in *workflows.Intent) error {
 		d.emit(ev)
 		d.startAction(e, st, a)
 	default:
-		return workflows.Invalid("as", "say succeeded, failed or again", "%q is not how a doubt ends", in.As)
+		return workflows.Refuse(workflows.CodeValidation, "say succeeded, failed or again", "%q is not how a doubt ends", in.As).In("as")
 	}
 	return nil
 }

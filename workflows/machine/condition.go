@@ -131,11 +131,11 @@ func (d *decision) override(in *workflows.Intent) error {
 		return workflows.Refuse(workflows.CodeStageNotFound, "see its stages with: status "+e.Ref(), "%s has no stage %s", e.Ref(), in.Stage)
 	}
 	if in.Reason == "" && !d.dry {
-		return workflows.Invalid("reason", "say why it is to go on without what it asks for", "overriding what %s waits for needs a reason", e.Ref())
+		return workflows.Refuse(workflows.CodeValidation, "say why it is to go on without what it asks for", "overriding what %s waits for needs a reason", e.Ref()).In("reason")
 	}
 	kind, ok := map[string]string{"": "", "BEFORE_ENTRY": workflows.BeforeEntry, "ON_SUCCESS": workflows.OnSuccess, "APPROVAL": "approval"}[in.Condition]
 	if !ok {
-		return workflows.Invalid("condition", "say BEFORE_ENTRY, ON_SUCCESS or APPROVAL", "%q is nothing that can be overridden", in.Condition)
+		return workflows.Refuse(workflows.CodeValidation, "say BEFORE_ENTRY, ON_SUCCESS or APPROVAL", "%q is nothing that can be overridden", in.Condition).In("condition")
 	}
 	if kind == "" || kind == "approval" {
 		gates := slices.DeleteFunc(st.Open(), func(a *workflows.ActionExecution) bool {
@@ -145,7 +145,7 @@ func (d *decision) override(in *workflows.Intent) error {
 		case len(gates) == 1 && e.Stop == nil:
 			return d.overrideGate(e, st, gates[0], in.Reason)
 		case len(gates) > 1:
-			return workflows.Invalid("action", "name the one that is meant", "several gates of %s in %s are open", e.Ref(), st.Name)
+			return workflows.Refuse(workflows.CodeValidation, "name the one that is meant", "several gates of %s in %s are open", e.Ref(), st.Name).In("action")
 		}
 	}
 	if c := st.Blocking(kind); c != nil {

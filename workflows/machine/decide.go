@@ -104,7 +104,7 @@ func (d *decision) intent(in *workflows.Intent) error {
 			return verbs[i].decide(d, in)
 		}
 	}
-	return workflows.Invalid("verb", "see what there is with: help", "%q is not something that can be asked of a pipeline", in.Verb)
+	return workflows.Refuse(workflows.CodeValidation, "see what there is with: help", "%q is not something that can be asked of a pipeline", in.Verb).In("verb")
 }
 
 // verbs are what can be asked of a pipeline that there is.
@@ -166,7 +166,7 @@ func (d *decision) id() string {
 // error is a *NeedFacts while an archived one has not been looked up.
 func (d *decision) find(field, id string) (*workflows.Execution, error) {
 	if !identity.Valid(id) {
-		return nil, workflows.Invalid(field, "see what there is with: executions "+d.s.Name, "%q is not the ID of an execution", id)
+		return nil, workflows.Refuse(workflows.CodeValidation, "see what there is with: executions "+d.s.Name, "%q is not the ID of an execution", id).In(field)
 	}
 	if e := d.s.execution(id); e != nil {
 		return e, nil
@@ -200,7 +200,7 @@ func (d *decision) version(v int) (p *workflows.Pipeline, carried bool, err erro
 // stageNamed returns the stage of the definition in force.
 func (d *decision) stageNamed(name string) (*workflows.Stage, error) {
 	if name == "" {
-		return nil, workflows.Invalid("stage", "it has "+words.List(d.s.definition().StageNames(), "and"), "which stage of %s is meant?", d.s.Name)
+		return nil, workflows.Refuse(workflows.CodeValidation, "it has "+words.List(d.s.definition().StageNames(), "and"), "which stage of %s is meant?", d.s.Name).In("stage")
 	}
 	if st, ok := d.s.definition().Stage(name); ok {
 		return st, nil

@@ -17,9 +17,9 @@ func (d *decision) edit(in *workflows.Intent) error {
 	p := in.NewDefinition
 	switch {
 	case p == nil || len(p.Stages) == 0:
-		return workflows.Invalid("definition", "give a pipeline with at least two stages", "there is no definition to put in force")
+		return workflows.Refuse(workflows.CodeValidation, "give a pipeline with at least two stages", "there is no definition to put in force").In("definition")
 	case p.Name != d.s.Name:
-		return workflows.Invalid("name", "define a pipeline of the new name, and archive this one", "the definition is of %s: the name of %s cannot be changed", p.Name, d.s.Name)
+		return workflows.Refuse(workflows.CodeValidation, "define a pipeline of the new name, and archive this one", "the definition is of %s: the name of %s cannot be changed", p.Name, d.s.Name).In("name")
 	}
 	if err := bridged.Placed(p, in.ManagedBy); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (d *decision) annotate(in *workflows.Intent) error {
 	case !d.by.IsEngine():
 		return workflows.Refuse(workflows.CodeAccessDenied, "put it into a comment", "only rollcall itself notes things on executions")
 	case in.Note == nil || in.Note.Name == "":
-		return workflows.Invalid("note", "name it after what wrote it", "a note needs a name")
+		return workflows.Refuse(workflows.CodeValidation, "name it after what wrote it", "a note needs a name").In("note")
 	}
 	e, err := d.find("execution", in.Execution)
 	if err != nil {

@@ -137,7 +137,7 @@ func (d *decision) vote(in *workflows.Intent) error {
 		return err
 	}
 	if pol.Comment == "required" && strings.TrimSpace(in.Reason) == "" && !d.dry {
-		return workflows.Invalid("comment", "say in a few words why", "%s asks for a comment with every answer", a.Name)
+		return workflows.Refuse(workflows.CodeValidation, "say in a few words why", "%s asks for a comment with every answer", a.Name).In("comment")
 	}
 	ev := of(event.GateVoted, e, st, a)
 	ev.Vote = &workflows.Vote{By: d.by, Answer: answer, Comment: in.Reason, At: d.in.At, Via: d.by.Via, In: gate.Matching(pol, mine.in), Judged: made.judged}

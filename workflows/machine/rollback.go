@@ -45,10 +45,10 @@ func (d *decision) rollback(in *workflows.Intent) error {
 	}
 	o := &order{definition: cmp.Or(in.Definition, original), reason: in.Reason, trigger: workflows.StartedBy{Type: workflows.TriggerRollback, Detail: d.by.Name, By: d.by}}
 	if o.definition != original && o.definition != current {
-		return workflows.Invalid("definition", "say original (as it ran then) or current (as the pipeline is now)", "%q is not how a stage can run", in.Definition)
+		return workflows.Refuse(workflows.CodeValidation, "say original (as it ran then) or current (as the pipeline is now)", "%q is not how a stage can run", in.Definition).In("definition")
 	}
 	if !slices.Contains([]string{"", whileStop, whileWait}, in.WhileRunning) {
-		return workflows.Invalid("whileRunning", "say stop or wait", "%q is not what can be done with what runs", in.WhileRunning)
+		return workflows.Refuse(workflows.CodeValidation, "say stop or wait", "%q is not what can be done with what runs", in.WhileRunning).In("whileRunning")
 	}
 	if err := d.chooseTarget(o, in); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (d *decision) chooseTarget(o *order, in *workflows.Intent) error {
 		return err
 	}
 	if in.Target == "" {
-		problem := workflows.Invalid("target", "see what can be chosen with: targets "+d.s.Name+" "+in.Stage, "to which execution should %s/%s go back?", d.s.Name, in.Stage)
+		problem := workflows.Refuse(workflows.CodeValidation, "see what can be chosen with: targets "+d.s.Name+" "+in.Stage, "to which execution should %s/%s go back?", d.s.Name, in.Stage).In("target")
 		if good := d.s.lastGood(in.Stage); good != nil {
 			problem.Hint = "the last good one is " + d.s.ref(good.Number)
 		}

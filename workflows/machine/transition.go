@@ -73,7 +73,7 @@ func (d *decision) transitionOf(in *workflows.Intent) (string, error) {
 		return "", err
 	}
 	if d.s.definition().IsSource(in.Stage) && (in.Execution == "" || d.s.frozen(in.Stage, d.in.At) == nil) {
-		return "", workflows.Invalid("stage", "archive the pipeline to keep it from starting", "%s is the first stage of %s: no transition leads into it", in.Stage, d.s.Name)
+		return "", workflows.Refuse(workflows.CodeValidation, "archive the pipeline to keep it from starting", "%s is the first stage of %s: no transition leads into it", in.Stage, d.s.Name).In("stage")
 	}
 	return in.Stage, nil
 }
@@ -117,7 +117,7 @@ func (d *decision) unlock(in *workflows.Intent) error {
 	}
 	transition := d.s.peek(stage).Transition
 	if in.Execution != "" && d.s.bridge() != nil {
-		return workflows.Invalid("only", "unlock the stage, and lock it again behind that one", "AWS CodePipeline lets nobody alone through a locked stage")
+		return workflows.Refuse(workflows.CodeValidation, "unlock the stage, and lock it again behind that one", "AWS CodePipeline lets nobody alone through a locked stage").In("only")
 	}
 	if in.Execution != "" {
 		return d.admitOnly(in.Execution, stage, transition)

@@ -196,7 +196,7 @@ func (s scope) words(e ast.Expr, args []ast.Expr) string {
 	return "?"
 }
 
-// refusals lists what this function refuses: by Refuse and Invalid, by a
+// refusals lists what this function refuses: by Refuse, by a
 // function of its own that shortens them, and by a Problem written out.
 func (s scope) refusals(t *testing.T) (all []refusal) {
 	add := func(n ast.Node, code string, sentence, hint ast.Expr, args []ast.Expr) {
@@ -233,8 +233,6 @@ func (s scope) refusals(t *testing.T) (all []refusal) {
 				add(x, code, x.Args[1], x.Args[0], x.Args[2:])
 			case is(x.Fun, "Refuse"):
 				add(x, s.code(x.Args[0]), x.Args[2], x.Args[1], x.Args[3:])
-			case is(x.Fun, "Invalid"):
-				add(x, "workflows.CodeValidation", x.Args[2], x.Args[1], x.Args[3:])
 			case s.pkg == "web" && s.code(x.Fun) == "invalid":
 				add(x, "workflows.CodeValidation", x.Args[1], x.Args[2], nil)
 			}
@@ -348,7 +346,7 @@ func TestRefusals(t *testing.T) {
 	all := sources(t, false)
 	var found []refusal
 	codes := map[string]string{"unauthorized.Code": "Unauthorized"} // as it is written -> what it is
-	helpers := []string{"Refuse", "Invalid", "invalid"}
+	helpers := []string{"Refuse", "invalid"}
 	for _, p := range packages(t) {
 		if !refuses(p.ImportPath) {
 			continue
