@@ -38,6 +38,8 @@ type savedIssue struct {
 	Priority    string   `json:"priority,omitempty"`
 	Links       []Link   `json:"links,omitempty"`
 
+	Remote []RemoteLink `json:"remote,omitempty"`
+
 	Fields map[string]json.RawMessage `json:"fields,omitempty"`
 
 	Created time.Time `json:"created"`
@@ -53,7 +55,7 @@ func (s *Server) Snapshot() ([]byte, error) {
 		saved.Issues = append(saved.Issues, savedIssue{
 			ID: i.id, Key: i.Key, Project: i.Project, Type: i.Type, Summary: i.Summary, Description: i.Description,
 			Labels: i.Labels, Status: i.Status, Comments: i.Comments, CommentIDs: i.commentIDs, Created: i.Created.UTC(), Closed: i.Closed.UTC(),
-			Resolution: i.Resolution, Components: i.Components, Priority: i.Priority, Links: i.Links, Fields: i.Fields,
+			Resolution: i.Resolution, Components: i.Components, Priority: i.Priority, Links: i.Links, Fields: i.Fields, Remote: s.releases.links[i.Key],
 		})
 	}
 	s.mu.Unlock()
@@ -68,14 +70,17 @@ func (s *Server) Restore(data []byte) error {
 		return err
 	}
 	var issues []*Issue
+	remote := map[string][]RemoteLink{}
 	for _, i := range saved.Issues {
 		issues = append(issues, &Issue{
 			id: i.ID, Key: i.Key, Project: i.Project, Type: i.Type, Summary: i.Summary, Description: i.Description,
 			Labels: i.Labels, Status: i.Status, Comments: i.Comments, commentIDs: i.ids(), Created: i.Created, Closed: i.Closed,
 			Resolution: i.Resolution, Components: i.Components, Priority: i.Priority, Links: i.Links, Fields: i.Fields,
 		})
+		remote[i.Key] = i.Remote
 	}
 	s.mu.Lock()
+	s.releases.links = remote
 	s.issues, s.lastID, s.deliveries, s.numbers = issues, saved.LastID, saved.Deliveries, map[string]int{}
 	maps.Copy(s.numbers, saved.Numbers)
 	s.mu.Unlock()

@@ -46,6 +46,12 @@ func TestARestartKeepsIssuesAndGivesNoKeyTwice(t *testing.T) {
 		create(t, old, summary)
 	}
 	old.Delete("OPS-2")
+	linked := httptest.NewRecorder()
+	old.ServeHTTP(linked, httptest.NewRequest(http.MethodPost, "/rest/api/2/issue/OPS-1/remotelink",
+		strings.NewReader(`{"globalId":"g1","object":{"url":"https://r.example/executions/1","title":"production: <b>shop#1</b>","summary":"since 14:05"}}`)))
+	if linked.Code != http.StatusCreated {
+		t.Fatal(linked.Code, linked.Body)
+	}
 	before, err := old.Move(t.Context(), "OPS-1", "Done")
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +64,11 @@ func TestARestartKeepsIssuesAndGivesNoKeyTwice(t *testing.T) {
 	s := jirafake.New(jirafake.Options{})
 	if err := s.Restore(data); err != nil {
 		t.Fatal(err)
+	}
+	page := httptest.NewRecorder()
+	s.ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/browse/OPS-1", nil))
+	if want := `<li><a href="https://r.example/executions/1">production: &lt;b&gt;shop#1&lt;/b&gt;</a> since 14:05</li>`; !strings.Contains(page.Body.String(), want) {
+		t.Errorf("the page lacks %s:\n%s", want, page.Body)
 	}
 	if diff := cmp.Diff(old.Issues(), s.Issues(), cmpopts.IgnoreUnexported(jirafake.Issue{})); diff != "" {
 		t.Error("issues (-before +after):\n", diff)
