@@ -3,6 +3,7 @@ package feedback
 import (
 	"context"
 	"net/url"
+	"slices"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
@@ -29,11 +30,12 @@ func (s *Statuses) postStages(ctx context.Context, e *workflows.Execution, c com
 	for i := range e.Stages {
 		st := &e.Stages[i]
 		line := statusLine{key: stageKey(c.repository(), c.sha, e.Pipeline, st.Name), context: "rollcall/" + e.Pipeline + "/" + st.Name}
-		last, known, err := s.last(ctx, line.key)
-		if err != nil {
-			return err
+		if !entered(st) && !steppedBack(st) {
+			continue
 		}
-		if !known && (checks || !entered(st)) || known && !entered(st) && (last.Number != e.Number || last.State != statePending) {
+		if _, known, err := s.last(ctx, line.key); err != nil {
+			return err
+		} else if checks && !known {
 			continue
 		}
 		line.now.State, line.now.Description = stageStatus(e, st)
@@ -42,6 +44,12 @@ func (s *Statuses) postStages(ctx context.Context, e *workflows.Execution, c com
 		}
 	}
 	return nil
+}
+
+// steppedBack says whether the execution has left the stage again, for a
+// rollback, and waits before it: of what it did there the attempts are left.
+func steppedBack(s *workflows.StageExecution) bool {
+	return s.Status == workflows.StatusNotStarted && slices.ContainsFunc(s.Actions, func(a workflows.ActionExecution) bool { return a.Attempt > 0 })
 }
 
 // stageStatus puts an execution in a stage into a commit status.

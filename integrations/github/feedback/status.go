@@ -73,6 +73,8 @@ func (s *Statuses) updateExecution(ctx context.Context, id string, waits bool, b
 		var refused *refusal
 		switch err := s.postAll(ctx, &e, c); {
 		case err == nil:
+		case errors.Is(err, errMendFirst):
+			left = cmp.Or(left, err)
 		case !errors.As(err, &refused) || ctx.Err() != nil:
 			return nil, err
 		default:
@@ -82,6 +84,10 @@ func (s *Statuses) updateExecution(ctx context.Context, id string, waits bool, b
 	}
 	return left, nil
 }
+
+// errMendFirst says that GitHub refuses the status of a newer execution of the
+// commit, which somebody can mend: what the stages of this one need waits as long.
+var errMendFirst = errors.New("GitHub refuses the status of a newer execution of the commit, and that must be mended first")
 
 // postAll posts the statuses of a commit: the pipeline's own, and those of the stages.
 func (s *Statuses) postAll(ctx context.Context, e *workflows.Execution, c commitRef) error {
@@ -170,6 +176,9 @@ func (s *Statuses) postLine(ctx context.Context, e *workflows.Execution, t commi
 	now := line.now
 	now.Number = e.Number
 	mendable := last.Refused != 0 && wire.KindOf(last.Refused) == wire.Fixable
+	if last.Number > e.Number && mendable {
+		return false, errMendFirst
+	}
 	if last.Number > e.Number || !mendable && now == (postedStatus{last.Number, last.State, last.Description, 0}) {
 		return last.Refused == 0, nil
 	}

@@ -249,7 +249,10 @@ func reject(name string) func(*workflows.Execution) {
 
 func stepBack(e *workflows.Execution) {
 	s := in(e, "Production")
-	s.Status, s.Actions = workflows.StatusNotStarted, nil
+	s.Status = workflows.StatusNotStarted
+	for i := range s.Actions {
+		s.Actions[i].Reset()
+	}
 	e.WaitsFor = &workflows.Wait{Stage: "Production", For: workflows.WaitsForStage}
 }
 
