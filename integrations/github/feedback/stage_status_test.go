@@ -3,6 +3,7 @@ package feedback
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-bot/rollcall/integrations/github/githubfake"
+	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
 	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -71,6 +73,48 @@ func TestOneStatusForEachStage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// ofCommit has an execution bring the commit of another one.
+func ofCommit(number int) func(*workflows.Execution) {
+	return func(e *workflows.Execution) {
+		begin(e)
+		e.SourceRevisions[0].RevisionID = strings.Repeat(fmt.Sprintf("%04d", number), 10)
+	}
+}
+
+// While GitHub refuses the status of a newer execution of the commit, what the
+// stages of the older one need is not forgotten.
+func TestStagesOfAnOlderExecutionWaitWithTheNewer(t *testing.T) {
+	reporting(t, nil, func(t *testing.T, w *stage) {
+		w.hub.Faults.Set(fault.Fault{Match: "POST /repos/acme/webshop/statuses", Status: 404})
+		w.do(t, ofCommit(1), 2)
+		w.do(t, ofCommit(1), 3)
+		w.do(t, enter("Build"), 2)
+		w.hub.Faults.Set()
+		w.lane.run(t, 2*time.Minute)
+		if diff := cmp.Diff([]string{"Build pending running"}, w.posted()); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
+}
+
+// What a stage shows follows from the executions alone: a process that never
+// posted anything says the same of one that has stepped back.
+func TestAStageThatWasLeftIsKnownFromTheExecution(t *testing.T) {
+	reporting(t, nil, func(t *testing.T, w *stage) {
+		for _, step := range []func(*workflows.Execution){ofCommit(1), enter("Production"), ask, approve("Ana"), act("Production"), succeed("Production")} {
+			w.do(t, step, 1)
+		}
+		for _, step := range []func(*workflows.Execution){ofCommit(1), enter("Production"), ask, stepBack} {
+			w.change(2, step)
+		}
+		w.lane.run(t, time.Minute) // it sees only how the second one stands
+		all := w.posted()
+		if last := all[len(all)-1]; last != "Production pending waiting" {
+			t.Errorf("the last status is %q of %q", last, all)
+		}
+	})
 }
 
 // Check runs take over: what a commit has already is finished, and nothing new is
