@@ -1,7 +1,6 @@
 package github
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +91,7 @@ type talk struct {
 	e     *engine
 	who   *typist
 	notes *notes
-	log   *bytes.Buffer
+	log   *logged
 	hook  *Webhook
 	n     int
 	end   context.CancelFunc
@@ -101,7 +100,7 @@ type talk struct {
 func discuss(t *testing.T, story func(t *testing.T, d *talk)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		d := &talk{t: t, hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{}, who: &typist{}, notes: &notes{}, log: &bytes.Buffer{}}
+		d := &talk{t: t, hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{}, who: &typist{}, notes: &notes{}, log: &logged{}}
 		d.hub.Keep(githubfake.Pull{Repository: "acme/webshop", Number: 7, Base: "main", Head: "cart", Commit: sha, Author: "ana-dev"})
 		d.hub.Keep(githubfake.Pull{Repository: "acme/webshop", Number: 8, Base: "main", Head: "cart", HeadOwner: "mallory", Commit: sha, Author: "mallory"})
 		d.start()

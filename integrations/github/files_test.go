@@ -1,7 +1,6 @@
 package github
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +25,7 @@ type desk struct {
 	hook *Webhook
 	hub  *githubfake.Server
 	e    *engine
-	log  *bytes.Buffer
+	log  *logged
 	n    int
 }
 
@@ -34,7 +33,7 @@ type desk struct {
 func play(t *testing.T, story func(t *testing.T, d *desk)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		d := &desk{hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{files: true}, log: &bytes.Buffer{}}
+		d := &desk{hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{files: true}, log: &logged{}}
 		d.start(t)
 		story(t, d)
 	})
@@ -136,7 +135,7 @@ func TestNobodyIsAskedWhereFilesDoNotMatter(t *testing.T) {
 // While GitHub is away the pull request waits; after a restart it is taken up, and carried out once.
 func TestAPullRequestOutlivesGitHubAndTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &desk{hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{files: true}, log: &bytes.Buffer{}}
+		d := &desk{hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{files: true}, log: &logged{}}
 		stop := d.start(t)
 		d.hub.Faults.Set(fault.Fault{Status: http.StatusBadGateway})
 		d.deliver(t, cart())
@@ -212,7 +211,7 @@ func TestFilesThatCannotBeHadStayUnknown(t *testing.T) {
 // A receipt that is the engine's own business is left to it.
 func TestReceiptsOfTheEngineAreLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &desk{hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{}, log: &bytes.Buffer{}}
+		d := &desk{hub: githubfake.New(githubfake.Options{Token: token}), e: &engine{}, log: &logged{}}
 		d.e.keep(work.Receipt{Key: "github/half-way", Source: "github"})
 		d.start(t)
 		time.Sleep(time.Hour)

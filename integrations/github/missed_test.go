@@ -1,7 +1,6 @@
 package github
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +28,7 @@ type search struct {
 	hub      *githubfake.Server
 	engine   *engine
 	notes    *notes
-	log      bytes.Buffer
+	log      logged
 	branches []string
 	counted  map[string]int
 	repos    []string

@@ -111,9 +111,9 @@ func (e *engine) Pending(_ context.Context, source string) (open []work.Receipt,
 }
 
 // listen returns a webhook's address, what it recorded, and its log.
-func listen(t *testing.T) (address string, e *engine, log *bytes.Buffer) {
+func listen(t *testing.T) (address string, e *engine, log *logged) {
 	t.Helper()
-	e, log = &engine{}, &bytes.Buffer{}
+	e, log = &engine{}, &logged{}
 	h, err := NewWebhook(WebhookOptions{Secret: secret, Engine: e, People: map[string]string{"Ana-Dev": "ana@acme.example"},
 		Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {

@@ -528,8 +528,10 @@ func TestManyDispatchesOfOneWorkflow(t *testing.T) {
 		followed := map[string]string{}
 		w.runner()
 		for i := range 8 {
+			w.pad(fmt.Sprint("t", i))
+		}
+		for i := range 8 {
 			task := deployTask(fmt.Sprint("t", i), "CorrelationInput", "rollcall")
-			w.pad(task.ID)
 			wait.Go(func() {
 				o := w.run(task)
 				mu.Lock()

@@ -95,7 +95,8 @@ func (s *Server) createCheck(w http.ResponseWriter, r *http.Request) {
 	c.Repository = fullName(r)
 	s.mu.Lock()
 	c.ID = s.nextID()
-	s.feedback.checks = append(s.feedback.checks, &c)
+	kept := c // it may be edited while this answers
+	s.feedback.checks = append(s.feedback.checks, &kept)
 	s.mu.Unlock()
 	s.changes.Notify()
 	wire.Answer(w, http.StatusCreated, c)

@@ -69,7 +69,8 @@ func (s *Server) createComment(w http.ResponseWriter, r *http.Request) {
 	in.Repository, in.User, in.CreatedAt = fullName(r), Login{"rollcall-bot"}, time.Now().UTC()
 	s.mu.Lock()
 	in.ID = s.nextID()
-	s.feedback.comments = append(s.feedback.comments, &in)
+	kept := in // it may be edited while this answers
+	s.feedback.comments = append(s.feedback.comments, &kept)
 	s.mu.Unlock()
 	s.changes.Notify()
 	wire.Answer(w, http.StatusCreated, in)

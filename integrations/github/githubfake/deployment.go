@@ -196,7 +196,8 @@ func (s *Server) createDeployment(w http.ResponseWriter, r *http.Request) {
 	d.Repository, d.SHA, d.CreatedAt = fullName(r), d.Ref, time.Now().UTC()
 	s.mu.Lock()
 	d.ID = s.nextID()
-	s.feedback.deployments = append(s.feedback.deployments, &d)
+	kept := d // it gets statuses while this answers
+	s.feedback.deployments = append(s.feedback.deployments, &kept)
 	s.mu.Unlock()
 	s.changes.Notify()
 	wire.Answer(w, http.StatusCreated, d)
