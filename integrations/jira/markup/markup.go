@@ -4,7 +4,10 @@
 // macro, no mention and no link.
 package markup
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Span is a piece of text in a line.
 type Span struct {
@@ -33,7 +36,7 @@ func (s Span) link() string {
 // IsLink says whether an address is one of the web that a text may link.
 func IsLink(url string) bool {
 	web := strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
-	return web && !strings.ContainsAny(url, " |]\n\r\t\"<>\\{}")
+	return web && !strings.ContainsFunc(url, func(c rune) bool { return unicode.IsControl(c) || strings.ContainsRune(" |[]!\"<>\\{}", c) })
 }
 
 // Line is one line of a paragraph.

@@ -71,6 +71,7 @@ func TestTextStaysText(t *testing.T) {
 // no macro, mention or image that was not ours.
 func FuzzText(f *testing.F) {
 	f.Add("exit {code}", "[~ana]", "line")
+	f.Add("exit,{co}de}", "[~\x00", "in\x13")
 	f.Add("h1. x\n{noformat}", "|https://x]", "{noformat}\n{code}")
 	f.Fuzz(func(t *testing.T, a, b, code string) {
 		var d Doc
@@ -90,7 +91,7 @@ func FuzzText(f *testing.F) {
 			_, after, _ = strings.Cut(after, "\n{noformat}")
 			outside = before + after
 		}
-		plain := strings.NewReplacer(`\\`, "", `\{`, "", `\[`, "", `\!`, "").Replace(outside)
+		plain := strings.NewReplacer(`\\`, "", `\{`, "", `\[`, "", `\!`, "", `\~`, "").Replace(outside)
 		if strings.ContainsAny(plain, "{!") || strings.Contains(plain, "[~") {
 			t.Errorf("live markup in %q", outside)
 		}

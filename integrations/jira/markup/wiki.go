@@ -33,6 +33,9 @@ func wikiLine(l Line) string {
 		case strings.TrimSpace(s.Text) == "":
 			text = s.Text
 		case s.link() != "":
+			if strings.HasPrefix(text, "~") { // it would be a mention
+				text = `\` + text
+			}
 			text = "[" + text + "|" + s.link() + "]"
 		}
 		if s.Bold {
