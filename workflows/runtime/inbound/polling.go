@@ -237,7 +237,7 @@ var errOvertaken = errors.New("somebody else saw something new of the branch mea
 // since this one began, the head may be older than that.
 func (s *Sources) startIfNew(l look, found work.Change) error {
 	r := l.reader
-	h := &head{key: r.key(), branch: r.branch, commit: found.Commit}
+	h := &head{key: r.key(), branch: r.branch, commit: found.Commit, looked: found.Commit}
 	unlock, err := s.starter.locks.lock(s.ctx, h.key)
 	if err != nil {
 		return err
@@ -249,7 +249,7 @@ func (s *Sources) startIfNew(l look, found work.Change) error {
 	if r.polled {
 		_, since = s.starter.catalogue.polls(r.pipeline.Name)
 	}
-	known := last.Branch == r.branch && last.Commit == found.Commit
+	known := last.Branch == r.branch && (last.Commit == found.Commit || l.why == byCheck && last.Looked == found.Commit && !last.Left)
 	switch {
 	case err != nil, known && !last.At.Before(since):
 		return err
@@ -266,7 +266,7 @@ func (s *Sources) startIfNew(l look, found work.Change) error {
 	news := eventOf(found)
 	news.Announced = l.why != byClock
 	name, wanted, why := trigger.Match(r.pipeline, news)
-	if l.why == byCheck && last.Commit == "" { // it could not be seen before, and nobody told of a change
+	if l.why == byCheck && last.Looked == "" { // the first look only records
 		wanted = false
 	}
 	if known || last.Branch != r.branch || last.At.Before(since) || !wanted {

@@ -55,20 +55,26 @@ type head struct {
 	branch string // watchKey
 	commit string
 	before string // the commit that the branch was at, as the push says; empty: it does not
+	looked string // the commit that the branch itself was at when it was looked at; empty: it was not
+	left   bool   // a push says that the branch has left that
 }
 
 // seenHead is what a pipeline has last seen of a branch.
 type seenHead struct {
-	Branch string    `json:"branch"` // watchKey: another one counts as never seen
-	Commit string    `json:"commit"`
-	Before string    `json:"before,omitempty"` // what the branch was at before, as the push said
-	Token  string    `json:"token,omitempty"`  // of the start that it led to; empty: none
+	Branch string `json:"branch"` // watchKey: another one counts as never seen
+	Commit string `json:"commit"`
+	Before string `json:"before,omitempty"` // what the branch was at before, as the push said
+	// Looked is what the branch itself was at when it was looked at, and Left that a push
+	// says that it has left that since: pushes may be delivered long after.
+	Looked string    `json:"looked,omitempty"`
+	Left   bool      `json:"left,omitempty"`
+	Token  string    `json:"token,omitempty"` // of the start that it led to; empty: none
 	At     time.Time `json:"at,omitzero"`
 }
 
 // memo records that the pipeline has seen the commit.
 func (h *head) memo(token string, at time.Time) record.Memo {
-	return record.NewMemo(record.RuntimeOwner, h.key, seenHead{Branch: h.branch, Commit: h.commit, Before: h.before, Token: token, At: at})
+	return record.NewMemo(record.RuntimeOwner, h.key, seenHead{Branch: h.branch, Commit: h.commit, Before: h.before, Looked: h.looked, Left: h.left, Token: token, At: at})
 }
 
 // seen reads what a pipeline has last seen of a branch, also as it is written.
@@ -109,6 +115,9 @@ func (s *Starter) startLocked(ctx context.Context, r request, with record.Attach
 	}
 	if last.Branch == r.head.branch && last.Before != "" && last.Before == r.head.commit && last.Commit != r.head.before {
 		return s.submit(ctx, r, with) // this push came late: the branch has left its commit
+	}
+	if r.head.looked == "" && last.Branch == r.head.branch {
+		r.head.looked, r.head.left = last.Looked, last.Left || last.Looked != "" && last.Looked == r.head.before
 	}
 	with.Memos = append(slices.Clip(with.Memos), r.head.memo(r.intent.Token, r.at))
 	return s.submit(ctx, r, with)

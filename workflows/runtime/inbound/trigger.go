@@ -62,7 +62,7 @@ func (s *Starter) match(d delivery) (starts []request, ignored []string) {
 func eventOf(c work.Change) trigger.Event {
 	return trigger.Event{
 		Provider: c.Provider, Kind: c.Event, Of: c.Kind, Repository: c.Repository, Branch: c.Branch, Tag: c.Tag,
-		PullEvent: c.PullEvent, Created: c.Created, Deleted: c.Deleted, Fork: c.Fork, Files: c.Files, Connections: c.Connections,
+		PullEvent: c.PullEvent, Created: c.Created, Deleted: c.Deleted, Fork: c.Fork, Files: c.Files, Connections: c.Connections, Elsewhere: c.Elsewhere,
 		Workflow: c.Workflow, Cause: c.Cause, Conclusion: c.Conclusion, Environment: c.Environment, Prerelease: c.Prerelease,
 	}
 }
