@@ -83,10 +83,10 @@ func TestReleasesOfAnySize(t *testing.T) {
 			return len(posts) == 1 && strings.Contains(w.slack.Rendered(posts[0]), "Production: ") && strings.Contains(w.slack.Rendered(posts[0]), size.text+" since #") && strings.Contains(string(posts[0].Blocks), compare)
 		})
 		released(number)
-		w.undoes(number, number-1, size.n, page, "undoes "+size.text, "/compare/"+heads[i+1]+"..."+heads[i])
+		w.undoes(number, number-1, size.n, page, "undoes "+size.text, "/compare/"+heads[i]+"..."+heads[i+1])
 	}
 	// Another target, another number: the form says what that one undoes.
-	w.undoes(4, 2, 400, "size400", "undoes 412 commits", "/compare/"+heads[3]+"..."+heads[1])
+	w.undoes(4, 2, 400, "size400", "undoes 412 commits", "/compare/"+heads[1]+"..."+heads[3])
 	status, c := w.request(http.MethodGet, "/api/v1/executions/webshop%234/changes?stage=Production", nil)
 	if status != http.StatusOK || c["total"] != 400.0 || c["complete"] != true || len(c["commits"].([]any)) != 400 {
 		t.Errorf("%d: total %v, complete %v: %v", status, c["total"], c["complete"], c["why"])

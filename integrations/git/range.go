@@ -95,7 +95,11 @@ func (s *Source) Compare(ctx context.Context, r work.Range) (out work.Changes, e
 		return out, err
 	}
 	out = work.Changes{Complete: true, Count: len(added), Undone: len(undone), New: s.listed(added), Lost: s.listed(undone)}
-	out.CompareURL = source.Compare(p.page, r.From, r.To)
+	from, to := r.From, r.To
+	if len(added) == 0 { // it goes back: hosts show what the newer one has
+		from, to = to, from
+	}
+	out.CompareURL = source.Compare(p.page, from, to)
 	s.credit(&out, added)
 	return out, nil
 }
