@@ -89,6 +89,9 @@ type WebhookOptions struct {
 
 	Gates Gatekeeper // of environments of GitHub Actions; nil: none
 
+	// Elsewhere are the ARNs of the connections of AWS that lead to another host.
+	Elsewhere []string
+
 	Log *slog.Logger     // nil: slog.Default()
 	Now func() time.Time // nil: time.Now
 }
@@ -100,13 +103,14 @@ type Webhook struct {
 		Engine
 		eventListener
 	}
-	comments *Comments // nil: they are not read
-	emails   delivery.Emails
-	client   *github.Client // nil: the API may not be asked
-	inbox    *wire.Inbox    // of the deliveries whose files must be asked for
-	gates    Gatekeeper     // nil: none
-	log      *slog.Logger
-	now      func() time.Time
+	comments  *Comments // nil: they are not read
+	emails    delivery.Emails
+	client    *github.Client // nil: the API may not be asked
+	inbox     *wire.Inbox    // of the deliveries whose files must be asked for
+	gates     Gatekeeper     // nil: none
+	elsewhere []string       // connections of AWS that lead to another host
+	log       *slog.Logger
+	now       func() time.Time
 }
 
 // NewWebhook refuses an empty secret: without one, anybody could start
@@ -117,7 +121,7 @@ func NewWebhook(o WebhookOptions) (*Webhook, error) {
 			Message: "github.webhookSecret is empty, so deliveries cannot be told from forgeries",
 			Hint:    "set the same secret here and in the webhook's settings on GitHub"}
 	}
-	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, comments: o.Comments, emails: delivery.NewEmails(o.People), gates: o.Gates, log: o.Log, now: o.Now}
+	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, comments: o.Comments, emails: delivery.NewEmails(o.People), gates: o.Gates, elsewhere: o.Elsewhere, log: o.Log, now: o.Now}
 	if o.Token != "" || o.App != nil {
 		var err error
 		if h.client, err = api.New(o.APIURL, o.Token, o.App, o.Transport); err != nil {
@@ -237,6 +241,7 @@ func (h *Webhook) receive(w http.ResponseWriter, r *http.Request, receipt work.R
 // record makes the delivery durable, with what it starts, in one commit. A
 // change whose files must be asked for is only accepted, and processed by Run.
 func (h *Webhook) record(ctx context.Context, r work.Receipt, c work.Change) (work.Receipt, bool, error) {
+	c.Elsewhere = h.elsewhere
 	needs, err := h.needsFiles(ctx, c)
 	if err != nil {
 		return r, false, err

@@ -42,7 +42,8 @@ func reads(a *workflows.Action, e Event) bool {
 	case "CodeStarSourceConnection":
 		// The same name is another repository at another host: which one a connection
 		// leads to is only known where the configuration says it, else it is GitHub.
-		leads := e.Provider == "GitHub" || slices.Contains(e.Connections, a.Configuration["ConnectionArn"])
+		arn := a.Configuration["ConnectionArn"]
+		leads := e.Provider == "GitHub" && !slices.Contains(e.Elsewhere, arn) || slices.Contains(e.Connections, arn)
 		return leads && strings.EqualFold(bare(repository), bare(e.Repository))
 	case "Git":
 		return e.Provider == "Git" && bare(repository) == bare(e.Repository)

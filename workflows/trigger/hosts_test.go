@@ -31,6 +31,8 @@ func TestHostsOfRepositories(t *testing.T) {
 		{pipeline("CodeStarSourceConnection", "acme/shop", arn), event("Bitbucket", "acme/shop", other), false},
 		{pipeline("CodeStarSourceConnection", "acme/shop", ""), event("Bitbucket", "acme/shop"), false},
 		{pipeline("CodeStarSourceConnection", "acme/shop", arn), event("GitHub", "acme/shop"), true},
+		{pipeline("CodeStarSourceConnection", "acme/shop", arn), Event{Provider: "GitHub", Kind: "push", Repository: "acme/shop", Branch: "main", Elsewhere: []string{arn}}, false},
+		{pipeline("CodeStarSourceConnection", "acme/shop", other), Event{Provider: "GitHub", Kind: "push", Repository: "acme/shop", Branch: "main", Elsewhere: []string{arn}}, true},
 	} {
 		if _, got, why := Match(c.p, c.e); got != c.want {
 			a := c.p.Stages[0].Actions[0]

@@ -53,6 +53,7 @@ type Event struct {
 	Files     []string // changed files; nil: unknown. Filters look at the first 100
 
 	Connections []string // of AWS that lead to the repository's host, by their ARNs
+	Elsewhere   []string // of AWS that lead to another host
 
 	Workflow    []string // workflow run, and deployment by one: its name and the path of its file
 	Cause       string   // of that run: the event that started it

@@ -227,6 +227,8 @@ type Change struct {
 	// Connections are the ARNs of the connections of AWS that lead to the repository's
 	// host, as far as the configuration knows them.
 	Connections []string `json:"connections,omitempty"`
+	// Elsewhere are those that lead to another host: the same name there is another repository.
+	Elsewhere []string `json:"elsewhere,omitempty"`
 	// Document is an event of EventBridge, as it came. Repository and Branch are then
 	// its source and type, Commit its ID.
 	Document json.RawMessage `json:"document,omitempty"`

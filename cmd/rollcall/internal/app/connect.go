@@ -235,7 +235,7 @@ func (a *App) connectGitHub() error {
 			return err
 		}
 		o := github.WebhookOptions{Secret: g.WebhookSecret.Reveal(), Engine: a.engine, People: a.people(), Comments: comments,
-			APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, Transport: a.githubTransport(), Log: a.log}
+			APIURL: g.APIURL, Token: g.Token.Reveal(), App: installation, Elsewhere: elsewhere(a.config), Transport: a.githubTransport(), Log: a.log}
 		if a.gates != nil {
 			o.Gates = a.gates
 		}
