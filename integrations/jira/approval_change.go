@@ -108,14 +108,7 @@ func (a *Approvals) followChange(ctx context.Context, g *asked) error {
 	if err != nil {
 		return err
 	}
-	text := ""
-	switch {
-	case problem == nil:
-		text = a.countedText(ctx, g, by, verb)
-	case !isOver(problem):
-		text = notCounted(g, by, nil, problem)
-	}
-	return a.done(ctx, g, d.id, text)
+	return a.done(ctx, g, d.id, a.answerText(ctx, g, by, verb, nil, problem))
 }
 
 // answerFor submits a decision for the first of those who made it that the gate

@@ -201,14 +201,7 @@ func (a *Approvals) take(ctx context.Context, g *asked, m *move, verb workflows.
 	if err != nil {
 		return err
 	}
-	text := ""
-	switch {
-	case problem == nil:
-		text = a.countedText(ctx, g, by, verb)
-	case !isOver(problem):
-		text = notCounted(g, by, m, problem)
-	}
-	return a.done(ctx, g, m.ID, text)
+	return a.done(ctx, g, m.ID, a.answerText(ctx, g, by, verb, m, problem))
 }
 
 // done notes that a move or a decision has been dealt with, and what is to be said of it.

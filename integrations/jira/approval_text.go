@@ -154,6 +154,18 @@ func (a *Approvals) commits(ctx context.Context, d *markup.Doc, g *asked) string
 	return count
 }
 
+// answerText is what the issue hears of an answer that was submitted, by a move or,
+// without one, by a change request; empty: nothing.
+func (a *Approvals) answerText(ctx context.Context, g *asked, by workflows.Principal, verb workflows.Verb, m *move, refused *workflows.Problem) string {
+	switch {
+	case refused == nil:
+		return a.countedText(ctx, g, by, verb)
+	case !isOver(refused):
+		return notCounted(g, by, m, refused)
+	}
+	return ""
+}
+
 // countedText says that an answer counts, where more are needed.
 func (a *Approvals) countedText(ctx context.Context, g *asked, by workflows.Principal, verb workflows.Verb) string {
 	if verb == workflows.Reject {

@@ -11,6 +11,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -250,6 +251,11 @@ type Frame struct {
 	Events   []Event `json:"events"`
 	Prev     string  `json:"prev,omitempty"` // hash of the frame before
 	Hash     string  `json:"hash,omitempty"` // of this frame's stored bytes, which include Prev
+}
+
+// Has says whether the frame has an event of a kind.
+func (f *Frame) Has(kind Kind) bool {
+	return slices.ContainsFunc(f.Events, func(e Event) bool { return e.Kind == kind })
 }
 
 // Batch is what a follower is given: frames of one pipeline it has not yet

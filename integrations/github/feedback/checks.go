@@ -3,7 +3,6 @@ package feedback
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -55,21 +54,17 @@ func ChecksGranted(o Options) (func(ctx context.Context) (bool, error), error) {
 // execution of it: its stages, how long they took, who approved. It does so where
 // [Options] says that check runs show the stages.
 type CheckRuns struct {
-	Options
-	client *github.Client
+	follower
 }
 
 // NewCheckRuns checks the options; its errors are *workflows.Problem.
 func NewCheckRuns(o Options) (*CheckRuns, error) {
-	c, err := o.complete()
+	f, err := newFollower("github-checks", o)
 	if err != nil {
 		return nil, err
 	}
-	return &CheckRuns{o, c}, nil
+	return &CheckRuns{f}, nil
 }
-
-// Name is the follower's name.
-func (c *CheckRuns) Name() string { return "github-checks" }
 
 // ExecutionMemos are the memos of the check runs that speak of an execution.
 func (c *CheckRuns) ExecutionMemos(x *workflows.Execution) (keys []string) {
@@ -84,7 +79,7 @@ func (c *CheckRuns) ExecutionMemos(x *workflows.Execution) (keys []string) {
 // Follow brings the check runs of the executions in the batch up to date; what
 // GitHub does not take now is tried again by the clock.
 func (c *CheckRuns) Follow(ctx context.Context, b event.Batch) error {
-	k := &keeper{what: "check runs", notes: c.Notes, now: c.Now, log: c.Log, pause: statusPause, most: mostWaiting, update: c.update}
+	k := c.keeper("check runs", c.update)
 	return k.follow(ctx, b)
 }
 
@@ -134,27 +129,12 @@ type shownCheck struct {
 	Refused int    `json:"refused,omitempty"` // HTTP status with which GitHub refused it for good
 }
 
-func (c *CheckRuns) note(ctx context.Context, key string, m shownCheck) error {
-	raw, err := json.Marshal(m)
-	if err == nil {
-		err = c.Notes.Note(ctx, key, raw)
-	}
-	if err != nil {
-		return fmt.Errorf("noting which check run GitHub has: %w", err)
-	}
-	return nil
-}
-
 // show makes or edits the check run unless it speaks of a newer execution.
-func (c *CheckRuns) show(ctx context.Context, e *workflows.Execution, at commitRef) error {
+func (c *CheckRuns) show(ctx context.Context, e *workflows.Execution, at commitRef) (err error) {
 	key := statusKey(at.repository(), at.sha, e.Pipeline)
 	var last shownCheck
-	raw, ok, err := c.Notes.Memo(ctx, key)
-	if err == nil && ok {
-		err = json.Unmarshal(raw, &last)
-	}
-	if err != nil {
-		return fmt.Errorf("reading which check run GitHub has of %s: %w", key, err)
+	if err := c.read(ctx, key, &last); err != nil {
+		return err
 	}
 	v := viewCheck(e)
 	same := last.Number == e.Number && last.Attempt == e.Attempt

@@ -2,8 +2,6 @@ package feedback
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -62,31 +60,14 @@ func (x *deployed) drop(d *deployment) {
 	x.Deployments = slices.DeleteFunc(x.Deployments, func(o *deployment) bool { return o == d })
 }
 
-func deployedKey(execution string) string { return "execution/" + execution }
-
 func (d *Deployments) load(ctx context.Context, execution string) (*deployed, error) {
-	x := &deployed{key: deployedKey(execution)}
-	raw, ok, err := d.Notes.Memo(ctx, x.key)
-	if err == nil && ok {
-		err = json.Unmarshal(raw, x)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading which deployments GitHub has of %s: %w", execution, err)
-	}
-	return x, nil
+	x := &deployed{key: executionKey(execution)}
+	return x, d.read(ctx, x.key, x)
 }
 
 func (d *Deployments) save(ctx context.Context, x *deployed) error {
-	var raw []byte // none deletes
-	var err error
-	if len(x.Deployments) > 0 {
-		raw, err = json.Marshal(x)
+	if len(x.Deployments) == 0 {
+		return d.note(ctx, x.key, nil)
 	}
-	if err == nil {
-		err = d.Notes.Note(ctx, x.key, raw)
-	}
-	if err != nil {
-		return fmt.Errorf("noting which deployments GitHub has: %w", err)
-	}
-	return nil
+	return d.note(ctx, x.key, x)
 }

@@ -34,33 +34,25 @@ const (
 // the deployment is looked up by its payload and not made twice. Saying a state
 // twice is harmless.
 type Deployments struct {
-	Options
-	client *github.Client
+	perExecution
 }
 
 // NewDeployments checks the options; its errors are *workflows.Problem.
 func NewDeployments(o Options) (*Deployments, error) {
-	c, err := o.complete()
+	f, err := newFollower("github-deployments", o)
 	if err != nil {
 		return nil, err
 	}
-	return &Deployments{o, c}, nil
-}
-
-// Name is the follower's name.
-func (d *Deployments) Name() string { return "github-deployments" }
-
-// ExecutionMemos is the memo of an execution's deployments: it goes with it.
-func (d *Deployments) ExecutionMemos(x *workflows.Execution) []string {
-	return []string{deployedKey(x.ID)}
+	return &Deployments{perExecution{f}}, nil
 }
 
 // Follow brings the deployments of the executions in the batch up to date. What
 // GitHub does not take now is tried again by the clock. An execution whose
 // deployment is under way on GitHub is never given up.
 func (d *Deployments) Follow(ctx context.Context, b event.Batch) error {
-	m := &keeper{what: "deployments", notes: d.Notes, now: d.Now, log: d.Log, pause: deploymentPause, most: mostDeploying, ordered: true, update: d.update, keep: d.mustKeep}
-	return m.follow(ctx, b)
+	k := d.keeper("deployments", d.update)
+	k.pause, k.most, k.ordered, k.keep = deploymentPause, mostDeploying, true, d.mustKeep
+	return k.follow(ctx, b)
 }
 
 func (d *Deployments) mustKeep(ctx context.Context, id string) (bool, error) {

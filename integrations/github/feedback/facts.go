@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-github/v60/github"
-
 	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -32,36 +30,27 @@ const (
 // immutable, whether a tag may move. It is a note "facts/STAGE". What is not known is
 // left out, and nobody waits for it.
 type Facts struct {
-	Options
-	client *github.Client
+	perExecution
 }
 
 // NewFacts checks the options; its errors are *workflows.Problem.
 func NewFacts(o Options) (*Facts, error) {
-	c, err := o.complete()
+	f, err := newFollower("github-facts", o)
 	if err != nil {
 		return nil, err
 	}
-	return &Facts{o, c}, nil
-}
-
-// Name is the follower's name.
-func (f *Facts) Name() string { return "github-facts" }
-
-// ExecutionMemos is the memo of what was asked about an execution: it goes with it.
-func (f *Facts) ExecutionMemos(x *workflows.Execution) []string {
-	return []string{deployedKey(x.ID)}
+	return &Facts{perExecution{f}}, nil
 }
 
 // Concerns says whether a gate has opened.
 func (f *Facts) Concerns(frame event.Frame) bool {
-	return slices.ContainsFunc(frame.Events, func(e event.Event) bool { return e.Kind == event.GateOpened })
+	return frame.Has(event.GateOpened)
 }
 
 // Follow notes what GitHub knows about the executions of the batch that wait for
 // people. It asks once; what fails is tried a few times by the clock, then left out.
 func (f *Facts) Follow(ctx context.Context, b event.Batch) error {
-	k := &keeper{what: "facts for approvals", notes: f.Notes, now: f.Now, log: f.Log, pause: statusPause, most: mostWaiting, update: f.update}
+	k := f.keeper("facts for approvals", f.update)
 	return k.follow(ctx, b)
 }
 
@@ -88,7 +77,7 @@ func (f *Facts) update(ctx context.Context, id string, _ bool, blocked blocks) (
 		return nil, err
 	}
 	done := lookedUp{Asked: map[string]string{}}
-	if err := f.read(ctx, deployedKey(id), &done); err != nil {
+	if err := f.read(ctx, executionKey(id), &done); err != nil {
 		return nil, err
 	}
 	open = slices.DeleteFunc(open, func(stage string) bool { return done.Asked[stage] == q.about() })
@@ -105,7 +94,7 @@ func (f *Facts) update(ctx context.Context, id string, _ bool, blocked blocks) (
 	if left != nil {
 		blocked.note(q.at.repository(), left)
 		if done.Tries++; done.Tries < factTries {
-			return left, f.note(ctx, deployedKey(id), done)
+			return left, f.note(ctx, executionKey(id), done)
 		}
 		f.Log.With(words.LogAttrs(e.Ref(), open[0])...).Warn("GitHub was asked in vain about what an approval is for; the gate does without it", "repository", q.at.repository(), "error", wire.Scrub(left))
 	}
@@ -116,7 +105,7 @@ func (f *Facts) update(ctx context.Context, id string, _ bool, blocked blocks) (
 		done.Asked[stage] = q.about()
 	}
 	done.Tries = 0
-	return nil, f.note(ctx, deployedKey(id), done)
+	return nil, f.note(ctx, executionKey(id), done)
 }
 
 // asking are the stages of an execution in which a gate is open.

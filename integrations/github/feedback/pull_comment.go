@@ -3,7 +3,6 @@ package feedback
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -90,25 +89,7 @@ func (m *commented) put(p presence) bool {
 
 func (c *PullComments) load(ctx context.Context, at pullRef) (*commented, error) {
 	m := &commented{}
-	raw, ok, err := c.Notes.Memo(ctx, at.key())
-	if err == nil && ok {
-		err = json.Unmarshal(raw, m)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading what the comment on %s#%d says: %w", at.repository(), at.number, err)
-	}
-	return m, nil
-}
-
-func (c *PullComments) save(ctx context.Context, at pullRef, m *commented) error {
-	raw, err := json.Marshal(m)
-	if err == nil {
-		err = c.Notes.Note(ctx, at.key(), raw)
-	}
-	if err != nil {
-		return fmt.Errorf("noting what the comment on %s#%d says: %w", at.repository(), at.number, err)
-	}
-	return nil
+	return m, c.read(ctx, at.key(), m)
 }
 
 // show brings the comment of a pull request up to date with where it runs. Pipelines
@@ -121,7 +102,7 @@ func (c *PullComments) show(ctx context.Context, at pullRef, p presence) error {
 		return err
 	}
 	if m.put(p) {
-		if err := c.save(ctx, at, m); err != nil {
+		if err := c.note(ctx, at.key(), m); err != nil {
 			return err
 		}
 	}
@@ -151,7 +132,7 @@ func (c *PullComments) lookUp(ctx context.Context, at pullRef, m *commented) err
 		for _, found := range all {
 			if strings.HasPrefix(found.GetBody(), c.marker()) { // whoever quotes it has something before it
 				m.ID, m.Creating, m.Until, m.Shown = found.GetID(), false, time.Time{}, found.GetBody()
-				return c.save(ctx, at, m)
+				return c.note(ctx, at.key(), m)
 			}
 		}
 		if len(all) < list.PerPage {
@@ -167,13 +148,13 @@ func (c *PullComments) lookUp(ctx context.Context, at pullRef, m *commented) err
 
 func (c *PullComments) create(ctx context.Context, at pullRef, m *commented, text string) error {
 	m.Creating, m.Until = true, c.Now().Add(lagAfterCrash)
-	if err := c.save(ctx, at, m); err != nil {
+	if err := c.note(ctx, at.key(), m); err != nil {
 		return err
 	}
 	made, _, err := c.client.Issues.CreateComment(ctx, at.owner, at.name, at.number, &github.IssueComment{Body: &text})
 	if err == nil {
 		m.ID, m.Creating, m.Until, m.Shown, m.Refused = made.GetID(), false, time.Time{}, text, 0
-		return c.save(ctx, at, m)
+		return c.note(ctx, at.key(), m)
 	}
 	if status := api.Status(err); status != 0 && status < 500 || wire.NotSent(err) {
 		m.Creating, m.Until = false, time.Time{} // nothing was made
@@ -191,7 +172,7 @@ func (c *PullComments) edit(ctx context.Context, at pullRef, m *commented, text 
 	switch {
 	case err == nil:
 		m.Shown, m.Refused = text, 0
-		return c.save(ctx, at, m)
+		return c.note(ctx, at.key(), m)
 	case api.Status(err) == 404 || api.Status(err) == 410: // somebody deleted it: the next one is new
 		m.ID, m.Shown = 0, ""
 		return c.create(ctx, at, m, text)
@@ -202,12 +183,12 @@ func (c *PullComments) edit(ctx context.Context, at pullRef, m *commented, text 
 // refused notes what GitHub refuses for good; else the error says that it is tried again.
 func (c *PullComments) refused(ctx context.Context, at pullRef, m *commented, text string, err error) error {
 	if api.Kind(err) != wire.Permanent {
-		if noted := c.save(ctx, at, m); noted != nil {
+		if noted := c.note(ctx, at.key(), m); noted != nil {
 			return noted
 		}
 		return &refusal{"writing the comment on pull requests of", at.repository(), err}
 	}
 	m.Shown, m.Refused = text, cmp.Or(api.Status(err), -1)
 	c.Log.Warn("GitHub refused a comment", "repository", at.repository(), "pull_request", at.number, "status", api.Status(err), "error", wire.Scrub(err))
-	return c.save(ctx, at, m)
+	return c.note(ctx, at.key(), m)
 }

@@ -3,7 +3,6 @@ package feedback
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/google/go-github/v60/github"
 
 	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
@@ -42,40 +39,32 @@ type pullsOf = func(ctx context.Context, execution, stage string) (brought, undo
 // A marker is noted before each create, and the comment begins with one that
 // nobody sees, so that after a crash it is found and not made twice.
 type PullComments struct {
-	Options
-	pulls  pullsOf
-	client *github.Client
-	mu     sync.Mutex // of comments: pipelines share them
+	perExecution
+	pulls pullsOf
+	mu    sync.Mutex // of comments: pipelines share them
 }
 
 // NewPullComments takes what says which pull requests an execution brought into a
 // stage, which it took out again, and why not all are known. It checks the
 // options; its errors are *workflows.Problem.
 func NewPullComments(o Options, pulls pullsOf) (*PullComments, error) {
-	c, err := o.complete()
+	f, err := newFollower("github-pulls", o)
 	if err != nil {
 		return nil, err
 	}
-	return &PullComments{Options: o, pulls: pulls, client: c}, nil
-}
-
-// Name is the follower's name.
-func (c *PullComments) Name() string { return "github-pulls" }
-
-// ExecutionMemos is the memo of what was said of an execution: it goes with it.
-func (c *PullComments) ExecutionMemos(x *workflows.Execution) []string {
-	return []string{deployedKey(x.ID)}
+	return &PullComments{perExecution: perExecution{f}, pulls: pulls}, nil
 }
 
 // Concerns says whether an execution has succeeded in a stage.
 func (c *PullComments) Concerns(f event.Frame) bool {
-	return slices.ContainsFunc(f.Events, func(e event.Event) bool { return e.Kind == event.StageSucceeded })
+	return f.Has(event.StageSucceeded)
 }
 
 // Follow comments on what the executions of the batch have deployed. What GitHub
 // does not take now is tried again by the clock.
 func (c *PullComments) Follow(ctx context.Context, b event.Batch) error {
-	k := &keeper{what: "comments on pull requests", notes: c.Notes, now: c.Now, log: c.Log, pause: statusPause, most: mostWaiting, ordered: true, update: c.update}
+	k := c.keeper("comments on pull requests", c.update)
+	k.ordered = true
 	return k.follow(ctx, b)
 }
 
@@ -86,12 +75,8 @@ type reported struct {
 
 func (c *PullComments) update(ctx context.Context, id string, _ bool, blocked blocks) (left, err error) {
 	var done reported
-	raw, ok, err := c.Notes.Memo(ctx, deployedKey(id))
-	if err == nil && ok {
-		err = json.Unmarshal(raw, &done)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading what was said of %s: %w", id, err)
+	if err := c.read(ctx, executionKey(id), &done); err != nil {
+		return nil, err
 	}
 	e, err := c.Reader.Execution(ctx, workflows.EnginePrincipal(), id)
 	if notFound(err) {
@@ -119,12 +104,8 @@ func (c *PullComments) update(ctx context.Context, id string, _ bool, blocked bl
 			continue
 		}
 		done.Stages = append(done.Stages, s.Name)
-		raw, err := json.Marshal(done)
-		if err == nil {
-			err = c.Notes.Note(ctx, deployedKey(id), raw)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("noting what was said of %s: %w", id, err)
+		if err := c.note(ctx, executionKey(id), done); err != nil {
+			return nil, err
 		}
 	}
 	return left, nil

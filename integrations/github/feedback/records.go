@@ -3,14 +3,11 @@ package feedback
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
-
-	"github.com/google/go-github/v60/github"
 
 	"github.com/rollcall-bot/rollcall/integrations/github/api"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
@@ -26,43 +23,35 @@ const recordsAgain = 24 * time.Hour
 // environment, after a deployment and after a rollback, where a digest is known.
 // GitHub replaces the record of the same place, so saying it twice is harmless.
 type Records struct {
-	Options
-	client *github.Client
+	perExecution
 }
 
 // NewRecords checks the options; its errors are *workflows.Problem.
 func NewRecords(o Options) (*Records, error) {
-	c, err := o.complete()
+	f, err := newFollower("github-records", o)
 	if err != nil {
 		return nil, err
 	}
-	return &Records{o, c}, nil
-}
-
-// Name is the follower's name.
-func (r *Records) Name() string { return "github-records" }
-
-// ExecutionMemos is the memo of what was recorded of an execution: it goes with it.
-func (r *Records) ExecutionMemos(x *workflows.Execution) []string {
-	return []string{deployedKey(x.ID)}
+	return &Records{perExecution{f}}, nil
 }
 
 // Concerns says whether an execution has succeeded in a stage.
 func (r *Records) Concerns(f event.Frame) bool {
-	return slices.ContainsFunc(f.Events, func(e event.Event) bool { return e.Kind == event.StageSucceeded })
+	return f.Has(event.StageSucceeded)
 }
 
 // Follow records what the executions of the batch have deployed. What GitHub does
 // not take now is tried again by the clock; an organization that takes no records
 // is left alone for a day.
 func (r *Records) Follow(ctx context.Context, b event.Batch) error {
-	k := &keeper{what: "deployment records", notes: r.Notes, now: r.Now, log: r.Log, pause: statusPause, most: mostWaiting, ordered: true, update: r.update}
+	k := r.keeper("deployment records", r.update)
+	k.ordered = true
 	return k.follow(ctx, b)
 }
 
 func (r *Records) update(ctx context.Context, id string, _ bool, blocked blocks) (left, err error) {
 	var done reported
-	if err := r.read(ctx, deployedKey(id), &done); err != nil {
+	if err := r.read(ctx, executionKey(id), &done); err != nil {
 		return nil, err
 	}
 	e, err := r.Reader.Execution(ctx, workflows.EnginePrincipal(), id)
@@ -99,7 +88,7 @@ func (r *Records) update(ctx context.Context, id string, _ bool, blocked blocks)
 			continue
 		}
 		done.Stages = append(done.Stages, s.Name)
-		if err := r.note(ctx, deployedKey(id), done); err != nil {
+		if err := r.note(ctx, executionKey(id), done); err != nil {
 			return nil, err
 		}
 	}
@@ -174,26 +163,4 @@ func (r *Records) record(ctx context.Context, e *workflows.Execution, stage, env
 		return nil, r.note(ctx, key, map[string]time.Time{"until": r.Now().Add(recordsAgain)})
 	}
 	return nil, nil
-}
-
-func (o *Options) read(ctx context.Context, key string, into any) error {
-	raw, ok, err := o.Notes.Memo(ctx, key)
-	if err == nil && ok {
-		err = json.Unmarshal(raw, into)
-	}
-	if err != nil {
-		return fmt.Errorf("reading what was last heard of GitHub about %s: %w", key, err)
-	}
-	return nil
-}
-
-func (o *Options) note(ctx context.Context, key string, value any) error {
-	raw, err := json.Marshal(value)
-	if err == nil {
-		err = o.Notes.Note(ctx, key, raw)
-	}
-	if err != nil {
-		return fmt.Errorf("noting what was heard of GitHub about %s: %w", key, err)
-	}
-	return nil
 }

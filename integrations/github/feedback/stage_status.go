@@ -33,9 +33,11 @@ func (s *Statuses) postStages(ctx context.Context, e *workflows.Execution, c com
 		if !entered(st) && !steppedBack(st) {
 			continue
 		}
-		if _, known, err := s.last(ctx, line.key); err != nil {
+		var last postedStatus
+		if err := s.read(ctx, line.key, &last); err != nil {
 			return err
-		} else if checks && !known {
+		}
+		if checks && last.Number == 0 { // it has none yet
 			continue
 		}
 		line.now.State, line.now.Description = stageStatus(e, st)

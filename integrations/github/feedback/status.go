@@ -3,7 +3,6 @@ package feedback
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -24,29 +23,23 @@ import (
 // Telling GitHub the same thing twice is harmless, so no marker is written
 // before a call; the memo behind it only saves calls.
 type Statuses struct {
-	Options
-	client *github.Client
+	follower
 }
 
 // NewStatuses checks the options; its errors are *workflows.Problem.
 func NewStatuses(o Options) (*Statuses, error) {
-	c, err := o.complete()
+	f, err := newFollower("github-status", o)
 	if err != nil {
 		return nil, err
 	}
-	return &Statuses{o, c}, nil
+	return &Statuses{f}, nil
 }
-
-// Name is the follower's name.
-func (s *Statuses) Name() string { return "github-status" }
 
 // Follow brings the statuses of the executions in the batch up to date. What
 // GitHub does not take now is noted, and tried again by the clock until it does
 // or has refused it for good; the execution says so. It delays nothing else.
-func (s *Statuses) Follow(ctx context.Context, b event.Batch) error { return s.keeper().follow(ctx, b) }
-
-func (s *Statuses) keeper() *keeper {
-	return &keeper{what: "commit statuses", notes: s.Notes, now: s.Now, log: s.Log, pause: statusPause, most: mostWaiting, update: s.updateExecution}
+func (s *Statuses) Follow(ctx context.Context, b event.Batch) error {
+	return s.keeper("commit statuses", s.updateExecution).follow(ctx, b)
 }
 
 // updateExecution brings the statuses of one execution up to date. waits says that it was
@@ -154,23 +147,9 @@ type statusLine struct {
 	own     bool // the pipeline's: the execution says what becomes of it
 }
 
-// last is the memo of what GitHub was told; false: nothing.
-func (s *Statuses) last(ctx context.Context, key string) (last postedStatus, ok bool, err error) {
-	raw, ok, err := s.Notes.Memo(ctx, key)
-	if err != nil {
-		return last, false, fmt.Errorf("reading what GitHub was told: %w", err)
-	}
-	if ok {
-		if err := json.Unmarshal(raw, &last); err != nil {
-			return last, false, fmt.Errorf("reading what GitHub was told about %s: %w", key, err)
-		}
-	}
-	return last, ok, nil
-}
-
 func (s *Statuses) postLine(ctx context.Context, e *workflows.Execution, t commitRef, line statusLine) (taken bool, err error) {
-	last, _, err := s.last(ctx, line.key)
-	if err != nil {
+	var last postedStatus
+	if err := s.read(ctx, line.key, &last); err != nil {
 		return false, err
 	}
 	now := line.now
@@ -200,12 +179,8 @@ func (s *Statuses) postLine(ctx context.Context, e *workflows.Execution, t commi
 			return false, noted
 		}
 	}
-	value, err := json.Marshal(now)
-	if err == nil {
-		err = s.Notes.Note(ctx, line.key, value)
-	}
-	if err != nil {
-		return false, fmt.Errorf("noting what GitHub was told: %w", err)
+	if err := s.note(ctx, line.key, now); err != nil {
+		return false, err
 	}
 	if now.Refused != 0 && kind == wire.Fixable {
 		return false, refused

@@ -60,14 +60,14 @@ type feedback struct {
 	granted     map[string]string            // permissions of the app's installation
 	lag         time.Duration                // before a deployment is listed
 	lastID      int64
-	reads       int // calls that only read
+	pullReads   int // calls that read pull requests
 }
 
-// Reads is how many calls that only read arrived, failed ones included.
-func (s *Server) Reads() int {
+// PullReads is how many calls that read pull requests arrived, failed ones included.
+func (s *Server) PullReads() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.feedback.reads
+	return s.feedback.pullReads
 }
 
 func (s *Server) handleFeedback(mux *http.ServeMux) {

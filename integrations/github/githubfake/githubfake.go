@@ -99,8 +99,8 @@ func New(o Options) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls++
-	if r.Method == http.MethodGet {
-		s.feedback.reads++
+	if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/pulls") {
+		s.feedback.pullReads++
 	}
 	s.mu.Unlock()
 	s.handler.ServeHTTP(w, r)

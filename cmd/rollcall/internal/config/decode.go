@@ -136,11 +136,11 @@ func (d *decoder) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 		d.problem(n, name(path)+" must be a section with keys", "")
 		return
 	}
-	known, seen := map[string]int{}, map[string]bool{}
+	known, seen := map[string][]int{}, map[string]bool{}
 	var names []string
-	for i := range v.NumField() {
-		if tag := v.Type().Field(i).Tag.Get("yaml"); tag != "" {
-			known[tag] = i
+	for _, f := range reflect.VisibleFields(v.Type()) { // those of an embedded struct too
+		if tag := f.Tag.Get("yaml"); tag != "" {
+			known[tag] = f.Index
 			names = append(names, tag)
 		}
 	}
@@ -154,7 +154,7 @@ func (d *decoder) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 			d.problem(kv.key, join(path, key)+" is given twice", "keep one")
 		default:
 			seen[key] = true
-			d.decode(kv.value, join(path, key), v.Field(i))
+			d.decode(kv.value, join(path, key), v.FieldByIndex(i))
 		}
 	}
 }

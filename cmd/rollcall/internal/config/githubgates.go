@@ -26,25 +26,14 @@ type GitHubGate struct {
 	Freeze           *bool          `yaml:"freeze"` // nil: true
 }
 
-// GitHubApproval is the policy of an approval, as in a pipeline file, with its time limit.
+// GitHubApproval is the policy of an approval with its time limit.
 type GitHubApproval struct {
-	From                []string         `yaml:"from"`
-	Ask                 []string         `yaml:"ask"`
-	Required            int64            `yaml:"required"`
-	AtLeast             map[string]int64 `yaml:"atLeast"`
-	RequesterMayApprove bool             `yaml:"requesterMayApprove"`
-	Comment             string           `yaml:"comment"`
-	RemindAt            []string         `yaml:"remindAt"`
-	TimeoutInMinutes    int64            `yaml:"timeoutInMinutes"`
-}
-
-// policy is the part that other approvals have too.
-func (a *GitHubApproval) policy() BridgeApproval {
-	return BridgeApproval{From: a.From, Ask: a.Ask, Required: a.Required, AtLeast: a.AtLeast, RequesterMayApprove: a.RequesterMayApprove, Comment: a.Comment, RemindAt: a.RemindAt}
+	BridgeApproval
+	TimeoutInMinutes int64 `yaml:"timeoutInMinutes"`
 }
 
 // Policy is the approval's policy as a definition has it, every default filled in.
-func (g *GitHubGate) Policy() *workflows.ApprovalPolicy { return g.Approval.policy().Policy() }
+func (g *GitHubGate) Policy() *workflows.ApprovalPolicy { return g.Approval.Policy() }
 
 // Minutes is how long a deployment waits; 0: as long as any approval.
 func (g *GitHubGate) Minutes() int {
@@ -75,7 +64,7 @@ func (d *decoder) checkGitHubGates(c *Config) {
 		for k, owner := range g.Owners {
 			d.fault(fmt.Sprintf("%s.owners[%d]", at, k), who.CheckWho(owner))
 		}
-		d.checkApproval(at+".approval", g.Approval.policy(), who)
+		d.checkApproval(at+".approval", g.Approval.BridgeApproval, who)
 		d.gateMinutes(at+".timeoutInMinutes", g.TimeoutInMinutes)
 		d.gateMinutes(at+".approval.timeoutInMinutes", g.Approval.TimeoutInMinutes)
 		for k := range i {

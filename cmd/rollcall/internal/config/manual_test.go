@@ -33,9 +33,9 @@ func keys(of reflect.Type, path string) (all []string) {
 	case of.Kind() != reflect.Struct:
 		return []string{path}
 	}
-	for i := range of.NumField() {
-		if tag := of.Field(i).Tag.Get("yaml"); tag != "" {
-			all = append(all, keys(of.Field(i).Type, join(path, tag))...)
+	for _, f := range reflect.VisibleFields(of) {
+		if tag := f.Tag.Get("yaml"); tag != "" {
+			all = append(all, keys(f.Type, join(path, tag))...)
 		}
 	}
 	return all
