@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -22,10 +23,10 @@ func (v *View) acts() bool {
 func bridge(b *workflows.Bridge) []string {
 	var lines []string
 	if text := plainly().Lost(b); text != "" {
-		lines = append(lines, "⚠️ "+sentence(text))
+		lines = append(lines, "⚠️ "+layout.Sentence(text))
 	}
 	if text := plainly().WatchOnly(b); text != "" {
-		lines = append(lines, "👀 "+sentence(text))
+		lines = append(lines, "👀 "+layout.Sentence(text))
 	}
 	return lines
 }
@@ -113,7 +114,7 @@ func (v *View) inAWS() string {
 	if name == "" {
 		name = v.Execution.Pipeline
 	}
-	return link("https://"+b.Region+consoleHost(b.ARN)+"/codesuite/codepipeline/pipelines/"+url.PathEscape(name)+"/executions/"+url.PathEscape(id)+"/visualization?region="+url.QueryEscape(b.Region), "AWS console")
+	return layout.Link("https://"+b.Region+consoleHost(b.ARN)+"/codesuite/codepipeline/pipelines/"+url.PathEscape(name)+"/executions/"+url.PathEscape(id)+"/visualization?region="+url.QueryEscape(b.Region), "AWS console")
 }
 
 // hookInAWS leads to AWS's page of the deployment that waits, or waited, at the hook.
@@ -121,7 +122,7 @@ func (v *View) hookInAWS() string {
 	for i := range v.Execution.Stages {
 		for _, a := range v.Execution.Stages[i].Actions {
 			if a.ExternalURL != "" {
-				return link(a.ExternalURL, "AWS console")
+				return layout.Link(a.ExternalURL, "AWS console")
 			}
 		}
 	}
@@ -135,12 +136,12 @@ func (v *View) hook() string {
 	if !say.IsECS(v.Pipeline.Bridge) || of["service"] == "" {
 		return ""
 	}
-	text := "⏸️ " + esc(of["service"], 100) + " in " + esc(of["cluster"], 100)
+	text := "⏸️ " + layout.Text(of["service"], 100) + " in " + layout.Text(of["cluster"], 100)
 	if stage := of["lifecycleStage"]; stage != "" {
-		text += " at " + esc(stage, 60)
+		text += " at " + layout.Text(stage, 60)
 	}
 	if step := of["step"]; step != "" {
-		text += ", step " + esc(step, 20)
+		text += ", step " + layout.Text(step, 20)
 	}
 	return text
 }
@@ -151,9 +152,9 @@ func whereInAWS(b *workflows.Bridge) string {
 		return ""
 	}
 	if say.IsECS(b) {
-		return esc(plainly().Place(b), 200)
+		return layout.Text(plainly().Place(b), 200)
 	}
-	return join("in AWS: account "+esc(b.Account, 20), esc(b.Region, 30), "type "+esc(b.Type, 10))
+	return layout.Join("in AWS: account "+layout.Text(b.Account, 20), layout.Text(b.Region, 30), "type "+layout.Text(b.Type, 10))
 }
 
 // consoleHost is where the partition of an ARN has its console, behind the region.
@@ -169,7 +170,7 @@ func consoleHost(arn string) string {
 
 // outside is a decision that was made in AWS, as a sentence; empty for all others.
 func outside(g *workflows.Approval) string {
-	return sentence(plainly().Outside(g))
+	return layout.Sentence(plainly().Outside(g))
 }
 
 // decision is what became of a gate, in a few words; one that was decided in AWS

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 	"github.com/rollcall-bot/rollcall/workflows/words"
@@ -76,14 +77,14 @@ func (r *row) done() []*slack.ButtonBlockElement {
 		if named {
 			text = b.named
 		}
-		text = unique(line(text, maxButton), taken)
+		text = unique(layout.Line(text, layout.MaxButton), taken)
 		if b.style == slack.StylePrimary {
 			if primary {
 				b.style = slack.StyleDefault
 			}
 			primary = true
 		}
-		el := slack.NewButtonBlockElement(id, b.about.String(), plain(text)).WithStyle(b.style)
+		el := slack.NewButtonBlockElement(id, b.about.String(), layout.PlainText(text)).WithStyle(b.style)
 		if b.confirm != nil {
 			c := b.confirm(named)
 			c.Style = b.style
@@ -99,7 +100,7 @@ func unique(text string, taken map[string]bool) string {
 	got := text
 	for n := 2; taken[got]; n++ {
 		end := fmt.Sprintf(" (%d)", n)
-		got = line(text, maxButton-len(end)) + end
+		got = layout.Line(text, layout.MaxButton-len(end)) + end
 	}
 	taken[got] = true
 	return got
@@ -108,7 +109,7 @@ func unique(text string, taken map[string]bool) string {
 // ask is a confirm dialog. Only the client enforces it; every click is checked
 // again where it arrives.
 func ask(title, text, yes string) *slack.ConfirmationBlockObject {
-	return slack.NewConfirmationBlockObject(plain(line(title, 100)), plain(line(text, 300)), plain(line(yes, 30)), plain("Cancel"))
+	return slack.NewConfirmationBlockObject(layout.PlainText(layout.Line(title, 100)), layout.PlainText(layout.Line(text, 300)), layout.PlainText(layout.Line(yes, 30)), layout.PlainText("Cancel"))
 }
 
 // buttons are the card's, from what can be done now. The order is that of use.
@@ -165,12 +166,12 @@ func (v *View) offer(r *row, o workflows.Offer) {
 	e := &v.Execution
 	about := Subject{Pipeline: e.Pipeline, Stage: o.Stage, Action: o.Action, Execution: e.ID, Target: o.Target}
 	about.Seen, _ = v.running(o.Stage)
-	stage := line(o.Stage, 40)
+	stage := layout.Line(o.Stage, 40)
 	switch o.Verb {
 	case workflows.Approve, workflows.Reject:
 		if a := gateOf(e, o.Stage, o.Action); a != nil {
 			about.Gate = a.Token
-			v.answer(r, o.Verb, about, a.Warning, line(o.Action, 60))
+			v.answer(r, o.Verb, about, a.Warning, layout.Line(o.Action, 60))
 		}
 	case workflows.Resolve:
 		about.Target = ""
@@ -178,14 +179,14 @@ func (v *View) offer(r *row, o workflows.Offer) {
 			about.As = as
 			word := "mark as " + as
 			if as == "again" {
-				word = "run " + line(o.Action, 40) + " again"
+				word = "run " + layout.Line(o.Action, 40) + " again"
 			}
-			r.add(button{act: ActResolve, text: "Resolve: " + word, named: "Resolve " + line(o.Action, 40) + ": " + word, about: about,
+			r.add(button{act: ActResolve, text: "Resolve: " + word, named: "Resolve " + layout.Line(o.Action, 40) + ": " + word, about: about,
 				confirm: always(ask("Resolve "+o.Action+"?", resolves(e.Ref(), stage, o.Action, as), "Resolve"))})
 		}
 	case workflows.Retry:
 		r.add(button{act: ActRetry, text: "Retry " + stage, named: "Retry " + o.Stage, about: about, confirm: always(ask("Retry "+stage+"?",
-			fmt.Sprintf("%s runs the failed actions of %s again, with %s.", e.Ref(), line(o.Stage, 100), carries(e)), "Retry"))})
+			fmt.Sprintf("%s runs the failed actions of %s again, with %s.", e.Ref(), layout.Line(o.Stage, 100), carries(e)), "Retry"))})
 	case workflows.RollBack:
 		text := "Roll back " + stage
 		if o.Target != "" && o.Target == e.ID {
@@ -197,9 +198,9 @@ func (v *View) offer(r *row, o workflows.Offer) {
 	case workflows.StopExecution:
 		where := ""
 		if at := say.Current(e); at != nil && e.WaitsFor != nil {
-			where = " It is waiting for " + line(at.Name, 60) + "."
+			where = " It is waiting for " + layout.Line(at.Name, 60) + "."
 		} else if at != nil {
-			where = " It is in " + line(at.Name, 60) + "."
+			where = " It is in " + layout.Line(at.Name, 60) + "."
 		}
 		r.add(button{act: ActStop, text: "Stop", named: "Stop " + e.Ref(), about: about, style: slack.StyleDanger,
 			confirm: always(ask("Stop "+e.Ref()+"?", "Actions that are running finish, nothing more starts."+where, "Stop"))})
@@ -212,17 +213,17 @@ func always(c *slack.ConfirmationBlockObject) func(bool) *slack.ConfirmationBloc
 }
 
 func (v *View) enable(r *row, o workflows.Offer, about Subject) {
-	stage := line(o.Stage, 40)
+	stage := layout.Line(o.Stage, 40)
 	text := "Unlock " + stage
 	title, yes := text+"?", "Unlock"
-	explain := fmt.Sprintf("%s: every execution may enter %s again.", line(v.Execution.Pipeline, 100), stage)
+	explain := fmt.Sprintf("%s: every execution may enter %s again.", layout.Line(v.Execution.Pipeline, 100), stage)
 	if o.Target != "" {
 		who := v.number(o.Target)
 		if who == "" {
 			who = "this execution"
 		}
 		text = "Let only " + who + " in"
-		explain = fmt.Sprintf("%s: only %s may enter %s; it stays locked for others.", line(v.Execution.Pipeline, 100), who, stage)
+		explain = fmt.Sprintf("%s: only %s may enter %s; it stays locked for others.", layout.Line(v.Execution.Pipeline, 100), who, stage)
 		title, yes = "Let only "+who+" into "+stage+"?", text
 		if w := v.Execution.WaitsFor; w != nil && o.Target == v.Execution.ID {
 			explain = warned(w.Warning, explain)
@@ -245,18 +246,18 @@ func (v *View) answer(r *row, verb workflows.Verb, about Subject, warning, objec
 	}
 	change := ""
 	if _, now := v.running(about.Stage); now != "" {
-		change = " " + line(about.Stage, 60) + ": " + say.Change(now, e.Number) + "."
+		change = " " + layout.Line(about.Stage, 60) + ": " + say.Change(now, e.Number) + "."
 	}
 	if words := v.changeWords(about.Stage); words != "" {
 		change += " " + words
 	}
-	text := warned(warning, fmt.Sprintf("%s into %s, with %s.%s", e.Ref(), line(about.Stage, 60), carries(e), change))
+	text := warned(warning, fmt.Sprintf("%s into %s, with %s.%s", e.Ref(), layout.Line(about.Stage, 60), carries(e), change))
 	r.add(button{act: ActApprove, text: "Approve", named: "Approve " + object, several: several, about: about, style: slack.StylePrimary,
 		confirm: func(named bool) *slack.ConfirmationBlockObject {
 			if !named {
 				return ask("Approve "+e.Ref()+"?", text, "Approve")
 			}
-			return ask("Approve "+line(about.Action, maxTitled)+" for "+e.Ref()+"?", whole(about.Action, text), "Approve")
+			return ask("Approve "+layout.Line(about.Action, maxTitled)+" for "+e.Ref()+"?", whole(about.Action, text), "Approve")
 		}})
 }
 
@@ -294,7 +295,7 @@ func carries(e *workflows.Execution) string {
 		return "its sources"
 	}
 	r := e.SourceRevisions[0]
-	return line(words.Revision(r.RevisionID)+" "+r.RevisionSummary, 80)
+	return layout.Line(words.Revision(r.RevisionID)+" "+r.RevisionSummary, 80)
 }
 
 // gateOf is the open gate of an action, nil when there is none.
@@ -314,9 +315,9 @@ func gateOf(e *workflows.Execution, stage, action string) *workflows.Approval {
 
 // resolves says what follows from marking an action whose result is unknown.
 func resolves(ref, stage, action, as string) string {
-	text := fmt.Sprintf("%s, %s: %s is marked as %s.", ref, stage, line(action, 100), as)
+	text := fmt.Sprintf("%s, %s: %s is marked as %s.", ref, stage, layout.Line(action, 100), as)
 	if as == "again" {
-		text = fmt.Sprintf("%s, %s: %s runs again.", ref, stage, line(action, 100))
+		text = fmt.Sprintf("%s, %s: %s runs again.", ref, stage, layout.Line(action, 100))
 	}
 	return text
 }

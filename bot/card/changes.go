@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/ledger"
 	"github.com/rollcall-bot/rollcall/workflows/say"
@@ -38,7 +39,7 @@ func (v *View) changed(stage string) string {
 	if n == nil {
 		return ""
 	}
-	return "🔀 " + link(n.URL, sentence(esc(n.Text, 300)))
+	return "🔀 " + layout.Link(n.URL, layout.Sentence(layout.Text(n.Text, 300)))
 }
 
 // commits are the first commits of that, one line each.
@@ -57,7 +58,7 @@ func (v *View) NamesIssues(stage string) bool { return v.issues(stage) != "" }
 func (v *View) issues(stage string) string {
 	for _, n := range v.Execution.Notes {
 		if n.Name == issuesNote+stage {
-			return "🎫 " + esc(n.Text, 600)
+			return "🎫 " + layout.Text(n.Text, 600)
 		}
 	}
 	return ""
@@ -67,7 +68,7 @@ func (v *View) issues(stage string) string {
 func (v *View) known(stage string) string {
 	for _, n := range v.Execution.Notes {
 		if n.Name == factsNote+stage {
-			return "🔎 " + sentence(esc(n.Text, 600))
+			return "🔎 " + layout.Sentence(layout.Text(n.Text, 600))
 		}
 	}
 	return ""
@@ -77,9 +78,9 @@ func (v *View) known(stage string) string {
 func items(lines []string) []string {
 	all := make([]string, len(lines))
 	for i, text := range lines {
-		all[i] = "      • " + esc(text, 200)
+		all[i] = "      • " + layout.Text(text, 200)
 		if strings.HasPrefix(text, "and ") {
-			all[i] = "      " + esc(text, 200)
+			all[i] = "      " + layout.Text(text, 200)
 		}
 	}
 	return all
@@ -90,7 +91,7 @@ func (v *View) everyChange() []string {
 	var lines []string
 	for _, s := range v.Execution.Stages {
 		if n := v.changes(s.Name); n != nil {
-			lines = append(lines, join("🔀 "+esc(s.Name, 100)+": "+link(n.URL, esc(n.Text, 300)), v.issues(s.Name)))
+			lines = append(lines, layout.Join("🔀 "+layout.Text(s.Name, 100)+": "+layout.Link(n.URL, layout.Text(n.Text, 300)), v.issues(s.Name)))
 		}
 	}
 	return lines
@@ -99,7 +100,7 @@ func (v *View) everyChange() []string {
 // changeWords is that as a sentence of plain text; empty: not known.
 func (v *View) changeWords(stage string) string {
 	if n := v.changes(stage); n != nil && n.State == "done" {
-		return sentence(line(n.Text, 100)) + "."
+		return layout.Sentence(layout.Line(n.Text, 100)) + "."
 	}
 	return ""
 }
@@ -122,9 +123,9 @@ func (a *Asking) unknown() string {
 	}
 	why := ""
 	if now == "" {
-		why = fmt.Sprintf("nothing has run in %s before, ", esc(a.Stage, 100))
+		why = fmt.Sprintf("nothing has run in %s before, ", layout.Text(a.Stage, 100))
 	}
-	return "ℹ️ " + sentence(why+"so only who started, wrote or pushed this change itself is kept from approving it.")
+	return "ℹ️ " + layout.Sentence(why+"so only who started, wrote or pushed this change itself is kept from approving it.")
 }
 
 // undone is what would be lost by going back to a target; empty: not known.
@@ -135,9 +136,9 @@ func undone(t ledger.Target) string {
 	case t.Undoes == 0 && t.Brings == 0:
 		return "the same commit"
 	case t.Undoes == 0:
-		return "brings " + count(t.Brings, "commit", "commits")
+		return "brings " + layout.Count(t.Brings, "commit", "commits")
 	}
-	text := "undoes " + count(t.Undoes, "commit", "commits")
+	text := "undoes " + layout.Count(t.Undoes, "commit", "commits")
 	if t.Brings > 0 {
 		text += fmt.Sprintf(", brings %d", t.Brings)
 	}
@@ -148,7 +149,7 @@ func undone(t ledger.Target) string {
 func (r *Return) loses(target string) []string {
 	for _, t := range r.Targets {
 		if text := undone(t); t.Execution == target && text != "" {
-			head := "🔀 " + link(t.CompareURL, strings.TrimSpace(fmt.Sprintf("#%d %s", t.Number, text)))
+			head := "🔀 " + layout.Link(t.CompareURL, strings.TrimSpace(fmt.Sprintf("#%d %s", t.Number, text)))
 			return append([]string{head}, items(t.Lines)...)
 		}
 	}

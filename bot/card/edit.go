@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
@@ -13,49 +14,49 @@ import (
 // ready for Slack.
 func Edited(pipeline string, e event.Event, owners []string) Message {
 	weak, cancels := e.Defined.Weakened, e.Defined.Cancels
-	head := fmt.Sprintf("%s now asks for less at %s", pipeline, count(len(weak), "gate", "gates"))
+	head := fmt.Sprintf("%s now asks for less at %s", pipeline, layout.Count(len(weak), "gate", "gates"))
 	if len(weak) == 0 {
-		head = fmt.Sprintf("%s was edited: %s cancelled", pipeline, count(len(cancels), "execution is", "executions are"))
+		head = fmt.Sprintf("%s was edited: %s cancelled", pipeline, layout.Count(len(cancels), "execution is", "executions are"))
 	}
-	l := messageLayout()
-	l.lines("⚠️ *" + v0(head) + "*")
+	l := layout.Message()
+	l.Lines("⚠️ *" + layout.Name(head) + "*")
 	who := "changed by " + name(e.By)
 	if file, ok := strings.CutPrefix(e.Defined.ManagedBy, "file:"); ok {
-		who = "changed in the file " + code(file, 200)
+		who = "changed in the file " + layout.Code(file, 200)
 	} else if e.By.Via != "" && e.By.Via != "slack" {
-		who += " (" + esc(e.By.Via, 20) + ")"
+		who += " (" + layout.Text(e.By.Via, 20) + ")"
 	}
-	mentions := fit(strings.Join(owners, " "), 1500)
-	l.lines(sentence(who)+fmt.Sprintf(", version %d", e.Defined.Version), mentions)
+	mentions := layout.Fit(strings.Join(owners, " "), 1500)
+	l.Lines(layout.Sentence(who)+fmt.Sprintf(", version %d", e.Defined.Version), mentions)
 	for i, w := range weak {
 		if i == 10 {
-			l.lines(fmt.Sprintf("… and %d more", len(weak)-i))
+			l.Lines(fmt.Sprintf("… and %d more", len(weak)-i))
 			break
 		}
-		l.lines("*"+v0(w.Stage)+"* · "+esc(w.Action, 100), "        before: "+esc(w.Old, 400), "        now: "+esc(w.New, 400))
+		l.Lines("*"+layout.Name(w.Stage)+"* · "+layout.Text(w.Action, 100), "        before: "+layout.Text(w.Old, 400), "        now: "+layout.Text(w.New, 400))
 	}
 	if len(cancels) > 0 {
-		l.lines("Cancelled, after their running actions: " + esc(strings.Join(cancels, ", "), 1000))
+		l.Lines("Cancelled, after their running actions: " + layout.Text(strings.Join(cancels, ", "), 1000))
 	}
-	return Message{Text: join("⚠️ "+esc(head, 300), mentions), Blocks: l.done("")}
+	return Message{Text: layout.Join("⚠️ "+layout.Text(head, 300), mentions), Blocks: l.Done("")}
 }
 
 // Broken tells the channel that the pipeline's file has faults and changes
 // nothing. faults are one line each, as the file's checker says them; owners
 // are mentions, ready for Slack.
 func Broken(pipeline string, version int, faults, owners []string) Message {
-	head := "⚠️ " + esc(fmt.Sprintf("The file of %s is broken and changes nothing; version %d stays active.", pipeline, version), 300)
-	mentions := fit(strings.Join(owners, " "), 1500)
-	l := messageLayout()
-	l.lines("*"+head+"*", mentions)
+	head := "⚠️ " + layout.Text(fmt.Sprintf("The file of %s is broken and changes nothing; version %d stays active.", pipeline, version), 300)
+	mentions := layout.Fit(strings.Join(owners, " "), 1500)
+	l := layout.Message()
+	l.Lines("*"+head+"*", mentions)
 	for i, fault := range faults {
 		if i == 10 {
-			l.lines(fmt.Sprintf("… and %d more", len(faults)-i))
+			l.Lines(fmt.Sprintf("… and %d more", len(faults)-i))
 			break
 		}
-		l.lines(code(fault, 400))
+		l.Lines(layout.Code(fault, 400))
 	}
-	return Message{Text: join(head, mentions), Blocks: l.done("")}
+	return Message{Text: layout.Join(head, mentions), Blocks: l.Done("")}
 }
 
 // Notice tells the channel in one sentence what concerns a pipeline as such: a
@@ -69,26 +70,26 @@ func Notice(pipeline string, e event.Event, slash string) Message {
 	case e.Kind == event.IntentRefused && e.Refused != nil:
 		icon, text = "🚧", notStarted(e)
 	case e.Kind == event.AlarmRang && e.Reason != nil:
-		icon, text = "🚨", esc(e.Stage, 100)+": "+esc(e.Reason.Message, 800)
+		icon, text = "🚨", layout.Text(e.Stage, 100)+": "+layout.Text(e.Reason.Message, 800)
 	case e.Kind == event.PollingDisabled:
-		icon, text = "💤", "has not started for 30 days, so its branches are no longer polled. Start it once to turn that on again: "+code(slash+" start "+pipeline, 150)
+		icon, text = "💤", "has not started for 30 days, so its branches are no longer polled. Start it once to turn that on again: "+layout.Code(slash+" start "+pipeline, 150)
 	}
-	l := messageLayout()
-	l.lines(icon + " *" + v0(pipeline) + "* " + text)
-	return Message{Text: icon + " " + esc(pipeline, 130) + " " + text, Blocks: l.done("")}
+	l := layout.Message()
+	l.Lines(icon + " *" + layout.Name(pipeline) + "* " + text)
+	return Message{Text: icon + " " + layout.Text(pipeline, 130) + " " + text, Blocks: l.Done("")}
 }
 
 // missed is a schedule that started nothing. The time of one that was seen too
 // late stands in its reason; the event's only says up to when it was.
 func missed(e event.Event) string {
-	what, reason := "was not started by its schedule at "+moment(e.Schedule.Nominal), "rollcall was away"
+	what, reason := "was not started by its schedule at "+layout.Moment(e.Schedule.Nominal), "rollcall was away"
 	if e.Schedule.Missed {
 		what = "missed its schedule"
 	}
 	if e.Reason != nil {
 		reason = e.Reason.Message
 	}
-	return because(what+" ("+code(strings.TrimSpace(e.Schedule.Cron+" "+e.Schedule.Timezone), 120)+")", reason)
+	return layout.Because(what+" ("+layout.Code(strings.TrimSpace(e.Schedule.Cron+" "+e.Schedule.Timezone), 120)+")", reason)
 }
 
 // notStarted is a change that wanted a start and was refused.
@@ -97,9 +98,9 @@ func notStarted(e event.Event) string {
 	if e.By.Name != "" && !e.By.IsEngine() {
 		who = "a push from " + name(e.By)
 	}
-	text := "was not started by " + who + ": " + esc(e.Refused.Problem.Message, 500)
+	text := "was not started by " + who + ": " + layout.Text(e.Refused.Problem.Message, 500)
 	if hint := e.Refused.Problem.Hint; hint != "" {
-		text += " · 💡 " + esc(hint, 500)
+		text += " · 💡 " + layout.Text(hint, 500)
 	}
 	return text
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 	"github.com/rollcall-bot/rollcall/workflows/words"
@@ -16,29 +17,29 @@ import (
 func Execution(v View) Message {
 	e := &v.Execution
 	head := v.Headline()
-	l := messageLayout()
-	l.header(head)
-	l.lines(append(append(revisions(e, 3), v.everyChange()...), startedBy(e))...)
-	l.lines(v.warnings()...)
-	l.lines(bridge(v.Pipeline.Bridge)...)
-	l.lines(v.requests()...)
-	l.buttons(v.buttons()...)
-	l.lines(v.stages()...)
-	l.lines(v.facts()...)
-	l.context(v.footer())
+	l := layout.Message()
+	l.Header(head)
+	l.Lines(append(append(revisions(e, 3), v.everyChange()...), startedBy(e))...)
+	l.Lines(v.warnings()...)
+	l.Lines(bridge(v.Pipeline.Bridge)...)
+	l.Lines(v.requests()...)
+	l.Buttons(v.buttons()...)
+	l.Lines(v.stages()...)
+	l.Lines(v.facts()...)
+	l.Context(v.footer())
 	text := head
 	if len(e.SourceRevisions) > 0 && e.SourceRevisions[0].RevisionSummary != "" {
-		text = join(text, line(e.SourceRevisions[0].RevisionSummary, 80))
+		text = layout.Join(text, layout.Line(e.SourceRevisions[0].RevisionSummary, 80))
 	}
 	if len(v.overrides()) > 0 {
-		text = join(text, "overridden")
+		text = layout.Join(text, "overridden")
 	}
-	return Message{Text: escape(text), Blocks: l.done(v.console("all of it in the console"))}
+	return Message{Text: layout.Escape(text), Blocks: l.Done(v.console("all of it in the console"))}
 }
 
 func (v *View) console(text string) string {
 	if to := page(v.URL, v.Execution.ID); to != "" {
-		return link(to, text)
+		return layout.Link(to, text)
 	}
 	return ""
 }
@@ -48,11 +49,11 @@ func revisions(e *workflows.Execution, most int) []string {
 	var lines []string
 	for i, r := range e.SourceRevisions {
 		if i == most {
-			lines = append(lines, fmt.Sprintf("… and %s", count(len(e.SourceRevisions)-most, "more source", "more sources")))
+			lines = append(lines, fmt.Sprintf("… and %s", layout.Count(len(e.SourceRevisions)-most, "more source", "more sources")))
 			break
 		}
-		text := link(r.RevisionURL, code(words.Revision(r.RevisionID), 20)) + " " + esc(r.RevisionSummary, 150)
-		lines = append(lines, "📦 "+join(strings.TrimSpace(text), wroteBy(r.Author), esc(r.Branch, 60)))
+		text := layout.Link(r.RevisionURL, layout.Code(words.Revision(r.RevisionID), 20)) + " " + layout.Text(r.RevisionSummary, 150)
+		lines = append(lines, "📦 "+layout.Join(strings.TrimSpace(text), wroteBy(r.Author), layout.Text(r.Branch, 60)))
 	}
 	return lines
 }
@@ -64,9 +65,9 @@ func wroteBy(a *workflows.Author) string {
 // startedBy says who began it and how.
 func startedBy(e *workflows.Execution) string {
 	if run := runOnGitHub(e); e.Trigger.Type == workflows.TriggerProtected {
-		return "👤 " + join(sentence(plainly().Trigger(e)), moment(e.StartedAt), run)
+		return "👤 " + layout.Join(layout.Sentence(plainly().Trigger(e)), layout.Moment(e.StartedAt), run)
 	}
-	return "👤 " + join(sentence(plainly().Trigger(e)), moment(e.StartedAt), variables(e.Variables))
+	return "👤 " + layout.Join(layout.Sentence(plainly().Trigger(e)), layout.Moment(e.StartedAt), variables(e.Variables))
 }
 
 // stages are the execution's stages in order, with the actions of those that
@@ -95,9 +96,9 @@ func (v *View) stageLine(s *workflows.StageExecution) string {
 	state := say.Stage(&v.Execution, s)
 	word := string(state)
 	if s.Status == workflows.StatusSkipped {
-		word = because(word, skipped(s))
+		word = layout.Because(word, skipped(s))
 	}
-	return join(icon(state)+" *"+v0(s.Name)+"* "+word, v.stageDetail(s))
+	return layout.Join(icon(state)+" *"+layout.Name(s.Name)+"* "+word, v.stageDetail(s))
 }
 
 // inside is what happens in a stage, in order: the entry condition, the
@@ -125,13 +126,13 @@ func (v *View) inside(s *workflows.StageExecution, wanted func(workflows.Status)
 func (v *View) stageDetail(s *workflows.StageExecution) string {
 	e := &v.Execution
 	if e.WaitsFor != nil && e.WaitsFor.Stage == s.Name {
-		return join(v.format().WaitReason(e, &v.Pipeline), "waiting since "+moment(e.WaitsFor.Since), v.mayPass())
+		return layout.Join(v.format().WaitReason(e, &v.Pipeline), "waiting since "+layout.Moment(e.WaitsFor.Since), v.mayPass())
 	}
 	parts := []string{}
 	if d, ok := span(s); ok {
-		parts = append(parts, lasted(d))
+		parts = append(parts, layout.Duration(d))
 	} else if s.Status == workflows.StatusInProgress && s.Since != nil {
-		parts = append(parts, "since "+moment(*s.Since))
+		parts = append(parts, "since "+layout.Moment(*s.Since))
 	}
 	switch by := say.Retried(s); {
 	case by != "":
@@ -146,7 +147,7 @@ func (v *View) stageDetail(s *workflows.StageExecution) string {
 			}
 		}
 	}
-	return join(parts...)
+	return layout.Join(parts...)
 }
 
 // actionLine is one action: state, name, how long, what it said.
@@ -159,13 +160,13 @@ func (v *View) actionLine(stage string, a *workflows.ActionExecution) string {
 	case g != nil && g.Closed != "" && a.Error == nil:
 		word = v.decision(g)
 	case a.Error != nil && a.Status != workflows.StatusSucceeded:
-		detail = esc(v.cause(stage, a), 300)
+		detail = layout.Text(v.cause(stage, a), 300)
 	case a.Summary != "":
-		detail = esc(a.Summary, 150)
+		detail = layout.Text(a.Summary, 150)
 	}
 	took := ""
 	if a.StartedAt != nil && a.EndedAt != nil {
-		took = lasted(a.EndedAt.Sub(*a.StartedAt))
+		took = layout.Duration(a.EndedAt.Sub(*a.StartedAt))
 	}
 	external := ""
 	if a.ExternalURL != "" {
@@ -173,16 +174,16 @@ func (v *View) actionLine(stage string, a *workflows.ActionExecution) string {
 		if id == "" {
 			id = "look"
 		}
-		external = link(a.ExternalURL, esc(id, 60))
+		external = layout.Link(a.ExternalURL, layout.Text(id, 60))
 	}
-	return join(icon(state)+" "+esc(a.Name, 100)+" "+word, took, detail, external)
+	return layout.Join(icon(state)+" "+layout.Text(a.Name, 100)+" "+word, took, detail, external)
 }
 
 func (v *View) footer() string {
 	e := &v.Execution
 	took := ""
 	if e.EndedAt != nil && e.Status.Final() {
-		took = "took " + lasted(e.EndedAt.Sub(e.StartedAt))
+		took = "took " + layout.Duration(e.EndedAt.Sub(e.StartedAt))
 	}
-	return join(esc(e.Ref(), 130), "version "+strconv.Itoa(e.Version), took, code(e.ID, 40), v.console("console"), v.inAWS())
+	return layout.Join(layout.Text(e.Ref(), 130), "version "+strconv.Itoa(e.Version), took, layout.Code(e.ID, 40), v.console("console"), v.inAWS())
 }

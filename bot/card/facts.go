@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -36,7 +37,7 @@ func codes(all []string, most int) []string {
 		if i == most {
 			return append(some, fmt.Sprintf("%d more", len(all)-most))
 		}
-		some = append(some, code(s, 120))
+		some = append(some, layout.Code(s, 120))
 	}
 	return some
 }
@@ -57,19 +58,19 @@ func (v *View) inDoubt() []string {
 func (v *View) ending() string {
 	e := &v.Execution
 	if e.Stop != nil && e.Stop.Code != "" {
-		return "🛑 " + esc(sentence(e.Stop.Reason), 500)
+		return "🛑 " + layout.Text(layout.Sentence(e.Stop.Reason), 500)
 	}
 	if e.Stop != nil && e.Status != workflows.StatusSucceeded {
 		text := "🛑 Stop requested by " + name(e.Stop.By)
 		if e.Stop.Abandon {
 			text += ", abandoning what ran"
 		}
-		return because(text, e.Stop.Reason)
+		return layout.Because(text, e.Stop.Reason)
 	}
 	if e.StatusReason == nil || e.Status == workflows.StatusSucceeded || e.StatusReason.Message == "" || v.repeats(e.StatusReason.Message) {
 		return ""
 	}
-	return "💬 " + esc(e.StatusReason.Message, 500)
+	return "💬 " + layout.Text(e.StatusReason.Message, 500)
 }
 
 // rollback says what a ROLLBACK execution does and why.
@@ -94,15 +95,15 @@ func (v *View) left() string {
 	default:
 		return fmt.Sprintf("↩️ The rollback to #%d failed, see #%d", by.Rollback.TargetNumber, by.Number)
 	}
-	text := fmt.Sprintf("↩️ %s to #%d", sentence(verb), by.Rollback.TargetNumber)
+	text := fmt.Sprintf("↩️ %s to #%d", layout.Sentence(verb), by.Rollback.TargetNumber)
 	if by.Trigger.Type == workflows.TriggerAutomated {
 		text = fmt.Sprintf("%s automatically (#%d)", text, by.Number)
 		if by.Rollback.Alarm == "" { // it failed, and its card says why
 			return text
 		}
-		return because(text, by.Rollback.Reason)
+		return layout.Because(text, by.Rollback.Reason)
 	}
-	return because(text+" by "+name(by.Trigger.By), by.Rollback.Reason)
+	return layout.Because(text+" by "+name(by.Trigger.By), by.Rollback.Reason)
 }
 
 // alarms say how the alarms stand that are watched since this came into a stage.
@@ -116,9 +117,9 @@ func (v *View) alarms(stage string) string {
 	case text == "":
 		return ""
 	case s.Running.Alarm == nil:
-		return "🔔 " + esc(stage, 100) + ": " + text
+		return "🔔 " + layout.Text(stage, 100) + ": " + text
 	}
-	return "⚠️ " + esc(stage, 100) + ": " + text
+	return "⚠️ " + layout.Text(stage, 100) + ": " + text
 }
 
 // stageFacts are what is true of a stage now and concerns this execution.
@@ -131,17 +132,17 @@ func (v *View) stageFacts(stage string) []string {
 	var facts []string
 	mine := s.LatestExecution != nil && s.LatestExecution.Execution == e.ID
 	if r := s.Running; r != nil && !r.Certain && mine {
-		facts = append(facts, fmt.Sprintf("⚠️ What runs in %s is uncertain until a deployment there succeeds; last known: #%d", esc(stage, 100), r.Number))
+		facts = append(facts, fmt.Sprintf("⚠️ What runs in %s is uncertain until a deployment there succeeds; last known: #%d", layout.Text(stage, 100), r.Number))
 	}
 	if p := s.Planned; p != nil && mine {
-		facts = append(facts, "↩️ "+esc(stage, 100)+" "+v.format().Planned(p))
+		facts = append(facts, "↩️ "+layout.Text(stage, 100)+" "+v.format().Planned(p))
 	}
 	switch t := &s.Transition; {
 	case t.Enabled || !v.concerned(s):
 	case e.Rollback != nil && s.Running != nil && s.Running.By == e.ID && t.Cause == "rollback" && t.Only == "":
 		facts = append(facts, "🔒 Locked until someone unlocks it.") // by whom and why stands with the rollback
 	default:
-		facts = append(facts, "🔒 "+esc(stage, 100)+" is "+v.format().Lock(t))
+		facts = append(facts, "🔒 "+layout.Text(stage, 100)+" is "+v.format().Lock(t))
 	}
 	return facts
 }
@@ -173,7 +174,7 @@ func note(n workflows.Note) string {
 	if gate, ok := strings.CutPrefix(name, "approval/"); ok {
 		name = "approval in Jira, " + gate
 	}
-	return icon + " " + sentence(esc(name, 80)) + ": " + link(n.URL, esc(n.Text, 500))
+	return icon + " " + layout.Sentence(layout.Text(name, 80)) + ": " + layout.Link(n.URL, layout.Text(n.Text, 500))
 }
 
 // variables are what an execution was started with.
@@ -183,7 +184,7 @@ func variables(all map[string]string) string {
 		if len(parts) == 5 {
 			return strings.Join(append(parts, fmt.Sprintf("%d more variables", len(all)-5)), ", ")
 		}
-		parts = append(parts, code(k+"="+all[k], 80))
+		parts = append(parts, layout.Code(k+"="+all[k], 80))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -3,6 +3,7 @@ package card
 import (
 	"strconv"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -16,12 +17,12 @@ func finding(a *workflows.ActionExecution) []string {
 	}
 	fix, see := "", ""
 	if len(f.Fix) > 0 {
-		fix = esc(f.Fix[0], 300)
+		fix = layout.Text(f.Fix[0], 300)
 	}
 	if len(f.Links) > 0 {
-		see = link(f.Links[0].URL, esc(f.Links[0].Title, 100))
+		see = layout.Link(f.Links[0].URL, layout.Text(f.Links[0].Title, 100))
 	}
-	return []string{"🔎 " + join(esc(f.Title, 300), fix, see)}
+	return []string{"🔎 " + layout.Join(layout.Text(f.Title, 300), fix, see)}
 }
 
 // findings is all of it but for the evidence and the policy statement.
@@ -30,12 +31,12 @@ func findings(a *workflows.ActionExecution) []string {
 	if f == nil {
 		return nil
 	}
-	lines := []string{"🔎 " + join(esc(f.Title, 300), esc(f.Cause, 300), say.RetryHelps(f))}
+	lines := []string{"🔎 " + layout.Join(layout.Text(f.Title, 300), layout.Text(f.Cause, 300), say.RetryHelps(f))}
 	for i, fix := range f.Fix {
-		lines = append(lines, strconv.Itoa(i+1)+". "+esc(fix, 300))
+		lines = append(lines, strconv.Itoa(i+1)+". "+layout.Text(fix, 300))
 	}
 	for _, l := range f.Links {
-		lines = append(lines, link(l.URL, esc(l.Title, 100)))
+		lines = append(lines, layout.Link(l.URL, layout.Text(l.Title, 100)))
 	}
 	return lines
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
 	"github.com/rollcall-bot/rollcall/workflows/ledger"
@@ -30,12 +31,12 @@ const (
 
 // form builds a modal. Without a submit text it only says something.
 func form(callback, title, submit string, about Subject, blocks []slack.Block) slack.ModalViewRequest {
-	f := slack.ModalViewRequest{Type: slack.VTModal, CallbackID: callback, Title: plain(line(title, 24)), Close: plain("Cancel"),
+	f := slack.ModalViewRequest{Type: slack.VTModal, CallbackID: callback, Title: layout.PlainText(layout.Line(title, 24)), Close: layout.PlainText("Cancel"),
 		PrivateMetadata: about.String(), Blocks: slack.Blocks{BlockSet: blocks}}
 	if submit != "" {
-		f.Submit = plain(line(submit, 24))
+		f.Submit = layout.PlainText(layout.Line(submit, 24))
 	} else {
-		f.Close = plain("Close")
+		f.Close = layout.PlainText("Close")
 	}
 	return f
 }
@@ -49,21 +50,21 @@ func input(id, label, hint, value string, optional, multiline bool, most int) sl
 	}
 	var h *slack.TextBlockObject
 	if hint != "" {
-		h = plain(line(hint, 500))
+		h = layout.PlainText(layout.Line(hint, 500))
 	}
-	return slack.NewInputBlock(id, plain(line(label, 200)), h, el).WithOptional(optional)
+	return slack.NewInputBlock(id, layout.PlainText(layout.Line(label, 200)), h, el).WithOptional(optional)
 }
 
 func radio(id, label string, options ...*slack.OptionBlockObject) *slack.InputBlock {
-	return slack.NewInputBlock(id, plain(label), nil, slack.NewRadioButtonsBlockElement(id, options...))
+	return slack.NewInputBlock(id, layout.PlainText(label), nil, slack.NewRadioButtonsBlockElement(id, options...))
 }
 
 func option(value, text, description string) *slack.OptionBlockObject {
 	var d *slack.TextBlockObject
 	if description != "" {
-		d = plain(line(description, maxOption))
+		d = layout.PlainText(layout.Line(description, layout.MaxOption))
 	}
-	return slack.NewOptionBlockObject(value, plain(line(text, maxOption)), d)
+	return slack.NewOptionBlockObject(value, layout.PlainText(layout.Line(text, layout.MaxOption)), d)
 }
 
 // shown says who reads what is written into a form.
@@ -72,33 +73,33 @@ const shown = "Shown in the channel and kept in the history."
 // ReasonForm asks for the words that go with an answer: why somebody rejects or
 // overrides, or the comment that a gate requires with an approval.
 func ReasonForm(v View, verb workflows.Verb, about Subject) slack.ModalViewRequest {
-	l := &layout{most: maxHome}
+	l := layout.View()
 	callback, title, id, label := FormReject, "Reject", InReason, "Why not?"
-	l.lines(append([]string{v.answered(about)}, v.commits(about.Stage)...)...)
+	l.Lines(append([]string{v.answered(about)}, v.commits(about.Stage)...)...)
 	switch verb {
 	case workflows.Approve:
 		callback, title, id, label = FormApprove, "Approve", InComment, "Comment"
-		l.lines(v.warnings()...)
+		l.Lines(v.warnings()...)
 	case workflows.Override:
 		callback, title, label = FormOverride, "Override", "Why can it not wait?"
 		l = v.aside(about)
 	}
-	return form(callback, v.formTitle(title, about), title, about, append(l.done(""), input(id, label, shown, "", false, true, verb.Longest())))
+	return form(callback, v.formTitle(title, about), title, about, append(l.Done(""), input(id, label, shown, "", false, true, verb.Longest())))
 }
 
 // aside says what an override would set aside.
-func (v *View) aside(about Subject) *layout {
+func (v *View) aside(about Subject) *layout.Layout {
 	e := &v.Execution
 	missing, _, _ := lacking(e, about.Stage, about.Action)
-	l := &layout{most: maxHome}
-	l.lines("*" + v0(e.Ref()) + "* goes on in *" + v0(about.Stage) + "*: " + esc(carries(e), 120))
+	l := layout.View()
+	l.Lines("*" + layout.Name(e.Ref()) + "* goes on in *" + layout.Name(about.Stage) + "*: " + layout.Text(carries(e), 120))
 	for i, m := range missing {
 		if i == 10 {
 			break
 		}
-		l.lines("Without: " + esc(m, 300))
+		l.Lines("Without: " + layout.Text(m, 300))
 	}
-	l.lines(v.warnings()...)
+	l.Lines(v.warnings()...)
 	return l
 }
 
@@ -113,9 +114,9 @@ func (v *View) formTitle(verb string, about Subject) string {
 
 // answered is what somebody is about to answer.
 func (v *View) answered(about Subject) string {
-	text := "*" + v0(v.Execution.Ref()) + "* is waiting for approval in *" + v0(about.Stage) + "*" + inBrackets(about.Action) + ": " + esc(carries(&v.Execution), 120)
+	text := "*" + layout.Name(v.Execution.Ref()) + "* is waiting for approval in *" + layout.Name(about.Stage) + "*" + inBrackets(about.Action) + ": " + layout.Text(carries(&v.Execution), 120)
 	if _, now := v.running(about.Stage); now != "" {
-		text += "\n" + esc(about.Stage, 100) + ": " + say.Change(now, v.Execution.Number)
+		text += "\n" + layout.Text(about.Stage, 100) + ": " + say.Change(now, v.Execution.Number)
 	}
 	return strings.TrimSuffix(text+"\n"+v.changed(about.Stage), "\n")
 }
@@ -123,9 +124,9 @@ func (v *View) answered(about Subject) string {
 // StartForm asks for a pipeline's variables. values are what is filled in
 // already; a variable without them shows its default.
 func StartForm(p workflows.PipelineView, about Subject, values map[string]string) slack.ModalViewRequest {
-	l := &layout{most: maxHome}
-	l.lines("Start an execution of *" + v0(p.Name) + "*, version " + fmt.Sprint(p.Version))
-	blocks := l.done("")
+	l := layout.View()
+	l.Lines("Start an execution of *" + layout.Name(p.Name) + "*, version " + fmt.Sprint(p.Version))
+	blocks := l.Done("")
 	if p.Definition != nil {
 		for _, variable := range p.Definition.Variables {
 			value, given := values[variable.Name]
@@ -183,46 +184,46 @@ func RollbackForm(r Return) slack.ModalViewRequest {
 	}
 	submit := "Roll back"
 	options, preselected, why := r.options()
-	l := &layout{most: maxHome}
+	l := layout.View()
 	switch {
 	case r.About.Stage == "" && len(r.Places) == 0:
-		l.lines("There is no stage that you can roll back: none has an earlier execution, or you do not have the right.")
+		l.Lines("There is no stage that you can roll back: none has an earlier execution, or you do not have the right.")
 		submit = ""
 	case r.About.Stage != "":
-		l.lines(r.now())
+		l.Lines(r.now())
 		if len(options) == 0 {
-			l.lines("There is nothing to roll back to in *" + v0(r.About.Stage) + "*.")
+			l.Lines("There is nothing to roll back to in *" + layout.Name(r.About.Stage) + "*.")
 			if len(r.Places) == 0 {
 				submit = ""
 			}
 		}
 	}
-	blocks = append(blocks, l.done("")...)
+	blocks = append(blocks, l.Done("")...)
 	if len(options) > 0 {
 		blocks = append(blocks, r.target(options, preselected)...)
 	}
 	if preselected != nil {
-		u := &layout{most: maxHome}
-		u.lines(r.loses(preselected.Value)...)
-		blocks = append(blocks, u.done("")...)
+		u := layout.View()
+		u.Lines(r.loses(preselected.Value)...)
+		blocks = append(blocks, u.Done("")...)
 	}
 	if submit != "" {
 		blocks = append(blocks, input(InReason, "Reason", shown, r.Reason, true, true, workflows.RollBack.Longest()))
 	}
 	if why != "" {
-		w := &layout{most: maxHome}
-		w.context(why)
-		blocks = append(blocks, w.done("")...)
+		w := layout.View()
+		w.Context(why)
+		blocks = append(blocks, w.Done("")...)
 	}
 	return form(FormRollback, title, submit, r.About, blocks)
 }
 
 // now says what the stage runs.
 func (r *Return) now() string {
-	text := "*" + v0(r.About.Pipeline) + " · " + v0(r.About.Stage) + "*"
+	text := "*" + layout.Name(r.About.Pipeline) + " · " + layout.Name(r.About.Stage) + "*"
 	for _, t := range r.Targets {
 		if t.Now {
-			return text + fmt.Sprintf(" runs #%d: %s", t.Number, esc(summary(t.SourceRevisions), 120))
+			return text + fmt.Sprintf(" runs #%d: %s", t.Number, layout.Text(summary(t.SourceRevisions), 120))
 		}
 	}
 	return text
@@ -236,11 +237,11 @@ func (r *Return) places() slack.Block {
 		if len(p.Value()) > 150 {
 			continue // longer than an option's value may be; the command names it
 		}
-		if n := len(groups); n == 0 || groups[n-1].Label.Text != line(p.Pipeline, 75) {
+		if n := len(groups); n == 0 || groups[n-1].Label.Text != layout.Line(p.Pipeline, 75) {
 			if n == 100 {
 				break
 			}
-			groups = append(groups, slack.NewOptionGroupBlockElement(plain(line(p.Pipeline, 75))))
+			groups = append(groups, slack.NewOptionGroupBlockElement(layout.PlainText(layout.Line(p.Pipeline, 75))))
 		}
 		g := groups[len(groups)-1]
 		if len(g.Options) == 100 {
@@ -252,11 +253,11 @@ func (r *Return) places() slack.Block {
 			initial = o
 		}
 	}
-	el := slack.NewOptionsGroupSelectBlockElement(slack.OptTypeStatic, plain("Choose a stage"), ActPlace, groups...)
+	el := slack.NewOptionsGroupSelectBlockElement(slack.OptTypeStatic, layout.PlainText("Choose a stage"), ActPlace, groups...)
 	if initial != nil {
 		el.WithInitialOption(initial)
 	}
-	return slack.NewInputBlock(ActPlace, plain("Stage"), nil, el).WithDispatchAction(true)
+	return slack.NewInputBlock(ActPlace, layout.PlainText("Stage"), nil, el).WithDispatchAction(true)
 }
 
 // options are the eligible targets; why explains the others.
@@ -269,7 +270,7 @@ func (r *Return) options() (options []*slack.OptionBlockObject, preselected *sla
 				reason = "runs now"
 			}
 			if len(not) < 10 {
-				not = append(not, fmt.Sprintf("#%d %s", t.Number, esc(reason, 120)))
+				not = append(not, fmt.Sprintf("#%d %s", t.Number, layout.Text(reason, 120)))
 			}
 			continue
 		}
@@ -305,22 +306,22 @@ func (r *Return) locks() string {
 
 // target is the choice of what to roll back to, with the questions it brings.
 func (r *Return) target(options []*slack.OptionBlockObject, preselected *slack.OptionBlockObject) []slack.Block {
-	el := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plain("Choose an execution"), InTarget, options...)
+	el := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, layout.PlainText("Choose an execution"), InTarget, options...)
 	if preselected != nil {
 		el.WithInitialOption(preselected)
 	}
-	blocks := []slack.Block{slack.NewInputBlock(InTarget, plain("Roll back to"), plain(line("Redeploys the artifacts of that execution; nothing is rebuilt. "+r.locks(), 150)), el).WithDispatchAction(true)}
+	blocks := []slack.Block{slack.NewInputBlock(InTarget, layout.PlainText("Roll back to"), layout.PlainText(layout.Line("Redeploys the artifacts of that execution; nothing is rebuilt. "+r.locks(), 150)), el).WithDispatchAction(true)}
 	for _, t := range r.Targets {
 		if t.Eligible && t.StageChanged {
-			was := option("original", sentence(say.Definition("original")), "")
-			q := radio(InDefinition, "The stage's definition has changed since. Which one should run?", was, option("current", sentence(say.Definition("current")), ""))
+			was := option("original", layout.Sentence(say.Definition("original")), "")
+			q := radio(InDefinition, "The stage's definition has changed since. Which one should run?", was, option("current", layout.Sentence(say.Definition("current")), ""))
 			q.Element.(*slack.RadioButtonsBlockElement).InitialOption = was
 			blocks = append(blocks, q)
 			break
 		}
 	}
 	if r.Busy != "" {
-		blocks = append(blocks, radio(InRunning, line(r.Busy+" is running actions in this stage. What should happen to it?", 200),
+		blocks = append(blocks, radio(InRunning, layout.Line(r.Busy+" is running actions in this stage. What should happen to it?", 200),
 			option("stop", "Stop it, then roll back", ""), option("wait", "Roll back when it ends", "")))
 	}
 	return blocks
@@ -340,17 +341,17 @@ func ran(t ledger.Target) string {
 	if len(t.Ran) > 0 {
 		s := t.Ran[0]
 		if s.To == nil {
-			text = "live since " + stamp(s.From)
+			text = "live since " + layout.Stamp(s.From)
 		} else {
-			text = "live " + stamp(s.From) + " (" + lasted(s.To.Sub(s.From)) + ")"
+			text = "live " + layout.Stamp(s.From) + " (" + layout.Duration(s.To.Sub(s.From)) + ")"
 		}
 	}
-	text = join(t.Caveat(), undone(t), text) // first what counts most: what is too long is cut at its end
+	text = layout.Join(t.Caveat(), undone(t), text) // first what counts most: what is too long is cut at its end
 	if t.LeftBy != "" {
-		text = join(text, "was rolled back")
+		text = layout.Join(text, "was rolled back")
 	}
 	if t.StageChanged {
-		text = join(text, "stage changed")
+		text = layout.Join(text, "stage changed")
 	}
 	return text
 }

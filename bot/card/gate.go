@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -27,32 +28,32 @@ func Gate(a Asking) Message {
 		return a.closed()
 	}
 	e, g := &a.Execution, &a.Approval
-	text := "✋ " + esc(e.Ref(), 130) + " is waiting for approval in " + esc(a.Stage, 100) + inBrackets(a.Action)
+	text := "✋ " + layout.Text(e.Ref(), 130) + " is waiting for approval in " + layout.Text(a.Stage, 100) + inBrackets(a.Action)
 	if g.Warning != "" {
-		text = join(text, "⚠️ "+esc(g.Warning, 300))
+		text = layout.Join(text, "⚠️ "+layout.Text(g.Warning, 300))
 	}
-	l := messageLayout()
-	l.lines("✋ *" + v0(e.Ref()) + " is waiting for approval in " + v0(a.Stage) + "*" + inBrackets(a.Action))
-	l.lines(fit(a.format().Approvers(g, a.asks()...), 1500))
+	l := layout.Message()
+	l.Lines("✋ *" + layout.Name(e.Ref()) + " is waiting for approval in " + layout.Name(a.Stage) + "*" + inBrackets(a.Action))
+	l.Lines(layout.Fit(a.format().Approvers(g, a.asks()...), 1500))
 	if len(a.Ask) > 0 {
-		text += " · " + fit(strings.Join(a.Ask, " "), 1500)
+		text += " · " + layout.Fit(strings.Join(a.Ask, " "), 1500)
 	}
 	about := Subject{Pipeline: e.Pipeline, Stage: a.Stage, Action: a.Action, Execution: e.ID, Gate: g.Token}
 	about.Seen, _ = a.running(a.Stage)
 	r := &row{}
 	if a.acts() && !a.sent() {
-		a.answer(r, workflows.Approve, about, g.Warning, line(a.Action, 60))
-		a.answer(r, workflows.Reject, about, "", line(a.Action, 60))
+		a.answer(r, workflows.Approve, about, g.Warning, layout.Line(a.Action, 60))
+		a.answer(r, workflows.Reject, about, "", layout.Line(a.Action, 60))
 	}
 	r.add(button{act: ActDetails, text: "Details", about: Subject{Pipeline: e.Pipeline, Execution: e.ID}})
-	l.lines(a.standing())
-	l.lines(warning(a.Stage, g.Warning)...)
-	l.lines(append(bridge(a.Pipeline.Bridge), a.toAWS()...)...)
-	l.buttons(r.done()...)
-	l.lines(append(votes(g.Votes), dropped(g)...)...)
-	l.lines(slices.Concat(a.content(), []string{a.change(), a.changed(a.Stage)}, a.commits(a.Stage), []string{a.issues(a.Stage), a.known(a.Stage), a.unknown()})...)
-	l.context(join(a.console("console"), a.inAWS(), runOnGitHub(e)))
-	return Message{Text: text, Blocks: l.done(a.console("all of it in the console"))}
+	l.Lines(a.standing())
+	l.Lines(warning(a.Stage, g.Warning)...)
+	l.Lines(append(bridge(a.Pipeline.Bridge), a.toAWS()...)...)
+	l.Buttons(r.done()...)
+	l.Lines(append(votes(g.Votes), dropped(g)...)...)
+	l.Lines(slices.Concat(a.content(), []string{a.change(), a.changed(a.Stage)}, a.commits(a.Stage), []string{a.issues(a.Stage), a.known(a.Stage), a.unknown()})...)
+	l.Context(layout.Join(a.console("console"), a.inAWS(), runOnGitHub(e)))
+	return Message{Text: text, Blocks: l.Done(a.console("all of it in the console"))}
 }
 
 // inBrackets is an action behind its stage.
@@ -60,23 +61,21 @@ func inBrackets(action string) string {
 	if action == "" {
 		return ""
 	}
-	return " (" + esc(action, 100) + ")"
+	return " (" + layout.Text(action, 100) + ")"
 }
-
-func v0(s string) string { return strings.ReplaceAll(esc(s, 130), "*", "∗") }
 
 // standing is the quorum: "1 of 2 approvals, 1 more needed", until when.
 func (a *Asking) standing() string {
 	g := &a.Approval
 	expires := ""
 	if !g.ExpiresAt.IsZero() {
-		expires = "expires " + moment(g.ExpiresAt)
+		expires = "expires " + layout.Moment(g.ExpiresAt)
 	}
 	comment := ""
 	if g.Comment == "required" {
 		comment = "a comment is required"
 	}
-	return join("*"+a.format().Quorum(g)+"*", expires, comment)
+	return layout.Join("*"+a.format().Quorum(g)+"*", expires, comment)
 }
 
 // asks are those who may answer, as chat mentions or names them.
@@ -86,7 +85,7 @@ func (a *Asking) asks() []string {
 	}
 	names := make([]string, len(a.From))
 	for i, who := range a.From {
-		names[i] = esc(say.Approver(who), 200)
+		names[i] = layout.Text(say.Approver(who), 200)
 	}
 	return names
 }
@@ -101,11 +100,11 @@ func votes(all []workflows.Vote) []string {
 		if v.Answer == "reject" {
 			i = icon(say.Rejected)
 		}
-		text := i + " " + plainly().Vote(&v) + " " + moment(v.At)
+		text := i + " " + plainly().Vote(&v) + " " + layout.Moment(v.At)
 		if v.Via != "" && v.Via != "slack" {
-			text += " (" + esc(v.Via, 20) + ")"
+			text += " (" + layout.Text(v.Via, 20) + ")"
 		}
-		lines = append(lines, because(text, comment))
+		lines = append(lines, layout.Because(text, comment))
 	}
 	return lines
 }
@@ -121,7 +120,7 @@ func decided(g *workflows.Approval) []string {
 	if text == "" {
 		return votes(g.Votes)
 	}
-	lines := []string{icon(say.Gate(g)) + " " + sentence(text)}
+	lines := []string{icon(say.Gate(g)) + " " + layout.Sentence(text)}
 	if agreed := f.Agreed(g); agreed != "" {
 		lines = append(lines, "👍 "+agreed)
 	}
@@ -132,7 +131,7 @@ func decided(g *workflows.Approval) []string {
 func (v *View) comments(g *workflows.Approval) []string {
 	var lines []string
 	for _, vote := range commented(g) {
-		lines = append(lines, "💬 "+because(name(vote.By), vote.Comment))
+		lines = append(lines, "💬 "+layout.Because(name(vote.By), vote.Comment))
 	}
 	return lines
 }
@@ -141,7 +140,7 @@ func (v *View) comments(g *workflows.Approval) []string {
 func dropped(g *workflows.Approval) []string {
 	lines := make([]string, len(g.Dropped))
 	for i, why := range g.Dropped {
-		lines[i] = "⚠️ " + esc(why, 300)
+		lines[i] = "⚠️ " + layout.Text(why, 300)
 	}
 	return lines
 }
@@ -150,10 +149,10 @@ func dropped(g *workflows.Approval) []string {
 func (a *Asking) content() []string {
 	var lines []string
 	if a.Approval.Text != "" {
-		lines = append(lines, prose(a.Approval.Text, 1500))
+		lines = append(lines, layout.Prose(a.Approval.Text, 1500))
 	}
 	if a.Approval.Link != "" {
-		lines = append(lines, "🔗 "+link(a.Approval.Link, esc(a.Approval.Link, 200)))
+		lines = append(lines, "🔗 "+layout.Link(a.Approval.Link, layout.Text(a.Approval.Link, 200)))
 	}
 	lines = append(lines, a.inJira())
 	lines = append(lines, a.planned()...)
@@ -167,7 +166,7 @@ const mostPlanned = 10
 func (a *Asking) planned() []string {
 	var lines []string
 	for _, list := range say.PlannedChanges(&a.Execution, a.Stage, a.Action) {
-		lines = append(lines, "📋 "+esc(list[0], 300))
+		lines = append(lines, "📋 "+layout.Text(list[0], 300))
 		for i, change := range list[1:] {
 			if i == mostPlanned {
 				lines = append(lines, fmt.Sprintf("      and %d more", len(list)-1-mostPlanned))
@@ -177,7 +176,7 @@ func (a *Asking) planned() []string {
 			if strings.Contains(change, "(replacement") || strings.HasPrefix(change, "Remove ") {
 				sign = "⚠️"
 			}
-			lines = append(lines, "      "+sign+" "+esc(change, 200))
+			lines = append(lines, "      "+sign+" "+layout.Text(change, 200))
 		}
 	}
 	return lines
@@ -189,10 +188,10 @@ func (a *Asking) change() string {
 	if now == "" || say.IsECS(a.Pipeline.Bridge) { // one hook does not follow another
 		return ""
 	}
-	text := "➡️ " + esc(a.Stage, 100) + ": " + say.Change(now, a.Execution.Number)
+	text := "➡️ " + layout.Text(a.Stage, 100) + ": " + say.Change(now, a.Execution.Number)
 	if s, ok := a.Pipeline.Stage(a.Stage); ok {
 		if c := s.Running.Caveat(); c != "" {
-			text += fmt.Sprintf(" (%s is %s)", now, esc(c, 200))
+			text += fmt.Sprintf(" (%s is %s)", now, layout.Text(c, 200))
 		}
 	}
 	return text
@@ -202,33 +201,33 @@ func (a *Asking) change() string {
 func (a *Asking) closed() Message {
 	e, g := &a.Execution, &a.Approval
 	state := say.Gate(g)
-	head := fmt.Sprintf("%s: %s in %s", sentence(string(state)), e.Ref(), a.Stage)
-	l := messageLayout()
-	l.lines(icon(state) + " *" + v0(head) + "*" + inBrackets(a.Action))
-	l.lines(a.hook())
+	head := fmt.Sprintf("%s: %s in %s", layout.Sentence(string(state)), e.Ref(), a.Stage)
+	l := layout.Message()
+	l.Lines(icon(state) + " *" + layout.Name(head) + "*" + inBrackets(a.Action))
+	l.Lines(a.hook())
 	switch state {
 	case say.Approved, say.Rejected, say.Overridden:
-		l.lines(decided(g)...)
+		l.Lines(decided(g)...)
 	default:
-		l.lines(join(a.format().Quorum(g), a.when()))
-		l.lines(votes(g.Votes)...)
+		l.Lines(layout.Join(a.format().Quorum(g), a.when()))
+		l.Lines(votes(g.Votes)...)
 	}
-	l.lines(dropped(g)...)
-	l.lines(a.cause(), a.inJira())
-	l.lines(revisions(e, 5)...)
-	l.context(join(a.console("console"), a.inAWS(), runOnGitHub(e)))
-	text := icon(state) + " " + esc(head, 300) + inBrackets(a.Action)
+	l.Lines(dropped(g)...)
+	l.Lines(a.cause(), a.inJira())
+	l.Lines(revisions(e, 5)...)
+	l.Context(layout.Join(a.console("console"), a.inAWS(), runOnGitHub(e)))
+	text := icon(state) + " " + layout.Text(head, 300) + inBrackets(a.Action)
 	if state == say.Overridden {
-		text = icon(state) + " " + esc(e.Ref()+" in "+a.Stage, 300) + inBrackets(a.Action) + ": " + a.format().Decision(g, false)
+		text = icon(state) + " " + layout.Text(e.Ref()+" in "+a.Stage, 300) + inBrackets(a.Action) + ": " + a.format().Decision(g, false)
 	}
-	return Message{Text: text, Blocks: l.done("")}
+	return Message{Text: text, Blocks: l.Done("")}
 }
 
 func (a *Asking) when() string {
 	if a.ClosedAt.IsZero() {
 		return ""
 	}
-	return moment(a.ClosedAt)
+	return layout.Moment(a.ClosedAt)
 }
 
 // expired says what AWS does with a deployment of ECS after nobody has decided.
@@ -250,19 +249,19 @@ func (a *Asking) cause() string {
 	e, g := &a.Execution, &a.Approval
 	switch {
 	case g.Closed == "expired":
-		return "⌛ Nobody decided before " + moment(g.ExpiresAt) + a.expired()
+		return "⌛ Nobody decided before " + layout.Moment(g.ExpiresAt) + a.expired()
 	case g.Closed != "withdrawn":
 		return ""
 	case e.Status == workflows.StatusSuperseded:
 		text := "⏭️ A newer execution took its place"
 		if e.StatusReason != nil {
-			text = because(text, e.StatusReason.Message)
+			text = layout.Because(text, e.StatusReason.Message)
 		}
 		return text
 	case e.Stop != nil && e.Stop.Code != "":
-		return "🛑 " + esc(sentence(e.Stop.Reason), 500)
+		return "🛑 " + layout.Text(layout.Sentence(e.Stop.Reason), 500)
 	case e.Stop != nil:
-		return because("🛑 Stopped by "+name(e.Stop.By), e.Stop.Reason)
+		return layout.Because("🛑 Stopped by "+name(e.Stop.By), e.Stop.Reason)
 	case e.Status == workflows.StatusInProgress:
 		return "↩️ It left the stage; when it enters again, approval is requested again"
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -15,12 +16,12 @@ func (a *Asking) inJira() string {
 		return ""
 	}
 	n := &a.Execution.Notes[i]
-	text := "🎫 Jira: " + link(n.URL, esc(n.Text, 500))
+	text := "🎫 Jira: " + layout.Link(n.URL, layout.Text(n.Text, 500))
 	switch {
 	case n.State != "done" || a.Approval.Closed != "":
 		return text
 	case j.Change:
 		return text + "; what is decided about it there is one answer"
 	}
-	return text + ", moved to *" + strings.ReplaceAll(esc(j.Status, 100), "*", "∗") + "* or *" + strings.ReplaceAll(esc(j.RejectedStatus, 100), "*", "∗") + "* by an approver"
+	return text + ", moved to *" + strings.ReplaceAll(layout.Text(j.Status, 100), "*", "∗") + "* or *" + strings.ReplaceAll(layout.Text(j.RejectedStatus, 100), "*", "∗") + "* by an approver"
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -14,22 +15,22 @@ import (
 // Pipelines lists pipelines, a line each, and what else holds at the time now.
 // title is what stands above.
 func Pipelines(title string, all []workflows.PipelineView, now time.Time, url string) Message {
-	l := messageLayout()
-	l.lines("*" + esc(title, 100) + "*")
+	l := layout.Message()
+	l.Lines("*" + layout.Text(title, 100) + "*")
 	if len(all) == 0 {
-		l.lines("There is no pipeline that you may see.")
+		l.Lines("There is no pipeline that you may see.")
 	}
 	for i := range all {
-		l.lines(pipelineLines(&all[i], now)...)
+		l.Lines(pipelineLines(&all[i], now)...)
 	}
-	return Message{Text: esc(title, 100), Blocks: l.done(consoleRoot(url))}
+	return Message{Text: layout.Text(title, 100), Blocks: l.Done(consoleRoot(url))}
 }
 
 func consoleRoot(url string) string {
 	if url == "" {
 		return ""
 	}
-	return link(url, "the console")
+	return layout.Link(url, "the console")
 }
 
 // pipelineLines are a pipeline with its stages side by side, and what else holds of it.
@@ -41,13 +42,13 @@ func pipelineLines(p *workflows.PipelineView, now time.Time) []string {
 			break
 		}
 		s := &p.Stages[i]
-		text := "▫️ " + esc(s.Name, 40)
+		text := "▫️ " + layout.Text(s.Name, 40)
 		if s.LatestExecution != nil {
 			st := say.Status(s.LatestExecution.Status)
-			text = icon(st) + " " + esc(s.Name, 40) + fmt.Sprintf(" #%d %s", s.LatestExecution.Number, st)
+			text = icon(st) + " " + layout.Text(s.Name, 40) + fmt.Sprintf(" #%d %s", s.LatestExecution.Number, st)
 		}
 		if s.Running != nil && s.Running.Caveat() != "" {
-			text += " ⚠️ " + esc(s.Running.Caveat(), 100)
+			text += " ⚠️ " + layout.Text(s.Running.Caveat(), 100)
 		}
 		if !s.Transition.Enabled {
 			text += " 🔒 locked"
@@ -57,60 +58,60 @@ func pipelineLines(p *workflows.PipelineView, now time.Time) []string {
 		}
 		stages = append(stages, text)
 	}
-	return append([]string{"*" + v0(p.Name) + "*: " + strings.Join(stages, " → ")}, notices(p, now)...)
+	return append([]string{"*" + layout.Name(p.Name) + "*: " + strings.Join(stages, " → ")}, notices(p, now)...)
 }
 
 // Overview is what waits for somebody, and how the pipelines stand at the time now.
 func Overview(waiting []say.OpenApproval, all []workflows.PipelineView, now time.Time, url string) Message {
-	l := messageLayout()
+	l := layout.Message()
 	overview(l, waiting, all, now, nil)
-	return Message{Text: fmt.Sprintf("%d waiting for approval, %s", len(waiting), count(len(all), "pipeline", "pipelines")), Blocks: l.done(consoleRoot(url))}
+	return Message{Text: fmt.Sprintf("%d waiting for approval, %s", len(waiting), layout.Count(len(all), "pipeline", "pipelines")), Blocks: l.Done(consoleRoot(url))}
 }
 
 // Home is a person's App Home: what waits for them, what is open, the
 // pipelines. open are sentences about settings that are open, unseen about what
 // Slack does not let people see.
 func Home(waiting []say.OpenApproval, all []workflows.PipelineView, open []string, now time.Time, url string, unseen ...string) slack.ModalViewRequest {
-	l := &layout{most: maxHome}
+	l := layout.View()
 	if len(unseen) > 0 {
-		l.header("⚠️ Not delivered")
+		l.Header("⚠️ Not delivered")
 		for _, s := range unseen {
-			l.lines("• " + esc(s, 300))
+			l.Lines("• " + layout.Text(s, 300))
 		}
 	}
 	overview(l, waiting, all, now, open)
-	return slack.ModalViewRequest{Type: slack.VTHomeTab, CallbackID: "home", Blocks: slack.Blocks{BlockSet: l.done(consoleRoot(url))}}
+	return slack.ModalViewRequest{Type: slack.VTHomeTab, CallbackID: "home", Blocks: slack.Blocks{BlockSet: l.Done(consoleRoot(url))}}
 }
 
-func overview(l *layout, waiting []say.OpenApproval, all []workflows.PipelineView, now time.Time, open []string) {
+func overview(l *layout.Layout, waiting []say.OpenApproval, all []workflows.PipelineView, now time.Time, open []string) {
 	if len(open) > 0 {
-		l.header("⚠️ Open settings")
+		l.Header("⚠️ Open settings")
 		for _, s := range open {
-			l.lines("• " + esc(s, 300))
+			l.Lines("• " + layout.Text(s, 300))
 		}
 	}
-	l.header("✋ Waiting for you")
+	l.Header("✋ Waiting for you")
 	if len(waiting) == 0 {
-		l.lines("Nothing is waiting for your approval.")
+		l.Lines("Nothing is waiting for your approval.")
 	}
 	shown := waiting[:min(len(waiting), 10)]
 	buttons := answerable(shown)
 	for i := range shown {
 		w := &shown[i]
 		a := asked(w)
-		l.lines("*"+v0(a.Execution.Ref())+"* in *"+v0(w.Stage)+"*"+ofSeveral(shown, w)+" · "+a.standing(), strings.Join(revisions(&a.Execution, 1), ""))
-		l.lines(warning(w.Stage, w.Approval.Warning)...)
-		l.buttons(buttons[2*i : 2*i+2]...)
+		l.Lines("*"+layout.Name(a.Execution.Ref())+"* in *"+layout.Name(w.Stage)+"*"+ofSeveral(shown, w)+" · "+a.standing(), strings.Join(revisions(&a.Execution, 1), ""))
+		l.Lines(warning(w.Stage, w.Approval.Warning)...)
+		l.Buttons(buttons[2*i : 2*i+2]...)
 	}
 	if n := len(waiting) - len(shown); n > 0 {
-		l.lines(fmt.Sprintf("… and %d more", n))
+		l.Lines(fmt.Sprintf("… and %d more", n))
 	}
-	l.header("Pipelines")
+	l.Header("Pipelines")
 	if len(all) == 0 {
-		l.lines("There is no pipeline that you may see.")
+		l.Lines("There is no pipeline that you may see.")
 	}
 	for i := range all {
-		l.lines(pipelineLines(&all[i], now)...)
+		l.Lines(pipelineLines(&all[i], now)...)
 	}
 }
 
@@ -131,7 +132,7 @@ func ofSeveral(all []say.OpenApproval, w *say.OpenApproval) string {
 	if n < 2 {
 		return ""
 	}
-	return " " + esc(w.Action, 100)
+	return " " + layout.Text(w.Action, 100)
 }
 
 // answerable are the two buttons of each gate, in order; of several gates none stands out.
@@ -153,12 +154,12 @@ func answerable(all []say.OpenApproval) []*slack.ButtonBlockElement {
 // that wait have no numbers, and several in one stage are not told apart.
 func Status(p workflows.PipelineView, moving []workflows.Execution, now time.Time, url string) Message {
 	head := fmt.Sprintf("%s, version %d", p.Name, p.Version)
-	l := messageLayout()
-	l.header(head)
+	l := layout.Message()
+	l.Header(head)
 	r := &row{}
 	if offered(&p, workflows.Start) {
 		r.add(button{act: ActStart, text: "Start", about: Subject{Pipeline: p.Name},
-			confirm: always(ask("Start "+p.Name+"?", "A new execution of "+line(p.Name, 100)+" begins with the newest sources.", "Start"))})
+			confirm: always(ask("Start "+p.Name+"?", "A new execution of "+layout.Line(p.Name, 100)+" begins with the newest sources.", "Start"))})
 	}
 	v := View{Pipeline: p, Execution: workflows.Execution{Pipeline: p.Name}, Numbers: map[string]int{}}
 	for i := range moving {
@@ -176,19 +177,19 @@ func Status(p workflows.PipelineView, moving []workflows.Execution, now time.Tim
 		}
 	}
 	if v.acts() {
-		l.buttons(r.done()...)
+		l.Buttons(r.done()...)
 	}
-	l.lines(notices(&p, now)...)
+	l.Lines(notices(&p, now)...)
 	for i := range p.Stages {
-		l.lines(v.stageStatus(&p.Stages[i])...)
-		l.lines(inStage(&p, &p.Stages[i], moving))
+		l.Lines(v.stageStatus(&p.Stages[i])...)
+		l.Lines(inStage(&p, &p.Stages[i], moving))
 	}
-	text := join("mode "+p.ExecutionMode, esc(p.File, 150), whereInAWS(p.Bridge))
+	text := layout.Join("mode "+p.ExecutionMode, layout.Text(p.File, 150), whereInAWS(p.Bridge))
 	if p.Archived {
-		text = join("archived", text)
+		text = layout.Join("archived", text)
 	}
-	l.context(join(text, consoleRoot(url)))
-	return Message{Text: esc(head, 200), Blocks: l.done(consoleRoot(url))}
+	l.Context(layout.Join(text, consoleRoot(url)))
+	return Message{Text: layout.Text(head, 200), Blocks: l.Done(consoleRoot(url))}
 }
 
 func offered(p *workflows.PipelineView, verb workflows.Verb) bool {
@@ -204,15 +205,15 @@ func offered(p *workflows.PipelineView, verb workflows.Verb) bool {
 
 // stageStatus is a stage as it stands now, in one line or a few.
 func (v *View) stageStatus(s *workflows.StageView) []string {
-	text := "▫️ *" + v0(s.Name) + "* nothing yet"
+	text := "▫️ *" + layout.Name(s.Name) + "* nothing yet"
 	if s.LatestExecution != nil {
 		st := say.Status(s.LatestExecution.Status)
-		text = fmt.Sprintf("%s *%s* #%d %s", icon(st), v0(s.Name), s.LatestExecution.Number, st)
+		text = fmt.Sprintf("%s *%s* #%d %s", icon(st), layout.Name(s.Name), s.LatestExecution.Number, st)
 	}
 	if r := s.Running; r != nil {
-		text = join(text, fmt.Sprintf("runs #%d since %s", r.Number, moment(r.Since)))
+		text = layout.Join(text, fmt.Sprintf("runs #%d since %s", r.Number, layout.Moment(r.Since)))
 		if c := r.Caveat(); c != "" {
-			text += ", ⚠️ " + esc(c, 200)
+			text += ", ⚠️ " + layout.Text(c, 200)
 		}
 	}
 	lines := []string{text}
@@ -220,7 +221,7 @@ func (v *View) stageStatus(s *workflows.StageView) []string {
 		lines = append(lines, "        🔒 "+v.format().Lock(&s.Transition))
 	}
 	if n := len(s.Inbound); n > 0 {
-		lines = append(lines, strings.TrimRight("        ⏸️ "+count(n, "execution", "executions")+" waiting: "+strings.Join(v.numbers(s.Inbound), ", "), ": "))
+		lines = append(lines, strings.TrimRight("        ⏸️ "+layout.Count(n, "execution", "executions")+" waiting: "+strings.Join(v.numbers(s.Inbound), ", "), ": "))
 	}
 	if p := s.Planned; p != nil {
 		lines = append(lines, "        ↩️ "+v.format().Planned(p))
@@ -263,21 +264,21 @@ func (v *View) numbers(ids []string) []string {
 // Executions lists a pipeline's executions, newest first.
 func Executions(pipeline string, all []View, url string) Message {
 	head := "Executions of " + pipeline
-	l := messageLayout()
-	l.header(head)
+	l := layout.Message()
+	l.Header(head)
 	if len(all) == 0 {
-		l.lines("There is none yet.")
+		l.Lines("There is none yet.")
 	}
 	for i := range all {
 		e := &all[i].Execution
 		state, word := all[i].headline()
-		ref := link(page(url, e.ID), fmt.Sprintf("#%d", e.Number))
-		l.lines(join(icon(state)+" *"+ref+"* "+esc(word, 80), moment(e.StartedAt), esc(summary(e.SourceRevisions), 80), "by "+name(e.Trigger.By)))
+		ref := layout.Link(page(url, e.ID), fmt.Sprintf("#%d", e.Number))
+		l.Lines(layout.Join(icon(state)+" *"+ref+"* "+layout.Text(word, 80), layout.Moment(e.StartedAt), layout.Text(summary(e.SourceRevisions), 80), "by "+name(e.Trigger.By)))
 		for _, text := range all[i].overrides() {
-			l.lines("        " + text)
+			l.Lines("        " + text)
 		}
 	}
-	return Message{Text: esc(head, 150), Blocks: l.done(consoleRoot(url))}
+	return Message{Text: layout.Text(head, 150), Blocks: l.Done(consoleRoot(url))}
 }
 
 // HelpLine teaches one sub-command.
@@ -289,19 +290,19 @@ type HelpLine struct {
 // Help lists the sub-commands by what is possible: first those that may help
 // the reader, then, in one line, those that need a right the reader has nowhere.
 func Help(slash string, all []HelpLine) Message {
-	l := messageLayout()
-	l.header("What you can say")
+	l := layout.Message()
+	l.Header("What you can say")
 	var not []string
 	for _, u := range all {
 		if !u.Possible {
 			not = append(not, u.Name)
 			continue
 		}
-		l.lines(code(strings.TrimSpace(slash+" "+u.Usage), 120) + " " + u.Does)
+		l.Lines(layout.Code(strings.TrimSpace(slash+" "+u.Usage), 120) + " " + u.Does)
 	}
-	l.lines("P is a pipeline; E is an execution: " + code("webshop#42", 20) + ", its ID, or the end of its ID")
+	l.Lines("P is a pipeline; E is an execution: " + layout.Code("webshop#42", 20) + ", its ID, or the end of its ID")
 	if len(not) > 0 {
-		l.context("Not among your rights: " + strings.Join(not, ", ") + ". " + code(slash+" who P", 60) + " says who has them")
+		l.Context("Not among your rights: " + strings.Join(not, ", ") + ". " + layout.Code(slash+" who P", 60) + " says who has them")
 	}
-	return Message{Text: "What you can say to " + esc(slash, 40), Blocks: l.done("")}
+	return Message{Text: "What you can say to " + layout.Text(slash, 40), Blocks: l.Done("")}
 }

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
 	"github.com/rollcall-bot/rollcall/workflows/say"
@@ -18,14 +19,14 @@ const maxTail = 2000
 // Log is the end of an action's log, in the fixed font; secrets were masked
 // before it was stored.
 func Log(e *workflows.Execution, stage, action string, lines []string) Message {
-	head := fmt.Sprintf("%s · %s · %s, the last %s of its log", e.Ref(), stage, action, count(len(lines), "line", "lines"))
+	head := fmt.Sprintf("%s · %s · %s, the last %s of its log", e.Ref(), stage, action, layout.Count(len(lines), "line", "lines"))
 	if len(lines) == 0 {
 		head = fmt.Sprintf("%s · %s · %s has written no log", e.Ref(), stage, action)
 	}
-	l := messageLayout()
-	l.lines(esc(head, 300))
-	l.lines(block(lines, maxSection-10))
-	return Message{Text: esc(head, 300), Blocks: l.done("")}
+	l := layout.Message()
+	l.Lines(layout.Text(head, 300))
+	l.Lines(block(lines, layout.MaxSection-10))
+	return Message{Text: layout.Text(head, 300), Blocks: l.Done("")}
 }
 
 // block is the end of a log in the fixed font, at most n characters; empty
@@ -44,11 +45,11 @@ func tail(text string, n int) string {
 	r := []rune(strings.TrimSpace(clean.Text(text)))
 	size := 1
 	for from := len(r); from > 0; from-- {
-		if size += utf8.RuneCountInString(escape(string(r[from-1]))); size > n {
-			return "…" + escape(string(r[from:]))
+		if size += utf8.RuneCountInString(layout.Escape(string(r[from-1]))); size > n {
+			return "…" + layout.Escape(string(r[from:]))
 		}
 	}
-	return escape(string(r))
+	return layout.Escape(string(r))
 }
 
 // isBareStatus says whether an error names the exit status of a process and not why it failed.
@@ -114,9 +115,9 @@ func (v *View) cause(stage string, a *workflows.ActionExecution) string {
 	switch {
 	case last == "":
 	case isBareStatus(text):
-		return line(last, 200) + " (" + text + ")"
+		return layout.Line(last, 200) + " (" + text + ")"
 	case strings.HasPrefix(text, "ended by signal: "):
-		return text + ", after: " + line(last, 200)
+		return text + ", after: " + layout.Line(last, 200)
 	}
 	return text
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -21,25 +22,25 @@ func Announcement(v View, stage string) Message {
 			head += ", because " + e.Rollback.Reason
 		}
 	}
-	l := messageLayout()
+	l := layout.Message()
 	if e.Rollback != nil {
-		l.lines(strings.Replace(v.rollback(), "↩️ ", "↩️ *"+v0(e.Pipeline)+"* · ", 1))
+		l.Lines(strings.Replace(v.rollback(), "↩️ ", "↩️ *"+layout.Name(e.Pipeline)+"* · ", 1))
 	} else {
-		l.lines("*" + v0(head) + "*")
+		l.Lines("*" + layout.Name(head) + "*")
 	}
-	l.lines(v.overrides()...)
-	l.lines(append(revisions(e, 5), v.changed(stage), v.issues(stage))...)
-	l.buttons(v.wayBack(stage)...)
+	l.Lines(v.overrides()...)
+	l.Lines(append(revisions(e, 5), v.changed(stage), v.issues(stage))...)
+	l.Buttons(v.wayBack(stage)...)
 	if s, ok := e.Stage(stage); ok {
 		for i := range s.Actions {
 			if g := s.Actions[i].Approval; g != nil {
-				l.lines(decided(g)...)
+				l.Lines(decided(g)...)
 			}
 		}
 	}
-	l.lines(v.stageFacts(stage)...)
-	l.context(join(startedBy(e), v.console("console"), v.inAWS()))
-	return Message{Text: escape(head) + v.inSpite(), Blocks: l.done("")}
+	l.Lines(v.stageFacts(stage)...)
+	l.Context(layout.Join(startedBy(e), v.console("console"), v.inAWS()))
+	return Message{Text: layout.Escape(head) + v.inSpite(), Blocks: l.Done("")}
 }
 
 // Live says whether what a stage runs now was brought there by this execution.
@@ -66,7 +67,7 @@ func (v *View) wayBack(stage string) []*slack.ButtonBlockElement {
 // somebody set a check aside.
 func (v *View) inSpite() string {
 	if all := v.overrides(); len(all) > 0 {
-		return " · " + strings.ReplaceAll(fit(all[0], 600), "*", "")
+		return " · " + strings.ReplaceAll(layout.Fit(all[0], 600), "*", "")
 	}
 	return ""
 }
@@ -81,37 +82,37 @@ func Failure(v View) Message {
 		in = " in " + at.Name
 	}
 	head := fmt.Sprintf("❌ %s failed%s", e.Ref(), in)
-	text := escape(head)
+	text := layout.Escape(head)
 	if stage, a := failing(e); a != nil && a.Error != nil {
-		text += ": " + esc(v.cause(stage, a), 300)
+		text += ": " + layout.Text(v.cause(stage, a), 300)
 	}
-	l := messageLayout()
-	l.lines("*" + v0(head) + "*")
+	l := layout.Message()
+	l.Lines("*" + layout.Name(head) + "*")
 	if at != nil {
-		l.lines(sentence(say.Retried(at)))
-		l.lines(v.inside(at, func(st workflows.Status) bool {
+		l.Lines(layout.Sentence(say.Retried(at)))
+		l.Lines(v.inside(at, func(st workflows.Status) bool {
 			return st == workflows.StatusFailed || st == workflows.StatusAbandoned || st == workflows.StatusErrored
 		})...)
 	}
-	l.lines(block(v.Tail.Lines, maxTail))
+	l.Lines(block(v.Tail.Lines, maxTail))
 	r := &row{}
 	v.logs(r)
-	l.buttons(r.done()...)
-	l.lines(v.overrides()...)
-	l.lines(v.ending())
-	l.lines(revisions(e, 5)...)
+	l.Buttons(r.done()...)
+	l.Lines(v.overrides()...)
+	l.Lines(v.ending())
+	l.Lines(revisions(e, 5)...)
 	if at != nil {
-		l.lines(v.stageFacts(at.Name)...)
+		l.Lines(v.stageFacts(at.Name)...)
 	}
-	l.context(join(startedBy(e), v.console("console"), v.inAWS()))
-	return Message{Text: text + v.inSpite(), Blocks: l.done("")}
+	l.Context(layout.Join(startedBy(e), v.console("console"), v.inAWS()))
+	return Message{Text: text + v.inSpite(), Blocks: l.Done("")}
 }
 
 // Reminder asks again, in the thread, without buttons of its own.
 func (a *Asking) Reminder() Message {
-	text := "⏰ " + join(esc(a.Execution.Ref(), 130)+" is still waiting for approval in "+esc(a.Stage, 100)+inBrackets(a.Action), a.standing(), fit(strings.Join(a.Ask, " "), 1500))
-	l := messageLayout()
-	l.lines(text)
-	l.lines(warning(a.Stage, a.Approval.Warning)...)
-	return Message{Text: text, Blocks: l.done("")}
+	text := "⏰ " + layout.Join(layout.Text(a.Execution.Ref(), 130)+" is still waiting for approval in "+layout.Text(a.Stage, 100)+inBrackets(a.Action), a.standing(), layout.Fit(strings.Join(a.Ask, " "), 1500))
+	l := layout.Message()
+	l.Lines(text)
+	l.Lines(warning(a.Stage, a.Approval.Warning)...)
+	return Message{Text: text, Blocks: l.Done("")}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -24,7 +25,7 @@ func (v *View) overrides() []string {
 	var lines []string
 	for i := range v.Execution.Stages {
 		for _, text := range v.format().Overrides(&v.Execution.Stages[i]) {
-			lines = append(lines, "🔓 *"+v0(v.Execution.Stages[i].Name)+"* · "+text)
+			lines = append(lines, "🔓 *"+layout.Name(v.Execution.Stages[i].Name)+"* · "+text)
 		}
 	}
 	return lines
@@ -66,17 +67,17 @@ func (v *View) override(r *row, gates bool) {
 		if i == 3 {
 			break
 		}
-		stage, object := line(o.Stage, 60), strings.TrimSpace(o.Stage+" "+o.Action)
+		stage, object := layout.Line(o.Stage, 60), strings.TrimSpace(o.Stage+" "+o.Action)
 		missing, condition, gate := lacking(e, o.Stage, o.Action)
 		about := Subject{Pipeline: e.Pipeline, Stage: o.Stage, Action: o.Action, Execution: e.ID, Gate: gate, As: condition}
 		explain := fmt.Sprintf("%s goes on in %s without what is missing", e.Ref(), stage)
 		if len(missing) > 0 {
-			explain = fmt.Sprintf("%s goes on in %s without: %s", e.Ref(), stage, line(strings.Join(missing, ", "), 100))
+			explain = fmt.Sprintf("%s goes on in %s without: %s", e.Ref(), stage, layout.Line(strings.Join(missing, ", "), 100))
 		}
-		r.add(button{act: ActOverride, text: "Override…", named: "Override " + line(object, maxTitled) + "…", about: about, confirm: func(named bool) *slack.ConfirmationBlockObject {
+		r.add(button{act: ActOverride, text: "Override…", named: "Override " + layout.Line(object, maxTitled) + "…", about: about, confirm: func(named bool) *slack.ConfirmationBlockObject {
 			title, text := stage, explain+". You are asked for a reason, shown in the channel and kept in the history."
 			if named {
-				title, text = line(object, maxTitled), whole(object, text)
+				title, text = layout.Line(object, maxTitled), whole(object, text)
 			}
 			return ask("Override "+title+"?", text, "Continue")
 		}})

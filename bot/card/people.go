@@ -7,6 +7,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -50,10 +51,10 @@ func isReferable(known string) bool {
 // by their own names, people as [Calls] finds them.
 func name(p workflows.Principal) string {
 	if _, isMachine := p.Machine(); isMachine || p.IsEngine() {
-		return esc(p.Called(), 60)
+		return layout.Text(p.Called(), 60)
 	}
 	if strings.HasPrefix(p.ID, "aws:") {
-		return esc(p.Called(), 250) // an ARN says who by its end
+		return layout.Text(p.Called(), 250) // an ARN says who by its end
 	}
 	return person("somebody", []string{p.ID, mailed(p.Email)}, p.Name, p.Email, p.ID)
 }
@@ -82,7 +83,7 @@ func mailed(address string) string {
 func person(nobody string, known []string, given ...string) string {
 	called := nobody
 	for _, g := range given {
-		if g = esc(g, 60); g != "" {
+		if g = layout.Text(g, 60); g != "" {
 			called = g
 			break
 		}
@@ -147,7 +148,7 @@ func (calls Calls) object(t *slack.TextBlockObject) *slack.TextBlockObject {
 // than Slack takes, people keep those that they were given.
 func (calls Calls) Text(text string) string {
 	named := calls.put(text)
-	if utf8.RuneCountInString(named) > maxSection {
+	if utf8.RuneCountInString(named) > layout.MaxSection {
 		return Calls(func([]string) (string, string) { return "", "" }).put(text)
 	}
 	return named
@@ -163,7 +164,7 @@ func (calls Calls) put(text string) string {
 		}
 		text = after
 		user, shown := calls(strings.Fields(r.who))
-		switch shown = esc(shown, 60); {
+		switch shown = layout.Text(shown, 60); {
 		case user != "":
 			out.WriteString("<@" + user + ">")
 		case shown != "":

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -24,7 +25,7 @@ func icon(s say.State) string {
 // format is how a card writes what stands in a sentence: people are mentioned,
 // times are the reader's own, what comes from outside is escaped.
 func (v *View) format() *say.Format {
-	return &say.Format{Person: name, Time: moment, Text: func(s string) string { return esc(s, 300) }, Ref: v.number}
+	return &say.Format{Person: name, Time: layout.Moment, Text: func(s string) string { return layout.Text(s, 300) }, Ref: v.number}
 }
 
 // plainly is format without executions, for what has no view.
@@ -34,15 +35,15 @@ func plainly() *say.Format { return (&View{}).format() }
 // icon: "✋ webshop #43 · waiting for approval in Production".
 func (v *View) Headline() string {
 	state, text := v.headline()
-	who := line(v.Execution.Pipeline, 20) + " #" + strconv.Itoa(v.Execution.Number) + say.In(&v.Execution)
-	return line(icon(state)+" "+who+" · "+text, 60)
+	who := layout.Line(v.Execution.Pipeline, 20) + " #" + strconv.Itoa(v.Execution.Number) + say.In(&v.Execution)
+	return layout.Line(icon(state)+" "+who+" · "+text, 60)
 }
 
 func (v *View) headline() (say.State, string) {
 	if v.rolledBack() {
 		return say.RolledBack, string(say.RolledBack)
 	}
-	return (&say.Format{Text: func(s string) string { return line(s, 24) }}).Execution(&v.Execution)
+	return (&say.Format{Text: func(s string) string { return layout.Line(s, 24) }}).Execution(&v.Execution)
 }
 
 // rolledBack says whether what succeeded was rolled back from and does not run

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/rollcall-bot/rollcall/bot/layout"
 )
 
 // U29: whatever way text from outside takes into a message, whole terminal
@@ -12,10 +14,10 @@ import (
 func TestTextFromOutsideInAMessage(t *testing.T) {
 	const said = "\x1b[31;1mERROR\x1b[0m: a<b\r\x1b]0;me\x07\u202e50%\r100% of <!here>\u009b0m"
 	for name, c := range map[string]struct{ got, want string }{
-		"plain_text":  {line(said, 100), "100% of <!here>"},
-		"one line":    {esc(said, 100), "100% of &lt;!here&gt;"},
-		"more lines":  {prose("a\n"+said, 100), "a\n100% of &lt;!here&gt;"},
-		"code":        {code(said, 100), "`100% of &lt;!here&gt;`"},
+		"plain_text":  {layout.Line(said, 100), "100% of <!here>"},
+		"one line":    {layout.Text(said, 100), "100% of &lt;!here&gt;"},
+		"more lines":  {layout.Prose("a\n"+said, 100), "a\n100% of &lt;!here&gt;"},
+		"code":        {layout.Code(said, 100), "`100% of &lt;!here&gt;`"},
 		"end of logs": {tail("\x1b[31;1mERROR\x1b[0m: broken\n10%\r50%\r100%\n", 100), "ERROR: broken\n100%"},
 	} {
 		if c.got != c.want {

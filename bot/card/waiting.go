@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 	"github.com/rollcall-bot/rollcall/workflows/scope"
@@ -30,13 +31,13 @@ func (v *View) mayPass() string {
 func bypass(f *workflows.Freeze) string {
 	names := make([]string, len(f.MayPass))
 	for i, who := range f.MayPass {
-		names[i] = esc(say.Approver(who), 200)
+		names[i] = layout.Text(say.Approver(who), 200)
 	}
-	return "may bypass: " + fit(strings.Join(names, ", "), 300)
+	return "may bypass: " + layout.Fit(strings.Join(names, ", "), 300)
 }
 
 func until(f *workflows.Freeze) string {
-	text := " until " + moment(f.To)
+	text := " until " + layout.Moment(f.To)
 	if len(f.MayPass) > 0 {
 		text += "; " + bypass(f)
 	}
@@ -65,7 +66,7 @@ func warning(stage, text string) []string {
 	if text == "" {
 		return nil
 	}
-	return []string{"⚠️ *" + v0(stage) + ": " + strings.ReplaceAll(esc(text, 500), "*", "∗") + "*"}
+	return []string{"⚠️ *" + layout.Name(stage) + ": " + strings.ReplaceAll(layout.Text(text, 500), "*", "∗") + "*"}
 }
 
 // warned puts a warning before what a confirm dialog says.
@@ -73,7 +74,7 @@ func warned(warning, text string) string {
 	if warning == "" {
 		return text
 	}
-	return sentence(say.Warning(line(warning, 130))) + ". " + text
+	return layout.Sentence(say.Warning(layout.Line(warning, 130))) + ". " + text
 }
 
 // notices are what holds of a pipeline beyond its stages: freezes that hold or
@@ -86,9 +87,9 @@ func notices(p *workflows.PipelineView, now time.Time) []string {
 		switch {
 		case where == "" || !now.Before(f.To) || f.From.After(now.Add(soon)):
 		case now.Before(f.From):
-			lines = append(lines, fmt.Sprintf("        ❄️ %s will be frozen (%s) from %s until %s", where, esc(f.Name, 60), moment(f.From), moment(f.To)))
+			lines = append(lines, fmt.Sprintf("        ❄️ %s will be frozen (%s) from %s until %s", where, layout.Text(f.Name, 60), layout.Moment(f.From), layout.Moment(f.To)))
 		default:
-			lines = append(lines, fmt.Sprintf("        ❄️ %s is frozen (%s)%s", where, esc(f.Name, 60), until(f)))
+			lines = append(lines, fmt.Sprintf("        ❄️ %s is frozen (%s)%s", where, layout.Text(f.Name, 60), until(f)))
 		}
 	}
 	for _, text := range bridge(p.Bridge) {
@@ -106,7 +107,7 @@ func covered(f *workflows.Freeze, p *workflows.PipelineView) string {
 	var names []string
 	for i := range p.Stages {
 		if scope.Covers(f.On, p.Name, p.Stages[i].Name) {
-			names = append(names, esc(p.Stages[i].Name, 60))
+			names = append(names, layout.Text(p.Stages[i].Name, 60))
 		}
 	}
 	if len(names) > 0 && len(names) == len(p.Stages) {

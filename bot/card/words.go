@@ -10,14 +10,15 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
 // Say is a plain answer. text comes from rollcall itself or is escaped by Say
 // like everything else.
 func Say(text string) Message {
-	text = prose(text, 2500)
-	return Message{Text: text, Blocks: []slack.Block{slack.NewSectionBlock(mrkdwn(text), nil, nil)}}
+	text = layout.Prose(text, 2500)
+	return Message{Text: text, Blocks: []slack.Block{slack.NewSectionBlock(layout.Mrkdwn(text), nil, nil)}}
 }
 
 // Refusal is a problem in words: what happened, what to do, who could. holders
@@ -25,33 +26,33 @@ func Say(text string) Message {
 // person had written; gates are those that were decided before.
 func Refusal(p *workflows.Problem, holders []string, said string, gates ...workflows.Approval) Message {
 	// A refusal may begin with a name, whose case counts: it stays as it is.
-	text := "🙅 " + prose(p.Message, 1500)
+	text := "🙅 " + layout.Prose(p.Message, 1500)
 	if p.Code == workflows.CodeNotAnApprover && len(holders) > 0 {
-		text = "🙅 " + sentence(prose(p.Message, 1500)) + ". " + fit(strings.Join(holders, ", "), 1000) + " can."
+		text = "🙅 " + layout.Sentence(layout.Prose(p.Message, 1500)) + ". " + layout.Fit(strings.Join(holders, ", "), 1000) + " can."
 		p, holders = &workflows.Problem{ID: p.ID}, nil
 	}
-	l := messageLayout()
-	l.lines(text)
+	l := layout.Message()
+	l.Lines(text)
 	if p.Hint != "" {
 		// What the command line lists by itself, chat shows in the form of the rollback.
-		l.lines("💡 " + prose(strings.Replace(p.Hint, "with: targets ", "with: rollback ", 1), 1000))
+		l.Lines("💡 " + layout.Prose(strings.Replace(p.Hint, "with: targets ", "with: rollback ", 1), 1000))
 	}
 	if len(holders) > 0 {
-		l.lines("Who can: " + fit(strings.Join(holders, ", "), 1000))
+		l.Lines("Who can: " + layout.Fit(strings.Join(holders, ", "), 1000))
 	}
 	for i := range gates {
-		l.lines(decided(&gates[i])...)
+		l.Lines(decided(&gates[i])...)
 	}
 	if said = strings.TrimSpace(said); said != "" {
-		l.lines("You wrote:")
+		l.Lines("You wrote:")
 		for part := range slices.Chunk([]rune(said), 2000) {
-			l.lines(prose(string(part), maxSection))
+			l.Lines(layout.Prose(string(part), layout.MaxSection))
 		}
 	}
 	if p.ID != "" {
-		l.context("Reference ID " + code(p.ID, 60))
+		l.Context("Reference ID " + layout.Code(p.ID, 60))
 	}
-	return Message{Text: text, Blocks: l.done("")}
+	return Message{Text: text, Blocks: l.Done("")}
 }
 
 // Home is the message as somebody's App Home, where there is nothing else to show.
@@ -61,59 +62,59 @@ func (m Message) Home() slack.ModalViewRequest {
 
 // Done says what changed, with the execution's headline behind it.
 func Done(text string, e *workflows.Execution, url string) Message {
-	text = cmp.Or(esc(text, 500), "Done") // words from outside may overwrite all that stood before them
+	text = cmp.Or(layout.Text(text, 500), "Done") // words from outside may overwrite all that stood before them
 	more := ""
 	if e != nil {
-		more = esc((&View{Execution: *e}).Headline(), 80)
+		more = layout.Text((&View{Execution: *e}).Headline(), 80)
 		if to := page(url, e.ID); to != "" {
-			more = link(to, more)
+			more = layout.Link(to, more)
 		}
 	}
-	l := messageLayout()
-	l.lines(text)
-	l.context(more)
-	return Message{Text: text, Blocks: l.done("")}
+	l := layout.Message()
+	l.Lines(text)
+	l.Context(more)
+	return Message{Text: text, Blocks: l.Done("")}
 }
 
 // Details is all that a card leaves out.
 func Details(v View) Message {
 	e := &v.Execution
-	l := messageLayout()
-	l.header(v.Headline())
-	l.lines(append(revisions(e, 20), startedBy(e))...)
-	l.lines(bridge(v.Pipeline.Bridge)...)
-	l.lines(v.allRequests()...)
+	l := layout.Message()
+	l.Header(v.Headline())
+	l.Lines(append(revisions(e, 20), startedBy(e))...)
+	l.Lines(bridge(v.Pipeline.Bridge)...)
+	l.Lines(v.allRequests()...)
 	for i := range e.Stages {
 		s := &e.Stages[i]
-		l.lines(v.stageLine(s))
+		l.Lines(v.stageLine(s))
 		for j := range s.Conditions {
 			for n, text := range conditionLines(&s.Conditions[j], findings) {
-				l.lines(strings.Repeat(" ", 8+8*min(n, 1)) + text)
+				l.Lines(strings.Repeat(" ", 8+8*min(n, 1)) + text)
 			}
 		}
 		for j := range s.Actions {
 			a := &s.Actions[j]
-			l.lines("        " + join(v.actionLine(s.Name, a), attempt(a.Attempt), outputs(a.OutputVariables)))
+			l.Lines("        " + layout.Join(v.actionLine(s.Name, a), attempt(a.Attempt), outputs(a.OutputVariables)))
 			for _, text := range findings(a) {
-				l.lines("                " + text)
+				l.Lines("                " + text)
 			}
 			if a.Approval != nil {
 				for _, vote := range v.comments(a.Approval) {
-					l.lines("                " + vote)
+					l.Lines("                " + vote)
 				}
 			}
 		}
 	}
-	l.lines(v.facts()...)
+	l.Lines(v.facts()...)
 	for _, k := range slices.Sorted(maps.Keys(e.Artifacts)) {
 		a := e.Artifacts[k]
-		l.lines("🗃️ " + join(esc(k, 100), code(a.Digest[:min(12, len(a.Digest))], 12), fmt.Sprintf("%d kB", (a.Size+1023)/1024)))
+		l.Lines("🗃️ " + layout.Join(layout.Text(k, 100), layout.Code(a.Digest[:min(12, len(a.Digest))], 12), fmt.Sprintf("%d kB", (a.Size+1023)/1024)))
 	}
 	r := &row{}
 	v.override(r, true)
-	l.buttons(r.done()...)
-	l.context(v.footer())
-	return Message{Text: escape(v.Headline()), Blocks: l.done(v.console("all of it in the console"))}
+	l.Buttons(r.done()...)
+	l.Context(v.footer())
+	return Message{Text: layout.Escape(v.Headline()), Blocks: l.Done(v.console("all of it in the console"))}
 }
 
 func attempt(n int) string {
@@ -136,12 +137,12 @@ type Right struct {
 // Who says who may do what. about is the pipeline or execution that was asked about.
 func Who(about string, rights []Right) Message {
 	head := "Who may do what in " + about
-	l := messageLayout()
-	l.header(head)
+	l := layout.Message()
+	l.Header(head)
 	for _, r := range rights {
 		who := "nobody but the admins"
 		if len(r.Holders) > 0 {
-			who = fit(strings.Join(r.Holders, ", "), 600)
+			who = layout.Fit(strings.Join(r.Holders, ", "), 600)
 		}
 		you := "you can't"
 		switch {
@@ -150,7 +151,7 @@ func Who(about string, rights []Right) Message {
 		case r.You:
 			you = "you can"
 		}
-		l.lines(join("*"+v0(r.What)+"*: "+who, you))
+		l.Lines(layout.Join("*"+layout.Name(r.What)+"*: "+who, you))
 	}
-	return Message{Text: esc(head, 200), Blocks: l.done("")}
+	return Message{Text: layout.Text(head, 200), Blocks: l.Done("")}
 }

@@ -1,4 +1,4 @@
-package card
+package layout
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/clean"
 )
 
-// line makes text from outside safe inside one line of a plain_text object, at
+// Line makes text from outside safe inside one line of a plain_text object, at
 // most n characters: no line breaks, nothing that turns the direction of writing.
-func line(s string, n int) string {
+func Line(s string, n int) string {
 	s = clean.Line(s)
 	if utf8.RuneCountInString(s) <= n {
 		return s
@@ -21,12 +21,12 @@ func line(s string, n int) string {
 	return strings.TrimSpace(string(r[:n-1])) + "…"
 }
 
-// esc makes text from outside safe inside one line of mrkdwn, at most n
+// Text makes text from outside safe inside one line of mrkdwn, at most n
 // characters with the escapes.
-func esc(s string, n int) string { return within(escape(line(s, n)), n) }
+func Text(s string, n int) string { return within(Escape(Line(s, n)), n) }
 
-// prose is esc for text that may have several lines.
-func prose(s string, n int) string { return within(escape(strings.TrimSpace(clean.Text(s))), n) }
+// Prose is Text for what that may have several lines.
+func Prose(s string, n int) string { return within(Escape(strings.TrimSpace(clean.Text(s))), n) }
 
 // within cuts escaped text, never inside an entity.
 func within(s string, n int) string {
@@ -40,14 +40,14 @@ func within(s string, n int) string {
 	return cut + "…"
 }
 
-// escape also defuses what would open a code block and swallow the lines below.
-func escape(s string) string {
+// Escape makes text from outside safe in mrkdwn, uncut. It also defuses what would open a code block and swallow the lines below.
+func Escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "```", "'''").Replace(s)
 }
 
-// link is text that leads to an address from outside; only the text when the
+// Link is text that leads to an address from outside; only the text when the
 // address is none that a browser should open.
-func link(address, text string) string {
+func Link(address, text string) string {
 	rest, ok := strings.CutPrefix(address, "https://")
 	if !ok {
 		rest, ok = strings.CutPrefix(address, "http://")
@@ -59,21 +59,21 @@ func link(address, text string) string {
 	return "<" + safe + "|" + strings.ReplaceAll(text, "|", "¦") + ">"
 }
 
-// code is a word set in the fixed font; backticks would end it early.
-func code(s string, n int) string {
-	return "`" + strings.ReplaceAll(esc(s, n), "`", "'") + "`"
+// Code is a word set in the fixed font; backticks would end it early.
+func Code(s string, n int) string {
+	return "`" + strings.ReplaceAll(Text(s, n), "`", "'") + "`"
 }
 
-// moment is a point in time in the reader's own time zone.
-func moment(t time.Time) string {
-	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), stamp(t))
+// Moment is a point in time in the reader's own time zone.
+func Moment(t time.Time) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), Stamp(t))
 }
 
-// stamp is a point in time where Slack has no dates: plain_text.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+// Stamp is a point in time where Slack has no dates: plain_text.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// lasted is a duration as people say it, to two units.
-func lasted(d time.Duration) string {
+// Duration is a duration as people say it, to two units.
+func Duration(d time.Duration) string {
 	d = d.Round(time.Second)
 	switch {
 	case d < time.Minute:
@@ -86,16 +86,16 @@ func lasted(d time.Duration) string {
 	return strings.TrimSuffix(fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour), " 0 h")
 }
 
-// because appends a reason that somebody gave.
-func because(text, reason string) string {
+// Because appends a reason that somebody gave.
+func Because(text, reason string) string {
 	if strings.TrimSpace(reason) == "" {
 		return text
 	}
-	return text + ": " + esc(reason, 300)
+	return text + ": " + Text(reason, 300)
 }
 
-// join puts the parts that are not empty side by side.
-func join(parts ...string) string {
+// Join puts the parts that are not empty side by side.
+func Join(parts ...string) string {
 	var some []string
 	for _, p := range parts {
 		if p != "" {
@@ -105,9 +105,9 @@ func join(parts ...string) string {
 	return strings.Join(some, " · ")
 }
 
-// sentence begins with a capital letter. It is for words of our own: a name
+// Sentence begins with a capital letter. It is for words of our own: a name
 // means another thing with another first letter.
-func sentence(s string) string {
+func Sentence(s string) string {
 	r, size := utf8.DecodeRuneInString(s)
 	if size == 0 {
 		return s
@@ -115,9 +115,14 @@ func sentence(s string) string {
 	return string(unicode.ToUpper(r)) + s[size:]
 }
 
-func count(n int, one, many string) string {
+// Count is a number with its noun: "1 commit", "3 commits".
+func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
+
+// Name is a name from outside where it is set in bold, cut at 130 characters: no
+// asterisk of its own ends that.
+func Name(s string) string { return strings.ReplaceAll(Text(s, 130), "*", "∗") }
