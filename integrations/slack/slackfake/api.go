@@ -98,6 +98,11 @@ func (w *Server) serveAPI(rw http.ResponseWriter, r *http.Request, name string) 
 	}
 	w.setScopeHeader(rw.Header(), a)
 	res, err := w.call(name, a, origin(r))
+	var limited *limitedError
+	if errors.As(err, &limited) {
+		limited.answer(rw)
+		return
+	}
 	if err != nil {
 		var e *apiError
 		if !errors.As(err, &e) {
@@ -135,6 +140,9 @@ func (w *Server) call(name string, a args, public string) (reply, error) {
 	if w.o.PublicURL == "" {
 		w.public = public
 	}
+	if err := w.spend(name, w.channelKey(a)); err != nil {
+		return nil, err
+	}
 	if err := w.lacks(name, a); err != nil {
 		return nil, err
 	}
@@ -143,6 +151,14 @@ func (w *Server) call(name string, a args, public string) (reply, error) {
 	w.withhold(res, a)
 	w.attributeViolations(from, name, a)
 	return res, err
+}
+
+// channelKey is the ID of the channel that a call is about, or whatever the app calls it.
+func (w *Server) channelKey(a args) string {
+	if r := w.find(a.str("channel")); r != nil {
+		return r.ID
+	}
+	return a.str("channel")
 }
 
 // origin is the address that the app used to come here, with the path below

@@ -2,6 +2,7 @@ package slackfake
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,6 +57,11 @@ func (w *Server) serveResponse(rw http.ResponseWriter, r *http.Request, id strin
 		return
 	}
 	err = w.redeemHook(id, m)
+	var limited *limitedError
+	if errors.As(err, &limited) {
+		limited.answer(rw)
+		return
+	}
 	if err != nil {
 		answer(rw, http.StatusNotFound, reply{"ok": false, "error": err.Error()})
 		return
@@ -74,6 +80,9 @@ func (w *Server) redeemHook(id string, m hookMessage) error {
 		return &apiError{Code: "expired_url"}
 	case h.uses >= hookUses:
 		return &apiError{Code: "used_url"}
+	}
+	if err := w.spend(ResponseURLs, id); err != nil {
+		return err
 	}
 	h.uses++
 	from := len(w.violations)

@@ -14,7 +14,7 @@
 //
 // Blocks are checked against Block Kit's limits with [Check], and the faults of
 // a real Slack (rate limits, errors, silence) can be switched on with
-// [Server.Faults]. Everything is in memory; [Server.Snapshot] and
+// [Server.Faults], Slack's rate limits with [Server.Enforce]. Everything is in memory; [Server.Snapshot] and
 // [Server.Restore] carry it over a restart.
 //
 // A workspace may share a server with other things, below a path:
@@ -37,6 +37,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/rollcall-bot/rollcall/integrations/wire/fault"
 )
@@ -122,6 +124,9 @@ type Server struct {
 	socketOff bool // Socket Mode is switched off
 
 	calls      map[string]int
+	budgets    Budgets // nil: none is enforced
+	spent      map[string]*rate.Limiter
+	limited    map[string]int // calls turned away, by method
 	violations []Violation
 }
 
@@ -161,7 +166,7 @@ func New(o Options) *Server {
 		personal: map[string]uint64{}, users: map[string]*User{}, channels: map[string]*room{}, groups: map[string]*Group{},
 		ephemeral: map[string][]Message{}, views: map[string]*View{}, stacks: map[string][]string{}, homes: map[string]*View{},
 		triggers: map[string]*trigger{}, hooks: map[string]*hook{}, tickets: map[string]bool{},
-		calls: map[string]int{},
+		calls: map[string]int{}, limited: map[string]int{},
 	}
 	w.methods = w.table()
 	w.calling = w.Faults.Wrap(http.HandlerFunc(w.serveCall))
