@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/bot/command"
+	"github.com/rollcall-bot/rollcall/bot/home"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -40,7 +41,7 @@ func (b *Bot) who(ctx context.Context, by workflows.Principal, c command.Command
 	} else {
 		about = p.Name
 	}
-	return card.Who(about, rights), err
+	return home.Who(about, rights), err
 }
 
 // usable are the rights in the order in which they are told, under their names
@@ -81,13 +82,13 @@ func usable() []struct {
 }
 
 // rights lists each right once for all the stages in which it is the same people's.
-func (b *Bot) rights(ctx context.Context, by workflows.Principal, p *workflows.PipelineView, about func(stage string) bool) ([]card.Right, error) {
-	var all []card.Right
+func (b *Bot) rights(ctx context.Context, by workflows.Principal, p *workflows.PipelineView, about func(stage string) bool) ([]home.Right, error) {
+	var all []home.Right
 	refusal, holders, err := b.engine.Verdict(ctx, by, workflows.Start, p.Name, "")
 	if err != nil || p.Definition == nil {
 		return nil, err
 	}
-	all = append(all, card.Right{What: "start", You: refusal == nil, Holders: b.called(ctx, holders)})
+	all = append(all, home.Right{What: "start", You: refusal == nil, Holders: b.called(ctx, holders)})
 	for _, u := range usable() {
 		from := len(all)
 		for i := range p.Definition.Stages {
@@ -106,13 +107,13 @@ func (b *Bot) rights(ctx context.Context, by workflows.Principal, p *workflows.P
 				return all, err
 			}
 			who := b.called(ctx, holders)
-			same := slices.IndexFunc(all[from:], func(r card.Right) bool {
+			same := slices.IndexFunc(all[from:], func(r home.Right) bool {
 				return strings.HasPrefix(r.What, u.word+" in ") && !r.AtGate && r.You == (refusal == nil) && slices.Equal(r.Holders, who)
 			})
 			if same >= 0 {
 				all[from+same].What += ", " + st.Name
 			} else {
-				all = append(all, card.Right{What: u.word + " in " + st.Name, You: refusal == nil, Holders: who})
+				all = append(all, home.Right{What: u.word + " in " + st.Name, You: refusal == nil, Holders: who})
 			}
 		}
 	}
@@ -120,26 +121,26 @@ func (b *Bot) rights(ctx context.Context, by workflows.Principal, p *workflows.P
 }
 
 // named are the gates of a stage that name their people: no right is asked for there.
-func (b *Bot) named(ctx context.Context, st *workflows.Stage) []card.Right {
-	var all []card.Right
+func (b *Bot) named(ctx context.Context, st *workflows.Stage) []home.Right {
+	var all []home.Right
 	for _, a := range st.Actions {
 		if a.IsApproval() && a.Approval != nil && len(a.Approval.From) > 0 {
-			all = append(all, card.Right{What: fmt.Sprintf("approve in %s (%s)", st.Name, a.Name), AtGate: true, Holders: b.called(ctx, a.Approval.From)})
+			all = append(all, home.Right{What: fmt.Sprintf("approve in %s (%s)", st.Name, a.Name), AtGate: true, Holders: b.called(ctx, a.Approval.From)})
 		}
 	}
 	return all
 }
 
 // gateRights are the open gates of an execution that name their people.
-func (b *Bot) gateRights(ctx context.Context, e *workflows.Execution, by workflows.Principal) []card.Right {
-	var rights []card.Right
+func (b *Bot) gateRights(ctx context.Context, e *workflows.Execution, by workflows.Principal) []home.Right {
+	var rights []home.Right
 	for _, s := range e.Stages {
 		for _, a := range s.Actions {
 			if a.Approval == nil || a.Approval.Closed != "" || len(a.Approval.From) == 0 {
 				continue
 			}
 			you := b.waitsFor(ctx, by, say.OpenApproval{Execution: e.ID, Stage: s.Name, Action: a.Name})
-			rights = append(rights, card.Right{What: "answer " + a.Name + " in " + s.Name, You: you, Holders: b.called(ctx, a.Approval.From)})
+			rights = append(rights, home.Right{What: "answer " + a.Name + " in " + s.Name, You: you, Holders: b.called(ctx, a.Approval.From)})
 		}
 	}
 	return rights

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/bot/command"
+	"github.com/rollcall-bot/rollcall/bot/home"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/record"
 	"github.com/rollcall-bot/rollcall/workflows/say"
@@ -21,19 +22,19 @@ func (b *Bot) query(ctx context.Context, r Request, c command.Command) error {
 		var waiting []say.OpenApproval
 		var all []workflows.PipelineView
 		if waiting, all, err = b.overview(ctx, r.By); err == nil {
-			m = card.Overview(waiting, all, b.now(), b.url)
+			m = home.Overview(waiting, all, b.now(), b.url)
 		}
 	case command.Pipelines:
 		var all []workflows.PipelineView
 		if all, err = b.engine.Pipelines(ctx, r.By); err == nil {
-			m = card.Pipelines("Pipelines", all, b.now(), b.url)
+			m = home.Pipelines("Pipelines", all, b.now(), b.url)
 		}
 	case command.Status:
 		m, err = b.status(ctx, r.By, c.Subject)
 	case command.Executions:
 		var all []workflows.Execution
 		if all, err = b.engine.Executions(ctx, r.By, record.Query{Pipeline: c.Pipeline, Limit: 20}); err == nil {
-			m = card.Executions(c.Pipeline, b.views(ctx, all), b.url)
+			m = home.Executions(c.Pipeline, b.views(ctx, all), b.url)
 		}
 	case command.Logs:
 		m, err = b.typedLogs(ctx, r.By, c)
@@ -119,7 +120,7 @@ func (b *Bot) home(ctx context.Context, r Request) error {
 		b.log.Warn("an app home could not be drawn", "user", r.Home, "error", err)
 		return b.publish(ctx, r, card.Say("rollcall cannot look right now. Open this page again in a moment.").Home())
 	}
-	return b.publish(ctx, r, card.Home(waiting, all, slices.Concat(b.open, b.expiring(r.By)), b.now(), b.url, b.undeliveredLines(ctx, all)...))
+	return b.publish(ctx, r, home.Home(waiting, all, slices.Concat(b.open, b.expiring(r.By)), b.now(), b.url, b.undeliveredLines(ctx, all)...))
 }
 
 // status shows a pipeline, or an execution; without a name all pipelines.
@@ -129,7 +130,7 @@ func (b *Bot) status(ctx context.Context, by workflows.Principal, subject string
 		if err == nil && len(all) == 1 {
 			return b.pipelineStatus(ctx, by, all[0])
 		}
-		return card.Pipelines("Pipelines", all, b.now(), b.url), err
+		return home.Pipelines("Pipelines", all, b.now(), b.url), err
 	}
 	p, e, err := find(ctx, b.engine, by, subject)
 	switch {
@@ -151,7 +152,7 @@ func (b *Bot) pipelineStatus(ctx context.Context, by workflows.Principal, p work
 	if err != nil {
 		return card.Message{}, err
 	}
-	return card.Status(p, moving, b.now(), b.url), nil
+	return home.Status(p, moving, b.now(), b.url), nil
 }
 
 // find reads what a name means: an execution or a pipeline. Of the two refusals
@@ -189,7 +190,7 @@ func (b *Bot) help(ctx context.Context, by workflows.Principal) (card.Message, e
 		return card.Message{}, err
 	}
 	known := map[workflows.Verb]bool{}
-	var lines []card.HelpLine
+	var lines []home.HelpLine
 	for _, u := range command.All() {
 		if u.Name == command.Console && b.url == "" {
 			continue // there is none to give the address of
@@ -199,9 +200,9 @@ func (b *Bot) help(ctx context.Context, by workflows.Principal) (card.Message, e
 			possible = u.Right == "" || b.anywhere(ctx, by, u.Right, all)
 			known[u.Right] = possible
 		}
-		lines = append(lines, card.HelpLine{Name: string(u.Name), Usage: u.Line(), Does: u.Does, Possible: possible})
+		lines = append(lines, home.HelpLine{Name: string(u.Name), Usage: u.Line(), Does: u.Does, Possible: possible})
 	}
-	return card.Help(b.command, lines), nil
+	return home.Help(b.command, lines), nil
 }
 
 // anywhere says whether somebody has a right in some pipeline or stage. What

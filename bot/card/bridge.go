@@ -146,17 +146,6 @@ func (v *View) hook() string {
 	return text
 }
 
-// whereInAWS is the place of a pipeline that stays in AWS.
-func whereInAWS(b *workflows.Bridge) string {
-	if b == nil {
-		return ""
-	}
-	if say.IsECS(b) {
-		return layout.Text(plainly().Place(b), 200)
-	}
-	return layout.Join("in AWS: account "+layout.Text(b.Account, 20), layout.Text(b.Region, 30), "type "+layout.Text(b.Type, 10))
-}
-
 // consoleHost is where the partition of an ARN has its console, behind the region.
 func consoleHost(arn string) string {
 	switch {

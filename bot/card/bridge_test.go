@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/home"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -110,9 +111,9 @@ func bridged() []drawing {
 		message("ecs-gate", card.Gate(askingOfHook(signOff(yes(ana(), 10))))),
 		message("ecs-gate-approved", card.Gate(askingOfHook(closed("approved", yes(ana(), 10), yes(cho(), 12))))),
 		message("ecs-gate-expired", card.Gate(askingOfHook(closed("expired", yes(ana(), 10))))),
-		message("ecs-pipelines", card.Pipelines("Pipelines", []workflows.PipelineView{hooks()}, at(40), url)),
-		message("aws-status-watched", card.Status(inAWS("watch"), nil, at(40), url)),
-		message("aws-pipelines", card.Pipelines("Pipelines", []workflows.PipelineView{inAWS("act"), lostInAWS(), never}, at(40), url)),
+		message("ecs-pipelines", home.Pipelines("Pipelines", []workflows.PipelineView{hooks()}, at(40), url)),
+		message("aws-status-watched", home.Status(inAWS("watch"), nil, at(40), url)),
+		message("aws-pipelines", home.Pipelines("Pipelines", []workflows.PipelineView{inAWS("act"), lostInAWS(), never}, at(40), url)),
 		message("aws-announcement-watched", card.Announcement(view(there(ended(workflows.StatusSucceeded, "", "")), inAWS("watch")), "Production")),
 	}
 }
@@ -141,7 +142,7 @@ func TestNoButtonActsOnWhatIsOnlyWatchedOrNotSeen(t *testing.T) {
 		v := anyView(t)
 		v.Execution.ExternalID, v.Pipeline.Bridge = awsID, rapid.SampledFrom([]*workflows.Bridge{inAWS("watch").Bridge, lostInAWS().Bridge}).Draw(t, "bridge")
 		a := card.Asking{View: v, Stage: name(t), Action: name(t), Approval: anyApproval(t)}
-		for _, d := range []drawing{message("execution", card.Execution(v)), message("details", card.Details(v)), message("gate", card.Gate(a)), message("status", card.Status(v.Pipeline, nil, at(0), url)),
+		for _, d := range []drawing{message("execution", card.Execution(v)), message("details", card.Details(v)), message("gate", card.Gate(a)), message("status", home.Status(v.Pipeline, nil, at(0), url)),
 			message("announcement", card.Announcement(v, a.Stage)), message("failure", card.Failure(v)), message("reminder", a.Reminder())} {
 			if ids := acting(d); len(ids) > 0 {
 				t.Errorf("%s has the buttons %v", d.name, ids)

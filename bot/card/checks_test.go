@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/home"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/say"
@@ -174,7 +175,7 @@ func checks() []drawing {
 		message("announcement-overridden", card.Announcement(view(forced(workflows.StatusSucceeded), shop()), "Production")),
 		message("failure-overridden", card.Failure(view(forced(workflows.StatusFailed), uncertain()))),
 		message("refusal-overridden", card.Refusal(&workflows.Problem{Message: "this gate has been answered"}, nil, "", *setAside().Approval)),
-		message("executions-overridden", card.Executions("webshop", []card.View{view(forced(workflows.StatusSucceeded), shop())}, "")),
+		message("executions-overridden", home.Executions("webshop", []card.View{view(forced(workflows.StatusSucceeded), shop())}, "")),
 		modal("form-override", card.ReasonForm(view(stuck(), shop()), workflows.Override, card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43, Gate: "5c3d"})),
 		modal("form-override-condition", card.ReasonForm(view(refused, shop()), workflows.Override, card.Subject{Pipeline: "webshop", Stage: "Production", Execution: id43})),
 
@@ -191,14 +192,14 @@ func checks() []drawing {
 		message("execution-invoked", card.Execution(view(invoked, shop()))),
 		message("queue-third", card.Execution(view(line, queue()))),
 		message("queue-first", card.Execution(view(line, first))),
-		message("status-queue", card.Status(queue(), []workflows.Execution{line}, at(0), url)),
-		message("status-parallel", card.Status(p, moving, at(0), url)),
+		message("status-queue", home.Status(queue(), []workflows.Execution{line}, at(0), url)),
+		message("status-parallel", home.Status(p, moving, at(0), url)),
 		message("retry-running", card.Execution(view(retried(workflows.StatusInProgress), shop()))),
 		message("retry-failed", card.Failure(view(retried(workflows.StatusFailed), uncertain()))),
 
 		message("execution-frozen", card.Execution(view(suspect, frozen()))),
-		message("pipelines-frozen", card.Pipelines("Pipelines", []workflows.PipelineView{frozen(), shop()}, at(0), url)),
-		message("status-frozen", card.Status(frozen(), nil, at(0), url)),
+		message("pipelines-frozen", home.Pipelines("Pipelines", []workflows.PipelineView{frozen(), shop()}, at(0), url)),
+		message("status-frozen", home.Status(frozen(), nil, at(0), url)),
 	}, warned()...)
 }
 
@@ -219,7 +220,7 @@ func warned() []drawing {
 		message("gate-warned", card.Gate(asking(e, gate))),
 		message("execution-warned", card.Execution(view(e, shop()))),
 		message("reminder-warned", reminded(asking(e, gate))),
-		message("overview-warned", card.Overview(open, nil, at(0), "")),
+		message("overview-warned", home.Overview(open, nil, at(0), "")),
 		modal("form-approve-warned", card.ReasonForm(view(e, shop()), workflows.Approve, card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43})),
 		message("edit-weakened", card.Edited("webshop", edit, []string{"<@U1>", "<!subteam^S1>"})),
 		message("edit-cancels", card.Edited("webshop", event.Event{By: ana(), Defined: &event.Defined{Version: 8, ManagedBy: "api", Cancels: []string{"webshop#42", "webshop#43"}}}, []string{"<@U1>"})),

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/home"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/ledger"
@@ -240,9 +241,9 @@ func TestAnyExecutionIsWithinSlacksLimits(t *testing.T) {
 		draw := func() []drawing {
 			return []drawing{
 				message("execution", card.Execution(v)), message("details", card.Details(v)), message("gate", card.Gate(a)), message("reminder", a.Reminder()),
-				message("announcement", card.Announcement(v, a.Stage)), message("failure", card.Failure(v)), message("status", card.Status(v.Pipeline, []workflows.Execution{v.Execution, v.Execution}, at(0), url)),
-				message("pipelines", card.Pipelines("Pipelines", []workflows.PipelineView{v.Pipeline}, at(0), url)),
-				message("executions", card.Executions(about.Pipeline, []card.View{v, v}, url)),
+				message("announcement", card.Announcement(v, a.Stage)), message("failure", card.Failure(v)), message("status", home.Status(v.Pipeline, []workflows.Execution{v.Execution, v.Execution}, at(0), url)),
+				message("pipelines", home.Pipelines("Pipelines", []workflows.PipelineView{v.Pipeline}, at(0), url)),
+				message("executions", home.Executions(about.Pipeline, []card.View{v, v}, url)),
 				message("refusal", card.Refusal(problem, a.Ask, a.Approval.Text)), message("done", card.Done(problem.Message, &v.Execution, url)),
 				message("log", card.Log(&v.Execution, a.Stage, a.Action, a.From)),
 				modal("reject", card.ReasonForm(v, workflows.Reject, about)), modal("approve", card.ReasonForm(v, workflows.Approve, about)), modal("start", card.StartForm(v.Pipeline, about, v.Execution.Variables)),

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/home"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
@@ -60,8 +61,8 @@ func several() []drawing {
 		message("details-two-gates", card.Details(view(both(), shop()))),
 		message("gate-of-two", card.Gate(second)),
 		message("reminder-of-two", second.Reminder()),
-		message("overview-several", card.Overview(open, nil, at(0), "")),
-		modal("home-several", card.Home(open[1:], nil, nil, at(0), "")),
+		message("overview-several", home.Overview(open, nil, at(0), "")),
+		modal("home-several", home.Home(open[1:], nil, nil, at(0), "")),
 		modal("form-reject-of-two", card.ReasonForm(view(both(), shop()), workflows.Reject, about)),
 		modal("form-approve-of-two", card.ReasonForm(view(both(), shop()), workflows.Approve, about)),
 		modal("form-override-of-two", card.ReasonForm(view(both(), shop()), workflows.Override, about)),
@@ -136,10 +137,10 @@ func TestEveryViewSaysWhatIsWrongWithWhatRuns(t *testing.T) {
 	all := targets()
 	all[1].Uncertain, all[1].Without = true, "1 of 2 approvals"
 	for _, d := range []drawing{
-		message("overview", card.Overview(nil, []workflows.PipelineView{p}, at(0), "")),
-		modal("home", card.Home(nil, []workflows.PipelineView{p}, nil, at(0), "")),
-		message("pipelines", card.Pipelines("Pipelines", []workflows.PipelineView{p}, at(0), "")),
-		message("status", card.Status(p, nil, at(0), "")),
+		message("overview", home.Overview(nil, []workflows.PipelineView{p}, at(0), "")),
+		modal("home", home.Home(nil, []workflows.PipelineView{p}, nil, at(0), "")),
+		message("pipelines", home.Pipelines("Pipelines", []workflows.PipelineView{p}, at(0), "")),
+		message("status", home.Status(p, nil, at(0), "")),
 		message("gate", card.Gate(unsure)),
 		modal("rollback form", card.RollbackForm(card.Return{About: card.Subject{Pipeline: "webshop", Stage: "Production"}, Targets: all})),
 	} {
@@ -170,7 +171,7 @@ func TestNoTwoButtonsSayTheSameWhateverTheNames(t *testing.T) {
 			e.Stages[2].Actions = append(e.Stages[2].Actions, a)
 			open = append(open, asks(e.ID, 43, name))
 		}
-		for _, d := range []drawing{message("card", card.Execution(view(e, shop()))), message("details", card.Details(view(e, shop()))), message("overview", card.Overview(open, nil, at(0), ""))} {
+		for _, d := range []drawing{message("card", card.Execution(view(e, shop()))), message("details", card.Details(view(e, shop()))), message("overview", home.Overview(open, nil, at(0), ""))} {
 			if twice := lookalikes(d); len(twice) > 0 {
 				t.Fatalf("%s has twice: %s", d.name, strings.Join(twice, "; "))
 			}
