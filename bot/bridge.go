@@ -40,7 +40,7 @@ func askedOf(in workflows.Intent, got event.Result) string {
 	switch made := in.Verb == workflows.Start || in.Verb == workflows.RollBack; {
 	case r.State == workflows.RequestOpen && (in.Verb == workflows.Approve || in.Verb == workflows.Reject):
 		begin := map[workflows.Verb]string{workflows.Approve: "Approved", workflows.Reject: "Rejected"}[in.Verb]
-		return answered(in, got.Execution, begin) + " AWS was told, and has not answered yet."
+		return answered(in, got.Execution, begin) + " AWS was asked, and has not answered yet."
 	case r.State == workflows.RequestOpen:
 		return "AWS is asked to " + verb + "; it has not answered yet."
 	case made && got.Execution == nil:
@@ -64,7 +64,7 @@ func (f *following) lateRefusals(ctx context.Context, mem *memory, frame event.F
 		problem := &workflows.Problem{Message: frame.Pipeline + ": " + (&say.Format{}).Request(&e.Request.Request), Hint: "look how it stands in AWS, and ask again"}
 		m := card.Refusal(problem, nil, "")
 		if err := f.chat.PostEphemeral(ctx, Reply{User: user, Channel: f.channel}, Message{Channel: f.channel, Text: m.Text, Blocks: m.Blocks}); err != nil {
-			f.log.Warn("somebody was not told that AWS refused what they asked for", "pipeline", frame.Pipeline, "user", user, "error", err)
+			f.log.Warn("nobody could be notified that AWS refused their request", "pipeline", frame.Pipeline, "user", user, "error", err)
 			continue // the card says it too, and nobody waits behind it
 		}
 		mem.Said[key] = spot{Place: Place{TS: deliveredElsewhere}}

@@ -68,7 +68,7 @@ func (b *Bot) finish(ctx context.Context, r Request, err error) error {
 	default:
 		id := strings.ToLower(rand.Text()[:10])
 		b.log.Error("a request from chat failed", "id", id, "key", r.Key, "by", r.By.ID, "error", err)
-		err = b.say(ctx, r.Reply, card.Refusal(&workflows.Problem{Message: "something went wrong inside rollcall", Hint: "try again; if it stays, tell the operators the number below", ID: id}, nil, ""))
+		err = b.say(ctx, r.Reply, card.Refusal(&workflows.Problem{Message: "something went wrong inside rollcall", Hint: "try again; if it stays, give the operators the reference below", ID: id}, nil, ""))
 	}
 	if errors.As(err, &slackSays) {
 		b.log.Warn("an answer could not be given", "user", r.Reply.User, "code", slackSays.Code, "hint", slackSays.Hint)

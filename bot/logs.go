@@ -30,7 +30,7 @@ func (b *Bot) tail(ctx context.Context, v *card.View) {
 	v.Tail.Stage, v.Tail.Action = at.stage, at.name
 	var err error
 	if v.Tail.Lines, err = b.engine.Tail(ctx, v.Execution.ID, at.stage, at.name, 0, lines); err != nil {
-		b.log.With(words.LogAttrs(v.Execution.Ref(), at.stage, at.name)...).Warn("a failure is told without its log", "error", err)
+		b.log.With(words.LogAttrs(v.Execution.Ref(), at.stage, at.name)...).Warn("a failure is reported without its log", "error", err)
 	}
 }
 

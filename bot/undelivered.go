@@ -173,7 +173,7 @@ func (f *following) direct(ctx context.Context, refusing string, m Message, firs
 		for _, w := range who {
 			if id := mention.FindStringSubmatch(w); err == nil && id != nil {
 				if err := f.chat.PostEphemeral(ctx, Reply{User: id[1]}, m); err != nil {
-					f.log.Log(ctx, level, "an owner could not be told", "user", id[1], "pipeline", f.batch.Pipeline, "error", err)
+					f.log.Log(ctx, level, "an owner could not be notified", "user", id[1], "pipeline", f.batch.Pipeline, "error", err)
 					continue
 				}
 				reached = true
@@ -184,7 +184,7 @@ func (f *following) direct(ctx context.Context, refusing string, m Message, firs
 		m.Channel = channel
 		_, err := f.chat.Post(ctx, m)
 		if reached = err == nil; !reached {
-			f.log.Log(ctx, level, "nobody could be told what slack refuses", "pipeline", f.batch.Pipeline, "channel", channel, "error", err)
+			f.log.Log(ctx, level, "nobody could be notified of what slack refuses", "pipeline", f.batch.Pipeline, "channel", channel, "error", err)
 		}
 	}
 	return reached

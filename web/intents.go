@@ -146,7 +146,7 @@ func (a *api) resolve(w http.ResponseWriter, r *http.Request, by workflows.Princ
 	switch b.As {
 	case "succeeded", "failed", "again":
 	default:
-		return 0, nil, invalid("as", "as must be succeeded, failed or again", "say what became of the action")
+		return 0, nil, invalid("as", "as must be succeeded, failed or again", "give the outcome of the action")
 	}
 	return a.submit(r, workflows.Intent{Verb: workflows.Resolve, Execution: r.PathValue("execution"), Stage: b.Stage, Action: b.Action, As: b.As, Reason: b.Reason}, by, http.StatusOK)
 }

@@ -15,7 +15,7 @@ import (
 // maxBody bounds what a request may send, in bytes.
 const maxBody = 1 << 20
 
-var unauthorized = workflows.Problem{Code: "Unauthorized", Message: "it is not known who asks",
+var unauthorized = workflows.Problem{Code: "Unauthorized", Message: "missing or unknown API token",
 	Hint: "send a token of the configuration's api.tokens as `Authorization: Bearer TOKEN`"}
 
 // problemBody is application/problem+json (RFC 9457) with our code, hint and ID.

@@ -36,7 +36,7 @@ func All() []Usage {
 		{Lock, "P STAGE [reason]", "lock a stage: no execution enters it (disable works too)", workflows.Lock},
 		{Unlock, "P STAGE [only E]", "unlock it, or let only one execution in (enable works too)", workflows.Unlock},
 		{Override, "E STAGE reason", "go on without the approvals or the condition that are missing; the reason is shown in the channel", workflows.Override},
-		{Resolve, "E ACTION succeeded|failed|again", "say what became of an action that nobody can know about", workflows.Resolve},
+		{Resolve, "E ACTION succeeded|failed|again", "mark the outcome of an action whose result is unknown", workflows.Resolve},
 		{Logs, "E [ACTION]", "the last lines of its log", workflows.Logs},
 		{Notes, "P STAGE [E]", "release notes of what a stage runs, since E or what ran before", workflows.View},
 		{Who, "P [STAGE] | E", "who may do what there", workflows.View},

@@ -26,7 +26,7 @@ const (
 // are verified and read.
 func NewWebhook(secret string, o pushes.Options) (*pushes.Receiver, error) {
 	if secret == "" {
-		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "bitbucket.webhookSecret", Message: "bitbucket.webhookSecret is empty, so deliveries cannot be told from forgeries",
+		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "bitbucket.webhookSecret", Message: "bitbucket.webhookSecret is empty, so deliveries cannot be verified",
 			Hint: "set the same secret here and in the webhook's settings in Bitbucket"}
 	}
 	signature := wire.Signature{Header: "X-Hub-Signature", Secret: []byte(secret), BodyLimit: pushes.BodyLimit}

@@ -233,7 +233,7 @@ func (r *Runner) Find(ctx context.Context, t work.Task, w work.Workspace) (o wor
 func inDoubt(t work.Task) work.Outcome {
 	return work.Outcome{Task: t.ID, State: work.InDoubt, Error: &workflows.Reason{
 		Code:    "ActionFailed",
-		Message: "the commands were started, but what became of them is unknown: their supervisor ended without a word (killed, or the machine went down)",
+		Message: "the commands were started, but their result is unknown: their supervisor ended without a word (killed, or the machine went down)",
 	}}
 }
 

@@ -29,7 +29,7 @@ func Supervise() {
 	}
 	var j job
 	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
-		fmt.Fprintln(os.Stderr, "rollcall starts supervisors by itself; this one was told no job:", err)
+		fmt.Fprintln(os.Stderr, "rollcall starts supervisors by itself; this one got no job:", err)
 		os.Exit(2)
 	}
 	if err := supervise(j); err != nil {

@@ -118,7 +118,7 @@ type Webhook struct {
 func NewWebhook(o WebhookOptions) (*Webhook, error) {
 	if o.Secret == "" {
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "github.webhookSecret",
-			Message: "github.webhookSecret is empty, so deliveries cannot be told from forgeries",
+			Message: "github.webhookSecret is empty, so deliveries cannot be verified",
 			Hint:    "set the same secret here and in the webhook's settings on GitHub"}
 	}
 	h := &Webhook{secret: []byte(o.Secret), engine: o.Engine, comments: o.Comments, emails: delivery.NewEmails(o.People), gates: o.Gates, elsewhere: o.Elsewhere, log: o.Log, now: o.Now}
@@ -184,7 +184,7 @@ func (h *Webhook) accept(w http.ResponseWriter, r *http.Request, body []byte, fi
 		return nil
 	}
 	if !news.at.IsZero() && h.now().Sub(news.at) > oldest {
-		wire.Answer(w, http.StatusOK, delivery.Answer{Started: []string{}, Ignored: []string{news.change.Repository + ": what it tells of is older than six days"}})
+		wire.Answer(w, http.StatusOK, delivery.Answer{Started: []string{}, Ignored: []string{news.change.Repository + ": the event is older than six days"}})
 		return nil
 	}
 	if hasTrigger(news.change.Event) {

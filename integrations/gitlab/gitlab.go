@@ -49,7 +49,7 @@ func NewWebhook(secret string, o pushes.Options) (*pushes.Receiver, error) {
 		v.key = raw
 	}
 	if secret == "" {
-		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "gitlab.webhookSecret", Message: "gitlab.webhookSecret is empty, so deliveries cannot be told from forgeries",
+		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "gitlab.webhookSecret", Message: "gitlab.webhookSecret is empty, so deliveries cannot be verified",
 			Hint: "set the same secret token here and in the webhook's settings in GitLab"}
 	}
 	o.Vendor, o.Route, o.Limit, o.Verify, o.Read = Vendor, "POST /gitlab/webhook", v.limit, v.verify, read

@@ -209,7 +209,7 @@ func (d *Deployments) noteWaiting(ctx context.Context, q *waiting, t *touched, r
 
 // giveUp says that an issue is no longer tried.
 func (d *Deployments) giveUp(ctx context.Context, q *waiting, t *touched, refused error) error {
-	d.Log.Warn("an issue is no longer told of its deployments", "issue", t.Key, "error", refused)
+	d.Log.Warn("an issue gets no more comments about its deployments", "issue", t.Key, "error", refused)
 	delete(q.Noted, t.Execution)
 	return d.annotate(ctx, t.Execution, workflows.Note{Name: deploymentsNote, State: "refused", Text: t.Key + ": " + refused.Error()})
 }

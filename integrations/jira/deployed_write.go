@@ -70,7 +70,7 @@ func (d *Deployments) note(ctx context.Context, r *issueRecord, err error, done 
 		return err
 	}
 	if err != nil {
-		d.Log.Warn("Jira refuses what it is told about a deployment", "issue", r.issue(), "error", err)
+		d.Log.Warn("Jira refuses what is sent about a deployment", "issue", r.issue(), "error", err)
 	}
 	done()
 	return d.saveRecord(ctx, r)

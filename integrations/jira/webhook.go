@@ -66,7 +66,7 @@ type Webhook struct {
 func NewWebhook(o WebhookOptions) (*Webhook, error) {
 	if o.Secret == "" {
 		return nil, &workflows.Problem{Code: workflows.CodeValidation, Field: "jira.webhookSecret",
-			Message: "jira.webhookSecret is empty, so deliveries cannot be told from forgeries",
+			Message: "jira.webhookSecret is empty, so deliveries cannot be verified",
 			Hint:    "set the same secret here and in the webhook's settings in Jira"}
 	}
 	if o.Log == nil {

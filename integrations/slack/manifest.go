@@ -28,7 +28,7 @@ func Scopes() []Scope {
 		{Name: "groups:history", Why: "the same in private channels", Optional: true},
 		{Name: "channels:join", Why: "to join a public channel in which it looks for such a card", Optional: true},
 		{Name: "im:write", Why: "to send a direct message when an ephemeral answer cannot reach the person"},
-		{Name: "users:read", Why: "to tell full members from guests and bots"},
+		{Name: "users:read", Why: "to distinguish full members from guests and bots"},
 		{Name: "users:read.email", Why: "to match people with the e-mail addresses in rules"},
 		{Name: "usergroups:read", Why: "to resolve Slack user groups in rules and approvals"},
 	}

@@ -119,7 +119,7 @@ func (r *Receiver) reply(ctx context.Context, req bot.Request, text string) {
 		return
 	}
 	if err := r.c.PostEphemeral(ctx, req.Reply, bot.Message{Text: text}); err != nil {
-		r.c.log.Warn("somebody could not be told that their request failed", "user", req.Reply.User, "error", err)
+		r.c.log.Warn("somebody could not be notified that their request failed", "user", req.Reply.User, "error", err)
 	}
 }
 

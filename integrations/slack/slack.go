@@ -169,7 +169,7 @@ func (c *Client) identify(ctx context.Context) (Identity, error) {
 		return id, err
 	}
 	if id.App == "" {
-		c.log.Warn("slack does not say which app the bot token belongs to; requests of other apps are told apart by the signing secret alone", "error", err)
+		c.log.Warn("slack does not say which app the bot token belongs to; requests of other apps are recognised by the signing secret alone", "error", err)
 	}
 	return id, nil
 }

@@ -79,7 +79,7 @@ func (p *Policy) Open() []string {
 		open = append(open, "access.allowAll is on: every member of the workspace may do everything")
 	}
 	if len(p.Admins) == 0 && len(p.Rules) == 0 && !p.AllowAll {
-		open = append(open, "there are neither admins nor access rules: members of the workspace may look, and only tokens may act")
+		open = append(open, "no admins or access rules are configured: members of the workspace can only view, and only tokens may act")
 	}
 	if p.isEveryone(p.Admins) {
 		open = append(open, "admins names everyone: every member of the workspace may do everything")

@@ -81,7 +81,7 @@ func TestOpenSettingsAreSaid(t *testing.T) {
 	}{
 		{"the manual's policy is closed", *policy(), nil},
 		{"admins alone are closed", access.Policy{Admins: []string{"ana@acme.example"}}, nil},
-		{"nothing set", access.Policy{}, []string{"there are neither admins nor access rules: members of the workspace may look, and only tokens may act"}},
+		{"nothing set", access.Policy{}, []string{"no admins or access rules are configured: members of the workspace can only view, and only tokens may act"}},
 		{"allowAll", access.Policy{AllowAll: true}, []string{"access.allowAll is on: every member of the workspace may do everything"}},
 		{"everyone approves", access.Policy{Rules: []access.Rule{rule("view approve rollback", "everyone", "*/Production")}},
 			[]string{"access.rules[0] lets every member of the workspace approve, rollback on */Production"}},

@@ -46,7 +46,7 @@ func (p *Policy) judge(pr workflows.Principal, right workflows.Verb, on Resource
 		return true, "access.allowAll is on: every member may do everything"
 	}
 	if len(p.Rules) == 0 && right == workflows.View {
-		return true, "there are no access rules: every member may look"
+		return true, "there are no access rules: every member may view"
 	}
 	for _, r := range p.Rules {
 		if !r.gives(right, on) {

@@ -118,7 +118,7 @@ func (m *Memory) answering(e *workflows.Execution, stage, action, token string) 
 // where AWS did not. done is false for all others.
 func (d *Decision) Answered(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) (done bool, err error) {
 	if d.Memory().answering(e, st.Name, a.Name, a.Handle) {
-		return true, workflows.Refuse(workflows.CodeApprovalCompleted, "see what followed with: status "+e.Ref(), "%s of %s is decided, and AWS is told", a.Name, e.Ref())
+		return true, workflows.Refuse(workflows.CodeApprovalCompleted, "see what followed with: status "+e.Ref(), "%s of %s is decided, and the answer is on its way to AWS", a.Name, e.Ref())
 	}
 	how := ""
 	switch rejected := len(a.Approval.Votes) > a.Approval.Approvals(); {
@@ -183,7 +183,7 @@ func (d *Decision) Eligible(target *workflows.Execution) error {
 	case d.Definition.ExecutionMode == workflows.ModeParallel:
 		return workflows.Refuse(workflows.CodeUnableToRollback, again, "%s runs in PARALLEL mode, in which AWS rolls back no stage", d.Name)
 	case target.Version != d.Version:
-		return workflows.Refuse(workflows.CodeExecutionOutdated, again, "%s ran under version %d of %s, and AWS rolls back only to version %d, which is in force",
+		return workflows.Refuse(workflows.CodeExecutionOutdated, again, "%s ran under version %d of %s, and AWS rolls back only to version %d, the current one",
 			target.Ref(), target.Version, d.Name, d.Version)
 	}
 	return nil

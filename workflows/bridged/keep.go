@@ -25,7 +25,7 @@ func Keeps(name, keeper, by string, archived bool) error {
 	case isBridge:
 		return workflows.Refuse(workflows.CodeManagedByBridge, "edit it in AWS, or the bridge "+bridge+" in the configuration", "%s is what AWS shows, and is not defined here", name)
 	case isFile && !strings.HasPrefix(by, "file:"):
-		return workflows.Refuse(workflows.CodeManagedByFile, "edit that file; a change is in force within seconds", "%s is defined in %s", name, file)
+		return workflows.Refuse(workflows.CodeManagedByFile, "edit that file; a change takes effect within seconds", "%s is defined in %s", name, file)
 	}
 	return nil
 }

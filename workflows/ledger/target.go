@@ -81,8 +81,8 @@ func Eligible(p *workflows.Pipeline, version int, st *workflows.Stage, target *w
 	case p.IsSource(stage):
 		return no("start a new execution with an older revision instead", "%s is the source stage of %s: it cannot be rolled back", stage, p.Name)
 	case st.Rollback.Eligible == "sameVersion" && target.Version != version:
-		return workflows.Refuse(workflows.CodeExecutionOutdated, "the stage's setting rollback.eligible allows only executions of the version in force",
-			"%s ran under version %d of %s, and %d is in force", target.Ref(), target.Version, p.Name, version)
+		return workflows.Refuse(workflows.CodeExecutionOutdated, "the stage's setting rollback.eligible allows only executions of the current version",
+			"%s ran under version %d of %s, and the current version is %d", target.Ref(), target.Version, p.Name, version)
 	case target.Type == workflows.TypeRollback:
 		carried := workflows.Execution{Pipeline: p.Name, Number: target.Rollback.TargetNumber}
 		return no("roll back to "+carried.Ref()+", which it carried", "%s is itself a rollback", target.Ref())

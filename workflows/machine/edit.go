@@ -17,7 +17,7 @@ func (d *decision) edit(in *workflows.Intent) error {
 	p := in.NewDefinition
 	switch {
 	case p == nil || len(p.Stages) == 0:
-		return workflows.Refuse(workflows.CodeValidation, "give a pipeline with at least two stages", "there is no definition to put in force").In("definition")
+		return workflows.Refuse(workflows.CodeValidation, "give a pipeline with at least two stages", "there is no definition to apply").In("definition")
 	case p.Name != d.s.Name:
 		return workflows.Refuse(workflows.CodeValidation, "define a pipeline of the new name, and archive this one", "the definition is of %s: the name of %s cannot be changed", p.Name, d.s.Name).In("name")
 	}
@@ -28,7 +28,7 @@ func (d *decision) edit(in *workflows.Intent) error {
 		return err
 	}
 	if in.IfCurrent != "" && in.IfCurrent != strconv.Itoa(d.s.Version) {
-		return workflows.Refuse(workflows.CodeChanged, "look at what is in force now, and make your change on top of it",
+		return workflows.Refuse(workflows.CodeChanged, "look at the current version, and make your change on top of it",
 			"%s is at version %d by now, and you changed version %s", d.s.Name, d.s.Version, in.IfCurrent)
 	}
 	now, version := d.s.definition(), d.s.Version

@@ -210,7 +210,7 @@ func (e *Engine) load(ctx context.Context) error {
 		return fmt.Errorf("take up that a backup was restored: %w", err)
 	}
 	if err := e.completeCatalogue(ctx); err != nil {
-		return fmt.Errorf("read what is in force: %w", err)
+		return fmt.Errorf("read the current definitions: %w", err)
 	}
 	if err := e.followers.Load(ctx); err != nil {
 		return err

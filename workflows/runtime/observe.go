@@ -94,7 +94,7 @@ func isBridged(s *machine.State) error {
 	if p := s.Definitions[s.Version]; p != nil && p.Bridge != nil && !s.Archived {
 		return nil
 	}
-	return workflows.Refuse(workflows.CodePipelineNotFound, "its definition is put in force first", "there is no bridged pipeline %s", s.Name)
+	return workflows.Refuse(workflows.CodePipelineNotFound, "its definition is applied first", "there is no bridged pipeline %s", s.Name)
 }
 
 // addLook says in a view when the pipeline was last seen.

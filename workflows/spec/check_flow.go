@@ -157,7 +157,7 @@ func (c *checker) checkReferences(at moment, text string, namespaces map[string]
 	refs, err := vars.Refs(text)
 	var malformed *vars.Error
 	if errors.As(err, &malformed) {
-		c.fault(malformed.Error(), "a # alone needs no care, #{ begins a variable", path...)
+		c.fault(malformed.Error(), "a single # needs no escaping, #{ begins a variable", path...)
 	}
 	seen := map[vars.Ref]bool{}
 	for _, r := range refs {

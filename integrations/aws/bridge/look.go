@@ -135,7 +135,7 @@ func (w *watched) define(ctx context.Context, r reader) error {
 		return &engineError{err}
 	}
 	if res.Changed {
-		w.of.o.Log.Info("pipeline in AWS in force", "pipeline", p.Name, "version", res.Version, "bridge", w.bridge.Name)
+		w.of.o.Log.Info("definition of a pipeline in AWS applied", "pipeline", p.Name, "version", res.Version, "bridge", w.bridge.Name)
 	}
 	w.declared, w.inForce = got, p
 	w.mu.Lock()

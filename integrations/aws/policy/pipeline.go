@@ -146,7 +146,7 @@ func (p Pipelines) keeps(store Store) []Statement {
 	all := []Statement{
 		{Sid: "KeepArtifacts", Comment: "store, read and copy artifacts, and remove those whose time is over",
 			Actions: []string{"s3:PutObject", "s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObjectVersion"}, Resources: []string{at.objects()}},
-		{Sid: "ListArtifacts", Comment: "tell an artifact that is not there from one that may not be read, find those whose time is over; doctor looks whether the bucket keeps versions",
+		{Sid: "ListArtifacts", Comment: "distinguish an artifact that is not there from one that may not be read, find those whose time is over; doctor looks whether the bucket keeps versions",
 			Actions: []string{"s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning"}, Resources: []string{at.Bucket(store.Bucket, "")}},
 	}
 	return append(all, at.key("UseKeyOfArtifacts", "encrypt and decrypt artifacts", "kms:GenerateDataKey", "kms:Decrypt")...)

@@ -91,7 +91,7 @@ func (s *approvals) send(ctx context.Context, _ *facts, all []item) (again []int
 	_, err = sns.NewFromConfig(config).Publish(ctx, in)
 	if err != nil && accounts.Classify(err) == accounts.Refused {
 		code, why := accounts.Words(err)
-		s.o.Log.With(words.LogAttrs(m.Own.Execution, m.Approval.Stage, m.Approval.Action)...).Warn("an approval was not told to its topic", "topic", m.topic, "code", code, "error", why)
+		s.o.Log.With(words.LogAttrs(m.Own.Execution, m.Approval.Stage, m.Approval.Action)...).Warn("an approval was not published to its topic", "topic", m.topic, "code", code, "error", why)
 		return nil, nil
 	}
 	return nil, err

@@ -42,7 +42,7 @@ func takeObject(ctx context.Context, a *runner.Attempt) (work.Outcome, error) {
 	}
 	o.Region, o.Version = region, aws.ToString(head.VersionId)
 	if o.Version == "" || o.Version == "null" {
-		return work.Outcome{}, &runner.SettingsError{Text: "the bucket " + o.Bucket + " keeps no versions, so nobody could tell later what was built; enable versioning for it"}
+		return work.Outcome{}, &runner.SettingsError{Text: "the bucket " + o.Bucket + " keeps no versions, so nobody could find out later what was built; enable versioning for it"}
 	}
 	if err := a.Logf("%s, %d bytes", o.At(), aws.ToInt64(head.ContentLength)); err != nil {
 		return work.Outcome{}, err
@@ -128,6 +128,6 @@ func objectNeeds(action *workflows.Action, at policy.Place) []policy.Statement {
 	}
 	return []policy.Statement{
 		{Sid: "ReadSourceObject", Comment: "the object, in the version that is built", Actions: []string{"s3:GetObject", "s3:GetObjectVersion"}, Resources: []string{at.Bucket(bucket, key)}},
-		{Sid: "SeeSourceBucket", Comment: "to tell an object that is not there from one that is forbidden", Actions: []string{"s3:ListBucket"}, Resources: []string{at.Bucket(bucket, "")}},
+		{Sid: "SeeSourceBucket", Comment: "to distinguish an object that is not there from one that is forbidden", Actions: []string{"s3:ListBucket"}, Resources: []string{at.Bucket(bucket, "")}},
 	}
 }

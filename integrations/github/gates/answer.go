@@ -174,11 +174,11 @@ func (g *Gates) sendAnswer(ctx context.Context, q *sentAll, about *asked, e *wor
 		t.later(g.o.Now(), g.trouble(about, err), 0)
 		return false, nil
 	case g.o.Now().Sub(about.since) > gaveUp:
-		n.State, n.Text = "refused", "GitHub was not told in time: "+g.trouble(about, err)
+		n.State, n.Text = "refused", "the answer did not reach GitHub in time: "+g.trouble(about, err)
 	default:
 		t.Perhaps = before || !unsent(err)
 		t.later(g.o.Now(), g.trouble(about, err), asksFor(err))
-		return false, g.note(ctx, e, workflows.Note{Name: answerNote, State: "waiting", Text: t.Why + "; it is told again until it takes the answer"}, t.Rounds > 2 || api.Kind(err) == wire.Fixable)
+		return false, g.note(ctx, e, workflows.Note{Name: answerNote, State: "waiting", Text: t.Why + "; it is sent again until GitHub takes it"}, t.Rounds > 2 || api.Kind(err) == wire.Fixable)
 	}
 	return true, g.note(ctx, e, n, true)
 }
@@ -194,7 +194,7 @@ func (g *Gates) note(ctx context.Context, e *workflows.Execution, n workflows.No
 	}
 	err := g.submit(ctx, workflows.Intent{Verb: workflows.Annotate, Pipeline: e.Pipeline, Execution: e.ID, Note: &n})
 	if err != nil && !isGone(err) {
-		return fmt.Errorf("noting on %s what GitHub was told: %w", e.Ref(), err)
+		return fmt.Errorf("noting on %s what was sent to GitHub: %w", e.Ref(), err)
 	}
 	return nil
 }
@@ -227,7 +227,7 @@ func asksFor(err error) time.Duration {
 // trouble is why GitHub has not taken something, and what to do about it.
 func (g *Gates) trouble(about *asked, err error) string {
 	status, where := api.Status(err), fmt.Sprintf("run %d of %s", about.run, about.repository())
-	text := fmt.Sprintf("GitHub could not be told about %s: %s", where, wire.Scrub(err))
+	text := fmt.Sprintf("GitHub could not be reached about %s: %s", where, wire.Scrub(err))
 	if status != 0 {
 		text = fmt.Sprintf("GitHub answers %d about %s", status, where)
 	}
@@ -239,7 +239,7 @@ func (g *Gates) trouble(about *asked, err error) string {
 	case http.StatusNotFound:
 		text += "; check that the run is still there, and that the app is installed for the repository"
 	}
-	g.o.Log.Warn("GitHub did not take what it was told about a deployment", "repository", about.repository(), "run", about.run, "status", status, "error", wire.Scrub(err))
+	g.o.Log.Warn("GitHub did not take a report about a deployment", "repository", about.repository(), "run", about.run, "status", status, "error", wire.Scrub(err))
 	return text
 }
 

@@ -131,7 +131,7 @@ func (g *Gates) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	var err error
 	running.Go(func() { err = g.inbox.Run(ctx) })
-	wire.Backoff(ctx, time.Second, time.Minute, func() bool { return g.tried("the pipelines of github.gates could not be put in force", g.define(ctx)) })
+	wire.Backoff(ctx, time.Second, time.Minute, func() bool { return g.tried("the pipelines of github.gates could not be applied", g.define(ctx)) })
 	g.watch(ctx)
 	running.Wait()
 	return err

@@ -51,7 +51,7 @@ func (g *Gates) load(ctx context.Context, pipeline string) (*sentAll, error) {
 		q.stored, err = string(raw), json.Unmarshal(raw, q)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading what GitHub was told: %w", err)
+		return nil, fmt.Errorf("reading what was sent to GitHub: %w", err)
 	}
 	if q.Open == nil {
 		q.Open = map[string]*sent{}
@@ -70,7 +70,7 @@ func (g *Gates) save(ctx context.Context, q *sentAll) error {
 		err = g.notes.Note(ctx, q.key, raw)
 	}
 	if err != nil {
-		return fmt.Errorf("noting what GitHub was told: %w", err)
+		return fmt.Errorf("noting what was sent to GitHub: %w", err)
 	}
 	q.stored = string(raw)
 	return nil

@@ -129,7 +129,7 @@ func (g *Gates) watch(ctx context.Context) {
 			tries := 0
 			wire.Backoff(ctx, time.Second, 8*time.Second, func() bool {
 				tries++
-				return g.tried("a deployment that a delivery tells of could not be looked at", g.lookAt(ctx, &n)) || tries > 4
+				return g.tried("a deployment that a delivery names could not be read", g.lookAt(ctx, &n)) || tries > 4
 			})
 		case <-ctx.Done():
 			return

@@ -49,7 +49,7 @@ func (i *importer) beside(t *cloudformation.Template, pipeline *cloudformation.R
 			}
 		case "AWS::CodeStarNotifications::NotificationRule":
 			if isARN(r.Property("Resource").String(), name) {
-				i.note(at, r.ID, NoMatch, "its notifications are not sent: the pipeline's channel is told", `channel: "#name" in the pipeline file`)
+				i.note(at, r.ID, NoMatch, "its notifications are not sent: the pipeline's channel gets rollcall's", `channel: "#name" in the pipeline file`)
 			}
 		case "AWS::Chatbot::SlackChannelConfiguration":
 			if id := r.Property("SlackChannelId").String(); id != "" && p.Channel == "" {
@@ -82,7 +82,7 @@ func (i *importer) eventRule(r *cloudformation.Resource, at *cloudformation.Valu
 		}
 		i.note(at, r.ID, NoMatch, "events of "+strings.Join(from, ", ")+" start the pipeline in AWS only", "a push starts it here (docs/github.md), or rollcall start "+p.Name)
 	case pattern != nil && strings.Contains(pattern.JSON(), quoted(name)):
-		i.note(at, r.ID, NoMatch, "its messages about the pipeline are not sent: the pipeline's channel is told", `channel: "#name" in the pipeline file`)
+		i.note(at, r.ID, NoMatch, "its messages about the pipeline are not sent: the pipeline's channel gets rollcall's", `channel: "#name" in the pipeline file`)
 	}
 }
 

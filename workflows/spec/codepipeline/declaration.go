@@ -320,7 +320,7 @@ func lost(key string) string {
 		"rollback":             "AWS has its own rules of rolling back, and watches no alarms after a success",
 		"environment":          "AWS announces nothing and opens no tickets",
 		"timeoutInMinutes":     "AWS takes a time limit for approvals alone",
-		"restartable":          "AWS knows no action in doubt",
+		"restartable":          "AWS has no action whose result is unknown",
 		"environmentVariables": "AWS takes up to 10, none empty, plain or of Secrets Manager",
 		"pattern":              "AWS checks no values",
 	}[key]

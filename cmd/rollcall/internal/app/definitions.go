@@ -186,7 +186,7 @@ func (d *definitions) apply(ctx context.Context, s scan) error {
 		}
 	}
 	if d.reportUnreported(); len(d.unreported) > 0 {
-		d.log.Warn("the owners of broken pipeline files could not be told; that is tried again every minute", "files", len(d.unreported))
+		d.log.Warn("the owners of broken pipeline files could not be notified; that is tried again every minute", "files", len(d.unreported))
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func (d *definitions) apply(ctx context.Context, s scan) error {
 func (d *definitions) applyChanges(ctx context.Context, all []*reading, templates *templateCache) error {
 	inForce, err := d.engine.InForce(ctx)
 	if err != nil {
-		return fmt.Errorf("look what is in force: %w", err)
+		return fmt.Errorf("read the current definitions: %w", err)
 	}
 	refuseUsedNames(inForce, all)
 	in, broken := map[string]bool{}, map[string]bool{} // pipelines; files with faults
@@ -270,7 +270,7 @@ func (d *definitions) define(ctx context.Context, r *reading, templates *templat
 	case err != nil:
 		return fmt.Errorf("apply %s: %w", r.path, err)
 	case res.Changed:
-		d.log.Info("pipeline in force", "pipeline", p.Name, "version", res.Version, "file", r.path)
+		d.log.Info("pipeline definition applied", "pipeline", p.Name, "version", res.Version, "file", r.path)
 	}
 	return nil
 }

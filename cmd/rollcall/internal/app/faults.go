@@ -43,7 +43,7 @@ func (d *definitions) reportFaults(ctx context.Context, r *reading) {
 			return false
 		}
 		if err := memo.Note(ctx, r.path, digest[:]); err != nil {
-			d.log.Warn("could not note who was told", "file", r.path, "err", err)
+			d.log.Warn("could not note who was notified", "file", r.path, "err", err)
 		}
 		return true
 	})

@@ -108,7 +108,7 @@ func read(file string) (*workflows.Pipeline, *selftest.Result) {
 	if len(said) == 0 {
 		return p, nil
 	}
-	check := &selftest.Result{About: name, Status: selftest.Warning, Message: said[0], Fix: []string{"rollcall validate " + file + " tells all"}}
+	check := &selftest.Result{About: name, Status: selftest.Warning, Message: said[0], Fix: []string{"rollcall validate " + file + " lists all"}}
 	if failed {
 		check.Status, p = selftest.Failed, nil
 	}

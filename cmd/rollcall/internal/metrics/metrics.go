@@ -66,7 +66,7 @@ func New(log *slog.Logger) *Metrics {
 		commits: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: "commit_seconds",
 			Help: "Durable commits of the database; one holds what many pipelines decided.", Buckets: commitBuckets}),
 		failures: counter("commit_failures_total", "Commits that failed: conflict (nothing was written), fenced, or unknown.", "result"),
-		calls:    counter("outside_calls_total", "Calls to vendors, by what became of them: ok, refused, limited, failed.", "system", "operation", "result"),
+		calls:    counter("outside_calls_total", "Calls to vendors, by result: ok, refused, limited, failed.", "system", "operation", "result"),
 		missed:   counter("missed_deliveries_total", "Deliveries of GitHub that had not arrived and were made good: by their payload, by redelivery, or by looking at a repository's branches.", "by"),
 		remaining: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "outside_limit_remaining",
 			Help: "Calls that the vendor's rate limit still allows, as its last answer said."}, []string{"system"}),

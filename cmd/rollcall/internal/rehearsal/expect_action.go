@@ -51,7 +51,7 @@ func ofActions() []expectation {
 				v.contains(e.value, e.key.text, coded(v.action(e.key.text).Error))
 			}
 		}},
-		{field{"inDoubt", listOf(actionOrNone()), "the actions that wait for a person's word on what became of them"}, (*view).doubts},
+		{field{"inDoubt", listOf(actionOrNone()), "the actions whose result is unknown until a person marks it"}, (*view).doubts},
 		{field{"gates", tableOf(gate, either(oneOf(gateStates()...), section("the gate", gateKeys()))), "gates: their state, or more of them; the keys are below"}, (*view).gates},
 		{field{"conditions", tableOf(condition, status()), "the status of conditions, as `Stage/beforeEntry`"}, func(v *view, n *node) {
 			for _, e := range n.entries {

@@ -95,7 +95,7 @@ func (v *view) eachStage(n *node, visit func(*workflows.StageView, entry)) {
 	for _, e := range n.entries {
 		st, ok := now.Stage(e.key.text)
 		if !ok {
-			v.add(e.key, fmt.Sprintf("%s: %s is not in the definition that is in force", v.key, e.key.text), "")
+			v.add(e.key, fmt.Sprintf("%s: %s is not in the current definition", v.key, e.key.text), "")
 			continue
 		}
 		visit(st, e)

@@ -223,7 +223,7 @@ func acts() []act {
 			{"definition", oneOf("original", "current"), "which definition runs: that of the target, or the current one; the target's if not given"}, {"whileRunning", oneOf("stop", "wait"), "what happens to an execution in the stage"}, why()}, (*simulation).rollback},
 		{"lock", "by", "somebody locks a stage", []field{by(), {"stage!", stage(), "which"}, why()}, intent(workflows.Lock)},
 		{"unlock", "by", "somebody unlocks it", []field{by(), {"stage!", stage(), "which"}, {"only", execution(), "let only this execution in"}, why()}, intent(workflows.Unlock)},
-		{"resolve", "by", "somebody records the outcome of an action in doubt", []field{by(), of(), {"action", action(), "which; the only one if not given"}, {"as!", oneOf("succeeded", "failed", "again"), "the outcome"}, why()}, intent(workflows.Resolve)},
+		{"resolve", "by", "somebody records the outcome of an action whose result is unknown", []field{by(), of(), {"action", action(), "which; the only one if not given"}, {"as!", oneOf("succeeded", "failed", "again"), "the outcome"}, why()}, intent(workflows.Resolve)},
 		{"edit", "file", "a new definition takes effect", []field{{"file!", text("a file"), "the pipeline file, relative to this one"}}, (*simulation).edit},
 		{"wait", "for", "time passes", []field{{"for!", duration(), "how long"}}, (*simulation).wait},
 		{"until", "at", "time passes", []field{{"at!", moment(), "until this moment"}}, (*simulation).until},

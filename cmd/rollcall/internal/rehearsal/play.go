@@ -31,7 +31,7 @@ func (t Test) Play() Result {
 	w.setOutcomes(t.file.root.get("outcomes"))
 	w.setOutcomes(t.body.get("outcomes"))
 	if err := w.define(t.freezes(f)); err != nil {
-		f.add(t.body, "the pipeline cannot be put in force: "+err.Error(), "")
+		f.add(t.body, "the pipeline cannot be applied: "+err.Error(), "")
 	}
 	for _, step := range t.body.get("steps").items {
 		if len(f.list) > 0 {

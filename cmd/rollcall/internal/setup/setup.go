@@ -150,7 +150,7 @@ func (a Answers) configuration() string {
 		fmt.Fprintf(&b, "listen: %q   # behind your TLS proxy, which passes %s/slack/ on\npublicURL: %q\n", a.Listen, a.HTTP, a.HTTP)
 	}
 	fmt.Fprintf(&b, "dataDir: %q\n"+folder, a.Data)
-	fmt.Fprintf(&b, "admins: [%q]   # may do everything; members of the workspace may look\n", a.Admin)
+	fmt.Fprintf(&b, "admins: [%q]   # may do everything; members of the workspace may view\n", a.Admin)
 	b.WriteString("slack:\n  botToken: {env: SLACK_BOT_TOKEN}            # xoxb-…\n")
 	if a.HTTP == "" {
 		b.WriteString("  appToken: {env: SLACK_APP_TOKEN}            # xapp-…, with connections:write: Socket Mode\n")
@@ -179,7 +179,7 @@ func (a Answers) source() string {
 
 func (a Answers) pipeline() string {
 	return fmt.Sprintf(`# A first pipeline: it runs as it is, and changes nothing outside. Replace the two
-# echo commands by yours. A change of this file is in force within five seconds.
+# echo commands by yours. A change of this file takes effect within five seconds.
 name: %q
 channel: %q
 owners: [%q]

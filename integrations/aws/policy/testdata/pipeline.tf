@@ -47,8 +47,8 @@ data "aws_iam_policy_document" "rollcall_web_shop_base" {
     ]
   }
 
-  # tell an artifact that is not there from one that may not be read, find those whose time is over;
-  # doctor looks whether the bucket keeps versions
+  # distinguish an artifact that is not there from one that may not be read, find those whose time is
+  # over; doctor looks whether the bucket keeps versions
   statement {
     sid    = "ListArtifacts"
     effect = "Allow"

@@ -81,7 +81,7 @@ func Tell[R any](t *testing.T, p Plan, story Story[R], report func(R)) (n int, b
 	}
 	all.Wait()
 	if uint64(n) < floor { //nolint:gosec // a count
-		t.Errorf("%d stories were told to their end, want %d", n, floor)
+		t.Errorf("%d stories reached their end, want %d", n, floor)
 	}
 	return n, busy
 }
