@@ -8,6 +8,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/form"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -37,19 +38,19 @@ func check(view slack.View) map[string]string {
 	in := inputs(view)
 	faults := map[string]string{}
 	switch view.CallbackID {
-	case card.FormReject:
-		if in[card.InReason] == "" {
-			faults[card.InReason] = "Say why: the requester reads this."
+	case form.FormReject:
+		if in[form.InReason] == "" {
+			faults[form.InReason] = "Say why: the requester reads this."
 		}
-	case card.FormApprove:
-		if in[card.InComment] == "" {
-			faults[card.InComment] = "This gate requires a comment."
+	case form.FormApprove:
+		if in[form.InComment] == "" {
+			faults[form.InComment] = "This gate requires a comment."
 		}
-	case card.FormOverride:
-		if in[card.InReason] == "" {
-			faults[card.InReason] = "Give a reason: it is shown in the channel and kept in the history."
+	case form.FormOverride:
+		if in[form.InReason] == "" {
+			faults[form.InReason] = "Give a reason: it is shown in the channel and kept in the history."
 		}
-	case card.FormRollback:
+	case form.FormRollback:
 		checkRollback(view, in, faults)
 	}
 	tooLong(view.CallbackID, in, faults)
@@ -62,9 +63,9 @@ func tooLong(callback string, in, faults map[string]string) {
 	for block, text := range in {
 		most := workflows.Verb(callback).Longest()
 		switch {
-		case callback == card.FormStart:
+		case callback == form.FormStart:
 			most = workflows.Variable{}.Longest()
-		case block != card.InReason && block != card.InComment:
+		case block != form.InReason && block != form.InComment:
 			continue
 		}
 		if n := utf8.RuneCountInString(text); n > most {
@@ -75,23 +76,23 @@ func tooLong(callback string, in, faults map[string]string) {
 
 func checkRollback(view slack.View, in, faults map[string]string) {
 	about, problem := card.ParseSubject(view.PrivateMetadata)
-	chosen, hasPlace := in[card.ActPlace]
-	shown := card.Place{Pipeline: about.Pipeline, Stage: about.Stage}.Value()
+	chosen, hasPlace := in[form.InPlace]
+	shown := form.Place{Pipeline: about.Pipeline, Stage: about.Stage}.Value()
 	switch {
 	case problem != nil:
-		faults[card.InReason] = "This form is too old. Close it and open a fresh one."
+		faults[form.InReason] = "This form is too old. Close it and open a fresh one."
 	case hasPlace && chosen == "":
-		faults[card.ActPlace] = "Choose a stage first."
+		faults[form.InPlace] = "Choose a stage first."
 	case hasPlace && chosen != shown:
-		faults[card.ActPlace] = "The targets of this stage are still being loaded. Look at them, then press again."
-	case in[card.InTarget] != "":
+		faults[form.InPlace] = "The targets of this stage are still being loaded. Look at them, then press again."
+	case in[form.InTarget] != "":
 	case hasPlace:
-		faults[card.ActPlace] = "This stage has nothing chosen to return to."
+		faults[form.InPlace] = "This stage has nothing chosen to return to."
 	default:
-		faults[card.InReason] = "Nothing is chosen to return to."
-		if _, ok := in[card.InTarget]; ok {
-			delete(faults, card.InReason)
-			faults[card.InTarget] = "Choose what to return to."
+		faults[form.InReason] = "Nothing is chosen to return to."
+		if _, ok := in[form.InTarget]; ok {
+			delete(faults, form.InReason)
+			faults[form.InTarget] = "Choose what to return to."
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/bot/command"
+	"github.com/rollcall-bot/rollcall/bot/form"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
@@ -30,28 +31,28 @@ func (b *Bot) openReject(ctx context.Context, r Request, about card.Subject) err
 	if err := b.possible(ctx, r, answerOf(workflows.Reject, about)); err != nil {
 		return err
 	}
-	return b.show(ctx, r.Reply, card.ReasonForm(b.view(ctx, workflows.EnginePrincipal(), e), workflows.Reject, origin(about, r.Reply)))
+	return b.show(ctx, r.Reply, form.Reason(b.view(ctx, workflows.EnginePrincipal(), e), workflows.Reject, origin(about, r.Reply)))
 }
 
 // openRollback opens the form for what f.About says, after making sure that it
 // is of use to this person.
-func (b *Bot) openRollback(ctx context.Context, r Request, f card.Return) error {
+func (b *Bot) openRollback(ctx context.Context, r Request, f form.Return) error {
 	if err := b.may(ctx, r.By, workflows.RollBack, f.About.Pipeline, f.About.Stage); err != nil {
 		return err
 	}
-	form, err := b.rollbackForm(ctx, r, f)
+	filled, err := b.rollbackForm(ctx, r, f)
 	if err == nil {
-		err = b.returnable(ctx, r, form)
+		err = b.returnable(ctx, r, filled)
 	}
 	if err != nil {
 		return err
 	}
-	return b.show(ctx, r.Reply, card.RollbackForm(form))
+	return b.show(ctx, r.Reply, form.Rollback(filled))
 }
 
 // returnable is nil when the stage of a form could go back to one of its
 // targets, else the refusal: of the one that is preselected, or of all.
-func (b *Bot) returnable(ctx context.Context, r Request, f card.Return) error {
+func (b *Bot) returnable(ctx context.Context, r Request, f form.Return) error {
 	target, why := "", []string{}
 	for _, t := range f.Targets {
 		switch {
@@ -79,7 +80,7 @@ func (b *Bot) may(ctx context.Context, by workflows.Principal, v workflows.Verb,
 
 // rollbackForm gathers what the form shows: the stage's targets, what runs
 // there, whether it is at work.
-func (b *Bot) rollbackForm(ctx context.Context, r Request, f card.Return) (card.Return, error) {
+func (b *Bot) rollbackForm(ctx context.Context, r Request, f form.Return) (form.Return, error) {
 	f.About = origin(f.About, r.Reply)
 	f.About.Execution = "" // the form is about the stage, whoever opened it
 	if f.About.Stage == "" {
@@ -130,7 +131,7 @@ func busy(e *workflows.Execution, stage string) bool {
 // typedRollback acts at once when pipeline, stage and target are named; else
 // the form asks for what is missing.
 func (b *Bot) typedRollback(ctx context.Context, r Request, c command.Command) error {
-	f := card.Return{Reason: c.Reason}
+	f := form.Return{Reason: c.Reason}
 	target := ""
 	if c.Execution != "" {
 		e, err := b.engine.Execution(ctx, r.By, c.Execution)
@@ -177,7 +178,7 @@ func stageNames(p workflows.PipelineView) []string {
 
 // choosePlace opens the form with a choice of stages, of one pipeline or all.
 // The last stage with an environment that this person may roll back is chosen already.
-func (b *Bot) choosePlace(ctx context.Context, r Request, f card.Return, only *workflows.PipelineView) error {
+func (b *Bot) choosePlace(ctx context.Context, r Request, f form.Return, only *workflows.PipelineView) error {
 	var all []workflows.PipelineView
 	if only != nil {
 		all = []workflows.PipelineView{*only}
@@ -200,11 +201,11 @@ func (b *Bot) choosePlace(ctx context.Context, r Request, f card.Return, only *w
 			}
 		}
 	}
-	form, err := b.rollbackForm(ctx, r, f)
+	filled, err := b.rollbackForm(ctx, r, f)
 	if err != nil {
 		return err
 	}
-	return b.show(ctx, r.Reply, card.RollbackForm(form))
+	return b.show(ctx, r.Reply, form.Rollback(filled))
 }
 
 // rankOf says how likely a stage is meant: 2 production-like, 1 can be rolled back, 0 cannot.
@@ -219,12 +220,12 @@ func rankOf(s workflows.StageView) int {
 }
 
 // places are the stages that this person may roll back.
-func places(all []workflows.PipelineView) []card.Place {
-	var some []card.Place
+func places(all []workflows.PipelineView) []form.Place {
+	var some []form.Place
 	for _, p := range all {
 		for _, s := range p.Stages {
 			if rankOf(s) > 0 {
-				some = append(some, card.Place{Pipeline: p.Name, Stage: s.Name})
+				some = append(some, form.Place{Pipeline: p.Name, Stage: s.Name})
 			}
 		}
 	}
@@ -234,7 +235,7 @@ func places(all []workflows.PipelineView) []card.Place {
 // placeChosen shows the targets of the stage that was chosen in an open form,
 // keeping what was typed.
 func (b *Bot) placeChosen(ctx context.Context, r Request, value string) error {
-	var at card.Place
+	var at form.Place
 	view := r.Interaction.View
 	before, problem := card.ParseSubject(view.PrivateMetadata)
 	if !at.Parse(value) || problem != nil {
@@ -257,8 +258,8 @@ func (b *Bot) targetChosen(ctx context.Context, r Request, target string) error 
 // redraw shows an open rollback form again, about something else.
 func (b *Bot) redraw(ctx context.Context, r Request, about card.Subject) (err error) {
 	r.Reply.View, r.Reply.Channel, r.Reply.Thread = r.Interaction.View.ID, about.Channel, about.Thread
-	f := card.Return{About: about, Reason: typedSoFar(r)}
-	if _, choosesPlace := inputs(r.Interaction.View)[card.ActPlace]; choosesPlace {
+	f := form.Return{About: about, Reason: typedSoFar(r)}
+	if _, choosesPlace := inputs(r.Interaction.View)[form.InPlace]; choosesPlace {
 		all, err := b.engine.Pipelines(ctx, r.By)
 		if err != nil {
 			return err
@@ -268,7 +269,7 @@ func (b *Bot) redraw(ctx context.Context, r Request, about card.Subject) (err er
 	if f, err = b.rollbackForm(ctx, r, f); err != nil {
 		return err
 	}
-	return b.show(ctx, r.Reply, card.RollbackForm(f))
+	return b.show(ctx, r.Reply, form.Rollback(f))
 }
 
 func problemOr(p *workflows.Problem, text string) error {
@@ -281,9 +282,9 @@ func problemOr(p *workflows.Problem, text string) error {
 // typedSoFar is the reason in a form that is still open.
 func typedSoFar(r Request) string {
 	if s := r.Interaction.BlockActionState; s != nil {
-		return s.Values[card.InReason][card.InReason].Value
+		return s.Values[form.InReason][form.InReason].Value
 	}
-	return inputs(r.Interaction.View)[card.InReason]
+	return inputs(r.Interaction.View)[form.InReason]
 }
 
 // typedStart starts a pipeline, telling variables from source actions by the
@@ -352,7 +353,7 @@ func (b *Bot) openStart(ctx context.Context, r Request, p workflows.PipelineView
 	if err := b.possible(ctx, r, workflows.Intent{Verb: workflows.Start, Pipeline: p.Name, Variables: values}); err != nil && (!errors.As(err, &problem) || problem.Code != workflows.CodeValidation) {
 		return err
 	}
-	return b.show(ctx, r.Reply, card.StartForm(p, origin(card.Subject{Pipeline: p.Name}, r.Reply), values))
+	return b.show(ctx, r.Reply, form.Start(p, origin(card.Subject{Pipeline: p.Name}, r.Reply), values))
 }
 
 // view is an execution with what its card needs beside it, as far as it can be read.

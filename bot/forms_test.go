@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/form"
 	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -131,11 +132,11 @@ func TestAFormTakesWhatTheEngineTakes(t *testing.T) {
 	view.Pipeline.Definition.Variables = []workflows.Variable{{Name: "note"}}
 	about := card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: e1, Gate: "gate-1"}
 	target := []ledger.Target{{Execution: e1, Number: 1, Eligible: true}}
-	for callback, form := range map[string]slack.ModalViewRequest{
-		card.FormReject: card.ReasonForm(view, workflows.Reject, about), card.FormApprove: card.ReasonForm(view, workflows.Approve, about), card.FormOverride: card.ReasonForm(view, workflows.Override, about),
-		card.FormRollback: card.RollbackForm(card.Return{About: about, Targets: target}), card.FormStart: card.StartForm(view.Pipeline, about, nil),
+	for callback, drawn := range map[string]slack.ModalViewRequest{
+		form.FormReject: form.Reason(view, workflows.Reject, about), form.FormApprove: form.Reason(view, workflows.Approve, about), form.FormOverride: form.Reason(view, workflows.Override, about),
+		form.FormRollback: form.Rollback(form.Return{About: about, Targets: target}), form.FormStart: form.Start(view.Pipeline, about, nil),
 	} {
-		fields := inputsOf(form)
+		fields := inputsOf(drawn)
 		if len(fields) == 0 {
 			t.Errorf("%s has no input", callback)
 		}
@@ -144,11 +145,11 @@ func TestAFormTakesWhatTheEngineTakes(t *testing.T) {
 				text := strings.Repeat("ü", n)
 				in := workflows.Intent{Verb: workflows.Verb(callback), Reason: text}
 				err := in.Fits()
-				if callback == card.FormStart {
+				if callback == form.FormStart {
 					_, err = view.Pipeline.Definition.Values(map[string]string{block: text}, false)
 				}
 				values := map[string]string{block: text}
-				if callback == card.FormRollback {
+				if callback == form.FormRollback {
 					values["target"] = e1
 				}
 				answer := bot.New(bot.Options{}).Answer(submission(callback, about, values))

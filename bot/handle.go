@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/bot/command"
+	"github.com/rollcall-bot/rollcall/bot/form"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -163,10 +164,10 @@ func (b *Bot) interacted(ctx context.Context, r *Request) error {
 }
 
 func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) error {
-	if a.ActionID == card.ActPlace {
+	if a.ActionID == form.InPlace {
 		return b.placeChosen(ctx, r, a.SelectedOption.Value)
 	}
-	if a.ActionID == card.InTarget {
+	if a.ActionID == form.InTarget {
 		return b.targetChosen(ctx, r, a.SelectedOption.Value)
 	}
 	kind, _, _ := strings.Cut(a.ActionID, ".")
@@ -183,7 +184,7 @@ func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) erro
 	case card.ActReject:
 		return b.openReject(ctx, r, about)
 	case card.ActRollback:
-		return b.openRollback(ctx, r, card.Return{About: about})
+		return b.openRollback(ctx, r, form.Return{About: about})
 	case card.ActOverride:
 		return b.openOverride(ctx, r, about)
 	case card.ActStart:
@@ -222,16 +223,16 @@ func (b *Bot) submitted(ctx context.Context, r Request, about card.Subject, in m
 	}
 	intent := workflows.Intent{Pipeline: about.Pipeline, Stage: about.Stage, Execution: about.Execution, Action: about.Action, Gate: about.Gate}
 	switch r.Interaction.View.CallbackID {
-	case card.FormReject:
-		intent.Verb, intent.Reason = workflows.Reject, in[card.InReason]
-	case card.FormApprove:
-		intent.Verb, intent.Reason = workflows.Approve, in[card.InComment]
-	case card.FormOverride:
-		intent.Verb, intent.Condition, intent.Reason = workflows.Override, about.As, in[card.InReason]
-	case card.FormRollback:
-		intent = workflows.Intent{Verb: workflows.RollBack, Pipeline: about.Pipeline, Stage: about.Stage, Target: in[card.InTarget], IfCurrent: about.Seen,
-			Definition: in[card.InDefinition], WhileRunning: in[card.InRunning], Reason: in[card.InReason]}
-	case card.FormStart:
+	case form.FormReject:
+		intent.Verb, intent.Reason = workflows.Reject, in[form.InReason]
+	case form.FormApprove:
+		intent.Verb, intent.Reason = workflows.Approve, in[form.InComment]
+	case form.FormOverride:
+		intent.Verb, intent.Condition, intent.Reason = workflows.Override, about.As, in[form.InReason]
+	case form.FormRollback:
+		intent = workflows.Intent{Verb: workflows.RollBack, Pipeline: about.Pipeline, Stage: about.Stage, Target: in[form.InTarget], IfCurrent: about.Seen,
+			Definition: in[form.InDefinition], WhileRunning: in[form.InRunning], Reason: in[form.InReason]}
+	case form.FormStart:
 		intent = workflows.Intent{Verb: workflows.Start, Pipeline: about.Pipeline, Variables: map[string]string{}}
 		for name, value := range in {
 			if value != "" {
@@ -259,9 +260,9 @@ func saidBack(err error, view slack.View, in map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		switch {
 		case in[name] == "":
-		case name == card.InReason || name == card.InComment:
+		case name == form.InReason || name == form.InComment:
 			no.said += in[name] + "\n"
-		case view.CallbackID == card.FormStart:
+		case view.CallbackID == form.FormStart:
 			no.said += name + "=" + in[name] + "\n"
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/bot/command"
+	"github.com/rollcall-bot/rollcall/bot/form"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/say"
@@ -236,7 +237,7 @@ func (b *Bot) approve(ctx context.Context, r Request, about card.Subject) error 
 			if err := b.possible(ctx, r, in); err != nil {
 				return err
 			}
-			return b.show(ctx, r.Reply, card.ReasonForm(b.view(ctx, workflows.EnginePrincipal(), e), workflows.Approve, origin(about, r.Reply)))
+			return b.show(ctx, r.Reply, form.Reason(b.view(ctx, workflows.EnginePrincipal(), e), workflows.Approve, origin(about, r.Reply)))
 		}
 	}
 	return b.do(ctx, r, in)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/form"
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
@@ -18,7 +19,7 @@ func (b *Bot) openOverride(ctx context.Context, r Request, about card.Subject) e
 	if err != nil {
 		return err
 	}
-	return b.show(ctx, r.Reply, card.ReasonForm(b.view(ctx, workflows.EnginePrincipal(), e), workflows.Override, origin(about, r.Reply)))
+	return b.show(ctx, r.Reply, form.Reason(b.view(ctx, workflows.EnginePrincipal(), e), workflows.Override, origin(about, r.Reply)))
 }
 
 // setAside is how things stand after an override, in one sentence.

@@ -121,7 +121,7 @@ func bridged() []drawing {
 // acting are the buttons by which something could be changed.
 func acting(d drawing) []string {
 	var all []string
-	for _, block := range d.blocks() {
+	for _, block := range d.Blocks() {
 		row, ok := block.(*slack.ActionBlock)
 		if !ok {
 			continue
@@ -145,19 +145,19 @@ func TestNoButtonActsOnWhatIsOnlyWatchedOrNotSeen(t *testing.T) {
 		for _, d := range []drawing{message("execution", card.Execution(v)), message("details", card.Details(v)), message("gate", card.Gate(a)), message("status", home.Status(v.Pipeline, nil, at(0), url)),
 			message("announcement", card.Announcement(v, a.Stage)), message("failure", card.Failure(v)), message("reminder", a.Reminder())} {
 			if ids := acting(d); len(ids) > 0 {
-				t.Errorf("%s has the buttons %v", d.name, ids)
+				t.Errorf("%s has the buttons %v", d.Name, ids)
 			}
 		}
 	})
 	for _, d := range bridged() {
 		text := rendered(d)
 		switch {
-		case strings.HasSuffix(d.name, "-watched") && !strings.Contains(d.name, "announcement") && !strings.Contains(text, "set mode: act for the bridge prod-eu"):
-			t.Errorf("%s does not say how to act from here:\n%s", d.name, text)
-		case strings.HasSuffix(d.name, "-lost") && (!strings.Contains(text, "Not seen since") || !strings.Contains(text, "cannot be assumed")):
-			t.Errorf("%s does not say that it is not seen:\n%s", d.name, text)
-		case strings.HasPrefix(d.name, "aws-execution") && !strings.Contains(text, " in AWS · "):
-			t.Errorf("%s does not say where it is:\n%s", d.name, text)
+		case strings.HasSuffix(d.Name, "-watched") && !strings.Contains(d.Name, "announcement") && !strings.Contains(text, "set mode: act for the bridge prod-eu"):
+			t.Errorf("%s does not say how to act from here:\n%s", d.Name, text)
+		case strings.HasSuffix(d.Name, "-lost") && (!strings.Contains(text, "Not seen since") || !strings.Contains(text, "cannot be assumed")):
+			t.Errorf("%s does not say that it is not seen:\n%s", d.Name, text)
+		case strings.HasPrefix(d.Name, "aws-execution") && !strings.Contains(text, " in AWS · "):
+			t.Errorf("%s does not say where it is:\n%s", d.Name, text)
 		}
 	}
 	if ids := acting(message("", card.Execution(view(there(waiting()), inAWS("act"))))); !slices.Contains(ids, card.ActApprove) {

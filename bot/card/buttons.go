@@ -29,8 +29,6 @@ const (
 	ActOverride = "override"
 	ActDetails  = "details"
 	ActLogs     = "logs"
-	// ActPlace is the form's choice of a stage; it shows that stage's targets.
-	ActPlace = "rollback.place"
 )
 
 // button is one before it is known what else stands in its message.
@@ -165,7 +163,7 @@ func offersOf(offers []workflows.Offer, verb workflows.Verb) []workflows.Offer {
 func (v *View) offer(r *row, o workflows.Offer) {
 	e := &v.Execution
 	about := Subject{Pipeline: e.Pipeline, Stage: o.Stage, Action: o.Action, Execution: e.ID, Target: o.Target}
-	about.Seen, _ = v.running(o.Stage)
+	about.Seen, _ = v.Running(o.Stage)
 	stage := layout.Line(o.Stage, 40)
 	switch o.Verb {
 	case workflows.Approve, workflows.Reject:
@@ -229,7 +227,7 @@ func (v *View) enable(r *row, o workflows.Offer, about Subject) {
 			explain = warned(w.Warning, explain)
 		}
 	}
-	if _, now := v.running(o.Stage); now != "" {
+	if _, now := v.Running(o.Stage); now != "" {
 		explain += " It runs " + now + "."
 	}
 	r.add(button{act: ActUnlock, text: text, named: text, about: about, confirm: always(ask(title, explain, yes))})
@@ -245,7 +243,7 @@ func (v *View) answer(r *row, verb workflows.Verb, about Subject, warning, objec
 		return
 	}
 	change := ""
-	if _, now := v.running(about.Stage); now != "" {
+	if _, now := v.Running(about.Stage); now != "" {
 		change = " " + layout.Line(about.Stage, 60) + ": " + say.Change(now, e.Number) + "."
 	}
 	if words := v.changeWords(about.Stage); words != "" {

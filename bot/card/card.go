@@ -119,8 +119,8 @@ func (v *View) number(id string) string {
 	return ""
 }
 
-// running is what a stage runs now: its execution's ID, and "#42".
-func (v *View) running(stage string) (id, number string) {
+// Running is what a stage runs now: its execution's ID, and "#42".
+func (v *View) Running(stage string) (id, number string) {
 	s, ok := v.Pipeline.Stage(stage)
 	if !ok || s.Running == nil {
 		return "", ""

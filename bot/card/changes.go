@@ -6,7 +6,6 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
-	"github.com/rollcall-bot/rollcall/workflows/ledger"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
@@ -33,8 +32,8 @@ func (v *View) changes(stage string) *workflows.Note {
 	return nil
 }
 
-// changed is that in one line: "🔀 3 commits since #41", with the page that shows them.
-func (v *View) changed(stage string) string {
+// Changed is that in one line: "🔀 3 commits since #41", with the page that shows them.
+func (v *View) Changed(stage string) string {
 	n := v.changes(stage)
 	if n == nil {
 		return ""
@@ -42,13 +41,13 @@ func (v *View) changed(stage string) string {
 	return "🔀 " + layout.Link(n.URL, layout.Sentence(layout.Text(n.Text, 300)))
 }
 
-// commits are the first commits of that, one line each.
-func (v *View) commits(stage string) []string {
+// Commits are the first commits of that, one line each.
+func (v *View) Commits(stage string) []string {
 	n := v.changes(stage)
 	if n == nil || n.Detail == "" {
 		return nil
 	}
-	return items(strings.Split(n.Detail, "\n"))
+	return layout.Items(strings.Split(n.Detail, "\n"))
 }
 
 // NamesIssues says whether it is known which issues the execution brings into a stage.
@@ -74,18 +73,6 @@ func (v *View) known(stage string) string {
 	return ""
 }
 
-// items are lines below the one that counts them.
-func items(lines []string) []string {
-	all := make([]string, len(lines))
-	for i, text := range lines {
-		all[i] = "      • " + layout.Text(text, 200)
-		if strings.HasPrefix(text, "and ") {
-			all[i] = "      " + layout.Text(text, 200)
-		}
-	}
-	return all
-}
-
 // everyChange are those lines for all stages that the execution has come to.
 func (v *View) everyChange() []string {
 	var lines []string
@@ -109,7 +96,7 @@ func (v *View) changeWords(stage string) string {
 // live; empty: that is known, or does not matter here.
 func (a *Asking) unknown() string {
 	p, n := a.Pipeline.Definition, a.changes(a.Stage)
-	_, now := a.running(a.Stage)
+	_, now := a.Running(a.Stage)
 	if p == nil || now != "" && (n == nil || n.State == "done") {
 		return ""
 	}
@@ -126,32 +113,4 @@ func (a *Asking) unknown() string {
 		why = fmt.Sprintf("nothing has run in %s before, ", layout.Text(a.Stage, 100))
 	}
 	return "ℹ️ " + layout.Sentence(why+"so only who started, wrote or pushed this change itself is kept from approving it.")
-}
-
-// undone is what would be lost by going back to a target; empty: not known.
-func undone(t ledger.Target) string {
-	switch {
-	case !t.Compared || t.Now:
-		return ""
-	case t.Undoes == 0 && t.Brings == 0:
-		return "the same commit"
-	case t.Undoes == 0:
-		return "brings " + layout.Count(t.Brings, "commit", "commits")
-	}
-	text := "undoes " + layout.Count(t.Undoes, "commit", "commits")
-	if t.Brings > 0 {
-		text += fmt.Sprintf(", brings %d", t.Brings)
-	}
-	return text
-}
-
-// loses says it of the target that is chosen in a form, with the first of those commits.
-func (r *Return) loses(target string) []string {
-	for _, t := range r.Targets {
-		if text := undone(t); t.Execution == target && text != "" {
-			head := "🔀 " + layout.Link(t.CompareURL, strings.TrimSpace(fmt.Sprintf("#%d %s", t.Number, text)))
-			return append([]string{head}, items(t.Lines)...)
-		}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package card_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -9,43 +8,10 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
-// brings is the execution with what it brings into Production.
-func brings(e workflows.Execution, state, text string) workflows.Execution {
-	e.Notes = []workflows.Note{{Name: "changes/Production", State: state, Text: text}}
-	if state == "done" {
-		e.Notes[0].URL = "https://github.com/acme/webshop/compare/1111111...2222222"
-	}
-	return e
-}
-
-// listed is that with the lines of so many commits.
-func listed(e workflows.Execution, n int) workflows.Execution {
-	text := "1 commit since #42"
-	if n > 1 {
-		text = fmt.Sprintf("%d commits since #42", n)
-	}
-	e = brings(e, "done", text)
-	e.Notes[0].Detail = strings.Join(lines(n), "\n")
-	e.Notes = append(e.Notes, workflows.Note{Name: "issues/Production", State: "done", Text: "SHOP-12, SHOP-13"})
-	return e
-}
-
 // certified is that with what GitHub says of its image and tag.
 func certified(e workflows.Execution, text string) workflows.Execution {
 	e.Notes = append(e.Notes, workflows.Note{Name: "facts/Production", State: "done", Text: text})
 	return e
-}
-
-// lines are the first of n commits, as the engine notes them.
-func lines(n int) []string {
-	var all []string
-	for i := range min(n, 10) {
-		all = append(all, fmt.Sprintf("a1b2c%02d Change <number> %d & more (Dee)", i, i))
-	}
-	if n > 10 {
-		all = append(all, fmt.Sprintf("and %d more", n-10))
-	}
-	return all
 }
 
 // asksAnother is webshop with the policy of its gate: nobody approves their own.
@@ -71,13 +37,6 @@ func changing() []drawing {
 	back := brings(back(workflows.StatusSucceeded, workflows.TriggerRollback), "done", "undoes 3 commits of #43")
 	unasked := fresh()
 	unasked.Trigger.Detail = "acme/webshop main; which files changed is not known, so no filter was asked about them"
-	about := card.Subject{Pipeline: "webshop", Stage: "Production", Seen: id43, Channel: "C1", Thread: "1.2"}
-	compared := targets()
-	compared[1].Compared, compared[1].Undoes, compared[1].CompareURL = true, 3, "https://github.com/acme/webshop/compare/2222222...1111111"
-	compared[3].Compared, compared[3].Undoes, compared[3].Brings = true, 12, 1
-	many := targets()
-	many[1].Compared, many[1].Undoes, many[1].Lines, many[1].CompareURL = true, 400, lines(400), compared[1].CompareURL
-	answer := card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43, Gate: "5c3d"}
 	return []drawing{
 		message("changes-execution", card.Execution(view(brings(waiting(), "done", three), shop()))),
 		message("changes-gate", gate(brings(waiting(), "done", three), shop())),
@@ -87,7 +46,6 @@ func changing() []drawing {
 		message("changes-announcement-issues", card.Announcement(view(listed(succeeded(), 12), shop()), "Production")),
 		message("changes-announcement-rollback", card.Announcement(view(back, locked()), "Production")),
 		message("changes-not-known-to-a-filter", card.Execution(view(unasked, shop()))),
-		modal("changes-form-rollback", card.RollbackForm(card.Return{About: about, Targets: compared})),
 		message("changes-gate-1", gate(listed(waiting(), 1), shop())),
 		message("changes-gate-12", gate(listed(waiting(), 12), shop())),
 		message("changes-gate-400", gate(listed(waiting(), 400), shop())),
@@ -95,9 +53,6 @@ func changing() []drawing {
 		message("facts-gate-hostile", gate(certified(listed(waiting(), 400), strings.Repeat(hostile, 30)), shop())),
 		message("facts-execution", card.Execution(view(certified(listed(waiting(), 1), "tag v2.3.1 may move"), shop()))),
 		message("changes-execution-400", card.Execution(view(listed(waiting(), 400), shop()))),
-		modal("changes-form-rollback-400", card.RollbackForm(card.Return{About: about, Targets: many})),
-		modal("changes-form-approve-400", card.ReasonForm(view(listed(waiting(), 400), shop()), workflows.Approve, answer)),
-		modal("changes-form-approve", card.ReasonForm(view(brings(waiting(), "done", three), shop()), workflows.Approve, answer)),
 	}
 }
 
@@ -135,7 +90,7 @@ func TestWhoIsNotKnownIsSaid(t *testing.T) {
 		a := asking(e, signOff())
 		a.View.Pipeline = p
 		m := card.Gate(a)
-		if got := strings.Contains(rendered(drawing{message: &m}), says); got != c.want {
+		if got := strings.Contains(rendered(drawing{Message: &m}), says); got != c.want {
 			t.Errorf("%s: said %v, want %v", name, got, c.want)
 		}
 	}

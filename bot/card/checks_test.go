@@ -176,8 +176,6 @@ func checks() []drawing {
 		message("failure-overridden", card.Failure(view(forced(workflows.StatusFailed), uncertain()))),
 		message("refusal-overridden", card.Refusal(&workflows.Problem{Message: "this gate has been answered"}, nil, "", *setAside().Approval)),
 		message("executions-overridden", home.Executions("webshop", []card.View{view(forced(workflows.StatusSucceeded), shop())}, "")),
-		modal("form-override", card.ReasonForm(view(stuck(), shop()), workflows.Override, card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43, Gate: "5c3d"})),
-		modal("form-override-condition", card.ReasonForm(view(refused, shop()), workflows.Override, card.Subject{Pipeline: "webshop", Stage: "Production", Execution: id43})),
 
 		message("condition-waiting", card.Execution(view(conditioned(workflows.StatusInProgress, window), shop()))),
 		message("condition-failed", card.Execution(view(refused, shop()))),
@@ -221,7 +219,6 @@ func warned() []drawing {
 		message("execution-warned", card.Execution(view(e, shop()))),
 		message("reminder-warned", reminded(asking(e, gate))),
 		message("overview-warned", home.Overview(open, nil, at(0), "")),
-		modal("form-approve-warned", card.ReasonForm(view(e, shop()), workflows.Approve, card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43})),
 		message("edit-weakened", card.Edited("webshop", edit, []string{"<@U1>", "<!subteam^S1>"})),
 		message("edit-cancels", card.Edited("webshop", event.Event{By: ana(), Defined: &event.Defined{Version: 8, ManagedBy: "api", Cancels: []string{"webshop#42", "webshop#43"}}}, []string{"<@U1>"})),
 		message("edit-weakened-file", card.Edited("webshop", file, nil)),
@@ -241,15 +238,15 @@ func fired(missed bool, why string) event.Event {
 // and every message of it says so.
 func TestAnOverrideIsNeverCalledAnApproval(t *testing.T) {
 	for _, d := range checks() {
-		if !strings.Contains(d.name, "-overridden") {
+		if !strings.Contains(d.Name, "-overridden") {
 			continue
 		}
 		text := rendered(d)
 		if strings.Contains(strings.ToLower(text), "approved") {
-			t.Errorf("%s says that it was approved:\n%s", d.name, text)
+			t.Errorf("%s says that it was approved:\n%s", d.Name, text)
 		}
 		if !strings.Contains(text, "verridden by Cho without 1 of 2 approvals: the shop is down and Ben sleeps") {
-			t.Errorf("%s does not say who overrode it, without what, and why:\n%s", d.name, text)
+			t.Errorf("%s does not say who overrode it, without what, and why:\n%s", d.Name, text)
 		}
 	}
 }
@@ -257,18 +254,18 @@ func TestAnOverrideIsNeverCalledAnApproval(t *testing.T) {
 // The button that overrides stands last, is plain, and says what it does.
 func TestOverrideIsTheLastAndPlainestButton(t *testing.T) {
 	for _, d := range checks() {
-		if !strings.HasSuffix(d.name, "-override-offered") {
+		if !strings.HasSuffix(d.Name, "-override-offered") {
 			continue
 		}
 		text := rendered(d)
 		_, last, found := strings.Cut(text, "[Override…] override \n      ? Override Production? — webshop#43 goes on in Production without: 1 more approval, 1 of group:security.")
 		if !found || strings.Contains(last, "\n  [") {
-			t.Errorf("%s has no such button at its end:\n%s", d.name, text)
+			t.Errorf("%s has no such button at its end:\n%s", d.Name, text)
 		}
 	}
 	for _, d := range append(checks(), append(executions(), gates()...)...) {
-		if !strings.HasPrefix(d.name, "details-") && !strings.HasPrefix(d.name, "condition-") && d.form == nil && strings.Contains(rendered(d), "[Override") {
-			t.Errorf("%s offers everybody to go past people", d.name)
+		if !strings.HasPrefix(d.Name, "details-") && !strings.HasPrefix(d.Name, "condition-") && d.Form == nil && strings.Contains(rendered(d), "[Override") {
+			t.Errorf("%s offers everybody to go past people", d.Name)
 		}
 	}
 }
@@ -276,12 +273,12 @@ func TestOverrideIsTheLastAndPlainestButton(t *testing.T) {
 // Whatever warns stands above the buttons, and in the question before a click.
 func TestAWarningStandsAboveTheButtons(t *testing.T) {
 	for _, d := range append(checks(), warned()...) {
-		if !strings.HasSuffix(d.name, "-warned") || d.form != nil || d.name == "reminder-warned" {
+		if !strings.HasSuffix(d.Name, "-warned") || d.Form != nil || d.Name == "reminder-warned" {
 			continue
 		}
 		above, buttons, _ := strings.Cut(rendered(d), "\n  [")
 		if !strings.Contains(above, "⚠️ *Production: "+tainted+"*") || !strings.Contains(buttons, "Warning: "+tainted) {
-			t.Errorf("%s warns too late:\n%s", d.name, rendered(d))
+			t.Errorf("%s warns too late:\n%s", d.Name, rendered(d))
 		}
 	}
 }

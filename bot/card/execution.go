@@ -20,7 +20,7 @@ func Execution(v View) Message {
 	l := layout.Message()
 	l.Header(head)
 	l.Lines(append(append(revisions(e, 3), v.everyChange()...), startedBy(e))...)
-	l.Lines(v.warnings()...)
+	l.Lines(v.Warnings()...)
 	l.Lines(bridge(v.Pipeline.Bridge)...)
 	l.Lines(v.requests()...)
 	l.Buttons(v.buttons()...)

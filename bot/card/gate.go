@@ -39,7 +39,7 @@ func Gate(a Asking) Message {
 		text += " · " + layout.Fit(strings.Join(a.Ask, " "), 1500)
 	}
 	about := Subject{Pipeline: e.Pipeline, Stage: a.Stage, Action: a.Action, Execution: e.ID, Gate: g.Token}
-	about.Seen, _ = a.running(a.Stage)
+	about.Seen, _ = a.Running(a.Stage)
 	r := &row{}
 	if a.acts() && !a.sent() {
 		a.answer(r, workflows.Approve, about, g.Warning, layout.Line(a.Action, 60))
@@ -51,7 +51,7 @@ func Gate(a Asking) Message {
 	l.Lines(append(bridge(a.Pipeline.Bridge), a.toAWS()...)...)
 	l.Buttons(r.done()...)
 	l.Lines(append(votes(g.Votes), dropped(g)...)...)
-	l.Lines(slices.Concat(a.content(), []string{a.change(), a.changed(a.Stage)}, a.commits(a.Stage), []string{a.issues(a.Stage), a.known(a.Stage), a.unknown()})...)
+	l.Lines(slices.Concat(a.content(), []string{a.change(), a.Changed(a.Stage)}, a.Commits(a.Stage), []string{a.issues(a.Stage), a.known(a.Stage), a.unknown()})...)
 	l.Context(layout.Join(a.console("console"), a.inAWS(), runOnGitHub(e)))
 	return Message{Text: text, Blocks: l.Done(a.console("all of it in the console"))}
 }
@@ -184,7 +184,7 @@ func (a *Asking) planned() []string {
 
 // change says from what to what the stage goes.
 func (a *Asking) change() string {
-	_, now := a.running(a.Stage)
+	_, now := a.Running(a.Stage)
 	if now == "" || say.IsECS(a.Pipeline.Bridge) { // one hook does not follow another
 		return ""
 	}

@@ -1,61 +1,21 @@
 package card_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
-
-	"github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/bot/home"
+	"github.com/rollcall-bot/rollcall/bot/internal/blocktest"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
-var update = flag.Bool("update", false, "write the golden files of testdata anew")
-
-// drawing is what a golden file holds: a message or a form.
-type drawing struct {
-	name    string
-	message *card.Message
-	form    *slack.ModalViewRequest
-}
-
-func (d drawing) blocks() []slack.Block {
-	if d.form != nil {
-		return d.form.Blocks.BlockSet
-	}
-	return d.message.Blocks
-}
-
-// named is the drawing as it reaches Slack.
-func (d drawing) named(calls card.Calls) drawing {
-	if d.form != nil {
-		f := *d.form
-		f.Blocks.BlockSet = calls.Blocks(f.Blocks.BlockSet)
-		return drawing{name: d.name, form: &f}
-	}
-	return message(d.name, card.Message{Text: calls.Text(d.message.Text), Blocks: calls.Blocks(d.message.Blocks)})
-}
-
-// nobody is a chat that knows none of the people.
-func nobody([]string) (user, shown string) { return "", "" }
-
-func message(name string, m card.Message) drawing { return drawing{name: name, message: &m} }
-
-func modal(name string, f slack.ModalViewRequest) drawing { return drawing{name: name, form: &f} }
-
 // gallery is every card there is, in the states that people meet.
 func gallery() []drawing {
-	return slices.Concat(executions(), gates(), forms(), lists(), checks(), several(), changing(), bridged())
+	return slices.Concat(executions(), gates(), lists(), checks(), several(), changing(), bridged())
 }
 
 func executions() []drawing {
@@ -264,23 +224,6 @@ func succeeded() workflows.Execution {
 	return e
 }
 
-func forms() []drawing {
-	about := card.Subject{Pipeline: "webshop", Stage: "Production", Seen: id43, Channel: "C1", Thread: "1.2"}
-	answer := card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: id43, Gate: "5c3d"}
-	places := []card.Place{{Pipeline: "api", Stage: "Production"}, {Pipeline: "webshop", Stage: "Staging"}, {Pipeline: "webshop", Stage: "Production"}}
-	simple := targets()[:2]
-	return []drawing{
-		modal("form-rollback", card.RollbackForm(card.Return{About: about, Targets: simple})),
-		modal("form-rollback-busy-changed", card.RollbackForm(card.Return{About: about, Targets: targets(), Busy: "webshop#44", Reason: "checkout is down"})),
-		modal("form-rollback-place", card.RollbackForm(card.Return{Places: places})),
-		modal("form-rollback-place-chosen", card.RollbackForm(card.Return{About: about, Places: places, Targets: simple})),
-		modal("form-rollback-nothing", card.RollbackForm(card.Return{About: about, Targets: targets()[:1]})),
-		modal("form-reject", card.ReasonForm(view(waiting(), shop()), workflows.Reject, answer)),
-		modal("form-approve", card.ReasonForm(view(waiting(), shop()), workflows.Approve, answer)),
-		modal("form-start", card.StartForm(shop(), card.Subject{Pipeline: "webshop"}, map[string]string{"ticket": "OPS-9"})),
-	}
-}
-
 func lists() []drawing {
 	open := []say.OpenApproval{{Pipeline: "webshop", Execution: id43, Number: 43, Stage: "Production", Action: "SignOff", Approval: *signOff().Approval, SourceRevisions: []workflows.SourceRevision{revision()}}}
 	all := []workflows.PipelineView{shop(), locked()}
@@ -308,138 +251,4 @@ func lists() []drawing {
 	}
 }
 
-func TestGolden(t *testing.T) {
-	known := map[string]bool{}
-	for _, d := range gallery() {
-		d = d.named(nobody)
-		known[d.name+".json"], known[d.name+".txt"] = true, true
-		t.Run(d.name, func(t *testing.T) {
-			golden(t, d.name+".json", asJSON(t, d))
-			golden(t, d.name+".txt", []byte(rendered(d)))
-		})
-	}
-	files, err := filepath.Glob("testdata/*.*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if !known[filepath.Base(f)] {
-			t.Errorf("%s belongs to no card", f)
-		}
-	}
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, got) {
-		t.Errorf("%s is drawn differently; look at it, then run with -update:\n%s", name, got)
-	}
-}
-
-func asJSON(t *testing.T, d drawing) []byte {
-	t.Helper()
-	var v any = d.form
-	if d.message != nil {
-		v = map[string]any{"text": d.message.Text, "blocks": d.message.Blocks}
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// rendered is a drawing as a person might see it, for reading a change.
-func rendered(d drawing) string {
-	d = d.named(nobody)
-	var b strings.Builder
-	if d.form != nil {
-		if d.form.Title != nil {
-			fmt.Fprintf(&b, "╔ %s\n", d.form.Title.Text)
-		}
-	} else {
-		fmt.Fprintf(&b, "(text: %s)\n", d.message.Text)
-	}
-	for _, block := range d.blocks() {
-		renderBlock(&b, block)
-	}
-	if d.form != nil && d.form.Submit != nil {
-		fmt.Fprintf(&b, "╚ [%s]\n", d.form.Submit.Text)
-	}
-	return b.String()
-}
-
-func renderBlock(b *strings.Builder, block slack.Block) {
-	switch x := block.(type) {
-	case *slack.HeaderBlock:
-		fmt.Fprintf(b, "# %s\n", x.Text.Text)
-	case *slack.SectionBlock:
-		fmt.Fprintf(b, "%s\n", x.Text.Text)
-	case *slack.ContextBlock:
-		for _, e := range x.ContextElements.Elements {
-			fmt.Fprintf(b, "    (%s)\n", e.(*slack.TextBlockObject).Text)
-		}
-	case *slack.ActionBlock:
-		for _, e := range x.Elements.ElementSet {
-			button := e.(*slack.ButtonBlockElement)
-			fmt.Fprintf(b, "  [%s] %s %s\n", button.Text.Text, button.ActionID, button.Style)
-			if c := button.Confirm; c != nil {
-				fmt.Fprintf(b, "      ? %s — %s [%s]\n", c.Title.Text, c.Text.Text, c.Confirm.Text)
-			}
-		}
-	case *slack.InputBlock:
-		renderInput(b, x)
-	default:
-		fmt.Fprintf(b, "--- %s\n", block.BlockType())
-	}
-}
-
-func renderInput(b *strings.Builder, x *slack.InputBlock) {
-	optional := ""
-	if x.Optional {
-		optional = " (optional)"
-	}
-	fmt.Fprintf(b, "%s%s: {%s}\n", x.Label.Text, optional, x.BlockID)
-	show := func(options []*slack.OptionBlockObject, initial *slack.OptionBlockObject) {
-		for _, o := range options {
-			mark := " "
-			if initial != nil && initial.Value == o.Value {
-				mark = "*"
-			}
-			description := ""
-			if o.Description != nil {
-				description = " — " + o.Description.Text
-			}
-			fmt.Fprintf(b, "  (%s) %s%s\n", mark, o.Text.Text, description)
-		}
-	}
-	switch el := x.Element.(type) {
-	case *slack.PlainTextInputBlockElement:
-		fmt.Fprintf(b, "  |%s|\n", el.InitialValue)
-	case *slack.SelectBlockElement:
-		show(el.Options, el.InitialOption)
-		for _, g := range el.OptionGroups {
-			fmt.Fprintf(b, "  %s\n", g.Label.Text)
-			show(g.Options, el.InitialOption)
-		}
-	case *slack.RadioButtonsBlockElement:
-		show(el.Options, el.InitialOption)
-	}
-}
+func TestGolden(t *testing.T) { blocktest.Golden(t, gallery()) }

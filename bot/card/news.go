@@ -29,7 +29,7 @@ func Announcement(v View, stage string) Message {
 		l.Lines("*" + layout.Name(head) + "*")
 	}
 	l.Lines(v.overrides()...)
-	l.Lines(append(revisions(e, 5), v.changed(stage), v.issues(stage))...)
+	l.Lines(append(revisions(e, 5), v.Changed(stage), v.issues(stage))...)
 	l.Buttons(v.wayBack(stage)...)
 	if s, ok := e.Stage(stage); ok {
 		for i := range s.Actions {

@@ -36,8 +36,8 @@ func TestEverybodyIsNamedByAllThatIsKnownOfThem(t *testing.T) {
 			e := fresh()
 			e.Trigger.By, e.SourceRevisions[0].Author = c.by, c.author
 			var who [][]string
-			drawn := drawing{message: ptr(card.Execution(view(e, shop())))}
-			_ = drawn.named(func(known []string) (string, string) { who = append(who, known); return "", "" })
+			drawn := drawing{Message: ptr(card.Execution(view(e, shop())))}
+			_ = drawn.Named(func(known []string) (string, string) { who = append(who, known); return "", "" })
 			if diff := cmp.Diff(c.who, who); diff != "" {
 				t.Error("it is asked for others:", diff)
 			}
@@ -64,9 +64,9 @@ var reasons = strings.NewReplacer("not approved by Cho", "", "stopped by Ana", "
 func TestNoMessageNamesAPersonInAnotherWay(t *testing.T) {
 	asked := 0
 	for _, d := range gallery() {
-		text := rendered(d.named(func(who []string) (string, string) { asked++; return "U9", "" }))
+		text := rendered(d.Named(func(who []string) (string, string) { asked++; return "U9", "" }))
 		if found := byName.FindString(reasons.Replace(text)); found != "" {
-			t.Errorf("%s says %q:\n%s", d.name, found, text)
+			t.Errorf("%s says %q:\n%s", d.Name, found, text)
 		}
 	}
 	if asked < 100 {
@@ -97,8 +97,8 @@ func TestWhatChatCallsPeople(t *testing.T) {
 	if got := card.Calls(func([]string) (string, string) { return "", strings.Repeat("x", 60) }).Text(long); got != strings.Repeat("A ", 200) {
 		t.Errorf("names that do not fit make a text of %d characters", len(got))
 	}
-	cut := drawing{message: ptr(card.Gate(asking(waiting(), closed("approved", slices.Repeat([]workflows.Vote{yes(ana(), 10)}, 30)...))))}
-	if text := rendered(cut.named(nobody)); strings.Contains(text, "slack:U1") {
+	cut := drawing{Message: ptr(card.Gate(asking(waiting(), closed("approved", slices.Repeat([]workflows.Vote{yes(ana(), 10)}, 30)...))))}
+	if text := rendered(cut.Named(nobody)); strings.Contains(text, "slack:U1") {
 		t.Errorf("a person is left as they were drawn:\n%s", text)
 	}
 }

@@ -53,7 +53,7 @@ func (v *View) rolledBack() bool {
 	if by == nil || by.Status != workflows.StatusSucceeded || v.Execution.Status != workflows.StatusSucceeded || len(by.Stages) == 0 {
 		return false
 	}
-	id, _ := v.running(by.Stages[0].Name)
+	id, _ := v.Running(by.Stages[0].Name)
 	return id != v.Execution.ID
 }
 

@@ -29,9 +29,9 @@ func bypass(f *workflows.Freeze) string {
 	return "may bypass: " + layout.Fit(strings.Join(names, ", "), 300)
 }
 
-// warnings are what somebody must know before anything else: that an execution
+// Warnings are what somebody must know before anything else: that an execution
 // brings back what people rolled back from.
-func (v *View) warnings() []string {
+func (v *View) Warnings() []string {
 	e := &v.Execution
 	var lines []string
 	if w := e.WaitsFor; w != nil {

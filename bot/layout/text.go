@@ -126,3 +126,15 @@ func Count(n int, one, many string) string {
 // Name is a name from outside where it is set in bold, cut at 130 characters: no
 // asterisk of its own ends that.
 func Name(s string) string { return strings.ReplaceAll(Text(s, 130), "*", "∗") }
+
+// Items are lines below the one that counts them, each cut at 200 characters.
+func Items(lines []string) []string {
+	all := make([]string, len(lines))
+	for i, text := range lines {
+		all[i] = "      • " + Text(text, 200)
+		if strings.HasPrefix(text, "and ") {
+			all[i] = "      " + Text(text, 200)
+		}
+	}
+	return all
+}

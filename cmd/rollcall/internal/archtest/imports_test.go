@@ -153,7 +153,7 @@ func TestNothingPointsUp(t *testing.T) {
 
 // pure packages decide; they cannot look at the world.
 var pure = []string{"workflows", "workflows/document", "workflows/age", "workflows/source", "workflows/clock", "workflows/words", "workflows/say", "workflows/history", "workflows/audit", "workflows/compare", "workflows/identity", "workflows/clean", "workflows/subject", "workflows/scope", "workflows/ledger", "workflows/gate", "workflows/rule", "workflows/vars", "workflows/trigger", "workflows/access", "workflows/event", "workflows/record", "workflows/work", "workflows/spec", "workflows/bridged", "workflows/schedule", "workflows/alarm",
-	"workflows/machine", "workflows/spec/cloudformation", "workflows/spec/codepipeline", "workflows/checkpoint", "bot/command", "bot/card", "bot/home", "bot/layout", "integrations/aws/policy", "integrations/aws/diagnose", "integrations/wire/selftest"}
+	"workflows/machine", "workflows/spec/cloudformation", "workflows/spec/codepipeline", "workflows/checkpoint", "bot/command", "bot/card", "bot/form", "bot/home", "bot/layout", "integrations/aws/policy", "integrations/aws/diagnose", "integrations/wire/selftest"}
 
 func TestPurePackagesCannotLookAtTheWorld(t *testing.T) {
 	banned := func(i string) bool {
@@ -196,7 +196,7 @@ func TestLibrariesStayAtTheirVendor(t *testing.T) {
 		"github.com/gorilla/websocket":    {"integrations/slack"},
 		"github.com/bmatcuk/doublestar":   {"workflows/trigger", "workflows/spec", "store/files"},
 		"github.com/rogpeppe/go-internal": {},
-		"pgregory.net/rapid":              {"store/storetest"},
+		"pgregory.net/rapid":              {"store/storetest", "bot/internal"},
 		"github.com/google/go-cmp":        {"store/storetest"},
 		"golang.org/x/time/rate":          {"integrations"},
 	}

@@ -1,4 +1,4 @@
-package card
+package form
 
 import (
 	"fmt"
@@ -6,147 +6,18 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
-	"github.com/rollcall-bot/rollcall/workflows/clean"
 	"github.com/rollcall-bot/rollcall/workflows/ledger"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
-// The forms' callback_ids, and their input blocks, whose action_id is the same.
-const (
-	FormApprove  = "approve"
-	FormReject   = "reject"
-	FormRollback = "rollback"
-	FormStart    = "start"
-	FormOverride = "override"
-
-	InReason     = "reason"
-	InComment    = "comment"
-	InTarget     = "target"
-	InDefinition = "definition" // original|current
-	InRunning    = "running"    // stop|wait
-)
-
-// form builds a modal. Without a submit text it only says something.
-func form(callback, title, submit string, about Subject, blocks []slack.Block) slack.ModalViewRequest {
-	f := slack.ModalViewRequest{Type: slack.VTModal, CallbackID: callback, Title: layout.PlainText(layout.Line(title, 24)), Close: layout.PlainText("Cancel"),
-		PrivateMetadata: about.String(), Blocks: slack.Blocks{BlockSet: blocks}}
-	if submit != "" {
-		f.Submit = layout.PlainText(layout.Line(submit, 24))
-	} else {
-		f.Close = layout.PlainText("Close")
-	}
-	return f
-}
-
-// input is an input block; block_id and action_id are the same name. most is
-// how many characters the engine takes.
-func input(id, label, hint, value string, optional, multiline bool, most int) slack.Block {
-	el := slack.NewPlainTextInputBlockElement(nil, id).WithMultiline(multiline).WithMaxLength(most)
-	if value = strings.TrimSpace(clean.Text(value)); value != "" {
-		el.WithInitialValue(string([]rune(value)[:min(len([]rune(value)), most)]))
-	}
-	var h *slack.TextBlockObject
-	if hint != "" {
-		h = layout.PlainText(layout.Line(hint, 500))
-	}
-	return slack.NewInputBlock(id, layout.PlainText(layout.Line(label, 200)), h, el).WithOptional(optional)
-}
-
-func radio(id, label string, options ...*slack.OptionBlockObject) *slack.InputBlock {
-	return slack.NewInputBlock(id, layout.PlainText(label), nil, slack.NewRadioButtonsBlockElement(id, options...))
-}
-
-func option(value, text, description string) *slack.OptionBlockObject {
-	var d *slack.TextBlockObject
-	if description != "" {
-		d = layout.PlainText(layout.Line(description, layout.MaxOption))
-	}
-	return slack.NewOptionBlockObject(value, layout.PlainText(layout.Line(text, layout.MaxOption)), d)
-}
-
-// shown says who reads what is written into a form.
-const shown = "Shown in the channel and kept in the history."
-
-// ReasonForm asks for the words that go with an answer: why somebody rejects or
-// overrides, or the comment that a gate requires with an approval.
-func ReasonForm(v View, verb workflows.Verb, about Subject) slack.ModalViewRequest {
-	l := layout.View()
-	callback, title, id, label := FormReject, "Reject", InReason, "Why not?"
-	l.Lines(append([]string{v.answered(about)}, v.commits(about.Stage)...)...)
-	switch verb {
-	case workflows.Approve:
-		callback, title, id, label = FormApprove, "Approve", InComment, "Comment"
-		l.Lines(v.warnings()...)
-	case workflows.Override:
-		callback, title, label = FormOverride, "Override", "Why can it not wait?"
-		l = v.aside(about)
-	}
-	return form(callback, v.formTitle(title, about), title, about, append(l.Done(""), input(id, label, shown, "", false, true, verb.Longest())))
-}
-
-// aside says what an override would set aside.
-func (v *View) aside(about Subject) *layout.Layout {
-	e := &v.Execution
-	missing, _, _ := lacking(e, about.Stage, about.Action)
-	l := layout.View()
-	l.Lines("*" + layout.Name(e.Ref()) + "* goes on in *" + layout.Name(about.Stage) + "*: " + layout.Text(carries(e), 120))
-	for i, m := range missing {
-		if i == 10 {
-			break
-		}
-		l.Lines("Without: " + layout.Text(m, 300))
-	}
-	l.Lines(v.warnings()...)
-	return l
-}
-
-// formTitle is a form's title. Of several gates it names the one that is answered,
-// as its button did; the execution stands below.
-func (v *View) formTitle(verb string, about Subject) string {
-	if severalGates(&v.Execution) && about.Action != "" {
-		return verb + " " + about.Action
-	}
-	return verb + " " + v.Execution.Ref()
-}
-
-// answered is what somebody is about to answer.
-func (v *View) answered(about Subject) string {
-	text := "*" + layout.Name(v.Execution.Ref()) + "* is waiting for approval in *" + layout.Name(about.Stage) + "*" + inBrackets(about.Action) + ": " + layout.Text(carries(&v.Execution), 120)
-	if _, now := v.running(about.Stage); now != "" {
-		text += "\n" + layout.Text(about.Stage, 100) + ": " + say.Change(now, v.Execution.Number)
-	}
-	return strings.TrimSuffix(text+"\n"+v.changed(about.Stage), "\n")
-}
-
-// StartForm asks for a pipeline's variables. values are what is filled in
-// already; a variable without them shows its default.
-func StartForm(p workflows.PipelineView, about Subject, values map[string]string) slack.ModalViewRequest {
-	l := layout.View()
-	l.Lines("Start an execution of *" + layout.Name(p.Name) + "*, version " + fmt.Sprint(p.Version))
-	blocks := l.Done("")
-	if p.Definition != nil {
-		for _, variable := range p.Definition.Variables {
-			value, given := values[variable.Name]
-			if !given && variable.DefaultValue != nil {
-				value = *variable.DefaultValue
-			}
-			hint := variable.Description
-			if variable.Pattern != "" {
-				hint = strings.TrimSpace(hint + " Must match " + variable.Pattern)
-			}
-			blocks = append(blocks, input(variable.Name, variable.Name, hint, value, variable.DefaultValue != nil, false, variable.Longest()))
-		}
-	}
-	return form(FormStart, "Start "+p.Name, "Start", about, blocks)
-}
-
 // Return is what a rollback form knows.
 type Return struct {
 	// About holds pipeline, stage, what runs there (Seen) and a preselected Target.
-	About Subject
+	About card.Subject
 	// Places to choose from; empty when the stage is given.
 	Places []Place
 	// Targets of the stage, newest first.
@@ -171,9 +42,9 @@ func (p *Place) Parse(value string) (ok bool) {
 	return ok
 }
 
-// RollbackForm asks what is missing for a rollback: the stage, the target, and
+// Rollback asks what is missing for a rollback: the stage, the target, and
 // where they matter, which definition and what becomes of work that runs.
-func RollbackForm(r Return) slack.ModalViewRequest {
+func Rollback(r Return) slack.ModalViewRequest {
 	title := "Roll back"
 	if r.About.Stage != "" {
 		title += " " + r.About.Stage
@@ -253,11 +124,11 @@ func (r *Return) places() slack.Block {
 			initial = o
 		}
 	}
-	el := slack.NewOptionsGroupSelectBlockElement(slack.OptTypeStatic, layout.PlainText("Choose a stage"), ActPlace, groups...)
+	el := slack.NewOptionsGroupSelectBlockElement(slack.OptTypeStatic, layout.PlainText("Choose a stage"), InPlace, groups...)
 	if initial != nil {
 		el.WithInitialOption(initial)
 	}
-	return slack.NewInputBlock(ActPlace, layout.PlainText("Stage"), nil, el).WithDispatchAction(true)
+	return slack.NewInputBlock(InPlace, layout.PlainText("Stage"), nil, el).WithDispatchAction(true)
 }
 
 // options are the eligible targets; why explains the others.
@@ -327,6 +198,7 @@ func (r *Return) target(options []*slack.OptionBlockObject, preselected *slack.O
 	return blocks
 }
 
+// summary is the commit of the first source, with its subject.
 func summary(revisions []workflows.SourceRevision) string {
 	if len(revisions) == 0 {
 		return "no source"
@@ -354,4 +226,32 @@ func ran(t ledger.Target) string {
 		text = layout.Join(text, "stage changed")
 	}
 	return text
+}
+
+// undone is what would be lost by going back to a target; empty: not known.
+func undone(t ledger.Target) string {
+	switch {
+	case !t.Compared || t.Now:
+		return ""
+	case t.Undoes == 0 && t.Brings == 0:
+		return "the same commit"
+	case t.Undoes == 0:
+		return "brings " + layout.Count(t.Brings, "commit", "commits")
+	}
+	text := "undoes " + layout.Count(t.Undoes, "commit", "commits")
+	if t.Brings > 0 {
+		text += fmt.Sprintf(", brings %d", t.Brings)
+	}
+	return text
+}
+
+// loses says it of the target that is chosen in a form, with the first of those commits.
+func (r *Return) loses(target string) []string {
+	for _, t := range r.Targets {
+		if text := undone(t); t.Execution == target && text != "" {
+			head := "🔀 " + layout.Link(t.CompareURL, strings.TrimSpace(fmt.Sprintf("#%d %s", t.Number, text)))
+			return append([]string{head}, layout.Items(t.Lines)...)
+		}
+	}
+	return nil
 }
