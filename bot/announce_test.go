@@ -12,12 +12,13 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/event"
 )
 
-// announced are the announcements, oldest first, by their first lines, with a
-// mark for those that offer the way back.
+// announced are the announcements by their first lines, oldest first, with a mark
+// for those that offer the way back: questions that were answered, and of a rollback
+// the reply to its card.
 func (h *fixture) announced() (all []string) {
-	for _, m := range h.Messages("#webshop") {
-		if m.Metadata != nil && m.Metadata.Type == "rollcall_announcement" {
-			text, _, _ := strings.Cut(m.Text, " · ")
+	for _, m := range h.posted("#webshop") {
+		text, _, _ := strings.Cut(m.Text, " · ")
+		if m.Metadata.Type == "rollcall_gate" && strings.Contains(text, "in Production") && !strings.Contains(text, "waiting") || m.Metadata.Type == "rollcall_announcement" && strings.HasPrefix(text, "↩️ webshop: ") {
 			if slices.Contains(buttons(m), "rollback") {
 				text += " [Roll back]"
 			}
@@ -36,9 +37,9 @@ func TestOnlyWhatIsLiveOffersTheWayBack(t *testing.T) {
 			h.until(strings.Join(want, "; "), func() bool { return slices.Equal(h.announced(), want) })
 		}
 		h.released("1")
-		holds("🚀 webshop#1 is in Production") // there is nothing to go back to yet
+		holds("🚀 webshop #1 is in Production") // there is nothing to go back to yet
 		h.released("2")
-		holds("🚀 webshop#1 is in Production", "🚀 webshop#2 is in Production [Roll back]")
+		holds("🚀 webshop #1 was in Production", "🚀 webshop #2 is in Production [Roll back]")
 		// Ten executions later it is still known which announcement has to change.
 		h.locks("Production")
 		for n := range newestAndMore {
@@ -49,17 +50,17 @@ func TestOnlyWhatIsLiveOffersTheWayBack(t *testing.T) {
 		gate := h.reads("rollcall_gate", "13", "0 of 2")
 		h.clicks(h.ana, gate, "approve")
 		h.clicks(h.cho, gate, "approve")
-		holds("🚀 webshop#1 is in Production", "🚀 webshop#2 is in Production", "🚀 webshop#13 is in Production [Roll back]")
+		holds("🚀 webshop #1 was in Production", "🚀 webshop #2 was in Production", "🚀 webshop #13 is in Production [Roll back]")
 		var told slackfake.Message
 		for _, m := range h.Messages("#webshop") {
-			if m.Metadata != nil && m.Metadata.Type == "rollcall_announcement" {
+			if m.Metadata != nil && m.Metadata.Type == "rollcall_gate" {
 				told = m
 			}
 		}
 		h.clicks(h.cho, told, "rollback")
 		h.submits(h.cho, h.form(h.cho, "rollback"), map[string]string{"reason": "checkout is down"})
 		h.reads("rollcall_execution", "14", "rolled back Production to #2")
-		holds("🚀 webshop#1 is in Production", "🚀 webshop#2 is in Production", "🚀 webshop#13 is in Production", "↩️ webshop: Production rolled back to #2 [Roll back]")
+		holds("🚀 webshop #1 was in Production", "🚀 webshop #2 is in Production", "↩️ webshop #13 was in Production", "↩️ webshop: Production rolled back to #2 [Roll back]")
 
 		// U21: wherever it is shown, what was rolled back from has not just succeeded.
 		h.reads("rollcall_execution", "13", "↩️ webshop #13 · rolled back")

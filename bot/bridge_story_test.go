@@ -259,7 +259,7 @@ func TestAQuorumInSlackIsOneAnswerInAWS(t *testing.T) {
 		h.clicks(h.cho, gate, "approve")
 		h.hears(h.cho, "2 of 2 approvals")
 		h.reads("rollcall_execution", "1", "#1 in AWS · succeeded")
-		closed := h.reads("rollcall_gate", "1", "Approved by", "ana", "cho")
+		closed := h.reads("rollcall_gate", "1", "is in Production", "approved by", "ana", "cho")
 		if ids := buttons(closed); len(ids) != 0 {
 			t.Errorf("the closed gate has %v", ids)
 		}
@@ -287,7 +287,7 @@ func TestAnApprovalInAWSIsShownAsOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		const said = "outside rollcall by " + bobARN + ": 'lgtm'. rollcall's policy (2 of ana@acme.example or cho@acme.example) was not asked"
-		h.reads("rollcall_gate", "1", "Approved "+said)
+		h.reads("rollcall_gate", "1", "pproved "+said)
 		h.reads("rollcall_execution", "1", "#1 in AWS · succeeded", "approved "+said)
 		h.late(h.ana, gate)
 		h.hears(h.ana, "Approved "+said)

@@ -57,7 +57,7 @@ func TestOverridingAGate(t *testing.T) {
 
 		card := h.reads("rollcall_execution", "1", "#1 · succeeded", said)
 		closed := h.reads("rollcall_gate", "1", at, "@cho agreed")
-		told := h.reads("rollcall_announcement", "1", "webshop#1 is in Production", strings.ReplaceAll(said, "@", "")) // posted, not edited: nobody is mentioned
+		told := h.reads("rollcall_announcement", "1", "webshop #1 is in Production", strings.ReplaceAll(said, "@", "")) // posted, not edited: nobody is mentioned
 		for _, m := range []slackfake.Message{card, closed, told} {
 			h.without(m, "approved")
 		}
@@ -81,7 +81,7 @@ func TestAFailureBehindAnOverrideSaysSo(t *testing.T) {
 		h.reads("rollcall_gate", "1", "0 of 2")
 		h.says(h.ana, "override webshop#1 production nobody else is awake")
 		const said = "overridden by @ana without 2 of 2 approvals: nobody else is awake"
-		told := h.reads("rollcall_failure", "1", "webshop#1 failed in Production", strings.ReplaceAll(said, "@", ""))
+		told := h.reads("rollcall_failure", "1", "webshop #1 failed in Production", strings.ReplaceAll(said, "@", ""))
 		h.without(told, "approved")
 		h.reads("rollcall_execution", "1", "failed in Production", said)
 		h.says(h.ana, "override webshop#1 Production again")
@@ -92,7 +92,7 @@ func TestAFailureBehindAnOverrideSaysSo(t *testing.T) {
 func TestAnEntryConditionIsOverridden(t *testing.T) {
 	story(t, entry("FAIL"), func(t *testing.T, h *fixture) {
 		h.says(h.ben, "start webshop canaryPercent=50")
-		h.reads("rollcall_failure", "1", "webshop#1 failed in Production", "entry condition failed, so nothing ran: Calm")
+		h.reads("rollcall_failure", "1", "webshop #1 failed in Production", "entry condition failed, so nothing ran: Calm")
 		card := h.reads("rollcall_execution", "1", "failed in Production", "entry condition failed", "[Override…]")
 		h.clicks(h.ana, card, "override")
 		form := h.form(h.ana, "override")

@@ -28,11 +28,11 @@ func TestTwoPeopleLetAReleaseThrough(t *testing.T) {
 
 		h.clicks(h.cho, gate, "approve")
 		h.reads("rollcall_execution", "1", "#1 · succeeded")
-		closed := h.reads("rollcall_gate", "1", "Approved", "Approved by @ana", "and @cho")
+		closed := h.reads("rollcall_gate", "1", "approved by @ana", "and @cho")
 		if len(closed.Buttons()) != 0 {
 			t.Errorf("a decided gate keeps buttons: %v", buttons(closed))
 		}
-		h.reads("rollcall_announcement", "1", "webshop#1 is in Production")
+		h.reads("rollcall_announcement", "1", "webshop #1 is in Production")
 		if cards, gates, told := h.count("rollcall_execution"), h.count("rollcall_gate"), h.count("rollcall_announcement"); cards != 1 || gates != 1 || told != 1 {
 			t.Errorf("the channel shows %d cards, %d questions, %d announcements; want one each", cards, gates, told)
 		}
@@ -56,7 +56,7 @@ func TestAVoteOfSomebodyWhoHasLeftCountsNoMore(t *testing.T) {
 			h.clicks(h.cho, gate, "approve")
 			h.reads("rollcall_gate", "1", "1 of 2", "approved by @cho", "ana's vote no longer counts: "+why)
 			h.clicks(h.eve, gate, "approve")
-			h.reads("rollcall_gate", "1", "Approved", "Approved by @cho", "and @eve", "ana's vote no longer counts: "+why)
+			h.reads("rollcall_gate", "1", "approved by @cho", "and @eve", "ana's vote no longer counts: "+why)
 			h.reads("rollcall_execution", "1", "#1 · succeeded")
 		})
 	}
@@ -225,7 +225,7 @@ func TestAFailureIsToldOnce(t *testing.T) {
 		gate := h.reads("rollcall_gate", "2", "0 of 2")
 		h.clicks(h.ana, gate, "approve")
 		h.clicks(h.cho, gate, "approve")
-		h.reads("rollcall_failure", "2", "webshop#2 failed in Production", "Deploy failed", "exit status 1")
+		h.reads("rollcall_failure", "2", "webshop #2 failed in Production", "Deploy failed", "exit status 1")
 		card := h.reads("rollcall_execution", "2", "failed in Production", "What runs in Production is uncertain", "last known: #1")
 		if n := h.count("rollcall_failure"); n != 1 {
 			t.Errorf("%d failure messages, want 1", n)
@@ -237,7 +237,7 @@ func TestAFailureIsToldOnce(t *testing.T) {
 		if strings.Contains(h.Rendered(card), "uncertain") {
 			t.Error("the card still calls uncertain what is certain again")
 		}
-		h.reads("rollcall_announcement", "2", "webshop#2 is in Production")
+		h.reads("rollcall_announcement", "2", "webshop #2 is in Production")
 		h.says(h.cho, "logs webshop#2 Deploy")
 		h.hears(h.cho, "web-3 answers")
 		h.says(h.eve, "logs webshop#2 Deploy")
@@ -265,7 +265,7 @@ func TestAFailureShowsTheEndOfItsLog(t *testing.T) {
 				gate := h.reads("rollcall_gate", "1", "0 of 2")
 				h.clicks(h.ana, gate, "approve")
 				h.clicks(h.cho, gate, "approve")
-				told := h.reads("rollcall_failure", "1", "webshop#1 failed in Production", "exit status 1")
+				told := h.reads("rollcall_failure", "1", "webshop #1 failed in Production", "exit status 1")
 				card := h.reads("rollcall_execution", "1", "failed in Production", "exit status 1")
 				text := told.Text + h.Rendered(told) + h.Rendered(card)
 				if n := strings.Count(text, "web-3 answers (exit status 1)"); (n == 3) != tt.shown || tt.shown != strings.Contains(text, "web-3 answers") {
@@ -303,7 +303,7 @@ func TestACommentIsAskedForWhereItIsRequired(t *testing.T) {
 			t.Fatal("an empty comment passes")
 		}
 		h.submits(h.ana, form, map[string]string{"comment": "smoke tests are green"})
-		h.reads("rollcall_gate", "1", "Approved", "smoke tests are green")
+		h.reads("rollcall_gate", "1", "approved by", "smoke tests are green")
 	})
 }
 
@@ -373,7 +373,7 @@ func TestAnAutomaticRollbackExplainsItself(t *testing.T) {
 		gate := h.reads("rollcall_gate", "2", "0 of 2")
 		h.clicks(h.ana, gate, "approve")
 		h.clicks(h.cho, gate, "approve")
-		h.reads("rollcall_failure", "2", "webshop#2 failed in Production")
+		h.reads("rollcall_failure", "2", "webshop #2 failed in Production")
 		h.reads("rollcall_execution", "3", "rolled back Production to #1", "Production was rolled back automatically", "webshop#2 failed")
 		h.reads("rollcall_announcement", "1", "Production was rolled back automatically to #1")
 		card := h.reads("rollcall_execution", "2", "failed in Production", "Rolled back to #1 automatically (#3)")

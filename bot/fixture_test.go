@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -231,12 +232,26 @@ func (h *fixture) until(what string, holds func() bool) {
 	}
 }
 
+// posted are all messages of a channel, those in threads that it does not see too, oldest first.
+func (h *fixture) posted(channel string) (all []slackfake.Message) {
+	seen := map[string]bool{}
+	for _, m := range h.Messages(channel) { // of a thread whose first message was deleted the broadcast answers are left
+		root := cmp.Or(m.Thread, m.TS)
+		if !seen[root] {
+			all = append(all, h.Thread(channel, root)...)
+		}
+		seen[root] = true
+	}
+	slices.SortStableFunc(all, func(a, b slackfake.Message) int { return strings.Compare(a.TS, b.TS) })
+	return all
+}
+
 // reads waits until the newest message of a kind for an execution, "rollcall_execution" 43, holds all words.
 func (h *fixture) reads(kind string, number string, words ...string) slackfake.Message {
 	h.t.Helper()
 	var found slackfake.Message
 	h.until(kind+" of "+number+" with "+strings.Join(words, ", "), func() bool {
-		for _, m := range slices.Backward(h.Messages("#webshop")) {
+		for _, m := range slices.Backward(h.posted("#webshop")) {
 			if m.Metadata != nil && m.Metadata.Type == kind && (strings.Contains(m.Text, "#"+number)) {
 				found = m
 				text := m.Text + h.Rendered(m)
@@ -288,10 +303,10 @@ func (h *fixture) submits(u slackfake.User, v slackfake.View, values map[string]
 	}
 }
 
-// count is how many messages of a kind the channel shows.
+// count is how many messages of a kind the channel and its threads hold.
 func (h *fixture) count(kind string) int {
 	n := 0
-	for _, m := range h.Messages("#webshop") {
+	for _, m := range h.posted("#webshop") {
 		if m.Metadata != nil && m.Metadata.Type == kind {
 			n++
 		}

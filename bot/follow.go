@@ -65,6 +65,7 @@ func (b *Bot) Follow(ctx context.Context, batch event.Batch) error {
 			return errors.Join(err, again)
 		}
 	}
+	f.read = all
 	for _, e := range all {
 		if one := f.execution(ctx, e); one != nil {
 			err = errors.Join(err, fmt.Errorf("execution %s in chat: %w", e.ID, one))
@@ -95,6 +96,7 @@ type following struct {
 	batch    event.Batch
 	pipeline workflows.PipelineView
 	channel  string
+	read     []workflows.Execution // those that the batch concerns
 }
 
 // concerned are the executions whose messages may have to change: those that
@@ -335,62 +337,6 @@ func (f *following) anchor(e *workflows.Execution) *record.Anchor {
 func below(mem *memory, drawn card.Message, kind string, payload map[string]any, broadcast bool) Message {
 	payload["execution"] = mem.id
 	return Message{Channel: mem.Card.Channel, Thread: cmp.Or(mem.Card.Root, mem.Card.TS), Broadcast: broadcast, Text: drawn.Text, Blocks: drawn.Blocks, EventType: kind, Payload: payload}
-}
-
-// announce tells once that a stage has succeeded, where it announces that. What
-// it offers is taken away when something else is live there, and the issues are
-// added when they are known late; nothing else of it is ever edited.
-func (f *following) announce(ctx context.Context, mem *memory, v card.View, at *workflows.StageExecution) error {
-	if !f.announces(at.Name) || at.Status != workflows.StatusSucceeded {
-		return nil
-	}
-	key, live := announcementKey(at.Name), v.Live(at.Name)
-	told, issues := mem.Said[key], v.NamesIssues(at.Name)
-	if told.TS != "" && (live || !told.Live) && (told.Issues || !issues) {
-		return nil
-	}
-	m := below(mem, card.Announcement(v, at.Name), metaAnnouncement, map[string]any{"stage": at.Name}, true)
-	return f.sync(ctx, &message{mem: mem, Message: m, spot: told, keep: func(s spot) {
-		s.Live = live || s.Refused != "" && told.Live // what Slack refused stands as it was
-		s.Issues = issues
-		mem.Said[key] = s
-	}})
-}
-
-func (f *following) announces(stage string) bool {
-	if f.pipeline.Definition == nil {
-		return false
-	}
-	s, ok := f.pipeline.Definition.Stage(stage)
-	return ok && s.Announce == "success"
-}
-
-// failure tells once that an execution failed. What was overtaken while we were
-// behind is not told any more.
-func (f *following) failure(ctx context.Context, mem *memory, v card.View) error {
-	stage, ok := failedIn(&v.Execution)
-	if !ok {
-		return nil
-	}
-	m := below(mem, card.Failure(v), metaFailure, map[string]any{"stage": stage, "attempt": v.Execution.Attempt}, true)
-	return f.once(ctx, mem, failureKey(&v.Execution), m)
-}
-
-// announcementKey and failureKey are what is told once in an execution's memory.
-func announcementKey(stage string) string      { return "announcement/" + stage }
-func failureKey(e *workflows.Execution) string { return fmt.Sprintf("failure/%d", e.Attempt) }
-
-// failedIn is the stage in which an execution failed. What was not approved has not failed.
-func failedIn(e *workflows.Execution) (string, bool) {
-	if e.Status != workflows.StatusFailed || e.StatusReason != nil && (e.StatusReason.Code == "NotApproved" || e.StatusReason.Code == "ApprovalExpired") {
-		return "", false
-	}
-	for _, s := range e.Stages {
-		if s.Status == workflows.StatusFailed {
-			return s.Name, true
-		}
-	}
-	return "", true
 }
 
 // once posts a message that is never edited.

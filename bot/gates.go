@@ -109,7 +109,7 @@ func hasVoted(all []workflows.Vote, v workflows.Vote) bool {
 
 func (f *following) syncGate(ctx context.Context, mem *memory, a card.Asking, g gateSpot) error {
 	token := a.Approval.Token
-	m := below(mem, card.Gate(a), metaGate, map[string]any{"stage": a.Stage, "action": a.Action, "gate": token}, true)
+	m := below(mem, f.gateMessage(mem, a), metaGate, map[string]any{"stage": a.Stage, "action": a.Action, "gate": token}, true)
 	return f.sync(ctx, &message{mem: mem, Message: m, spot: g.spot, anew: a.Approval.Closed == "", keep: func(s spot) {
 		g.spot = s
 		mem.Gates[token] = g

@@ -129,6 +129,13 @@ func live(execution, by string) workflows.PipelineView {
 	return p
 }
 
+// announced is the gate that let webshop#43 into Production.
+func announced(p workflows.PipelineView) card.Asking {
+	a := asking(succeeded(), closed("approved", yes(ana(), 10), yes(cho(), 12)))
+	a.View.Pipeline = p
+	return a
+}
+
 func reminded(a card.Asking) card.Message { return a.Reminder() }
 
 func notApproved(code, text string) workflows.Execution {
@@ -169,6 +176,8 @@ func gates() []drawing {
 		message("gate-stepped-back", card.Gate(asking(waiting(), closed("withdrawn", yes(ana(), 10))))),
 		message("reminder", reminded(asking(waiting(), signOff()))),
 		message("announcement", card.Announcement(view(succeeded(), shop()), "Production")),
+		message("announced", card.Announced(announced(live(id43, "")), "Production")),
+		message("announced-not-live", card.Announced(announced(shop()), "Production")),
 		message("announcement-while-live", card.Announcement(view(succeeded(), live(id43, "")), "Production")),
 		message("announcement-rollback-while-live", card.Announcement(view(back(workflows.StatusSucceeded, workflows.TriggerRollback), live(id42, id46)), "Production")),
 		message("announcement-rollback", card.Announcement(view(back(workflows.StatusSucceeded, workflows.TriggerRollback), locked()), "Production")),

@@ -1,6 +1,7 @@
 package card
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 // back from it as long as it is live there.
 func Announcement(v View, stage string) Message {
 	e := &v.Execution
-	head := fmt.Sprintf("🚀 %s is in %s", e.Ref(), stage)
+	head := v.inStage(stage)
 	if e.Rollback != nil {
 		head = fmt.Sprintf("↩️ %s: %s rolled back to #%d", e.Pipeline, stage, e.Rollback.TargetNumber)
 		if e.Rollback.Alarm != "" {
@@ -41,6 +42,34 @@ func Announcement(v View, stage string) Message {
 	l.Lines(v.stageFacts(stage)...)
 	l.Context(layout.Join(startedBy(e), v.console("console"), v.inAWS()))
 	return Message{Text: layout.Escape(head) + v.inSpite(), Blocks: l.Done("")}
+}
+
+// Announced is the message of a gate that let an execution through, once that is in a
+// stage: one line, with the way back as long as it is live there.
+func Announced(a Asking, stage string) Message {
+	v := &a.View
+	head := v.inStage(stage)
+	l := layout.Message()
+	l.Lines(layout.Join("*"+layout.Name(head)+"*", cmp.Or(outside(&a.Approval), v.format().Decision(&a.Approval, true))))
+	if more := decided(&a.Approval); len(more) > 1 {
+		l.Lines(more[1:]...) // who agreed before it was overridden, and what people wrote
+	}
+	l.Lines(dropped(&a.Approval)...)
+	l.Buttons(v.wayBack(stage)...)
+	return Message{Text: layout.Join(layout.Escape(head), v.decision(&a.Approval)), Blocks: l.Done("")}
+}
+
+// inStage says that an execution has come into a stage, in words that stay true when
+// something else runs there: "🚀 webshop #43 is in Production".
+func (v *View) inStage(stage string) string {
+	icon, is := "🚀", "is"
+	if s, ok := v.Pipeline.Stage(stage); ok && s.Running != nil && s.Running.Execution != v.Execution.ID && s.Running.By != v.Execution.ID {
+		is = "was"
+	}
+	if v.rolledBack() {
+		icon = "↩️"
+	}
+	return fmt.Sprintf("%s %s #%d %s in %s", icon, v.Execution.Pipeline, v.Execution.Number, is, stage)
 }
 
 // Live says whether what a stage runs now was brought there by this execution.
@@ -81,7 +110,7 @@ func Failure(v View) Message {
 	if at != nil {
 		in = " in " + at.Name
 	}
-	head := fmt.Sprintf("❌ %s failed%s", e.Ref(), in)
+	head := fmt.Sprintf("❌ %s #%d failed%s", e.Pipeline, e.Number, in)
 	text := layout.Escape(head)
 	if stage, a := failing(e); a != nil && a.Error != nil {
 		text += ": " + layout.Text(v.cause(stage, a), 300)

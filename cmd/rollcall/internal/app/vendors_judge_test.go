@@ -78,9 +78,11 @@ func (w *vendorsFixture) wrong(format string, args ...any) {
 // message is the newest of a kind whose metadata name what; ok is false when there is none.
 func (w *vendorsFixture) message(chat *slackfake.Server, kind, what string) (found slackfake.Message, ok bool) {
 	for _, channel := range []string{"#shop", "#site", "#ops"} {
-		for _, m := range chat.Messages(channel) {
-			if m.Metadata != nil && m.Metadata.Type == kind && strings.Contains(string(m.Metadata.Payload), what) {
-				found, ok = m, true
+		for _, top := range chat.Messages(channel) {
+			for _, m := range append([]slackfake.Message{top}, chat.Thread(channel, top.TS)...) {
+				if m.Metadata != nil && m.Metadata.Type == kind && strings.Contains(string(m.Metadata.Payload), what) {
+					found, ok = m, true
+				}
 			}
 		}
 	}
