@@ -127,6 +127,16 @@ func (calls Calls) Blocks(blocks []slack.Block) []slack.Block {
 				c.ContextElements.Elements[j] = e
 			}
 			named[i] = &c
+		case *slack.AlertBlock:
+			c := *b
+			c.Text = calls.object(b.Text)
+			named[i] = &c
+		case *slack.ContainerBlock:
+			c := *b
+			c.ChildBlocks.BlockSet = calls.Blocks(b.ChildBlocks.BlockSet)
+			named[i] = &c
+		case *layout.Either:
+			named[i] = &layout.Either{Rich: calls.Blocks([]slack.Block{b.Rich})[0], Plain: calls.Blocks(b.Plain)}
 		}
 	}
 	return named

@@ -33,6 +33,7 @@ type Layout struct {
 	blocks []slack.Block
 	total  int // characters of text so far
 	most   int // blocks
+	extra  int // blocks that plain drawings have beyond the one of the richer
 	left   int // lines that did not fit
 	number int // actions blocks so far, for their IDs
 }
@@ -46,7 +47,7 @@ func View() *Layout { return &Layout{most: MaxView} }
 // room takes n characters, and says whether there were that many.
 func (l *Layout) room(n int) bool {
 	// One block and a few words are kept back for the line that says what is missing.
-	if l.total+n > maxTotal || len(l.blocks) >= l.most-1 {
+	if l.total+n > maxTotal || len(l.blocks)+l.extra >= l.most-1 {
 		return false
 	}
 	l.total += n

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,7 +48,7 @@ func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
 			return at, nil
 		}
 	}
-	opts := append(content(m), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+	opts := []slack.MsgOption{slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl()}
 	if m.Thread != "" {
 		opts = append(opts, slack.MsgOptionTS(m.Thread))
 		if m.Broadcast {
@@ -55,9 +56,9 @@ func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
 		}
 	}
 	var at bot.Place
-	err = c.do(ctx, "chat.postMessage", channel, func(ctx context.Context) error {
+	err = c.drawn(ctx, m.Blocks, c.paced(ctx, c.o.Timeout, "chat.postMessage", channel), func(ctx context.Context, blocks []slack.Block) error {
 		var err error
-		at.Channel, at.TS, err = c.api.PostMessageContext(ctx, channel, opts...)
+		at.Channel, at.TS, err = c.api.PostMessageContext(ctx, channel, append(content(m, blocks), opts...)...)
 		return err
 	})
 	if err != nil {
@@ -81,8 +82,8 @@ func (c *Client) unposted(channel string, err error) {
 
 // content is what posting and editing have in common. Blocks are always said,
 // so that an edit without blocks removes the old ones.
-func content(m bot.Message) []slack.MsgOption {
-	opts := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...)}
+func content(m bot.Message, blocks []slack.Block) []slack.MsgOption {
+	opts := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(blocks...)}
 	if m.EventType != "" {
 		opts = append(opts, slack.MsgOptionMetadata(slack.SlackMetadata{EventType: m.EventType, EventPayload: payload(m)}))
 	}
@@ -102,8 +103,8 @@ func payload(m bot.Message) map[string]any {
 
 // Edit implements bot.Chat.
 func (c *Client) Edit(ctx context.Context, at bot.Place, m bot.Message) error {
-	return c.do(ctx, "chat.update", "", func(ctx context.Context) error {
-		_, _, _, err := c.api.UpdateMessageContext(ctx, at.Channel, at.TS, content(m)...)
+	return c.drawn(ctx, m.Blocks, c.paced(ctx, c.o.Timeout, "chat.update", ""), func(ctx context.Context, blocks []slack.Block) error {
+		_, _, _, err := c.api.UpdateMessageContext(ctx, at.Channel, at.TS, content(m, blocks)...)
 		return err
 	})
 }
@@ -202,19 +203,24 @@ func (c *Client) PostEphemeral(ctx context.Context, to bot.Reply, m bot.Message)
 	if to.ResponseURL != "" && !c.answerable(to.ResponseURL) {
 		c.log.Warn("a response URL is not one of Slack's; posting an ephemeral message in the channel", "user", to.User)
 	} else if to.ResponseURL != "" {
-		err := c.respond(ctx, to, m)
+		direct := func(call func(context.Context) error) error { return call(ctx) }
+		err := c.drawn(ctx, m.Blocks, direct, func(ctx context.Context, blocks []slack.Block) error {
+			m := m
+			m.Blocks = blocks
+			return c.respond(ctx, to, m)
+		})
 		if err == nil {
 			return nil
 		}
 		c.log.Debug("a response URL did not work, posting an ephemeral message in the channel", "user", to.User, "error", err)
 	}
 	if to.Channel != "" {
-		opts := content(m)
+		var thread []slack.MsgOption
 		if to.Thread != "" {
-			opts = append(opts, slack.MsgOptionTS(to.Thread))
+			thread = append(thread, slack.MsgOptionTS(to.Thread))
 		}
-		err := c.do(ctx, "chat.postEphemeral", "", func(ctx context.Context) error {
-			_, err := c.api.PostEphemeralContext(ctx, to.Channel, to.User, opts...)
+		err := c.drawn(ctx, m.Blocks, c.paced(ctx, c.o.Timeout, "chat.postEphemeral", ""), func(ctx context.Context, blocks []slack.Block) error {
+			_, err := c.api.PostEphemeralContext(ctx, to.Channel, to.User, append(content(m, blocks), thread...)...)
 			return err
 		})
 		if !notReachedThere(err) {
@@ -232,8 +238,8 @@ func (c *Client) PostEphemeral(ctx context.Context, to bot.Reply, m bot.Message)
 	if err != nil {
 		return err
 	}
-	return c.do(ctx, "chat.postMessage", direct, func(ctx context.Context) error {
-		_, _, err := c.api.PostMessageContext(ctx, direct, content(m)...)
+	return c.drawn(ctx, m.Blocks, c.paced(ctx, c.o.Timeout, "chat.postMessage", direct), func(ctx context.Context, blocks []slack.Block) error {
+		_, _, err := c.api.PostMessageContext(ctx, direct, content(m, blocks)...)
 		return err
 	})
 }
@@ -289,11 +295,12 @@ func (c *Client) respond(ctx context.Context, to bot.Reply, m bot.Message) error
 		OK    *bool  `json:"ok"`
 		Error string `json:"error"`
 	}
+	isJSON := json.Unmarshal(answer, &refused) == nil && refused.OK != nil
 	switch {
+	case isJSON && !*refused.OK || string(answer) == "invalid_blocks":
+		return slack.SlackErrorResponse{Err: cmp.Or(refused.Error, string(answer))}
 	case resp.StatusCode/100 != 2:
 		return fmt.Errorf("the response URL answered with HTTP status %d; it works five times within 30 minutes", resp.StatusCode)
-	case json.Unmarshal(answer, &refused) == nil && refused.OK != nil && !*refused.OK:
-		return fmt.Errorf("the response URL answered with %s", refused.Error)
 	}
 	return nil
 }
@@ -306,7 +313,9 @@ func (c *Client) Open(ctx context.Context, to bot.Reply, form slack.ModalViewReq
 		return c.publish(ctx, to.User, form)
 	}
 	if to.View != "" {
-		err := c.doWithin(ctx, formWithin, "views.update", "", func(ctx context.Context) error {
+		err := c.drawn(ctx, form.Blocks.BlockSet, c.paced(ctx, formWithin, "views.update", ""), func(ctx context.Context, blocks []slack.Block) error {
+			form := form
+			form.Blocks.BlockSet = blocks
 			_, err := c.api.UpdateViewContext(ctx, form, "", "", to.View)
 			return err
 		})
@@ -314,7 +323,9 @@ func (c *Client) Open(ctx context.Context, to bot.Reply, form slack.ModalViewReq
 			return err
 		}
 	}
-	return c.doWithin(ctx, formWithin, "views.open", "", func(ctx context.Context) error {
+	return c.drawn(ctx, form.Blocks.BlockSet, c.paced(ctx, formWithin, "views.open", ""), func(ctx context.Context, blocks []slack.Block) error {
+		form := form
+		form.Blocks.BlockSet = blocks
 		_, err := c.api.OpenViewContext(ctx, to.Trigger, form)
 		return err
 	})
@@ -323,7 +334,9 @@ func (c *Client) Open(ctx context.Context, to bot.Reply, form slack.ModalViewReq
 // publish puts a home tab in front of a user.
 func (c *Client) publish(ctx context.Context, user string, form slack.ModalViewRequest) error {
 	home := slack.HomeTabViewRequest{Type: slack.VTHomeTab, Blocks: form.Blocks, PrivateMetadata: form.PrivateMetadata, CallbackID: form.CallbackID}
-	return c.do(ctx, "views.publish", "", func(ctx context.Context) error {
+	return c.drawn(ctx, form.Blocks.BlockSet, c.paced(ctx, c.o.Timeout, "views.publish", ""), func(ctx context.Context, blocks []slack.Block) error {
+		home := home
+		home.Blocks.BlockSet = blocks
 		_, err := c.api.PublishViewContext(ctx, slack.PublishViewContextRequest{UserID: user, View: home})
 		return err
 	})

@@ -208,7 +208,7 @@ func (r *Receiver) answer(in inbound, req bot.Request) (body []byte, rejected bo
 		}
 		return nil, false, nil
 	}
-	if body, err = json.Marshal(v); err != nil {
+	if body, err = json.Marshal(answerPlainly(v)); err != nil {
 		return nil, false, fmt.Errorf("writing the answer: %w", err)
 	}
 	var a struct {

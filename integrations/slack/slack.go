@@ -49,6 +49,8 @@ type Options struct {
 	Channels func(context.Context) []string
 	Command  string // the slash command that people are told about; "/rollcall" when empty
 
+	Version string // of the program; a kind of block that the workspace refused one version is tried again by the next
+
 	Transport http.RoundTripper // http.DefaultTransport when nil
 	Unpaced   bool              // a local workspace, whose rate limits need not be kept
 	Timeout   time.Duration     // longest any call may take, waiting for its turn included; 10 s when zero
@@ -75,6 +77,7 @@ type Client struct {
 
 	dial     func(ctx context.Context, network, address string) (net.Conn, error) // of Socket Mode; nil: the network's
 	faults   faultList
+	refused  refusals
 	logLimit logLimiter
 
 	mu       sync.Mutex

@@ -14,7 +14,7 @@ const textLimit = 40000
 func (w *Server) content(a args) (Message, error) {
 	m := Message{Text: a.str("text"), User: botUser}
 	if a.has("blocks") {
-		if err := w.refuse(Check([]byte(a.str("blocks"))), "invalid_blocks"); err != nil {
+		if err := w.refuse(checkMessage([]byte(a.str("blocks")), w.refusedKinds), "invalid_blocks"); err != nil {
 			return m, err
 		}
 		blocks, err := named(a.str("blocks"))

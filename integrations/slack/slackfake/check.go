@@ -20,12 +20,15 @@ const (
 )
 
 // Check checks the blocks of a message (a JSON array) against Block Kit's limits.
-func Check(blocks []byte) []Violation {
+func Check(blocks []byte) []Violation { return checkMessage(blocks, nil) }
+
+// checkMessage is Check in a workspace that refuses some kinds of blocks.
+func checkMessage(blocks []byte, refused map[string]bool) []Violation {
 	var all []any
 	if err := json.Unmarshal(blocks, &all); err != nil {
 		return []Violation{{Path: "/blocks", Message: "must be a list of blocks"}}
 	}
-	c := newChecker()
+	c := newChecker(refused)
 	c.blocks(all, messageBlocks)
 	if c.total > messageTotal {
 		c.add("/blocks", "the texts have %d characters together, at most %d", c.total, messageTotal)
@@ -34,12 +37,15 @@ func Check(blocks []byte) []Violation {
 }
 
 // CheckView checks a form or home tab (a JSON object) against Block Kit's limits.
-func CheckView(view []byte) []Violation {
+func CheckView(view []byte) []Violation { return checkView(view, nil) }
+
+// checkView is CheckView in a workspace that refuses some kinds of blocks.
+func checkView(view []byte, refused map[string]bool) []Violation {
 	var v object
 	if err := json.Unmarshal(view, &v); err != nil || v == nil {
 		return []Violation{{Path: "/view", Message: "must be an object"}}
 	}
-	c := newChecker()
+	c := newChecker(refused)
 	c.base = "/view"
 	if str(v, "type") == "modal" {
 		c.text("/view/title", obj(v, "title"), 24, true, true)
@@ -69,9 +75,12 @@ type checker struct {
 	markdown int             // characters of all markdown blocks
 	inputs   bool
 	tables   int
+	refused  map[string]bool // kinds of blocks that this workspace does not take
 }
 
-func newChecker() *checker { return &checker{ids: map[string]bool{}} }
+func newChecker(refused map[string]bool) *checker {
+	return &checker{ids: map[string]bool{}, refused: refused}
+}
 
 func (c *checker) add(path, format string, args ...any) {
 	c.found = append(c.found, Violation{Path: path, Message: fmt.Sprintf(format, args...)})
@@ -137,6 +146,10 @@ func (c *checker) blocks(all []any, limit int) {
 }
 
 func (c *checker) block(path string, b object) {
+	if kind := str(b, "type"); c.refused[kind] {
+		c.add(path+"/type", "unsupported type: %s", kind)
+		return
+	}
 	switch kind := str(b, "type"); kind {
 	case "section":
 		c.section(path, b)
@@ -173,7 +186,7 @@ func (c *checker) block(path string, b object) {
 		c.total += letters(b)
 	case "divider", "video", "file", "call", "alert", "card", "carousel", "container", "layout", "plan", "task_card", "data_table", "data_visualization":
 	default:
-		c.add(path+"/type", "unsupported type: %q", kind)
+		c.add(path+"/type", "unsupported type: %s", kind)
 	}
 }
 

@@ -31,6 +31,18 @@ func Refusal(code, needed string) fault.Fault {
 	return fault.Fault{Status: 200, Body: string(b)}
 }
 
+// RefuseBlocks makes the workspace refuse blocks of these kinds ("data_table"),
+// wherever they stand, as one that Slack has not given them yet; any it refused
+// before it takes again. Such a refusal is among the Violations too.
+func (w *Server) RefuseBlocks(kinds ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refusedKinds = map[string]bool{}
+	for _, kind := range kinds {
+		w.refusedKinds[kind] = true
+	}
+}
+
 // Calls says how often a method was called, also when it went wrong; "" for all together.
 func (w *Server) Calls(method string) int {
 	w.mu.Lock()

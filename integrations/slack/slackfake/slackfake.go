@@ -128,6 +128,8 @@ type Server struct {
 	spent      map[string]*rate.Limiter
 	limited    map[string]int // calls turned away, by method
 	violations []Violation
+
+	refusedKinds map[string]bool // of blocks
 }
 
 // New returns a workspace with the app's bot user in it, nobody else, and no channel.

@@ -133,7 +133,7 @@ func (w *Server) form(raw, kind string) (*View, error) {
 	if len(raw) > viewSizeLimit {
 		return nil, &apiError{Code: "view_too_large"}
 	}
-	if err := w.refuse(CheckView([]byte(raw)), "invalid_arguments"); err != nil {
+	if err := w.refuse(checkView([]byte(raw), w.refusedKinds), "invalid_arguments"); err != nil {
 		return nil, err
 	}
 	blocks, err := named(string(f.Blocks))

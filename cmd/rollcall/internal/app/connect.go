@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/bot"
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/slackblocks"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/vault"
 	"github.com/rollcall-bot/rollcall/integrations/commands"
 	"github.com/rollcall-bot/rollcall/integrations/git"
@@ -154,7 +155,7 @@ func (a *App) newSlack() *slack.Client {
 		return nil
 	}
 	return slack.New(slack.Options{APIURL: s.APIURL, BotToken: s.BotToken.Reveal(), SigningSecret: s.SigningSecret.Reveal(),
-		AppToken: s.AppToken.Reveal(), Channel: s.Channel, Channels: a.channels, Command: s.Command, Unpaced: a.extras.Unpaced, Transport: a.metrics.Outside(slack.System()), Log: a.log})
+		AppToken: s.AppToken.Reveal(), Channel: s.Channel, Channels: a.channels, Command: s.Command, Unpaced: a.extras.Unpaced, Version: thisProgram(), Transport: a.metrics.Outside(slack.System()), Log: a.log})
 }
 
 // channels are where the pipelines in force post.
@@ -175,6 +176,7 @@ func (a *App) connectSlack(c *slack.Client, restored time.Time) {
 	b := bot.New(bot.Options{Engine: a.engine, Chat: c, Memos: a.engine.MemosOf("slack"), Channel: s.Channel, Command: s.Command,
 		Open: a.config.Open(), Expiring: a.expiring, Groups: a.policy.Groups, Members: c, Addresses: a.addresses(), Restored: restored, Log: a.log})
 	a.engine.AddFollower(b)
+	c.Remember(slackblocks.Notes(a.engine.MemosOf("slack"), a.config.DataDir))
 	r := c.Receive(a.engine, b)
 	a.mux.Handle("/slack/", r.Handler())
 	a.background = append(a.background, r.Run, b.Run)

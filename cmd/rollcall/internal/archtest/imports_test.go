@@ -119,7 +119,7 @@ func mayImport(path string) []string {
 	case within(path, "store"):
 		return append(nouns, "store/...")
 	case within(path, "integrations/slack"):
-		return append(nouns, "integrations/wire/...", "integrations/slack/...", "bot")
+		return append(nouns, "integrations/wire/...", "integrations/slack/...", "bot", "bot/layout")
 	case within(path, "integrations"):
 		parts := strings.SplitN(path, "/", 3)
 		return append(nouns, "workflows/changes", "workflows/document", "workflows/source", "workflows/subject", "integrations/wire/...", strings.Join(parts[:2], "/")+"/...")

@@ -48,6 +48,9 @@ func TestWhenCredentialsEnd(t *testing.T) {
 		want string // a line
 	}{
 		{"Slack's bot token", func(*world) {}, "ok slack token: slack.botToken does not end"},
+		{"blocks that the workspace refused", func(w *world) {
+			w.write("data/slack-blocks.json", `[{"kind":"data_table","at":"2026-12-01T10:00:00Z","version":"v1"}]`)
+		}, "ok slack blocks: the workspace refused data_table on 2026-12-01; what it would show is drawn plainly. It is tried again after 2026-12-31, or by the next version"},
 		{"GitHub's, far away", func(w *world) { w.tokenEnds(t, day(90)+" 10:00:00 UTC") }, "ok github token: belongs to rollcall-bot; it ends on " + day(90)},
 		{"GitHub's, soon", func(w *world) { w.tokenEnds(t, day(20)+" 10:00:00 UTC") }, "warning github token: belongs to rollcall-bot; it ends on " + day(20)},
 		{"Jira's by the configuration", func(w *world) { w.replace("{env: JIRA_TOKEN}", "{env: JIRA_TOKEN}, tokenExpires: "+day(40)) }, "ok jira token: jira.token ends on " + day(40)},

@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/config"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/needs"
+	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/slackblocks"
 	"github.com/rollcall-bot/rollcall/integrations/aws"
 	"github.com/rollcall-bot/rollcall/integrations/aws/accounts"
 	"github.com/rollcall-bot/rollcall/integrations/aws/checkup"
@@ -43,7 +45,16 @@ func (d *doctor) slack(ctx context.Context) []selftest.Result {
 			}
 			return names
 		}})
-	return c.Checks(ctx)
+	return append(c.Checks(ctx), d.refusedBlocks()...)
+}
+
+// refusedBlocks says what the service draws plainly in this workspace.
+func (d *doctor) refusedBlocks() (lines []selftest.Result) {
+	for _, b := range slackblocks.Read(d.c.DataDir) {
+		lines = append(lines, selftest.Result{About: "blocks", Status: selftest.OK, Message: fmt.Sprintf("the workspace refused %s on %s; what it would show is drawn plainly. It is tried again after %s, or by the next version",
+			b.Kind, b.At.Format(time.DateOnly), b.At.Add(slack.RefusedFor).Format(time.DateOnly))})
+	}
+	return lines
 }
 
 func (d *doctor) githubGates() []config.GitHubGate {
