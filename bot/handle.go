@@ -14,6 +14,7 @@ import (
 	"github.com/rollcall-bot/rollcall/bot/command"
 	"github.com/rollcall-bot/rollcall/bot/form"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Handle does what the request asks for, after it was acknowledged. An error
@@ -62,9 +63,9 @@ func (b *Bot) finish(ctx context.Context, r Request, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &no):
-		err = b.say(ctx, r.Reply, card.Refusal(no.Problem, no.holders, no.said, no.gates...))
+		err = b.say(ctx, r.Reply, card.Refusal(typed(no.Problem, b.command), no.holders, no.said, no.gates...))
 	case errors.As(err, &problem):
-		err = b.say(ctx, r.Reply, card.Refusal(problem, nil, ""))
+		err = b.say(ctx, r.Reply, card.Refusal(typed(problem, b.command), nil, ""))
 	case errors.As(err, &lost), ctx.Err() != nil:
 	default:
 		id := strings.ToLower(rand.Text()[:10])
@@ -76,6 +77,13 @@ func (b *Bot) finish(ctx context.Context, r Request, err error) error {
 		return nil
 	}
 	return err
+}
+
+// typed is a problem whose hint names a command as it is typed where it is read.
+func typed(p *workflows.Problem, program string) *workflows.Problem {
+	advised := *p
+	advised.Hint = words.Advice(p.Hint, program)
+	return &advised
 }
 
 // say answers the person who asked, in an ephemeral message.

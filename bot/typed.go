@@ -41,7 +41,7 @@ func NewTyped(e Engine, people Present, name string) *Typed {
 func (t *Typed) Answer(ctx context.Context, key string, by workflows.Principal, text string) (string, error) {
 	c, problem := command.Parse(text)
 	if problem != nil {
-		return refusal(problem), nil
+		return refusal(typed(problem, t.command)), nil
 	}
 	if t.people != nil {
 		now, err := t.people.Now(ctx, by)
@@ -54,7 +54,7 @@ func (t *Typed) Answer(ctx context.Context, key string, by workflows.Principal, 
 	}
 	answer, err := t.execute(ctx, key, by, c)
 	if errors.As(err, &problem) && problem.Code != workflows.CodeUnavailable && problem.Code != workflows.CodeCommitUnknown {
-		return refusal(problem), nil
+		return refusal(typed(problem, t.command)), nil
 	}
 	return answer, err
 }

@@ -101,8 +101,7 @@ func TestARefusalIsSaidAsItWasWritten(t *testing.T) {
 	}
 	for _, p := range all {
 		text := rendered(message("refusal", card.Refusal(&p, nil, "")))
-		// D11: what the command line lists as targets, the form of the rollback shows.
-		want := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "with: targets ", "with: rollback ").Replace
+		want := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 		if !strings.Contains(text, "🙅 "+want(p.Message)) || !strings.Contains(text, want(p.Hint)) {
 			t.Errorf("%q (%s) is said as %s", p.Message, p.Hint, text)
 		}
@@ -156,19 +155,4 @@ func TestNoTwoButtonsSayTheSameWhateverTheNames(t *testing.T) {
 			}
 		}
 	})
-}
-
-// D11: a hint names a command that there is in chat: what the command line lists
-// as targets, the form of the rollback shows.
-func TestAHintNamesACommandOfChat(t *testing.T) {
-	for hint, want := range map[string]string{
-		"see what can be chosen with: targets webshop Production": "with: rollback webshop Production",
-		"see how it stands with: status webshop#4":                "with: status webshop#4",
-		"targets are people too":                                  "targets are people too",
-	} {
-		text := rendered(message("refusal", card.Refusal(&workflows.Problem{Message: "no", Hint: hint}, nil, "")))
-		if !strings.Contains(text, want) {
-			t.Errorf("%q reads as %s", hint, text)
-		}
-	}
 }

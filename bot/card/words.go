@@ -34,8 +34,7 @@ func Refusal(p *workflows.Problem, holders []string, said string, gates ...workf
 	l := layout.Message()
 	l.Lines(text)
 	if p.Hint != "" {
-		// What the command line lists by itself, chat shows in the form of the rollback.
-		l.Lines("💡 " + layout.Prose(strings.Replace(p.Hint, "with: targets ", "with: rollback ", 1), 1000))
+		l.Lines("💡 " + layout.Prose(p.Hint, 1000))
 	}
 	if len(holders) > 0 {
 		l.Lines("Who can: " + layout.Fit(strings.Join(holders, ", "), 1000))

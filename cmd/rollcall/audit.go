@@ -33,7 +33,7 @@ type auditShowCmd struct {
 func (c *auditShowCmd) command() *cobra.Command {
 	cmd := command(c.Run, "show", "Show what the record says of an execution: what ran, who approved it, by which rule.",
 		"rollcall audit show webshop#42\nrollcall audit show 72b00e6\nrollcall audit show webshop@2026-03-02T12:00:00Z",
-		one(&c.Name, "NAME", "webshop#42, an ID or its end, a commit (7 or more characters), a tag, a ticket, or webshop@2026-03-02T12:00:00Z: what ran then.").from(c.executions))
+		one(c.refers(&c.Name, nil), "NAME", "webshop#42, an ID or its end, a commit (7 or more characters), a tag, a ticket, or webshop@2026-03-02T12:00:00Z: what ran then.").from(c.executions))
 	cmd.Long = "Of several executions with that commit, tag or ticket the newest is shown. Needs the right audit."
 	c.service.flags(cmd)
 	return cmd
@@ -52,7 +52,7 @@ type auditExportCmd struct {
 
 func (c *auditExportCmd) command() *cobra.Command {
 	cmd := command(c.Run, "export", "Write the record as JSON lines or CSV.", "rollcall audit export > record.jsonl\nrollcall audit export webshop --after 2026-03-01 --format csv > march.csv",
-		one(&c.What, "WHAT", "Only one pipeline, or one execution.").orNone().from(c.either))
+		one(c.refers(&c.What, nil), "WHAT", "Only one pipeline, or one execution.").orNone().from(c.either))
 	cmd.Long = "One line is one record: all that one decision did. Needs the right audit."
 	f := cmd.Flags()
 	f.Var(oneOf(&c.Format, "jsonl", "jsonl", "csv"), "format", "The `FORMAT`: jsonl, which can be verified, or csv.")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // command makes a command that runs once its arguments and flags have been read.
@@ -22,7 +23,7 @@ func command(run func(context.Context, *output) error, name, short, example stri
 		cmd.Annotations[argumentsKey] += a.usage() + "\t" + a.help + "\n"
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Args = func(_ *cobra.Command, given []string) error { return assign(args, given) }
+	cmd.Args = func(cmd *cobra.Command, given []string) error { return assign(cmd, args, given) }
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, given []string, partial string) ([]string, cobra.ShellCompDirective) {
 		for i, a := range args {
 			if i == len(given) || i == len(args)-1 && a.many {
@@ -100,14 +101,14 @@ func (a arg) usage() string {
 }
 
 // assign gives the arguments their values.
-func assign(args []arg, given []string) error {
+func assign(cmd *cobra.Command, args []arg, given []string) error {
 	for _, a := range args {
 		if len(given) == 0 && !a.optional {
-			return fmt.Errorf("%s is missing", a.name)
+			return &misuse{cmd.CommandPath() + " needs " + article(a.name), use(cmd)}
 		}
 		for len(given) > 0 {
 			if err := a.set(given[0]); err != nil {
-				return fmt.Errorf("%s: %w, not %q", a.name, err, clean.Line(given[0]))
+				return fmt.Errorf("%s %w, not %q", a.name, err, clean.Line(given[0]))
 			}
 			if given = given[1:]; !a.many {
 				break
@@ -115,7 +116,7 @@ func assign(args []arg, given []string) error {
 		}
 	}
 	if len(given) > 0 {
-		return fmt.Errorf("unexpected argument %q", clean.Line(given[0]))
+		return &misuse{fmt.Sprintf("%s takes no further argument %q", cmd.CommandPath(), clean.Line(given[0])), use(cmd)}
 	}
 	return nil
 }
@@ -137,23 +138,10 @@ func (c *choice) Type() string   { return "word" }
 
 func (c *choice) Set(word string) error {
 	if !slices.Contains(c.known, word) {
-		return errors.New(`must be one of "` + strings.Join(c.known, `","`) + `"`)
+		return errors.New("must be " + words.List(c.known, "or"))
 	}
 	*c.to = word
 	return nil
-}
-
-// wrongFlag says of a number or a time what it must be, instead of how Go reads it.
-func wrongFlag(_ *cobra.Command, err error) error {
-	var wrong *pflag.InvalidValueError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	must := map[string]string{"int": "a whole number", "int64": "a whole number", "duration": "a time, such as 10m"}[wrong.GetFlag().Value.Type()]
-	if must == "" {
-		return err
-	}
-	return fmt.Errorf("--%s: must be %s, not %q", wrong.GetFlag().Name, must, clean.Line(wrong.GetValue()))
 }
 
 // groupKey is the annotation of a flag that help shows in a group of its own.

@@ -82,12 +82,15 @@ func (s *service) pipelineArg(to *string) arg {
 
 func (s *service) stageArg(to *string) arg { return one(to, "STAGE", "The stage.").from(s.stages) }
 
+// executionNames are the names of an execution, as help lists them.
+const executionNames = "webshop#42, 42, webshop@latest, @latest, an ID, or the end of one."
+
 func (s *service) executionArg(to *string) arg {
-	return one(to, "EXECUTION", "webshop#42, an ID, or the end of one.").from(s.executions)
+	return one(s.refers(to, nil), "EXECUTION", executionNames).from(s.executions)
 }
 
 func (s *service) eitherArg(to *string) arg {
-	return one(to, "WHAT", "A pipeline or an execution.").orNone().from(s.either)
+	return one(s.refers(to, nil), "WHAT", "A pipeline or an execution.").orNone().from(s.either)
 }
 
 func (s *service) actionArg(to *string, about string) arg {

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"syscall"
@@ -18,8 +20,8 @@ import (
 )
 
 type demoCmd struct {
-	File, Listen, Data string
-	AWS, Verbose       bool
+	File, Listen, Data   string
+	AWS, Verbose, NoOpen bool
 }
 
 func (c *demoCmd) command() *cobra.Command {
@@ -29,6 +31,7 @@ func (c *demoCmd) command() *cobra.Command {
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:8484", "`HOST:PORT`, on loopback.")
 	f.StringVar(&c.Data, "data", "", "The `FOLDER` of the demo; default .rollcall-demo here.")
 	f.BoolVar(&c.AWS, "aws", false, "Two pipelines that stay in a local AWS CodePipeline instead of the web shop.")
+	f.BoolVar(&c.NoOpen, "no-open", false, "Do not open the page in a browser.")
 	f.BoolVarP(&c.Verbose, "verbose", "v", false, "Log what the service does.")
 	return cmd
 }
@@ -56,7 +59,10 @@ func (c *demoCmd) Run(ctx context.Context, o *output) (err error) {
 		return err
 	}
 	x := app.Extras{Listener: d.Listener(), Address: d.Address(), Unpaced: true, Handler: d.Handler,
-		Beside: func(ctx context.Context, e *engine.Engine) error { return d.Run(ctx, e) }}
+		Beside: func(ctx context.Context, e *engine.Engine) error {
+			go c.show(ctx, o, d.Address())
+			return d.Run(ctx, e)
+		}}
 	if all := d.Simulated(); all != nil {
 		x.Runners, x.Sources = map[string]engine.Runner{}, map[string]engine.Source{}
 		for provider, r := range all {
@@ -67,8 +73,22 @@ func (c *demoCmd) Run(ctx context.Context, o *output) (err error) {
 	if err != nil {
 		return err
 	}
+	fmt.Fprint(o.err, d.Welcome())
 	return untilStopped(a.Run(ctx, o.out))
 }
+
+// show opens the page in the browser of whoever started the demo on a terminal;
+// the demo listens already. A demo that goes on after a kill has its page open.
+func (c *demoCmd) show(ctx context.Context, o *output, address string) {
+	name := browser(o.out)
+	if c.NoOpen || name == "" || os.Getenv(startedAgain) != "" {
+		return
+	}
+	_ = exec.CommandContext(ctx, name, address).Run() //nolint:gosec // a fixed program, and the demo's own address; without it the address stands on the terminal
+}
+
+// startedAgain is the variable of the environment that a demo has which took the place of another.
+const startedAgain = "ROLLCALL_DEMO_AGAIN"
 
 // setOrUnset changes this process's environment; an empty value removes the name.
 func setOrUnset(name, value string) error {
@@ -87,5 +107,5 @@ func restartAfterKill(args []string) error {
 			return err
 		}
 	}
-	return syscall.Exec(self, append([]string{os.Args[0]}, args...), os.Environ())
+	return syscall.Exec(self, append([]string{os.Args[0]}, args...), append(os.Environ(), startedAgain+"=1"))
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -124,11 +123,11 @@ func wrapped(text string, indent, width int) string {
 
 // unknown says that there is no such command below cmd, and which was meant.
 func unknown(cmd *cobra.Command, word string) error {
-	near := ""
+	m := &misuse{sentence: fmt.Sprintf("%s has no command %q", cmd.CommandPath(), clean.Line(word))}
 	if like := cmd.SuggestionsFor(word); len(like) > 0 {
-		near = ", did you mean " + words.List(like, "or") + "?"
+		m.hint = "did you mean " + cmd.CommandPath() + " " + words.List(like, "or") + "?"
 	}
-	return fmt.Errorf("unknown command %q%s", clean.Line(word), near)
+	return m
 }
 
 // parent makes a command that only has others below it.
@@ -139,7 +138,7 @@ func parent(cmd *cobra.Command, below ...commander) *cobra.Command {
 		for _, c := range cmd.Commands() {
 			names = append(names, c.Name())
 		}
-		return errors.New("name a command: " + words.List(names, "or"))
+		return &misuse{sentence: cmd.CommandPath() + " needs a command: " + words.List(names, "or")}
 	}
 	cmd.Args = func(cmd *cobra.Command, given []string) error {
 		if len(given) > 0 {

@@ -174,7 +174,7 @@ func (c *rollbackCmd) command() *cobra.Command {
 		"rollcall rollback webshop Production -m 'checkout errors'\nrollcall rollback webshop Production --to webshop#41 --wait",
 		c.pipelineArg(&c.Pipeline), c.stageArg(&c.Stage))
 	f := cmd.Flags()
-	f.StringVar(&c.To, "to", "", "The `EXECUTION` to roll back to; default the last one that succeeded there before.")
+	f.StringVar(c.refers(&c.To, &c.Pipeline), "to", "", "The `EXECUTION` to roll back to; default the last one that succeeded there before.")
 	f.Var(oneOf(&c.Definition, "original", "original", "current"), "definition", "`WHICH`: original is the stage as it was deployed then, current as the pipeline is now.")
 	reason(cmd, &c.Reason, "The `REASON`, which everybody sees.")
 	f.BoolVar(&c.Stop, "stop", false, "Stop what runs in the stage first.")
@@ -260,7 +260,7 @@ type rejectCmd struct {
 func (c *rejectCmd) command() *cobra.Command {
 	cmd := command(c.Run, "reject", "Reject an execution that is waiting for approval.", "rollcall reject webshop#42 -m 'the migration is missing'", c.executionArg(&c.Execution), c.approvalArg(&c.Action))
 	reason(cmd, &c.Reason, "The `REASON`, which everybody sees.")
-	must(cmd.MarkFlagRequired("reason"))
+	requires(cmd, "reason")
 	c.service.flags(cmd)
 	return cmd
 }
@@ -314,7 +314,7 @@ func (c *unlockCmd) command() *cobra.Command {
 	cmd := command(c.Run, "unlock", "Unlock a stage, or let one execution in.", "rollcall unlock webshop Production --only webshop#45", c.pipelineArg(&c.Pipeline), c.stageArg(&c.Stage))
 	cmd.Aliases = []string{"enable"}
 	cmd.Long = "CodePipeline calls this enabling the transition: enable works too."
-	cmd.Flags().StringVar(&c.Only, "only", "", "Let only this `EXECUTION` in; the stage stays locked for others.")
+	cmd.Flags().StringVar(c.refers(&c.Only, &c.Pipeline), "only", "", "Let only this `EXECUTION` in; the stage stays locked for others.")
 	must(cmd.RegisterFlagCompletionFunc("only", offer(c.executions)))
 	c.service.flags(cmd)
 	return cmd
@@ -376,7 +376,7 @@ func (c *overrideCmd) command() *cobra.Command {
 	cmd := command(c.Run, "override", "Override missing approvals or a failed condition, in an emergency.", "rollcall override webshop#42 Production -m 'outage, and Cho is on a plane'", c.executionArg(&c.Execution), c.stageArg(&c.Stage))
 	f := cmd.Flags()
 	reason(cmd, &c.Reason, "The `REASON`. It stays visible on the execution.")
-	must(cmd.MarkFlagRequired("reason"))
+	requires(cmd, "reason")
 	f.StringVar(&c.Action, "action", "", "The approval `ACTION`, when several are open.")
 	f.Var(oneOf(&c.Condition, "", "BEFORE_ENTRY", "ON_SUCCESS", "APPROVAL"), "condition", "`CHECK`: BEFORE_ENTRY, ON_SUCCESS or APPROVAL; default the one that blocks.")
 	must(cmd.RegisterFlagCompletionFunc("action", offer(c.actions)))

@@ -23,6 +23,7 @@ import (
 	"github.com/rollcall-bot/rollcall/integrations/commands"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/clean"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // sections are all commands, as help lists them.
@@ -92,7 +93,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil || errors.As(err, &f) {
 		return exitStatus(err, stderr)
 	}
-	fmt.Fprintf(stderr, "rollcall: %s\n  see %s --help\n", clean.Text(err.Error()), strings.TrimSuffix(cmd.CommandPath(), " help"))
+	hint := "see " + strings.TrimSuffix(cmd.CommandPath(), " help") + " --help"
+	var wrong *misuse
+	if errors.As(err, &wrong) && wrong.hint != "" {
+		hint = wrong.hint
+	}
+	sentence := err.Error()
+	if !strings.HasPrefix(sentence, "rollcall ") {
+		sentence = "rollcall: " + sentence
+	}
+	fmt.Fprintf(stderr, "%s\n  %s\n", clean.Text(sentence), clean.Line(hint))
 	return 2
 }
 
@@ -118,7 +128,7 @@ func exitStatus(err error, stderr io.Writer) int {
 	case errors.As(err, &p):
 		fmt.Fprintf(stderr, "rollcall: %s\n", clean.Text(p.Message))
 		if p.Hint != "" {
-			fmt.Fprintf(stderr, "  %s\n", clean.Text(p.Hint))
+			fmt.Fprintf(stderr, "  %s\n", clean.Text(words.Advice(p.Hint, "rollcall")))
 		}
 		if p.Code == client.Unreachable {
 			return exitUnreachable

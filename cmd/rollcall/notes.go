@@ -28,7 +28,7 @@ func (c *notesCmd) command() *cobra.Command {
 	cmd := command(c.Run, "notes", "Print release notes of what a stage runs.", "rollcall notes webshop Production --since webshop#41", c.pipelineArg(&c.Pipeline), c.stageArg(&c.Stage))
 	cmd.Long = "Issues that commits, branches and pull requests mention, by the headings of the configuration or their type, each with who worked on it; then the commits without an issue. In Markdown. " +
 		"With --github-release the notes become the text of a release on GitHub, as you: the token in GITHUB_TOKEN needs the permission \"Contents: write\"."
-	cmd.Flags().StringVar(&c.Since, "since", "", "Since this `EXECUTION`; without it, since what ran there before.")
+	cmd.Flags().StringVar(c.refers(&c.Since, &c.Pipeline), "since", "", "Since this `EXECUTION`; without it, since what ran there before.")
 	cmd.Flags().StringVar(&c.Release, "github-release", "", "Also make them the text of the release of this `TAG` on GitHub; a new one is a draft.")
 	cmd.Flags().StringVar(&c.Repository, "repository", "", "With --github-release: `OWNER/NAME`; without it, the pipeline's.")
 	cmd.Flags().BoolVar(&c.Publish, "publish", false, "With --github-release: publish it.")

@@ -32,6 +32,8 @@ const defaultURL = "http://127.0.0.1:8484"
 type service struct {
 	URL, Token, Context, Output, Color string
 	JSON                               bool
+
+	references []reference
 }
 
 // flags adds the flags of the connection. It comes last, as running the command
@@ -40,6 +42,9 @@ func (s *service) flags(cmd *cobra.Command) {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if _, err := s.place(); err != nil {
+			return &failure{err}
+		}
+		if err := s.resolve(cmd.Context()); err != nil {
 			return &failure{err}
 		}
 		return run(cmd, args)

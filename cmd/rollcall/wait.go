@@ -60,12 +60,12 @@ func (w *waiting) flags(cmd *cobra.Command, s *service) {
 	f.Lookup("wait").NoOptDefVal = "end"
 	f.DurationVar(&w.Timeout, "timeout", 0, "With --wait: give up after this `TIME`, such as 10m, with status 4.")
 	must(cmd.RegisterFlagCompletionFunc("wait", offer(s.goals)))
-	cmd.PreRunE = func(*cobra.Command, []string) error {
+	checkFirst(cmd, func() error {
 		if w.Timeout < 0 || w.Timeout > 0 && w.Wait == "" {
 			return errors.New("--timeout: give a positive time, and --wait")
 		}
 		return nil
-	}
+	})
 }
 
 // check refuses a stage that the pipeline does not have, before anything is asked for.

@@ -15,7 +15,7 @@ type compareCmd struct {
 
 func (c *compareCmd) command() *cobra.Command {
 	cmd := command(c.Run, "compare", "Show what differs between two executions.", "rollcall compare webshop#41 webshop#42",
-		one(&c.A, "EXECUTION", "webshop#41, an ID, or the end of one.").from(c.executions), one(&c.B, "EXECUTION", "The execution to compare with it.").from(c.executions))
+		one(c.refers(&c.A, nil), "EXECUTION", executionNames).from(c.executions), one(c.refers(&c.B, nil), "EXECUTION", "The execution to compare with it.").from(c.executions))
 	c.service.flags(cmd)
 	return cmd
 }

@@ -32,7 +32,7 @@ func (g Closed) Refusal() *workflows.Problem {
 	case "approved", "rejected", "overridden":
 		return workflows.Refuse(workflows.CodeApprovalCompleted, "see what followed with: status "+g.Ref, "%s of %s was %s by %s, %s", g.Action, g.Ref, g.Closed, g.By, words.Moment(g.At))
 	case "expired":
-		return workflows.Refuse(workflows.CodeInvalidApprovalToken, "retry "+g.Ref+" to ask again", "%s of %s expired, %s", g.Action, g.Ref, words.Moment(g.At))
+		return workflows.Refuse(workflows.CodeInvalidApprovalToken, "ask again with: retry "+g.Ref, "%s of %s expired, %s", g.Action, g.Ref, words.Moment(g.At))
 	}
 	return workflows.Refuse(workflows.CodeInvalidApprovalToken, "if it comes to this stage again, it asks again", "%s of %s was withdrawn, %s", g.Action, g.Ref, words.Moment(g.At))
 }

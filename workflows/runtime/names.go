@@ -108,6 +108,37 @@ func (e *Engine) noPipeline(ctx context.Context, j *judge, name string) error {
 	return p
 }
 
+// nearExecution is what somebody may have meant by an execution that there is
+// not: one of a pipeline of almost that name, or of the newest ones; empty: nothing
+// that this person may see is near.
+func (e *Engine) nearExecution(ctx context.Context, j *judge, pipeline, ref string) (hint string, err error) {
+	of, number, numbered := strings.Cut(strings.TrimSpace(ref), "#")
+	if of = cmp.Or(of, pipeline); !numbered && pipeline != "" {
+		of = pipeline
+	}
+	if _, known := e.decider.Last(of); !known {
+		near, ok := words.Nearest(of, e.decider.Pipelines())
+		if !ok || !numbered {
+			return "", nil
+		}
+		of, hint = near, "did you mean "+clean.Cut(near+"#"+number)+"?"
+	}
+	if verdict, err := j.may(ctx, workflows.View, access.Resource{Pipeline: of}); err != nil || !verdict.Allowed {
+		return "", err
+	}
+	if hint != "" {
+		return hint, nil
+	}
+	err = e.read(ctx, of, func(s *machine.State) error {
+		hint = "start the first one with: start " + of
+		if s.Count > 0 {
+			hint = fmt.Sprintf("the newest one is %s#%d", of, s.Count)
+		}
+		return nil
+	})
+	return hint, err
+}
+
 func noExecution(ref string) *workflows.Problem {
 	return &workflows.Problem{Code: workflows.CodeExecutionNotFound, Message: fmt.Sprintf("there is no execution %q", clean.Cut(ref)), Hint: "name it as webshop#42, by its ID, or by the last 6 characters of its ID or more"}
 }

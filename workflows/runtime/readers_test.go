@@ -28,6 +28,12 @@ func TestNamesOfExecutions(t *testing.T) {
 			_, err := w.Execution(w.t.Context(), ana, ref)
 			w.problem(err, workflows.CodeExecutionNotFound)
 		}
+		for ref, want := range map[string]string{"web#2": "the newest one is web#1", "wbe#1": "did you mean web#1?", "web": "the newest one is web#1", "other#1": "start the first one with: start other"} {
+			_, err := w.Execution(w.t.Context(), ana, ref)
+			if p := w.problem(err, workflows.CodeExecutionNotFound); p.Hint != want {
+				t.Errorf("%s: the hint is %q", ref, p.Hint)
+			}
+		}
 		twin := workflows.Execution{ID: "twin-" + id[len(id)-6:], Number: 99, Pipeline: "web"}
 		w.disk.rows[twin.ID] = must(encodeRow(twin))
 		_, err := w.Execution(w.t.Context(), ana, id[len(id)-6:])

@@ -249,6 +249,11 @@ func (e *Engine) explainMissing(ctx context.Context, j *judge, pipeline, ref str
 		}
 		return p
 	}
+	if near, err := e.nearExecution(ctx, j, pipeline, ref); err != nil || near != "" {
+		hinted := *p
+		hinted.Hint = near
+		return cmp.Or(err, error(&hinted))
+	}
 	if age := e.retention.Policy().Executions; age != 0 {
 		hinted := *p
 		hinted.Hint += "; what ended before " + moment(age.Before(e.o.Now()), age) + " was removed by retention" + setting("executions", age)

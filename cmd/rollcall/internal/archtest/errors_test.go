@@ -84,7 +84,7 @@ var names = map[string]string{
 	"innermost(err)": "WHY", "web:err.Error()": "WHAT HAPPENED TO THE BODY", `web:strings.TrimPrefix(err.Error(), "json: ")`: "WHY", "web:maxBody": "1048576", "r.URL.Path": "PATH", "web:name": "NAME",
 	"b.Condition": "TEXT", "b.Mode": "TEXT", "wrong.Field": "FIELD", "wrong.Type": "TYPE", "wrong.Value": "TYPE", "web:kind": "CONTENT TYPE", "web:strconv.Itoa(most)": "NUMBER",
 	"client.Choose(c.Pipeline, c.Stage, targets)": "choose one of those that are listed", "client.Ended(&e)": "HOW IT ENDED", "client.Sentence(&e)": "HOW IT STANDS",
-	`strings.Join(open, ", ")`: "ACTIONS", "open[0]": "ACTION", "cmd/rollcall:answer": "approve or reject", "cmd/rollcall:v.Name": "PIPELINE", "d.pipeline.Name": "PIPELINE", "cmd/rollcall:name": "PIPELINE",
+	`strings.Join(open, ", ")`: "ACTIONS", "open[0]": "ACTION", "cmd/rollcall:answer": "approve or reject", "cmd/rollcall:v.Name": "PIPELINE", "cmd/rollcall:pipeline": "PIPELINE", "cmd/rollcall:short": "EXECUTION", "full": "EXECUTION", `words.List(names[:min(len(names), 5)], "and")`: "PIPELINES", "d.pipeline.Name": "PIPELINE", "cmd/rollcall:name": "PIPELINE",
 	`cmd/rollcall:strings.Join(names, ", ")`: "PIPELINES", "cmd/rollcall:len(all)": "NUMBER", "cmd/rollcall:c.Source": "FILE",
 	"cmd/rollcall:other": "FILE", "web:first.Hint": "HINT", "web:field": "If-Match or version", "web:message": "the declaration is faulty at line LINE, column COLUMN: WHAT IS WRONG, and NUMBER more",
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,13 +101,15 @@ func (p Printer) Pipeline(v workflows.PipelineView) {
 			p.say("to come: frozen from %s until %s (%s)", day(f.From), lastDay(f.To), f.Name)
 		}
 	}
-	rows := [][]string{p.row([]string{"STAGE", "LATEST", "STATUS", "RUNS", "LOCK"}, "ID OF THE LATEST", "ID OF WHAT RUNS")}
+	// What a build ran last is live nowhere, where other stages have an environment.
+	deploys := slices.ContainsFunc(v.Stages, func(s workflows.StageView) bool { return s.Environment != "" })
+	rows := [][]string{p.row([]string{"STAGE", "LATEST", "STATUS", "LIVE", "LOCK"}, "ID OF THE LATEST", "ID OF WHAT RUNS")}
 	for _, s := range v.Stages {
 		latest, status, runs, latestID, runsID := "-", string(s.Status), "-", "-", "-"
 		if e := s.LatestExecution; e != nil {
 			latest, latestID = fmt.Sprintf("#%d", e.Number), e.Execution
 		}
-		if r := s.Running; r != nil {
+		if r := s.Running; r != nil && (s.Environment != "" || !deploys) {
 			runs, runsID = fmt.Sprintf("#%d since %s", r.Number, p.ago(r.Since)), r.Execution
 			if c := r.Caveat(); c != "" {
 				runs += ", " + c
@@ -212,7 +215,7 @@ func (p Printer) Execution(e *workflows.Execution) {
 	}
 	p.requests(e)
 	for _, n := range e.Notes {
-		p.say("%s: %s %s", n.Name, n.Text, n.URL)
+		p.say("%s: %s %s", strings.Replace(n.Name, "changes/", "changes in ", 1), n.Text, n.URL)
 	}
 	if len(e.Offers) > 0 {
 		verbs := make([]string, 0, len(e.Offers))

@@ -63,6 +63,7 @@ func (d *Demo) configure() error {
 		"runners": map[string]any{"commands": map[string]any{"enabled": d.play == nil}},
 		"people":  []map[string]any{{"email": mail("dan"), "github": "dan"}},
 		"access":  map[string]any{"groups": groups, "rules": rules},
+		"api":     map[string]any{"tokens": []map[string]any{{"name": "terminal", "token": n.Terminal, "may": terminalMay()}}},
 	}
 	if d.cloud != nil {
 		d.cloud.configure(config, base)
@@ -72,6 +73,11 @@ func (d *Demo) configure() error {
 		return fmt.Errorf("write the demo's configuration: %w", err)
 	}
 	return replace(d.ConfigFile(), append(data, '\n'))
+}
+
+// terminalMay is what the token of the command line may do: all but what needs a person.
+func terminalMay() []string {
+	return []string{"view", "logs", "start", "stop", "retry", "rollback", "override", "lock", "unlock", "resolve", "audit"}
 }
 
 // writePipeline writes the pipeline file, if what is played has one.

@@ -40,6 +40,7 @@ type note struct {
 	GitHub   string `json:"github"`
 	Hook     string `json:"hook"`
 	Jira     string `json:"jira"`
+	Terminal string `json:"terminal,omitempty"` // the API token of the command line
 
 	File     string      `json:"file,omitempty"` // the pipeline file that is played here
 	Address  string      `json:"address"`        // where the demo was last
@@ -135,13 +136,14 @@ func (p *dataDir) enter(file string) error {
 	case err == nil && p.note.File == file && p.note.Reset:
 		return p.empty()
 	case err == nil && p.note.File == file:
+		p.note.Terminal = orElse(p.note.Terminal, rand.Text()) // a folder of an earlier version has none
 		return nil
 	case err == nil:
 		return fmt.Errorf("%s belongs to the demo of %s: choose another folder with --data DIR", p.dir, orElse(p.note.File, "the web shop"))
 	case !errors.Is(err, os.ErrNotExist):
 		return err
 	}
-	p.note = note{Key: rand.Text(), BotToken: "xoxb-demo-" + rand.Text(), Signing: rand.Text(), GitHub: rand.Text(), Hook: rand.Text(), Jira: rand.Text(), File: file}
+	p.note = note{Key: rand.Text(), BotToken: "xoxb-demo-" + rand.Text(), Signing: rand.Text(), GitHub: rand.Text(), Hook: rand.Text(), Jira: rand.Text(), Terminal: rand.Text(), File: file}
 	if err := os.WriteFile(p.path(".gitignore"), []byte("*\n"), 0o600); err != nil {
 		return fmt.Errorf("begin the demo's folder: %w", err)
 	}

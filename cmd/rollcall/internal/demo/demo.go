@@ -147,6 +147,13 @@ func (d *Demo) prepare(ctx context.Context) (err error) {
 // Address is where the demo's page is, with the key that lets a browser in.
 func (d *Demo) Address() string { return "http://" + d.addr + "/?key=" + d.place.note.Key }
 
+// Welcome says how the demo is stopped, where its data lies, and how the command
+// line speaks to it, for the terminal on which it was started.
+func (d *Demo) Welcome() string {
+	n := d.place.known()
+	return fmt.Sprintf("Stop the demo with Ctrl-C; it goes on next time where it was. All it keeps is in %s\nIn another terminal: ROLLCALL_URL=http://%s ROLLCALL_TOKEN=%s rollcall status\n", d.place.dir, d.addr, n.Terminal)
+}
+
 // Listener is where the service must serve.
 func (d *Demo) Listener() net.Listener { return d.listener }
 
