@@ -49,6 +49,9 @@ func (w *Server) refuse(found []Violation, code string) error {
 	}
 	w.violations = append(w.violations, found...)
 	e := &apiError{Code: code}
+	if len(found) == 1 && found[0].code != "" {
+		e.Code = found[0].code
+	}
 	for _, v := range found {
 		e.Messages = append(e.Messages, "[ERROR] "+v.Message+" [json-pointer:"+v.Path+"]")
 	}
@@ -65,11 +68,19 @@ func named(blocks string) (json.RawMessage, error) {
 		return nil, nil
 	}
 	for _, b := range list {
-		if id, _ := b["block_id"].(string); id == "" {
-			b["block_id"] = newID("")[:5]
-		}
+		name(b)
 	}
 	return json.Marshal(list)
+}
+
+// name fills in the ID of a block, and of those inside it.
+func name(b object) {
+	if b != nil && str(b, "block_id") == "" {
+		b["block_id"] = newID("")[:5]
+	}
+	for _, inner := range inside(b) {
+		name(inner)
+	}
 }
 
 // target finds the channel of a call: by ID, by name, or a user's direct messages.

@@ -12,7 +12,7 @@ const (
 	viewBlocks     = 100
 	optionLimit    = 100
 	viewSizeLimit  = 250_000 // bytes
-	messageTotal   = 13_000  // all texts of a message together; more is msg_blocks_too_long
+	messageTotal   = 13_200  // all texts of a message together; more is msg_blocks_too_long
 	markdownTotal  = 12_000
 	idLimit        = 255
 	textMaximum    = 3000
@@ -28,10 +28,11 @@ func checkMessage(blocks []byte, refused map[string]bool) []Violation {
 	if err := json.Unmarshal(blocks, &all); err != nil {
 		return []Violation{{Path: "/blocks", Message: "must be a list of blocks"}}
 	}
-	c := newChecker(refused)
+	c := newChecker("message", refused)
 	c.blocks(all, messageBlocks)
 	if c.total > messageTotal {
 		c.add("/blocks", "the texts have %d characters together, at most %d", c.total, messageTotal)
+		c.found[len(c.found)-1].code = "msg_blocks_too_long"
 	}
 	return c.found
 }
@@ -45,7 +46,7 @@ func checkView(view []byte, refused map[string]bool) []Violation {
 	if err := json.Unmarshal(view, &v); err != nil || v == nil {
 		return []Violation{{Path: "/view", Message: "must be an object"}}
 	}
-	c := newChecker(refused)
+	c := newChecker(str(v, "type"), refused)
 	c.base = "/view"
 	if str(v, "type") == "modal" {
 		c.text("/view/title", obj(v, "title"), 24, true, true)
@@ -75,11 +76,15 @@ type checker struct {
 	markdown int             // characters of all markdown blocks
 	inputs   bool
 	tables   int
+	surface  string          // message, modal or home
 	refused  map[string]bool // kinds of blocks that this workspace does not take
+
+	charts, plans, tasks int
+	depth                int // containers and layouts around the block
 }
 
-func newChecker(refused map[string]bool) *checker {
-	return &checker{ids: map[string]bool{}, refused: refused}
+func newChecker(surface string, refused map[string]bool) *checker {
+	return &checker{ids: map[string]bool{}, surface: surface, refused: refused}
 }
 
 func (c *checker) add(path, format string, args ...any) {
@@ -129,13 +134,7 @@ func (c *checker) blocks(all []any, limit int) {
 			c.add(path, "must be an object")
 			continue
 		}
-		id := str(b, "block_id")
-		c.length(path+"/block_id", id, idLimit)
-		if id != "" && c.ids[id] {
-			c.add(path+"/block_id", "%q is there twice", id)
-		}
-		c.ids[id] = true
-		c.block(path, b)
+		c.named(path, b)
 	}
 	if c.markdown > markdownTotal {
 		c.add(c.base+"/blocks", "the markdown blocks have %d characters together, at most %d", c.markdown, markdownTotal)
@@ -143,6 +142,18 @@ func (c *checker) blocks(all []any, limit int) {
 	if c.tables > 1 {
 		c.add(c.base+"/blocks", "only one table is allowed")
 	}
+	c.together()
+}
+
+// named checks a block and that its ID is its own.
+func (c *checker) named(path string, b object) {
+	id := str(b, "block_id")
+	c.length(path+"/block_id", id, idLimit)
+	if id != "" && c.ids[id] {
+		c.add(path+"/block_id", "%q is there twice", id)
+	}
+	c.ids[id] = true
+	c.block(path, b)
 }
 
 func (c *checker) block(path string, b object) {
@@ -150,11 +161,17 @@ func (c *checker) block(path string, b object) {
 		c.add(path+"/type", "unsupported type: %s", kind)
 		return
 	}
+	if c.newer(path, b) {
+		return
+	}
 	switch kind := str(b, "type"); kind {
 	case "section":
 		c.section(path, b)
 	case "header":
 		c.text(path+"/text", obj(b, "text"), 150, true, true)
+		if n, ok := b["level"].(float64); b["level"] != nil && (!ok || n != 1 && n != 2 && n != 3 && n != 4) {
+			c.add(path+"/level", "must be 1 to 4")
+		}
 	case "context":
 		c.context(path, b)
 	case "actions":
@@ -184,7 +201,7 @@ func (c *checker) block(path string, b object) {
 			c.add(path+"/elements", "must not be empty")
 		}
 		c.total += letters(b)
-	case "divider", "video", "file", "call", "alert", "card", "carousel", "container", "layout", "plan", "task_card", "data_table", "data_visualization":
+	case "divider", "video", "file", "call":
 	default:
 		c.add(path+"/type", "unsupported type: %s", kind)
 	}

@@ -88,6 +88,7 @@ func TestCheckViewKnowsTheLimitsOfForms(t *testing.T) {
 func FuzzWebAPI(f *testing.F) {
 	f.Add("chat.postMessage", `{"channel":"#deploys","text":"x","blocks":[{"type":"section","text":{"type":"mrkdwn","text":"<@U1|x> <!here>"}}],"metadata":{"event_type":"a","event_payload":{}}}`)
 	f.Add("views.publish", `{"user_id":"U1","view":{"type":"home","blocks":[{"type":"actions","elements":[{"type":"static_select","action_id":"a","options":[{}]}]}]}}`)
+	f.Add("chat.postMessage", `{"channel":"#deploys","text":"x","blocks":[{"type":"container","title":{"type":"plain_text","text":"t"},"child_blocks":[{"type":"divider"}]},{"type":"data_table","caption":"c","rows":[[{"type":"raw_text","text":"a"}],[{"type":"action_cell","element":{"type":"button","action_id":"a","text":{"type":"plain_text","text":"b"}}}]]},{"type":"data_visualization","title":"t","chart":{"type":"pie","segments":[{"label":"a","value":1}]}}]}`)
 	f.Add("conversations.history", `{"channel":"C1","cursor":"at:-4","limit":"-1"}`)
 	f.Fuzz(func(t *testing.T, method, body string) {
 		w := slackfake.New(slackfake.Options{})

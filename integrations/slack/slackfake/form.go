@@ -65,19 +65,57 @@ func parse(blocks json.RawMessage) []object {
 func controls(blocks json.RawMessage) []control {
 	var all []control
 	for _, b := range parse(blocks) {
-		elements := list(b, "elements")
-		switch str(b, "type") {
-		case "section":
-			elements = []object{obj(b, "accessory")}
-		case "input":
-			elements = []object{obj(b, "element")}
-		case "actions", "context_actions":
-		default:
-			continue
+		all = append(all, controlsIn(b)...)
+	}
+	return all
+}
+
+// controlsIn lists what can be used in a block and those inside it.
+func controlsIn(b object) (all []control) {
+	for _, e := range elementsOf(b) {
+		if str(e, "action_id") != "" || str(e, "type") == "button" {
+			all = append(all, control{b, e})
 		}
-		for _, e := range elements {
-			if str(e, "action_id") != "" || str(e, "type") == "button" {
-				all = append(all, control{b, e})
+	}
+	for _, inner := range inside(b) {
+		all = append(all, controlsIn(inner)...)
+	}
+	return all
+}
+
+// elementsOf are the elements of a block itself.
+func elementsOf(b object) (all []object) {
+	switch str(b, "type") {
+	case "section":
+		return []object{obj(b, "accessory")}
+	case "input":
+		return []object{obj(b, "element")}
+	case "actions", "context_actions":
+		return list(b, "elements")
+	case "card":
+		return list(b, "actions")
+	case "data_table":
+		rows, _ := b["rows"].([]any)
+		for _, row := range rows {
+			for _, cell := range list(object{"cells": row}, "cells") {
+				all = append(all, obj(cell, "element"))
+			}
+		}
+	}
+	return all
+}
+
+// inside are the blocks inside a block.
+func inside(b object) (all []object) {
+	switch str(b, "type") {
+	case "container":
+		return list(b, "child_blocks")
+	case "carousel":
+		return list(b, "elements")
+	case "layout":
+		for _, row := range list(b, "rows") {
+			for _, item := range list(row, "items") {
+				all = append(all, obj(item, "block"))
 			}
 		}
 	}

@@ -45,6 +45,9 @@ func (w *Server) render(blocks json.RawMessage) string {
 
 // renderBlock is one block as text.
 func (w *Server) renderBlock(b object) string {
+	if text, ok := w.renderNewer(b); ok {
+		return text
+	}
 	switch str(b, "type") {
 	case "header":
 		return "# " + w.renderText(obj(b, "text"))

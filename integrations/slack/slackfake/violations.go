@@ -15,6 +15,8 @@ type Violation struct {
 	Method  string `json:"method"`
 	Channel string `json:"channel"`
 	User    string `json:"user"`
+
+	code string // Slack's for this one, where it has its own
 }
 
 // String is the message with its place.
