@@ -122,11 +122,12 @@ type Bot struct {
 
 	mu    sync.Mutex
 	turns map[string]chan struct{} // by pipeline: holds one while somebody posts for it
+	waits map[string]*waiting      // by pipeline: what waits for its turn
 }
 
 // New makes a Bot. Options that are absent take their defaults.
 func New(o Options) *Bot {
-	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}}
+	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}, waits: map[string]*waiting{}}
 	if b.command == "" {
 		b.command = "/rollcall"
 	}

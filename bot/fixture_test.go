@@ -119,8 +119,13 @@ func frozenStory(t *testing.T, file string, freezes []workflows.Freeze, story fu
 
 func newEngine(t *testing.T, f *failing, directory runtime.Directory, freezes []workflows.Freeze, log io.Writer) *runtime.Engine {
 	t.Helper()
+	return engineOn(t, store.Options{}, f, directory, freezes, log)
+}
+
+func engineOn(t *testing.T, o store.Options, f runtime.Runner, directory runtime.Directory, freezes []workflows.Freeze, log io.Writer) *runtime.Engine {
+	t.Helper()
 	dir := t.TempDir()
-	db, err := store.Open(filepath.Join(dir, "rollcall.db"), store.Options{})
+	db, err := store.Open(filepath.Join(dir, "rollcall.db"), o)
 	if err != nil {
 		t.Fatal(err)
 	}

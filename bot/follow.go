@@ -43,18 +43,22 @@ func (b *Bot) Follow(ctx context.Context, batch event.Batch) error {
 		return err
 	}
 	defer done()
-	f := &following{Bot: b, batch: batch}
-	if err := f.refresh(ctx); err != nil {
+	f := &following{Bot: b, batch: batch, waits: b.waitingIn(batch.Pipeline)}
+	if err := errors.Join(f.refresh(ctx), f.takeUp(ctx, f.waits)); err != nil {
 		return err
 	}
+	f.waits.saw(batch.Frames)
 	ids, err := f.concerned(ctx)
+	ids = f.waits.withDue(ids, b.now())
 	var all []workflows.Execution
 	for _, id := range ids {
 		e, one := b.engine.Execution(ctx, workflows.EnginePrincipal(), id)
 		switch {
 		case one == nil:
 			all = append(all, e)
-		case !notFound(one):
+		case notFound(one):
+			delete(f.waits.due, id)
+		default:
 			err = errors.Join(err, fmt.Errorf("execution %s in chat: %w", id, one))
 		}
 	}
@@ -66,12 +70,16 @@ func (b *Bot) Follow(ctx context.Context, batch event.Batch) error {
 		}
 	}
 	f.read = all
+	asksFirst(all)
 	for _, e := range all {
 		if one := f.execution(ctx, e); one != nil {
 			err = errors.Join(err, fmt.Errorf("execution %s in chat: %w", e.ID, one))
 		}
 	}
-	return errors.Join(err, f.pipelineNews(ctx))
+	if err = errors.Join(err, f.pipelineNews(ctx)); err != nil {
+		return err
+	}
+	return f.rest(ctx, f.waits)
 }
 
 // refresh reads the pipeline as it stands now.
@@ -97,6 +105,8 @@ type following struct {
 	pipeline workflows.PipelineView
 	channel  string
 	read     []workflows.Execution // those that the batch concerns
+	waits    *waiting
+	again    bool // it is something that Slack refused
 }
 
 // concerned are the executions whose messages may have to change: those that
@@ -190,7 +200,20 @@ func (f *following) execution(ctx context.Context, e workflows.Execution) error 
 			return err
 		}
 	}
-	return f.messages(ctx, mem, e)
+	return f.inStep(ctx, mem, e)
+}
+
+// inStep is messages, and notes what of them waits for its turn.
+func (f *following) inStep(ctx context.Context, mem *memory, e workflows.Execution) error {
+	late, err := split(f.messages(ctx, mem, e))
+	if late == nil {
+		if err == nil {
+			delete(f.waits.due, e.ID)
+		}
+		return err
+	}
+	// What the events said is not said again.
+	return errors.Join(err, f.saveChanged(ctx, mem), f.wait(ctx, f.waits, &e, late))
 }
 
 // startsFollowing says whether an execution without messages gets them now: not one
@@ -225,7 +248,7 @@ func (f *following) markLeft(ctx context.Context, rollback *workflows.Execution)
 			continue
 		}
 		if err == nil {
-			err = f.messages(ctx, mem, e)
+			err = f.inStep(ctx, mem, e)
 		}
 		if err != nil {
 			return err
@@ -275,8 +298,8 @@ func (f *following) messages(ctx context.Context, mem *memory, e workflows.Execu
 func (f *following) syncAll(ctx context.Context, mem *memory, v card.View) error {
 	mem.refusals = nil
 	err := f.card(ctx, mem, v)
-	if err == nil && mem.Card.TS != "" {
-		err = f.replies(ctx, mem, v)
+	if (err == nil || isPostponed(err)) && mem.Card.TS != "" {
+		err = errors.Join(err, f.replies(ctx, mem, v))
 	}
 	return err
 }
@@ -308,14 +331,14 @@ func (f *following) card(ctx context.Context, mem *memory, v card.View) error {
 		return nil
 	}
 	return f.sync(ctx, &message{mem: mem, spot: mem.Card, anew: true, keep: func(s spot) { mem.Card = s }, Message: Message{
-		Channel: channel, Thread: mem.Card.Root, Broadcast: mem.Card.Root != "", Text: drawn.Text, Blocks: drawn.Blocks, EventType: metaCard,
+		Channel: channel, Thread: mem.Card.Root, Broadcast: mem.Card.Root != "", Text: drawn.Text, Blocks: drawn.Blocks, EventType: metaCard, Urgency: f.cardUrgency(mem, e),
 		Payload: map[string]any{"execution": e.ID, "pipeline": e.Pipeline, "number": e.Number}, Anchor: f.anchor(e)}})
 }
 
 // anchor is the newest record that the card of an execution shows, where it has
 // a stage with an environment: out of reach of whoever can write the database.
 func (f *following) anchor(e *workflows.Execution) *record.Anchor {
-	if f.pipeline.Definition == nil || len(f.batch.Frames) == 0 {
+	if f.pipeline.Definition == nil || f.waits.newest.Pipeline == "" {
 		return nil
 	}
 	has := func(s workflows.StageExecution) bool {
@@ -325,18 +348,14 @@ func (f *following) anchor(e *workflows.Execution) *record.Anchor {
 	if !slices.ContainsFunc(e.Stages, has) {
 		return nil
 	}
-	newest := f.batch.Frames[len(f.batch.Frames)-1]
-	a := &record.Anchor{Pipeline: newest.Pipeline, Record: newest.Seq, Hash: newest.Hash}
-	if len(newest.Events) > 0 {
-		a.At = newest.Events[0].At.UTC()
-	}
-	return a
+	newest := f.waits.newest
+	return &record.Anchor{Pipeline: newest.Pipeline, Record: newest.Seq, Hash: newest.Hash, At: f.waits.at}
 }
 
 // below is a reply in the card's thread.
 func below(mem *memory, drawn card.Message, kind string, payload map[string]any, broadcast bool) Message {
 	payload["execution"] = mem.id
-	return Message{Channel: mem.Card.Channel, Thread: cmp.Or(mem.Card.Root, mem.Card.TS), Broadcast: broadcast, Text: drawn.Text, Blocks: drawn.Blocks, EventType: kind, Payload: payload}
+	return Message{Channel: mem.Card.Channel, Thread: cmp.Or(mem.Card.Root, mem.Card.TS), Broadcast: broadcast, Text: drawn.Text, Blocks: drawn.Blocks, EventType: kind, Payload: payload, Urgency: News}
 }
 
 // once posts a message that is never edited.

@@ -125,7 +125,10 @@ func (o *outside) Note(_ context.Context, key string, value []byte) error {
 	})
 }
 
-func (o *outside) Post(_ context.Context, m bot.Message) (at bot.Place, err error) {
+func (o *outside) Post(ctx context.Context, m bot.Message) (at bot.Place, err error) {
+	if err := m.Begin(ctx); err != nil {
+		return at, err
+	}
 	o.change(func() {
 		switch {
 		case o.away:

@@ -110,10 +110,16 @@ func hasVoted(all []workflows.Vote, v workflows.Vote) bool {
 func (f *following) syncGate(ctx context.Context, mem *memory, a card.Asking, g gateSpot) error {
 	token := a.Approval.Token
 	m := below(mem, f.gateMessage(mem, a), metaGate, map[string]any{"stage": a.Stage, "action": a.Action, "gate": token}, true)
-	return f.sync(ctx, &message{mem: mem, Message: m, spot: g.spot, anew: a.Approval.Closed == "", keep: func(s spot) {
+	m.Urgency = Question
+	err := f.sync(ctx, &message{mem: mem, Message: m, spot: g.spot, anew: a.Approval.Closed == "", keep: func(s spot) {
 		g.spot = s
 		mem.Gates[token] = g
 	}})
+	if isPostponed(err) { // what closed it is not said again
+		g.Done = false
+		mem.Gates[token] = g
+	}
+	return err
 }
 
 // reminders asks again, once for each reminder that was due while the gate is open.

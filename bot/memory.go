@@ -21,6 +21,7 @@ type memory struct {
 	ref string // of the execution or pipeline, for the log; empty where nobody said it
 
 	refusals []undelivered // what Slack refused of it this time, and somebody can mend
+	saved    string        // what is durable of it
 
 	Card   spot                `json:"card"`
 	In     string              `json:"in,omitempty"`     // the card's channel, as the pipeline named it
@@ -80,15 +81,29 @@ func (b *Bot) read(ctx context.Context, m *memory) (ok bool, err error) {
 	if err := json.Unmarshal(value, m); err != nil {
 		return false, fmt.Errorf("what was noted of %s cannot be read: %w", m.key, err)
 	}
+	m.saved = string(value)
 	return true, nil
 }
 
 func (b *Bot) saveMemory(ctx context.Context, m *memory) error {
+	m.saved = ""
+	return b.saveChanged(ctx, m)
+}
+
+// saveChanged saves a memory that is not durable as it is.
+func (b *Bot) saveChanged(ctx context.Context, m *memory) error {
 	value, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("note what was posted: %w", err)
 	}
-	return b.memos.Note(ctx, m.key, value)
+	if string(value) == m.saved {
+		return nil
+	}
+	if err := b.memos.Note(ctx, m.key, value); err != nil {
+		return err
+	}
+	m.saved = string(value)
+	return nil
 }
 
 // about are the attributes of a log line about what is remembered.
@@ -176,15 +191,18 @@ func (b *Bot) posted(ctx context.Context, m *message, sum string, err error) err
 	return b.record(ctx, m)
 }
 
-// create posts a message. The marker is durable before, so that after a crash
+// create posts a message. The marker is durable before it is sent, so that after a crash
 // in between Slack is asked whether the message arrived; one that did may show
 // an older state, so its digest stays unknown.
 func (b *Bot) create(ctx context.Context, m *message, sum string) error {
 	m.Look, m.Since = m.spot.Tried, m.spot.Since
 	if !m.Look {
-		m.spot.Tried, m.spot.Since = true, b.now()
-		if err := b.record(ctx, m); err != nil {
-			return err
+		m.Before = func(ctx context.Context) error {
+			if m.spot.Tried {
+				return nil
+			}
+			m.spot.Tried, m.spot.Since = true, b.now()
+			return b.record(ctx, m)
 		}
 	}
 	at, err := b.chat.Post(ctx, m.Message)
@@ -199,6 +217,10 @@ func (b *Bot) create(ctx context.Context, m *message, sum string) error {
 		if permanent(err) {
 			// A first try that was refused certainly left nothing to look for.
 			m.spot.Tried = m.Look
+		}
+		if isPostponed(err) { // nor did one that was not made
+			m.spot.Tried = m.Look
+			m.keep(m.spot)
 		}
 		return b.posted(ctx, m, sum, err)
 	}

@@ -12,11 +12,12 @@ import (
 
 // Chat is what the bot needs from Slack. integrations/slack implements it.
 // Calls are paced and retried on 429 inside; any error that comes back may be
-// tried again later, except a [*Refusal].
+// tried again later, except a [*Refusal]. What is no [Answer] does not wait for
+// its turn: the error is a [*Postponed].
 type Chat interface {
 	// Post sends a message and returns where it is. With Message.Look set it
 	// first looks for a message of ours with the same Payload, because an
-	// earlier try may have arrived.
+	// earlier try may have arrived. It calls Message.Begin before it sends.
 	Post(ctx context.Context, m Message) (Place, error)
 	// Edit replaces text and blocks of a message of ours. Nobody is notified.
 	Edit(ctx context.Context, at Place, m Message) error
@@ -56,6 +57,10 @@ type Message struct {
 	Anchor *record.Anchor
 	Look   bool
 	Since  time.Time // with Look: when the message was first tried; zero: not known
+
+	Urgency Urgency
+	// Before is called before the message is sent, see Begin; nil: nothing.
+	Before func(context.Context) error
 }
 
 // Place is where a message is.

@@ -279,13 +279,29 @@ func (b *Bot) retryAll(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// retry brings one execution in step, also when its turn is some seconds away.
 func (b *Bot) retry(ctx context.Context, u undelivered) error {
+	for try := 1; ; try++ {
+		err := b.retryOnce(ctx, u)
+		late, rest := split(err)
+		if late == nil || rest != nil || try == againTries || late.After > againEvery/4 {
+			return err
+		}
+		select {
+		case <-time.After(late.After):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *Bot) retryOnce(ctx context.Context, u undelivered) error {
 	done, err := b.lockPipeline(ctx, u.Pipeline)
 	if err != nil {
 		return err
 	}
 	defer done()
-	f := &following{Bot: b, batch: event.Batch{Pipeline: u.Pipeline}}
+	f := &following{Bot: b, batch: event.Batch{Pipeline: u.Pipeline}, waits: b.waitingIn(u.Pipeline), again: true}
 	if err := f.refresh(ctx); err != nil {
 		return err
 	}

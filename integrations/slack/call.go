@@ -24,23 +24,45 @@ func (c *Client) do(ctx context.Context, method, key string, call func(context.C
 }
 
 func (c *Client) doWithin(ctx context.Context, limit time.Duration, method, key string, call func(context.Context) error) error {
+	return c.inTurn(ctx, limit, turn{method: method, key: key}, call)
+}
+
+// inTurn is do for a call that may be less urgent than an answer: then a turn
+// that has not come, also because Slack says so, is a *bot.Postponed, and so is a
+// method that Slack does not do at present.
+func (c *Client) inTurn(ctx context.Context, limit time.Duration, t turn, call func(context.Context) error) error {
+	asked := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
-		if err := c.pace.wait(ctx, method, key); err != nil {
-			return fmt.Errorf("slack %s: %w", method, err)
+		if err := c.breakers.allow(t.method, t.urgency, time.Now()); err != nil {
+			return postponed(t, err)
+		}
+		if err := c.pace.take(ctx, t); err != nil {
+			c.breakers.forget(t.method)
+			return fmt.Errorf("slack %s: %w", t.method, err)
 		}
 		err := call(ctx)
+		c.breakers.end(asked, t.method, err, time.Now())
 		after, limited := rateLimited(err)
 		if !limited {
-			if method != openSocket { // that is the app token's
+			if t.method != openSocket { // that is the app token's
 				c.noteMissingScope(err)
 			}
-			return explain(method, err)
+			return explain(t.method, err)
 		}
-		c.log.Info("slack asks to slow down", "method", method, "for", after)
-		c.pace.pause(method, key, after)
+		c.log.Info("slack asks to slow down", "method", t.method, "for", after)
+		c.pace.pause(t.method, t.key, after)
 	}
+}
+
+// postponed is the error of a call that was not made because its method fails at present.
+func postponed(t turn, err error) error {
+	b := new(broken)
+	if t.urgency != bot.Answer && errors.As(err, &b) {
+		return &bot.Postponed{After: b.after}
+	}
+	return err
 }
 
 // noteMissingScope notes the scope that Slack misses, whichever call it was.

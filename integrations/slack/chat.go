@@ -48,6 +48,8 @@ func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
 			return at, nil
 		}
 	}
+	var unready error
+	begun := false
 	opts := []slack.MsgOption{slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl()}
 	if m.Thread != "" {
 		opts = append(opts, slack.MsgOptionTS(m.Thread))
@@ -56,12 +58,18 @@ func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
 		}
 	}
 	var at bot.Place
-	err = c.drawn(ctx, m.Blocks, c.paced(ctx, c.o.Timeout, "chat.postMessage", channel), func(ctx context.Context, blocks []slack.Block) error {
+	err = c.drawn(ctx, m.Blocks, c.inLine(ctx, turn{"chat.postMessage", channel, m.Urgency, identity(m)}), func(ctx context.Context, blocks []slack.Block) error {
+		if !begun { // not again after a 429
+			if unready = m.Begin(ctx); unready != nil {
+				return nil
+			}
+			begun = true
+		}
 		var err error
 		at.Channel, at.TS, err = c.api.PostMessageContext(ctx, channel, append(content(m, blocks), opts...)...)
 		return err
 	})
-	if err != nil {
+	if err := cmp.Or(unready, err); err != nil {
 		c.unposted(m.Channel, err)
 		return bot.Place{}, err
 	}
@@ -101,9 +109,18 @@ func payload(m bot.Message) map[string]any {
 	return p
 }
 
+// identity is what a message is known by while it waits for its turn.
+func identity(m bot.Message) string {
+	payload, err := json.Marshal(m.Payload)
+	if err != nil {
+		return m.EventType
+	}
+	return m.EventType + string(payload)
+}
+
 // Edit implements bot.Chat.
 func (c *Client) Edit(ctx context.Context, at bot.Place, m bot.Message) error {
-	return c.drawn(ctx, m.Blocks, c.paced(ctx, c.o.Timeout, "chat.update", ""), func(ctx context.Context, blocks []slack.Block) error {
+	return c.drawn(ctx, m.Blocks, c.inLine(ctx, turn{"chat.update", "", m.Urgency, at.Channel + at.TS}), func(ctx context.Context, blocks []slack.Block) error {
 		_, _, _, err := c.api.UpdateMessageContext(ctx, at.Channel, at.TS, content(m, blocks)...)
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/bot/layout"
 )
 
@@ -220,6 +221,16 @@ func blamed(messages []string, drawn []slack.Block, kinds []string) []string {
 // paced is do for [Client.drawn].
 func (c *Client) paced(ctx context.Context, limit time.Duration, method, key string) func(call func(context.Context) error) error {
 	return func(call func(context.Context) error) error { return c.doWithin(ctx, limit, method, key, call) }
+}
+
+// inLine is do for [Client.drawn] and a message that may be less urgent than an
+// answer. What is sent again, drawn plainly, waits for its turn: it has had one.
+func (c *Client) inLine(ctx context.Context, t turn) func(call func(context.Context) error) error {
+	return func(call func(context.Context) error) error {
+		err := c.inTurn(ctx, c.o.Timeout, t, call)
+		t.urgency = bot.Answer
+		return err
+	}
 }
 
 // answerPlainly takes the newer kinds out of a view that an acknowledgement brings:

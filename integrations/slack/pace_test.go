@@ -19,7 +19,7 @@ func testUnpaced(t *testing.T) {
 		p := newPacer(unpaced)
 		var err error
 		for range 100 {
-			if one := p.wait(ctx, "chat.postMessage", "C1"); one != nil {
+			if one := p.take(ctx, turn{method: "chat.postMessage", key: "C1"}); one != nil {
 				err = one
 				break
 			}
@@ -28,7 +28,7 @@ func testUnpaced(t *testing.T) {
 			t.Errorf("unpaced %v: %v", unpaced, err)
 		}
 		p.pause("chat.postMessage", "C1", time.Minute)
-		if p.wait(ctx, "chat.postMessage", "C1") == nil {
+		if p.take(ctx, turn{method: "chat.postMessage", key: "C1"}) == nil {
 			t.Errorf("unpaced %v: the asked-for silence was broken", unpaced)
 		}
 	}

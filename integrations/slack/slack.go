@@ -67,6 +67,8 @@ type Client struct {
 	log  *slog.Logger
 	now  func() time.Time
 
+	breakers *breakers
+
 	pinned atomic.Pointer[Identity]
 	flight singleflight.Group // one look-up at a time of each kind
 
@@ -107,7 +109,7 @@ func New(o Options) *Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &Client{
-		o: o, http: h, pace: newPacer(o.Unpaced), log: o.Log, now: o.Now, channels: map[string]string{},
+		o: o, http: h, pace: newPacer(o.Unpaced), breakers: newBreakers(o.Log), log: o.Log, now: o.Now, channels: map[string]string{},
 		faults: faultList{faults: map[string]Fault{}, reported: map[string]string{}}, logLimit: logLimiter{last: map[string]time.Time{}},
 		api:    slack.New(o.BotToken, slack.OptionAPIURL(o.APIURL), slack.OptionHTTPClient(h), slack.OptionAppLevelToken(o.AppToken)),
 		people: newCache[person](memberAge, o.Now), emails: newCache[workflows.Principal](mentionAge, o.Now),

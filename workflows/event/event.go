@@ -273,6 +273,9 @@ type Batch struct {
 type Unfinished struct {
 	Err   error         // why
 	After time.Duration // when to call again; 0: after 1 s, doubling to 30 s
+	// Expected is that nothing went wrong: there is only more to do than may be
+	// done at once. It counts as no failure.
+	Expected bool
 }
 
 // Error is the cause's.

@@ -334,6 +334,34 @@ func TestARetryRowGoesWithThePositionThatPassesIt(t *testing.T) {
 	})
 }
 
+// More to do than may be done at once is no failure: the row counts none, the
+// follower is called again when it asked for it, and for a new frame at once.
+func TestWhatIsExpectedToTakeLongIsNoFailure(t *testing.T) {
+	follow(t, func(f *fixture, j *journal, feed *following.Feed, all *following.Followers) {
+		j.answers(func(event.Batch) error {
+			return &event.Unfinished{After: 5 * time.Second, Err: errors.New("later"), Expected: true}
+		})
+		feed.Publish([]event.Frame{f.add("shop")})
+		synctest.Wait()
+		for range 3 {
+			if pause := f.fire("follow/journal/shop"); pause != 5*time.Second {
+				t.Errorf("called again after %v", pause)
+			}
+		}
+		feed.Publish([]event.Frame{f.add("shop")})
+		synctest.Wait()
+		if got := j.accepted(); strings.Count(got, "again") != 3 || !strings.HasSuffix(got, " shop") {
+			t.Errorf("accepted: %s", got)
+		}
+		memos, onCommit := all.Positions(true)
+		f.write(memos)
+		onCommit(nil)
+		if row := f.memo("retry/journal/shop"); row != `{"after":2,"failures":0,"taken":true}` {
+			t.Errorf("the row is %s", row)
+		}
+	})
+}
+
 // A restart reads behind from the log, not from the feed.
 func TestARestartGoesOnFromTheRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

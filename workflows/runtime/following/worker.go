@@ -225,7 +225,7 @@ func (w *worker) accepted(l *lane, frames []event.Frame, seen uint64, more *even
 	}
 	l.behind, l.unfinished = false, more != nil
 	if more != nil {
-		w.again(l, more.After, more.Err)
+		w.again(l, more.After, more.Err, more.Expected)
 	} else if w.rows[l.pipeline] != nil {
 		delete(w.rows, l.pipeline)
 		w.changed[l.pipeline] = true
@@ -236,25 +236,33 @@ func (w *worker) accepted(l *lane, frames []event.Frame, seen uint64, more *even
 func (w *worker) failed(l *lane, err error) {
 	w.buffered -= len(l.frames)
 	l.frames, l.behind = nil, true
-	w.again(l, 0, err)
+	w.again(l, 0, err, false)
 }
 
 // again has a lane called later: after so long, or 0 in growing steps. w.mu is locked.
-func (w *worker) again(l *lane, pause time.Duration, err error) {
+func (w *worker) again(l *lane, pause time.Duration, err error, expected bool) {
 	row := w.rows[l.pipeline]
 	if row == nil {
 		row = &retryRow{}
 		w.rows[l.pipeline] = row
+		w.changed[l.pipeline] = true
 	}
+	was := *row
 	if pause == 0 {
 		pause = min(work.Backoff(row.Failures), longestWait)
 	}
 	row.After, row.Taken = l.accepted, !l.behind
-	row.Failures++
-	w.changed[l.pipeline] = true
 	level := slog.LevelWarn
-	if row.Taken && row.Failures > 1 {
+	if expected || row.Taken && row.Failures > 0 {
 		level = slog.LevelDebug // the follower tells people itself
+	}
+	if expected {
+		row.Failures = 0
+	} else {
+		row.Failures++
+	}
+	if *row != was {
+		w.changed[l.pipeline] = true
 	}
 	w.o.Logger.Log(w.ctx, level, "a follower failed; it is called again", "follower", w.name, "pipeline", l.pipeline, "tries", row.Failures, "again_in", pause, "err", err)
 	w.o.Timers.Set("follow/"+w.name+"/"+l.pipeline, w.o.Now().Add(pause), func() {
