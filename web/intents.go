@@ -50,6 +50,7 @@ func (a *api) rollback(w http.ResponseWriter, r *http.Request, by workflows.Prin
 		Reason             string `json:"reason"`
 		IfCurrent          string `json:"ifCurrent"`
 		StopRunning        bool   `json:"stopRunning"`
+		Lock               *bool  `json:"lock"`
 		ClientRequestToken string `json:"clientRequestToken"`
 	}
 	if err := read(w, r, &b); err != nil {
@@ -59,7 +60,7 @@ func (a *api) rollback(w http.ResponseWriter, r *http.Request, by workflows.Prin
 		return 0, nil, invalid("target", "target is missing", "name the execution to return to; GET …/targets lists them")
 	}
 	in := workflows.Intent{Verb: workflows.RollBack, Pipeline: r.PathValue("pipeline"), Stage: r.PathValue("stage"),
-		Target: b.Target, Definition: b.Definition, Reason: b.Reason, IfCurrent: b.IfCurrent, Token: b.ClientRequestToken}
+		Target: b.Target, Definition: b.Definition, Reason: b.Reason, IfCurrent: b.IfCurrent, LockAfter: b.Lock, Token: b.ClientRequestToken}
 	if b.StopRunning {
 		in.WhileRunning = "stop"
 	}

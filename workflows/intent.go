@@ -75,6 +75,7 @@ type Intent struct {
 	Target       string `json:"target,omitempty"`       // execution ID
 	Definition   string `json:"definition,omitempty"`   // original (default)|current
 	WhileRunning string `json:"whileRunning,omitempty"` // empty: refuse | stop: stop it and roll back | wait: roll back when it ends
+	LockAfter    *bool  `json:"lock,omitempty"`         // lock the stage afterwards, or not; nil: as the stage's rollback.lock says
 
 	Abandon bool   `json:"abandon,omitempty"` // stop
 	All     bool   `json:"all,omitempty"`     // retry: ALL_ACTIONS

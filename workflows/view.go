@@ -92,6 +92,7 @@ type PlannedRollback struct {
 	Target     string    `json:"target"`
 	Definition string    `json:"definition"`
 	Reason     string    `json:"reason,omitempty"`
+	LockAfter  *bool     `json:"lock,omitempty"` // as Intent.LockAfter
 	By         Principal `json:"by"`
 	At         time.Time `json:"at"`
 }

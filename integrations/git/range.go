@@ -226,7 +226,7 @@ func (c *clone) part(f []string, whole bool) part {
 	}
 	text := strings.ToValidUTF8(f[5][:min(len(f[5]), maxMessage)], "\uFFFD")
 	summary, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	p.Summary, p.Mentions = words.CutBytes(clean.Line(summary), maxSummary), work.Mentions(text)
+	p.Summary, p.Mentions, p.Unsafe = words.CutBytes(clean.Line(summary), maxSummary), work.Mentions(text), work.SaysUnsafe(text)
 	mail := clean.Line(f[2])
 	p.Author = workflows.Author{Name: words.CutBytes(clean.Line(f[1]), maxName), Email: words.CutBytes(mail, maxName), Login: login(mail)}
 	p.URL, p.Parents = c.p.commitURL(p.ID), strings.Fields(f[6])

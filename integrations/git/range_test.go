@@ -156,6 +156,18 @@ func same(a, b []string) bool {
 	return slices.Equal(a, b)
 }
 
+// A trailer says that nobody should roll back past a commit; going back, it is among what is lost.
+func TestACommitIsMarkedUnsafe(t *testing.T) {
+	r, s := newRepo(t, t.TempDir()), New(Options{AllowFileURLs: true, CacheDir: t.TempDir()})
+	old := r.commit("file", "0", "Old")
+	r.commit("file", "1", "Drop the column total\n\nCloses #7\nRollback: unsafe")
+	head := r.commit("file", "2", "Say rollback: unsafe in a sentence")
+	got, err := s.Compare(t.Context(), work.Range{Provider: Git, Repository: r.dir, From: head, To: old})
+	if err != nil || len(got.Lost) != 2 || got.Lost[0].Unsafe || !got.Lost[1].Unsafe {
+		t.Fatalf("%+v %v", got, err)
+	}
+}
+
 // T2: whoever wrote, committed or is named as a co-author has a part in a range; GitHub itself has none.
 func TestWhoHasAPartInARange(t *testing.T) {
 	r, s := newRepo(t, t.TempDir()), New(Options{AllowFileURLs: true, CacheDir: t.TempDir(), People: map[string]string{"Dan-Dev": "dan@acme.example"}})

@@ -66,7 +66,11 @@ func (d *Decision) done(r event.Request, o *work.Outcome) error {
 		return err
 	}
 	st, ok := d.Definition.Stage(r.Stage)
-	if !ok || st.Rollback.Lock == "never" || !d.Transition(r.Stage).Enabled {
+	wanted := ok && st.Rollback.Lock != "never"
+	if r.Intent.LockAfter != nil {
+		wanted = ok && *r.Intent.LockAfter
+	}
+	if !wanted || !d.Transition(r.Stage).Enabled {
 		return nil
 	}
 	target, err := d.Find("target", r.Intent.Target)

@@ -10,6 +10,7 @@ package changes
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -231,11 +232,47 @@ func Lines(all ...work.Changes) []string {
 func linesOf(all []work.Commit) []string {
 	var lines []string
 	for _, c := range all {
-		line := words.Revision(c.ID) + " " + words.Cut(c.Summary, mostSummary)
-		if who := cmp.Or(c.Author.Name, c.Author.Login, c.Author.Email); who != "" {
-			line += " (" + who + ")"
+		lines = append(lines, lineOf(c))
+	}
+	return lines
+}
+
+func lineOf(c work.Commit) string {
+	line := words.Revision(c.ID) + " " + words.Cut(c.Summary, mostSummary)
+	if who := author(c); who != "" {
+		line += " (" + who + ")"
+	}
+	return line
+}
+
+func author(c work.Commit) string { return cmp.Or(c.Author.Name, c.Author.Login, c.Author.Email) }
+
+// Whose are the people whose commits would be undone, each once, those with most
+// of them first.
+func Whose(all ...work.Changes) []string {
+	counts := map[string]int{}
+	for _, c := range all {
+		for _, lost := range c.Lost {
+			if who := author(lost); who != "" {
+				counts[who]++
+			}
 		}
-		lines = append(lines, line)
+	}
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
+}
+
+// Unsafe are the commits of ranges that would be undone although they, or the pull
+// requests by which they came, are marked with [work.UnsafeMark]: one line each,
+// newest first, at most ten.
+func Unsafe(pulls map[string]*work.Pull, all ...work.Changes) []string {
+	var lines []string
+	for _, c := range all {
+		for _, lost := range c.Lost {
+			pull := cmp.Or(lost.Pull, pulls[lost.ID])
+			if (lost.Unsafe || pull.Unsafe()) && len(lines) < mostLines {
+				lines = append(lines, lineOf(lost))
+			}
+		}
 	}
 	return lines
 }

@@ -118,6 +118,10 @@ func (s *State) Targets(stage string, rows []workflows.Execution) []ledger.Targe
 		t := st.Target(row, good)
 		if ran, ok := row.Stage(stage); ok && s.Version > 0 {
 			t.StageChanged = ran.Digest != s.digest(s.Version, stage)
+			t.Took = ledger.Worked(ran)
+			if def, ok := s.definition().Stage(stage); ok {
+				t.Approvals = st.AsksAgain(def, row.ID, s.bridge() != nil)
+			}
 		}
 		_, err := s.decide(Input{At: s.At, By: workflows.EnginePrincipal(), Facts: Facts{Executions: map[string]*workflows.Execution{row.ID: row}},
 			Intent: &workflows.Intent{Verb: workflows.RollBack, Stage: stage, Target: row.ID, WhileRunning: whileWait}}, true)

@@ -31,6 +31,7 @@ type order struct {
 	target     *workflows.Execution
 	definition string
 	reason     string
+	lock       *bool // what the person chose; nil: as the stage says
 	trigger    workflows.StartedBy
 	failed     string // automatic: the execution that failed
 	alarm      string // automatic: the alarm that rang after a success
@@ -43,7 +44,7 @@ func (d *decision) rollback(in *workflows.Intent) error {
 	if err := d.checkActive(); err != nil {
 		return err
 	}
-	o := &order{definition: cmp.Or(in.Definition, original), reason: in.Reason, trigger: workflows.StartedBy{Type: workflows.TriggerRollback, Detail: d.by.Name, By: d.by}}
+	o := &order{definition: cmp.Or(in.Definition, original), reason: in.Reason, lock: in.LockAfter, trigger: workflows.StartedBy{Type: workflows.TriggerRollback, Detail: d.by.Name, By: d.by}}
 	if o.definition != original && o.definition != current {
 		return workflows.Refuse(workflows.CodeValidation, "say original (as it ran then) or current (as the pipeline is now)", "%q is not how a stage can run", in.Definition).In("definition")
 	}
@@ -150,7 +151,7 @@ func (d *decision) whileRunning(in *workflows.Intent, o *order, busy *workflows.
 			"%s runs in %s: %s", busy.Ref(), st.Name, cmp.Or(words.List(st.OpenActions(), "and"), "a condition is being asked"))
 	}
 	d.emit(event.Event{Kind: event.ReturnPlanned, Stage: in.Stage, Planned: &workflows.PlannedRollback{
-		Stage: in.Stage, Target: o.target.ID, Definition: o.definition, Reason: in.Reason, By: d.by, At: d.in.At,
+		Stage: in.Stage, Target: o.target.ID, Definition: o.definition, Reason: in.Reason, LockAfter: in.LockAfter, By: d.by, At: d.in.At,
 	}})
 	if in.WhileRunning == whileStop {
 		for _, x := range d.s.occupants(nil, in.Stage) {
@@ -212,7 +213,7 @@ func (d *decision) startPlanned() error {
 			continue
 		}
 		var err error
-		o := &order{stage: &stages[i], definition: plan.Definition, reason: plan.Reason,
+		o := &order{stage: &stages[i], definition: plan.Definition, reason: plan.Reason, lock: plan.LockAfter,
 			trigger: workflows.StartedBy{Type: workflows.TriggerRollback, Detail: plan.By.Name, By: plan.By}}
 		o.target, err = d.find("target", plan.Target)
 		if err == nil {
@@ -296,15 +297,15 @@ func (d *decision) startRollback(o *order) error {
 	if !ok {
 		return workflows.Refuse(workflows.CodeUnableToRollback, "choose another target", "version %d of %s has no stage %s", version, d.s.Name, o.stage.Name)
 	}
-	t := o.target
+	t, st := o.target, d.s.peek(o.stage.Name)
 	e := d.newExecution(workflows.TypeRollback, version, []workflows.Stage{*runs})
 	e.Trigger, e.Variables, e.Artifacts, e.Outputs = o.trigger, t.Variables, t.Artifacts, t.Outputs
 	e.SourceRevisions = slices.Clone(t.SourceRevisions)
 	e.Rollback = &workflows.Rollback{
 		Target: t.ID, TargetNumber: t.Number, FailedExecution: o.failed, Alarm: o.alarm, Definition: o.definition, Reason: o.reason,
-		SkipApprovals: d.skipsApprovals(o),
+		SkipApprovals: o.automatic() || st.SkipsApprovals(o.stage, t.ID),
 	}
-	if now := d.s.peek(o.stage.Name).Runs; now != nil {
+	if now := st.Runs; now != nil {
 		e.Rollback.LeftExecution = now.Execution
 	}
 	ev := event.Event{Kind: event.ExecutionStarted, Execution: e.ID, Stage: o.stage.Name, Started: &e}
@@ -315,17 +316,4 @@ func (d *decision) startRollback(o *order) error {
 	d.lockAfterRollback(o)
 	d.enter(d.s.execution(e.ID), o.stage.Name)
 	return nil
-}
-
-// skipsApprovals says whether people need not approve again. Going back by
-// itself never asks: it would leave the stage broken until somebody comes.
-func (d *decision) skipsApprovals(o *order) bool {
-	switch {
-	case o.automatic(), o.stage.Rollback.Approval == "skip":
-		return true
-	case o.stage.Rollback.Approval == "require":
-		return false
-	}
-	st := d.s.peek(o.stage.Name)
-	return st.Recent(o.target.ID)
 }

@@ -317,6 +317,10 @@ func (s *story) intent(verb string, o options) (workflows.Intent, error) {
 	case "rolls": // Prod back to #1
 		in.Verb, in.Stage, in.Target, in.Execution = workflows.RollBack, o.rest[0], in.Execution, ""
 		in.WhileRunning, in.Definition = o.set["while"], o.set["definition"]
+		if chosen, ok := o.set["afterwards"]; ok {
+			lock := chosen == "locked"
+			in.LockAfter = &lock
+		}
 		if len(o.rest) > 3 {
 			in.Target = s.id(o.rest[3])
 		}

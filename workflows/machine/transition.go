@@ -170,6 +170,9 @@ func (d *decision) lockAfterRollback(o *order) {
 	stage := o.stage
 	transition := d.s.peek(stage.Name).Transition
 	wanted := stage.Rollback.Lock == "always" || stage.Rollback.Lock == "manual" && !o.automatic()
+	if o.lock != nil {
+		wanted = *o.lock
+	}
 	why := say.LockReason(o.target.Ref(), o.reason)
 	switch {
 	case wanted && (transition.Enabled || transition.Cause == causeRollback): // the newer rollback is why it is locked now

@@ -187,6 +187,7 @@ func (w *walk) retry(t *rapid.T) {
 }
 
 func (w *walk) rollback(t *rapid.T) {
+	always := true
 	target := w.anyExecution(t)
 	stage := w.stage(t)
 	if st := w.s.peek(stage); st.Successes.Len() > 0 && rapid.Bool().Draw(t, "sensible") {
@@ -194,7 +195,8 @@ func (w *walk) rollback(t *rapid.T) {
 	}
 	w.do(t, w.who(t), workflows.Intent{Verb: workflows.RollBack, Stage: stage, Target: target,
 		Definition:   rapid.SampledFrom([]string{"", "original", "current"}).Draw(t, "definition"),
-		WhileRunning: rapid.SampledFrom([]string{"", "stop", "wait"}).Draw(t, "while")})
+		WhileRunning: rapid.SampledFrom([]string{"", "stop", "wait"}).Draw(t, "while"),
+		LockAfter:    rapid.SampledFrom([]*bool{nil, new(bool), &always}).Draw(t, "lock")})
 }
 
 func (w *walk) lock(t *rapid.T) {

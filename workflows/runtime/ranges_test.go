@@ -49,7 +49,7 @@ func (c *chronicle) Compare(_ context.Context, r work.Range) (out work.Changes, 
 		out.New = append(out.New, work.Commit{ID: id, Summary: "Change " + id, Mentions: []string{"SHOP-" + id[1:]}})
 	}
 	for i := from; i > to; i-- {
-		out.Lost = append(out.Lost, work.Commit{ID: fmt.Sprint("c", i)})
+		out.Lost = append(out.Lost, work.Commit{ID: fmt.Sprint("c", i), Summary: fmt.Sprint("Change c", i), Author: workflows.Author{Name: "Dora"}, Mentions: []string{fmt.Sprint("SHOP-", i)}, Unsafe: i == 3})
 	}
 	out.Complete, out.Count, out.Undone, out.CompareURL = true, len(out.Commits), max(0, from-to), "https://git.example/"+r.From+"..."+r.To
 	return out, nil

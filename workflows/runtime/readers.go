@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sort"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
-	"github.com/rollcall-bot/rollcall/workflows/ledger"
 	"github.com/rollcall-bot/rollcall/workflows/machine"
 	"github.com/rollcall-bot/rollcall/workflows/record"
 )
@@ -257,42 +255,4 @@ func (e *Engine) Pipelines(ctx context.Context, viewer workflows.Principal) ([]w
 		}
 	}
 	return views, nil
-}
-
-// Targets returns the executions that a stage could be rolled back to, and why
-// not where it could not, newest first.
-func (e *Engine) Targets(ctx context.Context, viewer workflows.Principal, pipeline, stage string) ([]ledger.Target, error) {
-	if _, err := e.checkViewer(ctx, viewer, pipeline); err != nil {
-		return nil, err
-	}
-	rows, err := e.o.History.Executions(ctx, record.Query{Pipeline: pipeline, SucceededInStage: stage, Limit: 20})
-	if err != nil {
-		return nil, e.unreadable(err, "what succeeded in "+stage)
-	}
-	var targets []ledger.Target
-	var inForce *workflows.Pipeline
-	var inUse map[int]*workflows.Pipeline
-	err = e.read(ctx, pipeline, func(s *machine.State) error {
-		if err := hasStage(s, stage); err != nil {
-			return err
-		}
-		inForce, inUse = s.Definitions[s.Version], maps.Clone(s.Definitions)
-		for i := range rows {
-			if x, ok := s.Execution(rows[i].ID); ok {
-				rows[i] = x
-			}
-		}
-		targets = s.Targets(stage, rows)
-		return nil
-	})
-	if err == nil {
-		err = e.withoutArtifacts(ctx, targets, rows, stage, inUse)
-	}
-	if targets == nil {
-		targets = []ledger.Target{}
-	}
-	if err == nil {
-		e.ranges.Compare(ctx, inForce, targets)
-	}
-	return targets, err
 }

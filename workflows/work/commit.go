@@ -3,6 +3,7 @@ package work
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 )
@@ -19,6 +20,31 @@ type Commit struct {
 	Parents []string `json:"-"`
 	// Mentions are the issue keys in its text.
 	Mentions []string `json:"-"`
+	// Unsafe: its text says that nobody should roll back past it.
+	Unsafe bool `json:"unsafe,omitempty"`
+}
+
+// UnsafeMark is the line of a commit's text, and the label of a pull request, by
+// which people say that nobody should roll back past it: what it changed outside
+// (a database, say) does not go back with it.
+const UnsafeMark = "rollback: unsafe"
+
+// SaysUnsafe says whether a commit's text has that line, in any case and with any spaces.
+func SaysUnsafe(text string) bool {
+	for line := range strings.Lines(text) {
+		if isUnsafe(line) {
+			return true
+		}
+	}
+	return false
+}
+
+// Unsafe says whether the pull request is marked so by a label.
+func (p *Pull) Unsafe() bool { return p != nil && slices.ContainsFunc(p.Labels, isUnsafe) }
+
+func isUnsafe(text string) bool {
+	key, value, ok := strings.Cut(text, ":")
+	return ok && strings.EqualFold(strings.TrimSpace(key), "rollback") && strings.EqualFold(strings.TrimSpace(value), "unsafe")
 }
 
 // Pull is a pull request.

@@ -6,6 +6,26 @@ import (
 	"testing"
 )
 
+// A commit, or a pull request by its label, says that nobody should roll back past it.
+func TestUnsafeToRollBackPast(t *testing.T) {
+	for text, want := range map[string]bool{
+		"Drop the column total\n\nRollback: unsafe": true, "x\n\n  rollback :UNSAFE \nCo-authored-by: Ana <a@b.example>": true, "rollback: unsafe": true,
+		"": false, "Make rollback: unsafe a label": false, "x\n\nrollback: unsafe?": false, "x\n\nrollback: safe": false, "rollback unsafe": false,
+	} {
+		if got := SaysUnsafe(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+	for label, want := range map[string]bool{"rollback: unsafe": true, "Rollback:unsafe": true, "rollback": false} {
+		if p := (&Pull{Labels: []string{"bug", label}}); p.Unsafe() != want {
+			t.Errorf("label %q: %v", label, p.Unsafe())
+		}
+	}
+	if (*Pull)(nil).Unsafe() {
+		t.Error("no pull request is unsafe")
+	}
+}
+
 // What looks like an issue key counts wherever people write one: in a text, in a
 // branch, twice beside each other; in lower case, or inside a word, it is none.
 func TestMentions(t *testing.T) {

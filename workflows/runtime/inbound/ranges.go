@@ -97,12 +97,20 @@ func (r *Ranges) ForDecision(ctx context.Context, of work.Range) (work.Changes, 
 	return c, nil
 }
 
+// Stretch is a range and what it holds.
+type Stretch struct {
+	work.Range
+	work.Changes
+}
+
 // Compare says of rollback targets what differs from what runs now, as far as
-// that is known within a second.
-func (r *Ranges) Compare(ctx context.Context, p *workflows.Pipeline, targets []ledger.Target) {
+// that is known within a second, and returns by target what lies between in each
+// repository.
+func (r *Ranges) Compare(ctx context.Context, p *workflows.Pipeline, targets []ledger.Target) map[string][]Stretch {
+	between := map[string][]Stretch{}
 	now := slices.IndexFunc(targets, func(t ledger.Target) bool { return t.Now })
 	if now < 0 {
-		return
+		return between
 	}
 	ctx, cancel := context.WithTimeout(ctx, formWithin)
 	defer cancel()
@@ -114,15 +122,17 @@ func (r *Ranges) Compare(ctx context.Context, p *workflows.Pipeline, targets []l
 		found := *t
 		found.Compared = len(t.SourceRevisions) > 0
 		var all []work.Changes
+		var stretches []Stretch
 		for _, of := range work.Ranges(p, targets[now].SourceRevisions, t.SourceRevisions) {
 			c, err := r.between(ctx, of)
 			found.Compared = found.Compared && err == nil && c.Complete
 			found.Undoes, found.Brings, found.CompareURL = found.Undoes+c.Undone, found.Brings+c.Count, c.CompareURL
-			all = append(all, c)
+			all, stretches = append(all, c), append(stretches, Stretch{of, c})
 		}
-		found.Lines = changes.Lines(all...)
+		found.Lines, found.Whose = changes.Lines(all...), changes.Whose(all...)
 		if found.Compared {
-			*t = found
+			*t, between[t.Execution] = found, stretches
 		}
 	}
+	return between
 }
