@@ -23,6 +23,7 @@ package bot
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ type Reader interface {
 	Executions(ctx context.Context, viewer workflows.Principal, q record.Query) ([]workflows.Execution, error)
 	Pipeline(ctx context.Context, viewer workflows.Principal, name string, version int) (workflows.PipelineView, error)
 	Pipelines(ctx context.Context, viewer workflows.Principal) ([]workflows.PipelineView, error)
+	Names(ctx context.Context, viewer workflows.Principal) ([]string, error)
 }
 
 // Desk answers what people need to know before they decide. *runtime.Engine is
@@ -97,6 +99,8 @@ type Options struct {
 	// for names alone: they give nobody a right.
 	Members   Members
 	Addresses map[string]string
+	// Link gives the address of a message in Slack; nil, or empty: it is not known.
+	Link func(at Place) string
 	// Restored is when a backup was restored last: what was open or undelivered
 	// before is not posted by itself. Zero: never.
 	Restored time.Time
@@ -107,32 +111,42 @@ type Options struct {
 // Bot answers people in chat and mirrors executions there. It is safe for use
 // by several goroutines; Follow must not run twice at once for one pipeline.
 type Bot struct {
-	engine   Engine
-	chat     Chat
-	memos    Memos
-	channel  string
-	command  string
-	url      string
-	open     []string
-	expiring func(by workflows.Principal) []string
-	groups   map[string][]string
-	restored time.Time
-	now      func() time.Time
-	log      *slog.Logger
+	engine    Engine
+	chat      Chat
+	memos     Memos
+	channel   string
+	command   string
+	url       string
+	open      []string
+	expiring  func(by workflows.Principal) []string
+	groups    map[string][]string
+	known     map[string]string // addresses by lower-case ID of a principal
+	permalink func(at Place) string
+	restored  time.Time
+	now       func() time.Time
+	log       *slog.Logger
 
 	mu    sync.Mutex
 	turns map[string]chan struct{} // by pipeline: holds one while somebody posts for it
 	waits map[string]*waiting      // by pipeline: what waits for its turn
+
+	owners owners
 }
 
 // New makes a Bot. Options that are absent take their defaults.
 func New(o Options) *Bot {
-	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}, waits: map[string]*waiting{}}
+	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, known: map[string]string{}, permalink: o.Link, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}, waits: map[string]*waiting{}}
 	if b.command == "" {
 		b.command = "/rollcall"
 	}
 	if b.now == nil {
 		b.now = time.Now
+	}
+	if b.permalink == nil {
+		b.permalink = func(Place) string { return "" }
+	}
+	for id, address := range o.Addresses {
+		b.known[strings.ToLower(id)] = strings.ToLower(address)
 	}
 	if b.expiring == nil {
 		b.expiring = func(workflows.Principal) []string { return nil }

@@ -85,7 +85,7 @@ func frozenStory(t *testing.T, file string, freezes []workflows.Freeze, story fu
 			Transport: wirefake.Direct(h.Server), Log: slog.New(slog.NewTextHandler(log, nil))})
 		h.engine = newEngine(t, h.fails, client, freezes, log)
 		b := bot.New(bot.Options{Engine: h.engine, Chat: client, Memos: h.engine.MemosOf("slack"), Channel: "#webshop", PublicURL: "https://rollcall.acme.example",
-			Open: []string{"access.allowAll is on"}, Groups: map[string][]string{"team": {"cho@acme.example"}}, Members: client, Log: slog.New(slog.NewTextHandler(log, nil))})
+			Open: []string{"access.allowAll is on"}, Groups: map[string][]string{"team": {"cho@acme.example"}}, Members: client, Link: client.Permalink, Log: slog.New(slog.NewTextHandler(log, nil))})
 		h.engine.AddFollower(b)
 		h.bot, h.client = b, client
 		r := client.Receive(h.engine, b)

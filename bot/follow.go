@@ -71,6 +71,8 @@ func (b *Bot) Follow(ctx context.Context, batch event.Batch) error {
 	}
 	f.read = all
 	asksFirst(all)
+	f.noteOwners()
+	err = errors.Join(err, f.noteBegun(ctx, all))
 	for _, e := range all {
 		if one := f.execution(ctx, e); one != nil {
 			err = errors.Join(err, fmt.Errorf("execution %s in chat: %w", e.ID, one))

@@ -163,7 +163,7 @@ func TestAFormTakesWhatTheEngineTakes(t *testing.T) {
 
 // C13: a text that is refused all the same is not lost.
 func TestARefusedTextIsSaidBack(t *testing.T) {
-	about := card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: e1, Gate: "gate-1"}
+	about := card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: e1, Gate: "gate-1", Channel: "C1"}
 	for callback, values := range map[string]map[string]string{
 		"reject": {"reason": "the login page is blank"}, "approve": {"comment": "the login page is blank"}, "override": {"reason": "the login page is blank"},
 		"rollback": {"target": e1, "reason": "the login page is blank"}, "start": {"note": "the login page is blank"},

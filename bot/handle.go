@@ -13,6 +13,7 @@ import (
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/bot/command"
 	"github.com/rollcall-bot/rollcall/bot/form"
+	"github.com/rollcall-bot/rollcall/bot/home"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
@@ -27,11 +28,16 @@ func (b *Bot) Handle(ctx context.Context, r Request) error {
 	}
 	switch {
 	case r.Home != "":
-		return b.finish(ctx, r, b.home(ctx, r))
+		return b.finish(ctx, r, b.openHome(ctx, r, ""))
 	case r.Command != nil:
 		return b.finish(ctx, r, b.commanded(ctx, r))
 	case r.Interaction != nil:
-		return b.finish(ctx, r, b.interacted(ctx, &r))
+		err := b.finish(ctx, r, b.interacted(ctx, &r))
+		if err == nil && fromHome(&r) {
+			r.Home = r.Reply.User
+			return b.openHome(ctx, r, foundBefore(&r))
+		}
+		return err
 	}
 	return nil
 }
@@ -177,6 +183,9 @@ func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) erro
 	}
 	if a.ActionID == form.InTarget {
 		return b.targetChosen(ctx, r, a.SelectedOption.Value)
+	}
+	if a.ActionID == home.ActFind {
+		return nil // App Home is drawn again, with what was found
 	}
 	kind, _, _ := strings.Cut(a.ActionID, ".")
 	if a.Value == "" && a.Type != "" && a.Type != "button" {

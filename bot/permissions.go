@@ -139,7 +139,10 @@ func (b *Bot) gateRights(ctx context.Context, e *workflows.Execution, by workflo
 			if a.Approval == nil || a.Approval.Closed != "" || len(a.Approval.From) == 0 {
 				continue
 			}
-			you := b.waitsFor(ctx, by, say.OpenApproval{Execution: e.ID, Stage: s.Name, Action: a.Name})
+			you := false
+			if own, err := b.engine.Execution(ctx, by, e.ID); err == nil {
+				you = answerable(&own, &say.OpenApproval{Stage: s.Name, Action: a.Name})
+			}
 			rights = append(rights, home.Right{What: "answer " + a.Name + " in " + s.Name, You: you, Holders: b.called(ctx, a.Approval.From)})
 		}
 	}

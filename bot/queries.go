@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
@@ -10,7 +9,6 @@ import (
 	"github.com/rollcall-bot/rollcall/bot/home"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/record"
-	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // query answers the commands that change nothing.
@@ -19,10 +17,9 @@ func (b *Bot) query(ctx context.Context, r Request, c command.Command) error {
 	var err error
 	switch c.Name {
 	case command.Overview:
-		var waiting []say.OpenApproval
-		var all []workflows.PipelineView
-		if waiting, all, err = b.overview(ctx, r.By); err == nil {
-			m = home.Overview(waiting, all, b.now(), b.url)
+		var p home.Person
+		if p, err = b.person(ctx, r.By, ""); err == nil {
+			m = home.Overview(p)
 		}
 	case command.Pipelines:
 		var all []workflows.PipelineView
@@ -79,48 +76,6 @@ func (b *Bot) link(p workflows.Principal) card.Message {
 		return card.Say("Slack gives no confirmed e-mail address for you, so rollcall knows you only as " + p.Name + " of this workspace. Rules that name addresses do not reach you.")
 	}
 	return card.Say("rollcall knows you as " + p.Email + ", the address that Slack confirms. The console joins by the same address; GitHub and Jira accounts join through `people` in the configuration.")
-}
-
-// overview is what waits for somebody and how the pipelines stand.
-func (b *Bot) overview(ctx context.Context, by workflows.Principal) ([]say.OpenApproval, []workflows.PipelineView, error) {
-	all, err := b.engine.Pipelines(ctx, by)
-	if err != nil {
-		return nil, nil, err
-	}
-	gates, err := b.engine.Approvals(ctx, by)
-	if err != nil {
-		return nil, nil, err
-	}
-	var mine []say.OpenApproval
-	for _, g := range gates {
-		if b.waitsFor(ctx, by, g) {
-			mine = append(mine, g)
-		}
-	}
-	return mine, all, nil
-}
-
-// waitsFor says whether this person could answer a gate now, as the engine's offers say.
-func (b *Bot) waitsFor(ctx context.Context, by workflows.Principal, g say.OpenApproval) bool {
-	e, err := b.engine.Execution(ctx, by, g.Execution)
-	if err != nil {
-		return false
-	}
-	for _, o := range e.Offers {
-		if o.Verb == workflows.Approve && o.Stage == g.Stage && (o.Action == "" || o.Action == g.Action) {
-			return true
-		}
-	}
-	return false
-}
-
-func (b *Bot) home(ctx context.Context, r Request) error {
-	waiting, all, err := b.overview(ctx, r.By)
-	if err != nil {
-		b.log.Warn("an app home could not be drawn", "user", r.Home, "error", err)
-		return b.publish(ctx, r, card.Say("rollcall cannot look right now. Open this page again in a moment.").Home())
-	}
-	return b.publish(ctx, r, home.Home(waiting, all, slices.Concat(b.open, b.expiring(r.By)), b.now(), b.url, b.undeliveredLines(ctx, all)...))
 }
 
 // status shows a pipeline, or an execution; without a name all pipelines.

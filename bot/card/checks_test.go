@@ -8,7 +8,6 @@ import (
 	"github.com/rollcall-bot/rollcall/bot/home"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
-	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 const (
@@ -208,7 +207,6 @@ func warned() []drawing {
 	gate.Approval.Warning = tainted
 	e := waiting()
 	e.Stages[2].Actions[0] = gate
-	open := []say.OpenApproval{{Pipeline: "webshop", Execution: id43, Number: 43, Stage: "Production", Action: "SignOff", Approval: *gate.Approval, SourceRevisions: []workflows.SourceRevision{revision()}}}
 	edit := event.Event{Kind: event.PipelineDefined, By: ana(), Defined: &event.Defined{Version: 8, ManagedBy: "api", Weakened: []event.Weakened{
 		{Stage: "Production", Action: "SignOff", Old: "2 of group:release-managers, at least 1 of group:security, with a comment", New: "1 of group:release-managers"},
 		{Stage: "Staging", Action: "Look", Old: "1 of ana@acme.example", New: "removed"}}}}
@@ -218,7 +216,6 @@ func warned() []drawing {
 		message("gate-warned", card.Gate(asking(e, gate))),
 		message("execution-warned", card.Execution(view(e, shop()))),
 		message("reminder-warned", reminded(asking(e, gate))),
-		message("overview-warned", home.Overview(open, nil, at(0), "")),
 		message("edit-weakened", card.Edited("webshop", edit, []string{"<@U1>", "<!subteam^S1>"})),
 		message("edit-cancels", card.Edited("webshop", event.Event{By: ana(), Defined: &event.Defined{Version: 8, ManagedBy: "api", Cancels: []string{"webshop#42", "webshop#43"}}}, []string{"<@U1>"})),
 		message("edit-weakened-file", card.Edited("webshop", file, nil)),

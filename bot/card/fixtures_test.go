@@ -21,13 +21,13 @@ var (
 	message, modal, nobody = blocktest.Message, blocktest.Modal, blocktest.Nobody
 	text, name             = blocktest.Text, blocktest.Name
 
-	at, when, ana, cho, yes         = webshop.At, webshop.When, webshop.Ana, webshop.Cho, webshop.Yes
-	revision, stage, action, latest = webshop.Revision, webshop.Stage, webshop.Action, webshop.Latest
-	fresh, ended, waiting, both     = webshop.Fresh, webshop.Ended, webshop.Waiting, webshop.Both
-	broken, back                    = webshop.Broken, webshop.Back
-	shop, locked, uncertain         = webshop.Shop, webshop.Locked, webshop.Uncertain
-	view, asking, signOff, closed   = webshop.View, webshop.Asking, webshop.SignOff, webshop.Closed
-	brings, listed                  = webshop.Brings, webshop.Listed
+	at, when, ana, cho, yes       = webshop.At, webshop.When, webshop.Ana, webshop.Cho, webshop.Yes
+	stage, action, latest         = webshop.Stage, webshop.Action, webshop.Latest
+	fresh, ended, waiting, both   = webshop.Fresh, webshop.Ended, webshop.Waiting, webshop.Both
+	broken, back                  = webshop.Broken, webshop.Back
+	shop, locked, uncertain       = webshop.Shop, webshop.Locked, webshop.Uncertain
+	view, asking, signOff, closed = webshop.View, webshop.Asking, webshop.SignOff, webshop.Closed
+	brings, listed                = webshop.Brings, webshop.Listed
 )
 
 // rendered is a drawing as a person might see it.

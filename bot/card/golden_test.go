@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
-	"github.com/rollcall-bot/rollcall/bot/home"
 	"github.com/rollcall-bot/rollcall/bot/internal/blocktest"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -234,29 +233,16 @@ func succeeded() workflows.Execution {
 }
 
 func lists() []drawing {
-	open := []say.OpenApproval{{Pipeline: "webshop", Execution: id43, Number: 43, Stage: "Production", Action: "SignOff", Approval: *signOff().Approval, SourceRevisions: []workflows.SourceRevision{revision()}}}
-	all := []workflows.PipelineView{shop(), locked()}
-	all[1].Name = "api"
-	help := []home.HelpLine{{Name: "status", Usage: "status [P|E]", Does: "a pipeline, or one execution", Possible: true}, {Name: "start", Usage: "start P", Does: "start an execution"}}
 	problem := &workflows.Problem{Code: workflows.CodeAccessDenied, Message: "Ben does not have the right approve on webshop/Production", Hint: "ask one of them", ID: "9f3c21"}
 	e := broken()
 	return []drawing{
-		message("overview", home.Overview(open, all, at(0), url)),
-		message("overview-empty", home.Overview(nil, nil, at(0), "")),
-		modal("home", home.Home(open, all, []string{"access.allowAll is on: every member may do everything"}, at(0), url)),
 		modal("home-refused", card.Say("rollcall answers only full members of this workspace, not guests of the workspace.").Home()),
-		message("pipelines", home.Pipelines("Pipelines", all, at(0), url)),
-		message("status", home.Status(shop(), nil, at(0), url)),
-		message("status-locked", home.Status(locked(), nil, at(0), url)),
-		message("executions", home.Executions("webshop", []card.View{view(back(workflows.StatusInProgress, workflows.TriggerAutomated), shop()), view(broken(), shop()), leftBehind(), view(waiting(), shop())}, url)),
-		message("help", home.Help("/rollcall", help)),
 		message("refusal", card.Refusal(problem, []string{"<@U1>", "<!subteam^S1>"}, "")),
 		message("refusal-of-what-was-written", card.Refusal(problem, nil, "the login page is <!channel> blank\nsee OPS-9")),
 		message("done", card.Done("Your approval counts: webshop#43, 1 of 2, missing 1 more approval.", &e, url)),
 		message("say", card.Say("The console is at "+url)),
 		message("log", card.Log(&e, "Production", "Deploy", []string{"+ dist/deploy production", "web-3: health check timed out <after 30 s> ```", "exit status 1"})),
 		message("log-empty", card.Log(&e, "Production", "Deploy", nil)),
-		message("who", home.Who("webshop", []home.Right{{What: "start", You: true, Holders: []string{"everyone"}}, {What: "approve in Production"}})),
 	}
 }
 

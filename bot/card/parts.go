@@ -15,6 +15,19 @@ func Icon(s say.State) string { return icon(s) }
 // by their own names, people as [Calls] finds them.
 func Person(p workflows.Principal) string { return name(p) }
 
+// Brought is who is behind an execution: who started it, else who wrote what it
+// brings; empty: nobody is known.
+func Brought(e *workflows.Execution) string {
+	by := e.Trigger.By
+	if by.ID != "" && !by.IsEngine() {
+		return "by " + name(by)
+	}
+	if len(e.SourceRevisions) > 0 {
+		return wroteBy(e.SourceRevisions[0].Author)
+	}
+	return ""
+}
+
 // Revisions are what an execution brings, a line each, at most so many.
 func Revisions(e *workflows.Execution, most int) []string { return revisions(e, most) }
 
@@ -47,14 +60,11 @@ func (v *View) InAWS() []string { return bridge(v.Pipeline.Bridge) }
 // Number is "#42" for an execution that is not this one; empty where it is not known.
 func (v *View) Number(id string) string { return v.number(id) }
 
-// Open is a gate that waits for somebody, as far as a list knows it.
-func Open(w *say.OpenApproval) *Asking {
-	e := workflows.Execution{ID: w.Execution, Number: w.Number, Pipeline: w.Pipeline, SourceRevisions: w.SourceRevisions, Trigger: w.StartedBy}
-	return &Asking{View: View{Execution: e}, Stage: w.Stage, Action: w.Action, Approval: w.Approval}
-}
-
 // Standing is the gate's quorum: "1 of 2 approvals, 1 more needed", and until when.
 func (a *Asking) Standing() string { return a.standing() }
+
+// Change is from what to what the stage goes, and how much that is.
+func (a *Asking) Change() string { return layout.Join(a.change(), a.Changed(a.Stage)) }
 
 // Warning is what somebody must know before they answer; empty: there is nothing.
 func (a *Asking) Warning() []string { return warning(a.Stage, a.Approval.Warning) }
@@ -63,18 +73,33 @@ func (a *Asking) Warning() []string { return warning(a.Stage, a.Approval.Warning
 // would say the same as another one names its object.
 type Buttons struct{ row row }
 
-// Quiet makes none of the buttons stand out: several gates stand side by side.
+// Quiet makes none of the buttons stand out, and each name its object: several
+// things stand side by side.
 func (b *Buttons) Quiet() { b.row.quiet = true }
 
 // Answer adds Approve and Reject for a gate, named by object where there are several.
 func (b *Buttons) Answer(a *Asking, object string) {
 	about := Subject{Pipeline: a.Execution.Pipeline, Stage: a.Stage, Action: a.Action, Execution: a.Execution.ID, Gate: a.Approval.Token}
+	about.Seen, _ = a.Running(a.Stage)
 	a.answer(&b.row, workflows.Approve, about, a.Approval.Warning, object)
 	a.answer(&b.row, workflows.Reject, about, "", object)
 }
 
-// Offer adds what can be done.
-func (b *Buttons) Offer(v *View, o workflows.Offer) { v.offer(&b.row, o) }
+// Offer adds what can be done. Where another pipeline's button would say the
+// same, it names its pipeline.
+func (b *Buttons) Offer(v *View, o workflows.Offer) {
+	v.offer(&b.row, o)
+	if n := len(b.row.all); n > 0 {
+		last := &b.row.all[n-1]
+		last.named = layout.Line(last.text, 40) + " of " + v.Execution.Pipeline
+		if b.row.quiet {
+			last.several, last.style = true, slack.StyleDefault
+		}
+	}
+}
+
+// Len is how many there are.
+func (b *Buttons) Len() int { return len(b.row.all) }
 
 // Start adds the button that starts a pipeline.
 func (b *Buttons) Start(pipeline string) {

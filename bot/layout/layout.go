@@ -122,6 +122,15 @@ func (l *Layout) Buttons(buttons ...*slack.ButtonBlockElement) {
 	l.blocks = append(l.blocks, slack.NewActionBlock(fmt.Sprintf("do.%d", l.number), row...))
 }
 
+// Controls adds a row of buttons and menus.
+func (l *Layout) Controls(elements ...slack.BlockElement) {
+	if len(elements) == 0 || !l.room(50*len(elements)) {
+		return
+	}
+	l.number++
+	l.blocks = append(l.blocks, slack.NewActionBlock(fmt.Sprintf("do.%d", l.number), elements...))
+}
+
 func length(t *slack.TextBlockObject) int { return utf8.RuneCountInString(t.Text) }
 
 // Done returns the blocks; more is where the rest can be read.

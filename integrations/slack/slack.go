@@ -122,6 +122,7 @@ type Identity struct {
 	Team, TeamName string
 	App            string // empty when Slack would not say: then the signing secret alone tells apps apart
 	User, Bot      string // the app's bot user and bot
+	URL            string // of the workspace, "https://acme.slack.com/"
 }
 
 // Identity asks Slack once, and remembers, which workspace and app the bot
@@ -150,7 +151,7 @@ func (c *Client) identify(ctx context.Context) (Identity, error) {
 	err := c.do(ctx, "auth.test", "", func(ctx context.Context) error {
 		a, err := c.api.AuthTestContext(ctx)
 		if err == nil {
-			id = Identity{Team: a.TeamID, TeamName: a.Team, User: a.UserID, Bot: a.BotID}
+			id = Identity{Team: a.TeamID, TeamName: a.Team, User: a.UserID, Bot: a.BotID, URL: a.URL}
 		}
 		return err
 	})
@@ -177,6 +178,16 @@ func (c *Client) identify(ctx context.Context) (Identity, error) {
 		c.log.Warn("slack does not say which app the bot token belongs to; requests of other apps are recognised by the signing secret alone", "error", err)
 	}
 	return id, nil
+}
+
+// Permalink is the address of a message, made without asking; empty while Slack
+// has not said which workspace this is.
+func (c *Client) Permalink(at bot.Place) string {
+	id := c.pinned.Load()
+	if id == nil || id.URL == "" || at.Channel == "" || at.TS == "" {
+		return ""
+	}
+	return strings.TrimRight(id.URL, "/") + "/archives/" + at.Channel + "/p" + strings.ReplaceAll(at.TS, ".", "")
 }
 
 // shareLookup joins callers who want the same look-up at the same time. The look-up

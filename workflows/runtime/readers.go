@@ -229,23 +229,42 @@ func (e *Engine) view(ctx context.Context, j *judge, name string, read func(cont
 	return view, err
 }
 
+// Names returns the names of the pipelines that the viewer may see, in order,
+// archived ones too. No state is read for it.
+func (e *Engine) Names(ctx context.Context, viewer workflows.Principal) ([]string, error) {
+	if err := e.wait(ctx); err != nil {
+		return nil, err
+	}
+	return e.visible(ctx, e.judge(viewer))
+}
+
+func (e *Engine) visible(ctx context.Context, j *judge) ([]string, error) {
+	names := []string{}
+	for _, name := range e.decider.Pipelines() {
+		verdict, err := j.may(ctx, workflows.View, access.Resource{Pipeline: name})
+		if err != nil {
+			return nil, err
+		}
+		if verdict.Allowed {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
 // Pipelines returns every pipeline that the viewer may see, by name; archived ones are left out.
 func (e *Engine) Pipelines(ctx context.Context, viewer workflows.Principal) ([]workflows.PipelineView, error) {
 	if err := e.wait(ctx); err != nil {
 		return nil, err
 	}
 	j := e.judge(viewer)
-	names := e.decider.Pipelines()
-	sort.Strings(names)
+	names, err := e.visible(ctx, j)
+	if err != nil {
+		return nil, err
+	}
 	views := []workflows.PipelineView{}
 	for _, name := range names {
-		verdict, err := j.may(ctx, workflows.View, access.Resource{Pipeline: name})
-		if err != nil {
-			return nil, err
-		}
-		if !verdict.Allowed {
-			continue
-		}
 		view, err := e.view(ctx, j, name, e.scan)
 		if err != nil {
 			return nil, err

@@ -57,3 +57,31 @@ func Text() *rapid.Generator[string] {
 func Name(t *rapid.T) string {
 	return rapid.OneOf(rapid.SampledFrom([]string{"Build", "Production"}), rapid.StringMatching(`[A-Za-z0-9.@_-]{1,100}`)).Draw(t, "name")
 }
+
+// Lookalikes are the buttons and the questions of a drawing that stand in it twice.
+func (d Drawing) Lookalikes() (twice []string) {
+	seen := map[string]bool{}
+	look := func(what string) {
+		if seen[what] {
+			twice = append(twice, what)
+		}
+		seen[what] = true
+	}
+	for _, block := range d.Blocks() {
+		row, ok := block.(*slack.ActionBlock)
+		if !ok {
+			continue
+		}
+		for _, e := range row.Elements.ElementSet {
+			b, ok := e.(*slack.ButtonBlockElement)
+			if !ok {
+				continue
+			}
+			look("button " + b.Text.Text)
+			if c := b.Confirm; c != nil {
+				look("question " + c.Title.Text + " " + c.Text.Text)
+			}
+		}
+	}
+	return twice
+}

@@ -142,7 +142,11 @@ func (c *checker) blocks(blocks []map[string]any) {
 				c.fault("%d buttons in a row", len(elements))
 			}
 			for _, e := range elements {
-				c.button(e.(map[string]any))
+				if e := e.(map[string]any); e["type"] == "button" {
+					c.button(e)
+				} else {
+					c.menu(e)
+				}
 			}
 		case "input":
 			c.input(b)
@@ -180,6 +184,20 @@ func (c *checker) button(b map[string]any) {
 		c.text("confirm text", confirm["text"], 300)
 		c.text("confirm yes", confirm["confirm"], 30)
 		c.text("confirm no", confirm["deny"], 30)
+	}
+}
+
+// menu is a choice that loads its options when it is opened.
+func (c *checker) menu(e map[string]any) {
+	id, _ := e["action_id"].(string)
+	if c.actions[id] || e["type"] != "external_select" {
+		c.fault("action_id %q twice, or a %v in a row", id, e["type"])
+	}
+	c.actions[id] = true
+	c.text("placeholder", e["placeholder"], 150)
+	if o, ok := e["initial_option"].(map[string]any); ok {
+		c.text("option", o["text"], 75)
+		c.atMost("option's value", o["value"].(string), 150)
 	}
 }
 

@@ -107,6 +107,10 @@ func renderBlock(b *strings.Builder, block slack.Block) {
 		}
 	case *slack.ActionBlock:
 		for _, e := range x.Elements.ElementSet {
+			if menu, ok := e.(*slack.SelectBlockElement); ok {
+				fmt.Fprintf(b, "  {%s} %s %s\n", menu.Placeholder.Text, menu.ActionID, menu.Type)
+				continue
+			}
 			button := e.(*slack.ButtonBlockElement)
 			fmt.Fprintf(b, "  [%s] %s %s\n", button.Text.Text, button.ActionID, button.Style)
 			if c := button.Confirm; c != nil {
