@@ -35,7 +35,7 @@ func sections() []struct {
 		title    string
 		commands []commander
 	}{
-		{"Commands", []commander{new(demoCmd), new(serveCmd), new(initCmd), new(helpCmd), new(versionCmd), new(loginCmd), new(logoutCmd), new(completionCmd), new(healthcheckCmd)}},
+		{"Commands", []commander{new(demoCmd), new(serveCmd), new(initCmd), new(helpCmd), new(versionCmd), new(loginCmd), new(logoutCmd), new(completionCmd), new(manCmd), new(healthcheckCmd)}},
 		{"Maintenance", []commander{new(doctorCmd), new(iamPolicyCmd), new(checkCmd), new(backupCmd), new(restoreCmd), new(auditCmd), new(accessCmd)}},
 		{"Definitions (apply, diff and export call a service)", []commander{new(validateCmd), new(testCmd), new(applyCmd), new(diffCmd), new(schemaCmd), new(exportCmd), new(importCmd)}},
 		{"Change something", []commander{new(startCmd), new(stopCmd), new(retryCmd), new(rollbackCmd), new(approveCmd), new(rejectCmd), new(lockCmd), new(unlockCmd), new(overrideCmd), new(resolveCmd)}},
@@ -45,13 +45,13 @@ func sections() []struct {
 
 func main() {
 	commands.Supervise()
-	cobra.EnableCommandSorting = false // help lists the commands in the order of sections
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // commandLine is rollcall with all its commands.
 func commandLine() *cobra.Command {
 	root := parent(&cobra.Command{Use: "rollcall COMMAND", Short: "Release pipelines that a team steers from Slack.", SilenceErrors: true, SilenceUsage: true})
+	cobra.EnableCommandSorting = false // help lists the commands in the order of sections
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpFunc(help)
 	root.SetFlagErrorFunc(wrongFlag)
