@@ -104,8 +104,10 @@ type Options struct {
 	// Restored is when a backup was restored last: what was open or undelivered
 	// before is not posted by itself. Zero: never.
 	Restored time.Time
-	Now      func() time.Time
-	Log      *slog.Logger
+	// SignIn signs people in elsewhere; nil: nobody can.
+	SignIn SignIn
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Bot answers people in chat and mirrors executions there. It is safe for use
@@ -126,6 +128,8 @@ type Bot struct {
 	now       func() time.Time
 	log       *slog.Logger
 
+	signIn SignIn
+
 	mu    sync.Mutex
 	turns map[string]chan struct{} // by pipeline: holds one while somebody posts for it
 	waits map[string]*waiting      // by pipeline: what waits for its turn
@@ -136,6 +140,7 @@ type Bot struct {
 // New makes a Bot. Options that are absent take their defaults.
 func New(o Options) *Bot {
 	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, known: map[string]string{}, permalink: o.Link, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}, waits: map[string]*waiting{}}
+	b.signIn = o.SignIn
 	if b.command == "" {
 		b.command = "/rollcall"
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/rollcall-bot/rollcall/integrations/wire/wirefake"
 	"github.com/rollcall-bot/rollcall/store"
 	"github.com/rollcall-bot/rollcall/store/files"
+	"github.com/rollcall-bot/rollcall/web/session"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
 	"github.com/rollcall-bot/rollcall/workflows/runtime"
@@ -57,6 +58,7 @@ type fixture struct {
 	client                  *slackside.Client
 	ana, ben, cho, eve, gil slackfake.User
 	fails                   *failing
+	sessions                *session.Sessions
 }
 
 // story runs a conversation. Its clock begins at 2000-01-01.
@@ -84,7 +86,8 @@ func frozenStory(t *testing.T, file string, freezes []workflows.Freeze, story fu
 		client := slackside.New(slackside.Options{APIURL: "http://slack.test/api/", BotToken: "xoxb-local", SigningSecret: "local-signing-secret",
 			Transport: wirefake.Direct(h.Server), Log: slog.New(slog.NewTextHandler(log, nil))})
 		h.engine = newEngine(t, h.fails, client, freezes, log)
-		b := bot.New(bot.Options{Engine: h.engine, Chat: client, Memos: h.engine.MemosOf("slack"), Channel: "#webshop", PublicURL: "https://rollcall.acme.example",
+		h.sessions = session.New(session.Options{Memos: h.engine.MemosOf("session"), People: workspaceOf{client}, URL: "https://rollcall.acme.example", Console: true})
+		b := bot.New(bot.Options{SignIn: signIn{h.sessions}, Engine: h.engine, Chat: client, Memos: h.engine.MemosOf("slack"), Channel: "#webshop", PublicURL: "https://rollcall.acme.example",
 			Open: []string{"access.allowAll is on"}, Groups: map[string][]string{"team": {"cho@acme.example"}}, Members: client, Link: client.Permalink, Log: slog.New(slog.NewTextHandler(log, nil))})
 		h.engine.AddFollower(b)
 		h.bot, h.client = b, client

@@ -146,6 +146,10 @@ func (b *Bot) commanded(ctx context.Context, r Request) error {
 		return b.typedRollback(ctx, r, c)
 	case command.Start:
 		return b.typedStart(ctx, r, c)
+	case command.Console:
+		return b.console(ctx, r, c)
+	case command.Login:
+		return b.login(ctx, r, c.Subject)
 	case command.Retry, command.Stop, command.Override, command.Resolve, command.Lock, command.Unlock:
 		return b.typedIntent(ctx, r, c)
 	}
@@ -178,6 +182,9 @@ func (b *Bot) interacted(ctx context.Context, r *Request) error {
 }
 
 func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) error {
+	if ours, err := b.pressedIdentity(ctx, r, a); ours {
+		return err
+	}
 	if a.ActionID == form.InPlace {
 		return b.placeChosen(ctx, r, a.SelectedOption.Value)
 	}

@@ -345,12 +345,12 @@ func TestHelpListsWhatWorks(t *testing.T) {
 		command.Status: "webshop", command.Executions: "webshop", command.Start: "webshop canary=25", command.Approve: e1 + " SignOff fine", command.Reject: e1 + " no",
 		command.Rollback: "webshop Production " + e1 + " slow", command.Retry: e1 + " all", command.Stop: e1 + " abandon now", command.Lock: "webshop Production audit",
 		command.Unlock: "webshop Production only " + e1, command.Override: e1 + " Production now", command.Resolve: e1 + " SignOff failed", command.Logs: e1 + " SignOff", command.Who: "webshop",
-		command.Notes: "webshop Production",
+		command.Notes: "webshop Production", command.Login: "BCDF-GHJK",
 	}
-	for _, url := range []string{"", "https://rollcall.acme.example"} {
+	for _, in := range []bot.SignIn{nil, opener{}} {
 		heard := func(text string) string {
 			c, e := newClerk(), &chatFake{}
-			if err := bot.New(bot.Options{Engine: c, Memos: newOutside(), Chat: e, PublicURL: url}).Handle(t.Context(), said(text)); err != nil {
+			if err := bot.New(bot.Options{Engine: c, Memos: newOutside(), Chat: e, SignIn: in}).Handle(t.Context(), said(text)); err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}
 			if len(e.heard)+len(e.forms) == 0 {
@@ -359,11 +359,11 @@ func TestHelpListsWhatWorks(t *testing.T) {
 			return strings.Join(e.heard, "")
 		}
 		help := heard("help")
-		if listed := strings.Contains(help, "/rollcall console"); listed != (url != "") {
-			t.Errorf("with the console at %q help lists it: %t", url, listed)
+		if listed := strings.Contains(help, "/rollcall console"); listed != (in != nil) {
+			t.Errorf("with %v to sign in, help lists the console: %t", in, listed)
 		}
 		for _, u := range command.All() {
-			if u.Name == command.Console && url == "" {
+			if (u.Name == command.Console || u.Name == command.Login) && in == nil {
 				continue
 			}
 			text := string(u.Name) + " " + args[u.Name]

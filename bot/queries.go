@@ -39,11 +39,6 @@ func (b *Bot) query(ctx context.Context, r Request, c command.Command) error {
 		m, err = b.notes(ctx, r.By, c)
 	case command.Who:
 		m, err = b.who(ctx, r.By, c)
-	case command.Console:
-		m = card.Say("There is no console in this version. Look with `status`, `executions` and `logs` here, or with the same words of `rollcall` in a terminal.")
-		if b.url != "" {
-			m = card.Say("The console is at " + b.url)
-		}
 	case command.Link:
 		m = b.link(r.By)
 	default:
@@ -147,8 +142,8 @@ func (b *Bot) help(ctx context.Context, by workflows.Principal) (card.Message, e
 	known := map[workflows.Verb]bool{}
 	var lines []home.HelpLine
 	for _, u := range command.All() {
-		if u.Name == command.Console && b.url == "" {
-			continue // there is none to give the address of
+		if (u.Name == command.Console || u.Name == command.Login) && b.signIn == nil {
+			continue // nobody can
 		}
 		possible, ok := known[u.Right]
 		if !ok {

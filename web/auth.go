@@ -50,6 +50,13 @@ type handler func(w http.ResponseWriter, r *http.Request, by workflows.Principal
 func (a *api) asSomebody(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		by, ok := a.tokens.principal(r)
+		if !ok && a.Sessions != nil {
+			var err error
+			if by, ok, err = a.Sessions.Principal(r); err != nil {
+				a.fail(w, r, err)
+				return
+			}
+		}
 		if !ok {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="rollcall"`)
 			a.fail(w, r, &unauthorized)

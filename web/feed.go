@@ -71,8 +71,10 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, by workflows.Princi
 	out := &stream{w: w, ctl: http.NewResponseController(w)}
 	defer a.messages.reader()()
 	_ = out.send(": rollcall\n\n")
-	for r.Context().Err() == nil {
-		at, err = a.feedOn(r.Context(), out, by, only, at)
+	ctx, cancel := a.whileSignedIn(r, by)
+	defer cancel()
+	for ctx.Err() == nil {
+		at, err = a.feedOn(ctx, out, by, only, at)
 		if err != nil {
 			a.Log.Debug("the live feed ended", "err", err)
 			break

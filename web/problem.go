@@ -15,8 +15,8 @@ import (
 // maxBody bounds what a request may send, in bytes.
 const maxBody = 1 << 20
 
-var unauthorized = workflows.Problem{Code: "Unauthorized", Message: "missing or unknown API token",
-	Hint: "send a token of the configuration's api.tokens as `Authorization: Bearer TOKEN`"}
+var unauthorized = workflows.Problem{Code: "Unauthorized", Message: "missing or unknown API token or session",
+	Hint: "send a token of the configuration's api.tokens as `Authorization: Bearer TOKEN`, or sign in with rollcall login"}
 
 // problemBody is application/problem+json (RFC 9457) with our code, hint and ID.
 type problemBody struct {
@@ -46,6 +46,8 @@ func status(code string) int {
 		return http.StatusNotFound
 	case codeTimeout:
 		return http.StatusRequestTimeout
+	case codeTooMany:
+		return http.StatusTooManyRequests
 	case codeTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case workflows.CodeCommitUnknown, workflows.CodeUnavailable, workflows.CodeAWSUnavailable:
@@ -59,6 +61,7 @@ func status(code string) int {
 const (
 	codeNotFound = "NotFound"
 	codeTooLarge = "TooLarge"
+	codeTooMany  = "TooManyRequests"
 	codeTimeout  = "RequestTimeout"
 	codeInternal = "Internal"
 )
@@ -88,6 +91,8 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case p.Code == workflows.CodeAWSUnavailable:
 		w.Header().Set("Retry-After", "10") // it is looked at again about then
+	case body.Status == http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", "60")
 	case body.Status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
 	}

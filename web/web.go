@@ -4,8 +4,8 @@
 // A definition is put in force by a PUT of its declaration, a pipeline file as
 // it stands; what a declaration looks like is told to the package by [Declare].
 //
-// Every request is made by somebody: a bearer token names a machine. What a
-// request asks for becomes one workflows.Intent and goes through the same entry point
+// Every request is made by somebody: a bearer token names a machine, a session a
+// person (package session). What a request asks for becomes one workflows.Intent and goes through the same entry point
 // as a click in chat; the package holds no rule of its own. Refusals are
 // application/problem+json with the engine's code, sentence and hint. No GET
 // changes anything.
@@ -72,7 +72,7 @@ type History interface {
 	Versions(ctx context.Context, viewer workflows.Principal, pipeline string) ([]event.Version, error)
 }
 
-// Options are what the API is made of. All fields are required but Standing.
+// Options are what the API is made of. All fields are required but those that say what nil means.
 type Options struct {
 	Doer    Doer
 	Reader  Reader
@@ -85,6 +85,8 @@ type Options struct {
 	Declare Declare
 	// Tokens are the API tokens: the secret by the token's name.
 	Tokens map[string]string
+	// Sessions are those of people who are signed in. Nil: only tokens are.
+	Sessions Sessions
 	// Ready says whether the service can decide and write. Everybody may ask, as
 	// often as they like; the sentence of a *workflows.Problem is shown to them.
 	Ready func(context.Context) error
@@ -119,6 +121,13 @@ func Handler(o Options) http.Handler {
 	mux.HandleFunc("GET /readyz", a.ready)
 
 	as := func(pattern string, h handler) { mux.Handle(pattern, a.asSomebody(h)) }
+	if o.Sessions != nil {
+		mux.HandleFunc("POST /api/v1/login", a.login)
+		mux.HandleFunc("POST /api/v1/login/poll", a.poll)
+		as("POST /api/v1/logout", a.logout)
+		as("GET /api/v1/sessions", a.sessions)
+		as("DELETE /api/v1/sessions/{session}", a.endSession)
+	}
 	as("GET /api/v1/whoami", a.whoami)
 	as("GET /api/v1/access", a.access)
 	as("GET /api/v1/pipelines", a.pipelines)

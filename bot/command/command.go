@@ -38,13 +38,14 @@ const (
 	Notes      Name = "notes"
 	Who        Name = "who"
 	Console    Name = "console"
+	Login      Name = "login"
 	Link       Name = "link"
 )
 
 // Command is what somebody typed. Which fields are set depends on Name.
 type Command struct {
 	Name      Name
-	Subject   string // status, who: a pipeline or an execution
+	Subject   string // status, who, console: a pipeline or an execution; login: a code
 	Pipeline  string
 	Stage     string // rollback: a candidate, it may be the first word of the reason
 	Execution string // an ID, "webshop#42", or the end of an ID
@@ -92,8 +93,10 @@ func Parse(text string) (Command, *workflows.Problem) {
 // read takes the arguments that the sub-command has.
 func (c *Command) read(w *scanner) *workflows.Problem {
 	switch c.Name {
-	case Status:
+	case Status, Console:
 		c.Subject = w.optional()
+	case Login:
+		c.Subject = w.required("the code that rollcall login shows in a terminal")
 	case Who:
 		c.Subject = w.required("what to ask about")
 		c.Stage = w.optional()

@@ -40,7 +40,8 @@ func All() []Usage {
 		{Logs, "E [ACTION]", "the last lines of its log", workflows.Logs},
 		{Notes, "P STAGE [E]", "release notes of what a stage runs, since E or what ran before", workflows.View},
 		{Who, "P [STAGE] | E", "who may do what there", workflows.View},
-		{Console, "", "the address of the console", ""},
+		{Console, "[P|E]", "a link that signs you in to the console, once", ""},
+		{Login, "CODE", "sign in the terminal that shows the code", ""},
 		{Link, "", "how rollcall knows who you are", ""},
 		{Help, "", "this list", ""},
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/rollcall-bot/rollcall/store"
 	"github.com/rollcall-bot/rollcall/store/files"
 	"github.com/rollcall-bot/rollcall/web"
+	"github.com/rollcall-bot/rollcall/web/session"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
 	"github.com/rollcall-bot/rollcall/workflows/changes"
@@ -55,6 +56,7 @@ type App struct {
 	mux          *http.ServeMux
 	slackInbound *slack.Receiver
 	bot          *bot.Bot             // nil without Slack
+	sessions     *session.Sessions    // nil without Slack
 	aws          *aws.AWS             // nil: nothing of the configuration needs it
 	account      *jira.Account        // made by jiraAccount
 	hub          *transport.Transport // made by githubTransport
@@ -161,6 +163,7 @@ func (a *App) build(disk *files.Files) error {
 	}
 	a.metrics.Gauges(readings{a.engine}, a.receiptSources()...)
 	if chat != nil {
+		a.openSessions(chat, restored.At)
 		a.connectSlack(chat, restored.At)
 	}
 	for _, connect := range []func() error{a.connectGitHub, a.connectHosts, a.connectJira, a.connectHooks} {
@@ -174,7 +177,11 @@ func (a *App) build(disk *files.Files) error {
 	a.background = append(a.background, auditor.NewAnchors(a.engine, a.db, notes, a.log).Run, a.runBridges)
 	look := &probe{dir: a.config.DataDir, started: a.engine.Ready(), log: a.log, now: time.Now,
 		commit: func(ctx context.Context, row []byte) error { return notes.Note(ctx, "ready", row) }}
-	a.mux.Handle("/", web.Handler(web.Options{Doer: a.engine, Reader: shown{a.engine, a.bot}, Watcher: shown{a.engine, a.bot}, History: a.engine, Contents: a.engine, Explainer: a.engine, Declare: declare, Tokens: a.tokens(), Ready: look.ready, Backup: a.backup, Metrics: a.scrape, Auditor: auditor.New(a.db, a.engine), Standing: a.connectionTrouble, Log: a.log, Heartbeat: 15 * time.Second}))
+	api := web.Options{Doer: a.engine, Reader: shown{a.engine, a.bot}, Watcher: shown{a.engine, a.bot}, History: a.engine, Contents: a.engine, Explainer: a.engine, Declare: declare, Tokens: a.tokens(), Ready: look.ready, Backup: a.backup, Metrics: a.scrape, Auditor: auditor.New(a.db, a.engine), Standing: a.connectionTrouble, Log: a.log, Heartbeat: 15 * time.Second}
+	if a.sessions != nil {
+		api.Sessions = a.sessions
+	}
+	a.serveWeb(web.Handler(api))
 	return nil
 }
 

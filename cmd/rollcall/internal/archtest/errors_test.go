@@ -50,9 +50,9 @@ var meanings = map[string]string{
 	"StageNotFound":                             "There is no stage of that name there.",
 	"StageNotRetryable":                         "There is nothing to retry in the stage, or not now.",
 	"TooLarge":                                  "The body of the request is too large.",
-	"TooManyRequests":                           "Too many requests from this address had no token or a wrong one. Requests with a valid token are still answered.",
+	"TooManyRequests":                           "Too many requests from this address had no token or a wrong one, or somebody asked for too many links or codes to sign in with. Requests with a valid token are still answered.",
 	"UnableToRollbackStage":                     "The stage cannot be rolled back to that execution, or not now.",
-	"Unauthorized":                              "The request has no API token, or an unknown one; the command line says which.",
+	"Unauthorized":                              "The request has no API token and no session, or an unknown one; the command line says which.",
 	"Unavailable":                               "Something that had to be queried did not respond. Nothing was decided, so it is safe to try again.",
 	"Unreachable":                               "Only on the command line: no rollcall responds at that address. Exit status 5.",
 	"WatchOnly":                                 "rollcall only watches this pipeline in AWS; it asks AWS for nothing until the bridge is configured to act.",
@@ -302,7 +302,7 @@ func statusOf(t *testing.T, all []source) map[string]int {
 	t.Helper()
 	numbers := map[string]int{"StatusBadRequest": http.StatusBadRequest, "StatusForbidden": http.StatusForbidden, "StatusNotFound": http.StatusNotFound,
 		"StatusServiceUnavailable": http.StatusServiceUnavailable, "StatusRequestTimeout": http.StatusRequestTimeout, "StatusUnauthorized": http.StatusUnauthorized,
-		"StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge, "StatusInternalServerError": http.StatusInternalServerError}
+		"StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge, "StatusInternalServerError": http.StatusInternalServerError, "StatusTooManyRequests": http.StatusTooManyRequests}
 	of := map[string]int{}
 	for _, s := range all {
 		for _, d := range s.file.Decls {

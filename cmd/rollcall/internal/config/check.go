@@ -64,6 +64,7 @@ func (d *decoder) check(c *Config) {
 	d.checkCommands(c)
 	d.checkJira(c.Jira)
 	d.checkNotes(c.Notes)
+	d.checkConsole(c)
 	d.checkTokens(c.API.Tokens)
 	d.checkHooks(c.Hooks)
 	d.checkAccess(c)

@@ -44,10 +44,13 @@ type Config struct {
 	API           API        `yaml:"api"`
 	Hooks         []Hook     `yaml:"hooks"`
 	Notes         notes      `yaml:"notes"`
+	Console       console    `yaml:"console"`
 
 	path    string
 	kept    []Kept
 	freezes []workflows.Freeze
+
+	noPublicURL bool // it was left out
 }
 
 // Slack connects the chat: with SigningSecret over HTTP, with AppToken by Socket Mode.
@@ -246,6 +249,7 @@ func inspect(path string, values map[string]string) (*Config, Problems, error) {
 }
 
 func (c *Config) defaults() {
+	c.noPublicURL = c.PublicURL == ""
 	or(&c.PublicURL, "http://"+c.Listen)
 	if s := c.Slack; s != nil {
 		or(&s.APIURL, "https://slack.com/api/")
@@ -300,6 +304,9 @@ func (c *Config) Open() []string {
 	}
 	if r := c.Runners.Commands; r.Enabled && r.Project() == "" && ownAccount(r.User) {
 		open = append(open, "runners.commands.user names no other account: commands can read and change what the service can, its data folder and files with secrets too")
+	}
+	if http := c.openConsole(); http != "" {
+		open = append(open, http)
 	}
 	return open
 }
