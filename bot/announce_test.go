@@ -69,7 +69,7 @@ func TestOnlyWhatIsLiveOffersTheWayBack(t *testing.T) {
 		h.says(h.eve, "executions webshop")
 		h.hears(h.eve, "Executions of webshop", "#13* rolled back")
 		h.says(h.cho, "rollback webshop Production #13 it was innocent")
-		h.until("#13 has succeeded again", func() bool { return strings.Contains(h.channel(), "# ✅ webshop #13 · succeeded") })
+		h.until("#13 has succeeded again", func() bool { return strings.Contains(h.channel(), "# ✅ webshop #13 · in Production") })
 	})
 }
 

@@ -127,6 +127,7 @@ type Bot struct {
 	restored  time.Time
 	now       func() time.Time
 	log       *slog.Logger
+	usual     usual
 
 	signIn SignIn
 
@@ -141,6 +142,7 @@ type Bot struct {
 func New(o Options) *Bot {
 	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, known: map[string]string{}, permalink: o.Link, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}, waits: map[string]*waiting{}}
 	b.signIn = o.SignIn
+	b.usual.known = map[stageKey]time.Duration{}
 	if b.command == "" {
 		b.command = "/rollcall"
 	}

@@ -258,7 +258,7 @@ func TestAQuorumInSlackIsOneAnswerInAWS(t *testing.T) {
 		h.hears(h.ben, "approve")
 		h.clicks(h.cho, gate, "approve")
 		h.hears(h.cho, "2 of 2 approvals")
-		h.reads("rollcall_execution", "1", "#1 in AWS · succeeded")
+		h.reads("rollcall_execution", "1", "#1 in AWS · in Production")
 		closed := h.reads("rollcall_gate", "1", "is in Production", "approved by", "ana", "cho")
 		if ids := buttons(closed); len(ids) != 0 {
 			t.Errorf("the closed gate has %v", ids)
@@ -288,7 +288,7 @@ func TestAnApprovalInAWSIsShownAsOne(t *testing.T) {
 		}
 		const said = "outside rollcall by " + bobARN + ": 'lgtm'. rollcall's policy (2 of ana@acme.example or cho@acme.example) was not asked"
 		h.reads("rollcall_gate", "1", "pproved "+said)
-		h.reads("rollcall_execution", "1", "#1 in AWS · succeeded", "approved "+said)
+		h.reads("rollcall_execution", "1", "#1 in AWS · in Production", "approved "+said)
 		h.late(h.ana, gate)
 		h.hears(h.ana, "Approved "+said)
 		if calls := h.changing(); len(calls) != 0 {
@@ -359,7 +359,7 @@ func TestApprovalsOfTheSameSecondAreOneDecision(t *testing.T) {
 				theirs = h.answers("Approved", "lgtm "+number)
 			})
 			both.Wait()
-			h.reads("rollcall_execution", number, "#"+number+" in AWS · succeeded")
+			h.reads("rollcall_execution", number, "#"+number+" in AWS · in Production")
 			x := h.newest()
 			g := x.Stages[1].Actions[0].Approval
 			if g == nil || g.Closed != "approved" {
@@ -396,10 +396,10 @@ func TestCommandsReachAWSAndAreAnsweredByWhatItMade(t *testing.T) {
 			h.reads("rollcall_execution", number, "#"+number+" in AWS · "+ends)
 			return h.newest()
 		}
-		first := release("1", "succeeded")
+		first := release("1", "in Production")
 		h.says(h.cho, "start webshop")
 		h.hears(h.cho, "webshop#2 has started")
-		release("2", "succeeded")
+		release("2", "in Production")
 		h.says(h.cho, "rollback webshop Production "+strings.ToUpper(first.ExternalID)+" checkout is broken")
 		h.hears(h.cho, "webshop#3 is rolling Production back to #1")
 		back := release("3", "rolled back Production to #1")

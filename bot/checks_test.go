@@ -55,7 +55,7 @@ func TestOverridingAGate(t *testing.T) {
 		h.submits(h.ana, form, map[string]string{"reason": "checkout is down and ben sleeps"})
 		h.hears(h.ana, "Overridden: webshop#1 goes on in Production without 1 of 2 approvals")
 
-		card := h.reads("rollcall_execution", "1", "#1 · succeeded", said)
+		card := h.reads("rollcall_execution", "1", "#1 · in Production", said)
 		closed := h.reads("rollcall_gate", "1", at, "@cho agreed")
 		told := h.reads("rollcall_announcement", "1", "webshop #1 is in Production", strings.ReplaceAll(said, "@", "")) // posted, not edited: nobody is mentioned
 		for _, m := range []slackfake.Message{card, closed, told} {
@@ -107,7 +107,7 @@ func TestAnEntryConditionIsOverridden(t *testing.T) {
 		h.reads("rollcall_gate", "1", "1 of 2")
 		h.clicks(h.cho, gate, "approve")
 		h.reads("rollcall_announcement", "1", "entry condition overridden by ana: a half is what we want")
-		h.reads("rollcall_execution", "1", "#1 · succeeded", "approved by @ana and @cho", "entry condition overridden by @ana")
+		h.reads("rollcall_execution", "1", "#1 · in Production", "entry condition overridden by @ana")
 	})
 }
 

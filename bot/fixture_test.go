@@ -337,7 +337,7 @@ func (h *fixture) released(number string) {
 	gate := h.reads("rollcall_gate", number, "0 of 2")
 	h.clicks(h.ana, gate, "approve")
 	h.clicks(h.cho, gate, "approve")
-	h.reads("rollcall_execution", number, "#"+number+" · succeeded")
+	h.reads("rollcall_execution", number, "#"+number+" · in Production")
 }
 
 func buttons(m slackfake.Message) []string {

@@ -43,6 +43,7 @@ func (b *Bot) Follow(ctx context.Context, batch event.Batch) error {
 		return err
 	}
 	defer done()
+	b.usual.forget(batch)
 	f := &following{Bot: b, batch: batch, waits: b.waitingIn(batch.Pipeline)}
 	if err := errors.Join(f.refresh(ctx), f.takeUp(ctx, f.waits)); err != nil {
 		return err

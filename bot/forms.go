@@ -369,6 +369,7 @@ func (b *Bot) view(ctx context.Context, viewer workflows.Principal, e workflows.
 // that only IDs are known of are looked up; what cannot be read is left out.
 func (b *Bot) viewIn(ctx context.Context, e workflows.Execution, p workflows.PipelineView) card.View {
 	v := card.View{Execution: e, Pipeline: p, Numbers: map[string]int{}, URL: b.url}
+	v.Usual = b.usually(ctx, &e)
 	if mem, _, err := b.loadMemory(ctx, e.ID); err == nil {
 		v.LeftBy, _ = b.leftBy(ctx, mem)
 	}
@@ -391,6 +392,11 @@ func mentioned(e *workflows.Execution, p *workflows.PipelineView) []string {
 	if e.Rollback != nil {
 		add(e.Rollback.LeftExecution)
 		add(e.Rollback.FailedExecution)
+	}
+	for _, s := range e.Stages {
+		if at, ok := p.Stage(s.Name); ok && at.Environment != "" {
+			add(s.From)
+		}
 	}
 	for _, s := range p.Stages {
 		add(s.Transition.Only)

@@ -194,6 +194,9 @@ func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) erro
 	if a.ActionID == home.ActFind {
 		return nil // App Home is drawn again, with what was found
 	}
+	if a.ActionID == card.ActMore {
+		return b.chosen(ctx, r, a.SelectedOption.Value)
+	}
 	kind, _, _ := strings.Cut(a.ActionID, ".")
 	if a.Value == "" && a.Type != "" && a.Type != "button" {
 		return nil // a choice inside a form: it is sent with the form
@@ -256,6 +259,8 @@ func (b *Bot) submitted(ctx context.Context, r Request, about card.Subject, in m
 	case form.FormRollback:
 		intent = workflows.Intent{Verb: workflows.RollBack, Pipeline: about.Pipeline, Stage: about.Stage, Target: in[form.InTarget], IfCurrent: about.Seen,
 			Definition: in[form.InDefinition], WhileRunning: in[form.InRunning], Reason: in[form.InReason]}
+	case form.FormStop:
+		intent.Verb, intent.Stage, intent.Reason = workflows.StopExecution, "", in[form.InReason]
 	case form.FormStart:
 		intent = workflows.Intent{Verb: workflows.Start, Pipeline: about.Pipeline, Variables: map[string]string{}}
 		for name, value := range in {

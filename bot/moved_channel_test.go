@@ -63,7 +63,7 @@ func TestAQuestionLeavesAnArchivedChannelWithItsPipeline(t *testing.T) {
 		})
 		pass(10 * time.Minute)
 		synctest.Wait()
-		if cards := shown("rollcall_execution"); len(cards) != 1 || !strings.Contains(h.Rendered(cards[0]), "#2 · succeeded") {
+		if cards := shown("rollcall_execution"); len(cards) != 1 || !strings.Contains(h.Rendered(cards[0]), "#2 · in Production") {
 			t.Errorf("%d cards in the new channel", len(cards))
 		}
 		if n := len(shown("rollcall_gate")); n != 1 {

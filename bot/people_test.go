@@ -63,9 +63,9 @@ func TestAPersonHasOneName(t *testing.T) {
 		author         *workflows.Author
 		posted, edited []string
 	}{
-		"a login in people, its address known to Slack": {github("dan-dev"), &workflows.Author{Name: "Daniel", Login: "dan-dev"}, []string{"by Dan ", "push from Dan "}, []string{"by <@U4> ", "push from <@U4> "}},
+		"a login in people, its address known to Slack": {github("dan-dev"), &workflows.Author{Name: "Daniel", Login: "dan-dev"}, []string{"push from Dan "}, []string{"push from <@U4> "}},
 		"an address of a commit, known to Slack":        {github("dan-dev"), &workflows.Author{Name: "Daniel", Email: "dan@acme.example"}, []string{"by Dan ", "push from Dan "}, []string{"by <@U4> ", "push from <@U4> "}},
-		"the login goes before the address":             {github("dan-dev"), &workflows.Author{Login: "dan-dev", Email: "ana@acme.example"}, []string{"by Dan "}, []string{"by <@U4> "}},
+		"the login goes before the address":             {github("dan-dev"), &workflows.Author{Login: "dan-dev", Email: "ana@acme.example"}, []string{"push from Dan "}, []string{"push from <@U4> "}},
 		"an address of the principal":                   {workflows.Principal{ID: "console:dan", Name: "Daniel", Email: "dan@acme.example"}, nil, []string{"push from Dan "}, []string{"push from <@U4> "}},
 		"an account at Jira":                            {workflows.Principal{ID: "jira:5b10ac8d", Name: "ana.k", Via: "jira"}, nil, []string{"push from Ana "}, []string{"push from <@U1> "}},
 		"somebody of Slack":                             {workflows.Principal{ID: "slack:U9", Name: "Uma", Via: "slack"}, nil, []string{"push from Uma "}, []string{"push from <@U9> "}},

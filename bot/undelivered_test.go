@@ -176,7 +176,7 @@ func TestADeletedCardIsPostedAnew(t *testing.T) {
 					t.Errorf("the thread %s, the new card %s in %s, the question %s in %s", root, card.TS, card.Thread, asked.TS, asked.Thread)
 				}
 				h.clicks(h.cho, asked, "approve")
-				h.reads("rollcall_execution", "1", "#1 · succeeded")
+				h.reads("rollcall_execution", "1", "#1 · in Production")
 				if told := h.reads("rollcall_announcement", "1"); told.Thread != root {
 					t.Errorf("the announcement hangs in %s, the thread is %s", told.Thread, root)
 				}

@@ -127,8 +127,10 @@ func acting(d drawing) []string {
 			continue
 		}
 		for _, e := range row.Elements.ElementSet {
-			if id := e.(*slack.ButtonBlockElement).ActionID; id != card.ActDetails && id != card.ActLogs {
-				all = append(all, id)
+			if b, ok := e.(*slack.ButtonBlockElement); !ok {
+				all = append(all, card.ActMore)
+			} else if b.ActionID != card.ActDetails && b.ActionID != card.ActLogs {
+				all = append(all, b.ActionID)
 			}
 		}
 	}

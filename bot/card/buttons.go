@@ -29,6 +29,7 @@ const (
 	ActOverride = "override"
 	ActDetails  = "details"
 	ActLogs     = "logs"
+	ActMore     = "more" // a menu; see [Chosen]
 )
 
 // button is one before it is known what else stands in its message.
@@ -110,10 +111,16 @@ func ask(title, text, yes string) *slack.ConfirmationBlockObject {
 	return slack.NewConfirmationBlockObject(layout.PlainText(layout.Line(title, 100)), layout.PlainText(layout.Line(text, 300)), layout.PlainText(layout.Line(yes, 30)), layout.PlainText("Cancel"))
 }
 
-// buttons are the card's, from what can be done now. The order is that of use.
-func (v *View) buttons() []*slack.ButtonBlockElement {
+// buttons are the card's, from what can be done now, in the order of use. While
+// people are asked, Approve and Reject stand alone: what would end or undo the
+// execution is in the menu behind them.
+func (v *View) buttons() ([]*slack.ButtonBlockElement, *slack.OverflowBlockElement) {
 	r := &row{}
+	asks := len(offersOf(v.offers(), workflows.Approve)) > 0
 	for _, verb := range []workflows.Verb{workflows.Approve, workflows.Reject, workflows.Resolve, workflows.Retry, workflows.RollBack, workflows.Unlock, workflows.StopExecution} {
+		if asks && (verb == workflows.RollBack || verb == workflows.StopExecution) {
+			continue
+		}
 		for i, o := range offersOf(v.offers(), verb) {
 			if i == 3 {
 				break
@@ -124,7 +131,10 @@ func (v *View) buttons() []*slack.ButtonBlockElement {
 	v.logs(r)
 	r.add(button{act: ActDetails, text: "Details", about: Subject{Pipeline: v.Execution.Pipeline, Execution: v.Execution.ID}})
 	v.override(r, false)
-	return r.done()
+	if !asks {
+		return r.done(), nil
+	}
+	return r.done(), v.menu()
 }
 
 // offers are the execution's, and the stage's where a locked or a frozen one concerns it.

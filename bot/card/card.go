@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -48,8 +49,12 @@ type View struct {
 		Stage, Action string
 		Lines         []string
 	}
+	// Usual is how long the work in a stage usually takes, by the stage's name; see [Worked].
+	Usual map[string]time.Duration
 	// URL of the console; empty: no links.
 	URL string
+
+	quoted bool // the message shows the end of the log itself
 }
 
 // Subject is what a button or a form is about, and what the person saw. It is

@@ -73,17 +73,6 @@ func (v *View) known(stage string) string {
 	return ""
 }
 
-// everyChange are those lines for all stages that the execution has come to.
-func (v *View) everyChange() []string {
-	var lines []string
-	for _, s := range v.Execution.Stages {
-		if n := v.changes(s.Name); n != nil {
-			lines = append(lines, layout.Join("🔀 "+layout.Text(s.Name, 100)+": "+layout.Link(n.URL, layout.Text(n.Text, 300)), v.issues(s.Name)))
-		}
-	}
-	return lines
-}
-
 // changeWords is that as a sentence of plain text; empty: not known.
 func (v *View) changeWords(stage string) string {
 	if n := v.changes(stage); n != nil && n.State == "done" {

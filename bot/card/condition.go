@@ -7,12 +7,12 @@ import (
 
 // conditionLine is a condition with its rules, in one line.
 func conditionLine(c *workflows.ConditionExecution) string {
-	i := icon(say.Status(c.Status))
+	i := sign(say.Status(c.Status))
 	switch {
 	case c.Status == workflows.StatusInProgress:
-		i = "🔎"
+		i = "●"
 	case c.Kind == workflows.AfterFailed && (c.Status == workflows.StatusFailed || c.Status == workflows.StatusErrored):
-		i = "▫️" // not met: nothing has failed
+		i = "·" // not met: nothing has failed
 	}
 	return i + " " + plainly().Condition(c)
 }

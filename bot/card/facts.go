@@ -14,8 +14,7 @@ import (
 // facts are what somebody must know beyond the stages, the most pressing first.
 func (v *View) facts() []string {
 	var facts []string
-	facts = append(facts, v.inDoubt()...)
-	facts = append(facts, v.ending(), v.rollback(), v.left())
+	facts = append(facts, v.ending(), v.left())
 	for i := range v.Execution.Stages {
 		facts = append(facts, v.stageFacts(v.Execution.Stages[i].Name)...)
 		facts = append(facts, v.alarms(v.Execution.Stages[i].Name))
@@ -70,7 +69,7 @@ func (v *View) ending() string {
 	if e.StatusReason == nil || e.Status == workflows.StatusSucceeded || e.StatusReason.Message == "" || v.repeats(e.StatusReason.Message) {
 		return ""
 	}
-	return "💬 " + layout.Text(e.StatusReason.Message, 500)
+	return layout.Sentence(layout.Text(e.StatusReason.Message, 500))
 }
 
 // rollback says what a ROLLBACK execution does and why.

@@ -101,6 +101,19 @@ func lastWords(lines []string) string {
 	return ""
 }
 
+// lastLines are the last n lines of the log of what failed that say something; none
+// where nobody may see it here.
+func (v *View) lastLines(n int) []string {
+	var lines []string
+	for _, text := range slices.Backward(v.Tail.Lines) {
+		if len(lines) < n && lastWords([]string{text}) != "" {
+			lines = append(lines, text)
+		}
+	}
+	slices.Reverse(lines)
+	return lines
+}
+
 // cause is why an action failed, not yet escaped: where its error only names a
 // status, what it last wrote.
 func (v *View) cause(stage string, a *workflows.ActionExecution) string {
@@ -108,6 +121,9 @@ func (v *View) cause(stage string, a *workflows.ActionExecution) string {
 		return ""
 	}
 	text := a.Error.Message
+	if v.quoted && len(v.lastLines(1)) > 0 {
+		return text // what it wrote stands below
+	}
 	if v.Tail.Stage != stage || v.Tail.Action != a.Name {
 		return text
 	}
@@ -144,12 +160,18 @@ func (v *View) logs(r *row) {
 	}
 }
 
-// repeats says whether a reason ends in an action's error: that stands with the
-// action already, and better.
+// repeats says whether a reason names an action or a condition that failed, or ends
+// in its error: that stands in the stage's line already, and better.
 func (v *View) repeats(reason string) bool {
 	for i := range v.Execution.Stages {
-		for _, a := range say.Actions(&v.Execution.Stages[i]) {
-			if a.Status == workflows.StatusFailed && a.Approval == nil && a.Error != nil && a.Error.Message != "" && strings.HasSuffix(reason, a.Error.Message) {
+		s := &v.Execution.Stages[i]
+		for _, a := range say.Actions(s) {
+			if a.Status == workflows.StatusFailed && (strings.HasPrefix(reason, a.Name+" ") && a.Approval == nil || a.Error != nil && a.Error.Message != "" && strings.HasSuffix(reason, a.Error.Message)) {
+				return true
+			}
+		}
+		for _, c := range s.Conditions {
+			if c.Status == workflows.StatusFailed && strings.HasPrefix(reason, "the "+say.ConditionName(c.Kind)+" ") {
 				return true
 			}
 		}

@@ -101,6 +101,10 @@ func (v *View) inSpite() string {
 	return ""
 }
 
+// failureTail is how many of the last lines of a log that says something stand in the
+// message about a failure.
+const failureTail = 30
+
 // Failure tells the channel once that an execution failed, where and why. It
 // is not for what was not approved.
 func Failure(v View) Message {
@@ -115,6 +119,7 @@ func Failure(v View) Message {
 	if stage, a := failing(e); a != nil && a.Error != nil {
 		text += ": " + layout.Text(v.cause(stage, a), 300)
 	}
+	v.quoted = true
 	l := layout.Message()
 	l.Lines("*" + layout.Name(head) + "*")
 	if at != nil {
@@ -123,17 +128,17 @@ func Failure(v View) Message {
 			return st == workflows.StatusFailed || st == workflows.StatusAbandoned || st == workflows.StatusErrored
 		})...)
 	}
-	l.Lines(block(v.Tail.Lines, maxTail))
+	l.Lines(block(v.lastLines(failureTail), maxTail))
 	r := &row{}
 	v.logs(r)
 	l.Buttons(r.done()...)
 	l.Lines(v.overrides()...)
 	l.Lines(v.ending())
-	l.Lines(revisions(e, 5)...)
+	l.Lines(revisions(e, 1)...)
 	if at != nil {
 		l.Lines(v.stageFacts(at.Name)...)
 	}
-	l.Context(layout.Join(startedBy(e), v.console("console"), v.inAWS()))
+	l.Context(layout.Join(v.console("console"), v.inAWS()))
 	return Message{Text: text + v.inSpite(), Blocks: l.Done("")}
 }
 

@@ -90,7 +90,7 @@ func person(nobody string, known []string, given ...string) string {
 	}
 	var who []string
 	for _, k := range known {
-		if isReferable(k) {
+		if isReferable(k) && !slices.Contains(who, k) {
 			who = append(who, k)
 		}
 	}

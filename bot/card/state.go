@@ -2,7 +2,6 @@ package card
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -20,6 +19,21 @@ func icon(s say.State) string {
 		return i
 	}
 	return "▫️"
+}
+
+// sign stands before a state's word in a line; pictures are for headlines.
+func sign(s say.State) string {
+	switch s {
+	case say.Succeeded, say.Approved:
+		return "✓"
+	case say.Failed, say.Rejected, say.NotApproved, say.Expired, say.Abandoned, say.NotChecked:
+		return "✗"
+	case say.Running, say.Starting, say.Checking, say.Waiting, say.Blocked, say.WaitingForApproval, say.ResultUnknown, say.Cancelling, say.Stopping:
+		return "●"
+	case say.ToCome:
+		return "○"
+	}
+	return "·"
 }
 
 // format is how a card writes what stands in a sentence: people are mentioned,
@@ -43,7 +57,34 @@ func (v *View) headline() (say.State, string) {
 	if v.rolledBack() {
 		return say.RolledBack, string(say.RolledBack)
 	}
+	if where := v.landed(); where != "" {
+		return say.Succeeded, where
+	}
 	return (&say.Format{Text: func(s string) string { return layout.Line(s, 24) }}).Execution(&v.Execution)
+}
+
+// landed says where a release is that has succeeded, or was before something else went
+// there: "in Production"; empty where no environment is known.
+func (v *View) landed() string {
+	e := &v.Execution
+	if e.Status != workflows.StatusSucceeded || e.Rollback != nil {
+		return ""
+	}
+	for i := len(e.Stages) - 1; i >= 0; i-- {
+		p, ok := v.Pipeline.Stage(e.Stages[i].Name)
+		if !ok || p.Environment == "" || p.Running == nil || e.Stages[i].Status != workflows.StatusSucceeded {
+			continue
+		}
+		in := "in " + layout.Line(p.Name, 24)
+		switch {
+		case p.Running.Execution != e.ID:
+			return "was " + in
+		case p.Running.Certain:
+			return in
+		}
+		return ""
+	}
+	return ""
 }
 
 // rolledBack says whether what succeeded was rolled back from and does not run
@@ -55,22 +96,4 @@ func (v *View) rolledBack() bool {
 	}
 	id, _ := v.Running(by.Stages[0].Name)
 	return id != v.Execution.ID
-}
-
-// span is how long a stage took, from its first action to its end; false while it runs.
-func span(s *workflows.StageExecution) (time.Duration, bool) {
-	var from, to time.Time
-	for _, a := range s.Actions {
-		if a.StartedAt != nil && (from.IsZero() || a.StartedAt.Before(from)) {
-			from = *a.StartedAt
-		}
-		if a.EndedAt != nil && a.EndedAt.After(to) {
-			to = *a.EndedAt
-		}
-	}
-	switch s.Status {
-	case workflows.StatusSucceeded, workflows.StatusFailed, workflows.StatusStopped:
-		return to.Sub(from), !from.IsZero() && !to.Before(from)
-	}
-	return 0, false
 }

@@ -80,7 +80,7 @@ func Details(v View) Message {
 	e := &v.Execution
 	l := layout.Message()
 	l.Header(v.Headline())
-	l.Lines(append(revisions(e, 20), startedBy(e))...)
+	l.Lines(v.contents()...)
 	l.Lines(bridge(v.Pipeline.Bridge)...)
 	l.Lines(v.allRequests()...)
 	for i := range e.Stages {
@@ -104,6 +104,7 @@ func Details(v View) Message {
 			}
 		}
 	}
+	l.Lines(v.inDoubt()...)
 	l.Lines(v.facts()...)
 	for _, k := range slices.Sorted(maps.Keys(e.Artifacts)) {
 		a := e.Artifacts[k]

@@ -57,6 +57,7 @@ func answers() []blocktest.Drawing {
 		named("reject", reason(webshop.Waiting(), workflows.Reject, signOff)),
 		named("approve", reason(webshop.Waiting(), workflows.Approve, signOff)),
 		named("approve-warned", reason(warned, workflows.Approve, ungated)),
+		modal("stop", form.Stop(webshop.View(webshop.Waiting(), webshop.Shop()), card.Subject{Pipeline: "webshop", Execution: webshop.ID43, Channel: "C1", Thread: "1.2"})),
 		named("override", reason(webshop.Waiting(webshop.Yes(webshop.Ana(), 10)), workflows.Override, signOff)),
 		named("override-condition", reason(unmet(), workflows.Override, whole)),
 		named("reject-of-two", reason(webshop.Both(), workflows.Reject, security)),

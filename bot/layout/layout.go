@@ -103,7 +103,10 @@ func (l *Layout) Context(text string) {
 }
 
 // Buttons adds a row of at most 25.
-func (l *Layout) Buttons(buttons ...*slack.ButtonBlockElement) {
+func (l *Layout) Buttons(buttons ...*slack.ButtonBlockElement) { l.Menu(buttons, nil) }
+
+// Menu adds a row of buttons that ends in an overflow menu; nil: in none.
+func (l *Layout) Menu(buttons []*slack.ButtonBlockElement, more *slack.OverflowBlockElement) {
 	var row []slack.BlockElement
 	size := 0
 	for _, b := range buttons {
@@ -113,6 +116,12 @@ func (l *Layout) Buttons(buttons ...*slack.ButtonBlockElement) {
 			if c := b.Confirm; c != nil {
 				size += length(c.Title) + length(c.Text) + length(c.Confirm) + length(c.Deny)
 			}
+		}
+	}
+	if more != nil {
+		row = append(row[:min(len(row), maxElements-1)], more)
+		for _, o := range more.Options {
+			size += length(o.Text)
 		}
 	}
 	if len(row) == 0 || !l.room(size) {

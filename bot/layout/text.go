@@ -69,6 +69,11 @@ func Moment(t time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), Stamp(t))
 }
 
+// Clock is Moment without its day, for what is near.
+func Clock(t time.Time) string {
+	return fmt.Sprintf("<!date^%d^{time}|%s>", t.Unix(), Stamp(t))
+}
+
 // Stamp is a point in time where Slack has no dates: plain_text.
 func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 

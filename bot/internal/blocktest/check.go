@@ -14,7 +14,7 @@ import (
 // in a card is a date, a link over HTTP, and a mention of somebody who is asked.
 var token = regexp.MustCompile(`<[^>]*>?`)
 
-var allowed = regexp.MustCompile(`^<(https?://[^\s|<>]+\|[^<>|]+|!date\^\d+\^\{date_short_pretty\} \{time\}\|[^<>|]+|@U\w+|!subteam\^S\w+)>$`)
+var allowed = regexp.MustCompile(`^<(https?://[^\s|<>]+\|[^<>|]+|!date\^\d+\^(\{date_short_pretty\} )?\{time\}\|[^<>|]+|@U\w+|!subteam\^S\w+)>$`)
 
 // Faults finds what Slack would refuse, and what should not be in a drawing,
 // whatever the people in it are called; none: it can be sent.
@@ -142,9 +142,12 @@ func (c *checker) blocks(blocks []map[string]any) {
 				c.fault("%d buttons in a row", len(elements))
 			}
 			for _, e := range elements {
-				if e := e.(map[string]any); e["type"] == "button" {
+				switch e := e.(map[string]any); e["type"] {
+				case "button":
 					c.button(e)
-				} else {
+				case "overflow":
+					c.more(e)
+				default:
 					c.menu(e)
 				}
 			}
@@ -198,6 +201,22 @@ func (c *checker) menu(e map[string]any) {
 	if o, ok := e["initial_option"].(map[string]any); ok {
 		c.text("option", o["text"], 75)
 		c.atMost("option's value", o["value"].(string), 150)
+	}
+}
+
+// more checks an overflow menu, whose choices are the card's.
+func (c *checker) more(e map[string]any) {
+	options := e["options"].([]any)
+	if len(options) == 0 || len(options) > 5 {
+		c.fault("%d choices in a menu", len(options))
+	}
+	for _, o := range options {
+		o := o.(map[string]any)
+		c.text("choice", o["text"], 75)
+		c.atMost("choice's value", o["value"].(string), 75)
+		if _, problem := card.ParseChosen(o["value"].(string)); problem != nil {
+			c.fault("choice %q cannot be read: %v", o["value"], problem)
+		}
 	}
 }
 

@@ -111,6 +111,12 @@ func renderBlock(b *strings.Builder, block slack.Block) {
 				fmt.Fprintf(b, "  {%s} %s %s\n", menu.Placeholder.Text, menu.ActionID, menu.Type)
 				continue
 			}
+			if menu, ok := e.(*slack.OverflowBlockElement); ok {
+				for _, o := range menu.Options {
+					fmt.Fprintf(b, "  [⋯ %s] %s %s\n", o.Text.Text, menu.ActionID, o.Value)
+				}
+				continue
+			}
 			button := e.(*slack.ButtonBlockElement)
 			fmt.Fprintf(b, "  [%s] %s %s\n", button.Text.Text, button.ActionID, button.Style)
 			if c := button.Confirm; c != nil {
