@@ -13,18 +13,13 @@ import (
 )
 
 // Answer is what Slack must hear at once, within its three seconds: a
-// *slack.ViewSubmissionResponse with errors by block, an options answer, or
-// nil for an empty 200. It reads nothing and does nothing; who asks is not
+// *slack.ViewSubmissionResponse with errors by block, or nil for an empty 200. It reads nothing and does nothing; who asks is not
 // known yet. A form answered with errors stays open and is not handled.
 func (b *Bot) Answer(r Request) any {
 	if r.Interaction == nil {
 		return nil
 	}
 	switch r.Interaction.Type {
-	case slack.InteractionTypeBlockSuggestion:
-		// No menu of ours loads its options later. The empty list must be there,
-		// and slack.OptionsResponse would leave it out.
-		return map[string][]string{"options": {}}
 	case slack.InteractionTypeViewSubmission:
 		if faults := check(r.Interaction.View); len(faults) > 0 {
 			return slack.NewErrorsViewSubmissionResponse(faults)

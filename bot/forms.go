@@ -328,6 +328,9 @@ func sourceAction(d *workflows.Pipeline, name string) (string, bool) {
 
 // start is the button: with variables a form asks for them.
 func (b *Bot) start(ctx context.Context, r Request, pipeline string) error {
+	if pipeline == "" {
+		return b.show(ctx, r.Reply, form.ChoosePipeline(origin(card.Subject{}, r.Reply)))
+	}
 	p, err := b.engine.Pipeline(ctx, r.By, pipeline, 0)
 	if err != nil {
 		return err

@@ -177,6 +177,8 @@ func (b *Bot) interacted(ctx context.Context, r *Request) error {
 			r.Reply.Channel, r.Reply.Thread = about.Channel, about.Thread
 		}
 		return b.submitted(ctx, *r, about, inputs(i.View))
+	case slack.InteractionTypeShortcut, slack.InteractionTypeMessageAction:
+		return b.shortcut(ctx, *r)
 	}
 	return nil
 }
@@ -190,6 +192,9 @@ func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) erro
 	}
 	if a.ActionID == form.InTarget {
 		return b.targetChosen(ctx, r, a.SelectedOption.Value)
+	}
+	if a.ActionID == form.InPipeline {
+		return b.pipelineChosen(ctx, r, a.SelectedOption.Value)
 	}
 	if a.ActionID == home.ActFind {
 		return nil // App Home is drawn again, with what was found

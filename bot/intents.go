@@ -26,6 +26,11 @@ func (b *Bot) do(ctx context.Context, r Request, in workflows.Intent) error {
 	if err != nil {
 		return b.explained(ctx, r.By, in, err)
 	}
+	if e := got.Execution; e != nil && (in.Verb == workflows.Start || in.Verb == workflows.RollBack) {
+		if err := b.noteOwn(ctx, e); err != nil { // Follow notes it too, a moment later
+			b.log.Warn("an execution is not on app home yet", append(words.LogAttrs(e.Ref()), "error", err)...)
+		}
+	}
 	return b.say(ctx, r.Reply, card.Done(outcome(in, got), got.Execution, b.url))
 }
 

@@ -76,14 +76,22 @@ func (f *following) noteBegun(ctx context.Context, all []workflows.Execution) er
 		if e.Status.Final() && e.Rollback == nil {
 			continue
 		}
-		keys := f.behind(e)
-		if e.Rollback != nil {
-			keys = append(keys, rollbacksKey)
+		if err := f.noteOwn(ctx, e); err != nil {
+			return err
 		}
-		for _, key := range keys {
-			if err := f.addBegun(ctx, key, begun{e.ID, e.Pipeline, e.StartedAt}); err != nil {
-				return fmt.Errorf("note whose %s is: %w", e.Ref(), err)
-			}
+	}
+	return nil
+}
+
+// noteOwn notes whose an execution is, and that it is a rollback.
+func (b *Bot) noteOwn(ctx context.Context, e *workflows.Execution) error {
+	keys := b.behind(e)
+	if e.Rollback != nil {
+		keys = append(keys, rollbacksKey)
+	}
+	for _, key := range keys {
+		if err := b.addBegun(ctx, key, begun{e.ID, e.Pipeline, e.StartedAt}); err != nil {
+			return fmt.Errorf("note whose %s is: %w", e.Ref(), err)
 		}
 	}
 	return nil

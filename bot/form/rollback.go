@@ -102,6 +102,9 @@ func (r *Return) now() string {
 
 // places is the choice of a stage; choosing one fills in its targets.
 func (r *Return) places() slack.Block {
+	if len(r.Places) > MostOptions {
+		return r.placeMenu()
+	}
 	var groups []*slack.OptionGroupBlockObject
 	var initial *slack.OptionBlockObject
 	for _, p := range r.Places {

@@ -87,8 +87,7 @@ func (p *Person) controls(l *layout.Layout) {
 	}
 	if p.More > 0 || p.Found != "" {
 		find := slack.NewOptionsSelectBlockElement(slack.OptTypeExternal, layout.PlainText("Find a pipeline"), ActFind)
-		least := 0
-		find.MinQueryLength = &least
+		find.MinQueryLength = new(int)
 		if p.Found != "" {
 			find.InitialOption = slack.NewOptionBlockObject(layout.Line(p.Found, 150), layout.PlainText(layout.Line(p.Found, layout.MaxOption)), nil)
 		}

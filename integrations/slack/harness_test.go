@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	goslack "github.com/slack-go/slack"
+
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/integrations/slack"
 	"github.com/rollcall-bot/rollcall/integrations/slack/slackfake"
@@ -117,6 +119,11 @@ func (b *robot) Answer(r bot.Request) any {
 		return nil
 	}
 	return b.answer(r)
+}
+
+func (b *robot) Suggest(_ context.Context, r bot.Request) (goslack.OptionsResponse, error) {
+	o, _ := b.Answer(r).(goslack.OptionsResponse)
+	return o, nil
 }
 
 // logbook is a log that may be read while it is written.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rollcall-bot/rollcall/bot"
 )
 
 // Scope is something that the Slack app may do.
@@ -34,6 +36,20 @@ func Scopes() []Scope {
 	}
 }
 
+// Shortcut is a shortcut of the app, in the menu of messages or anywhere.
+type Shortcut struct {
+	Name, Callback, Why string
+	OnMessage           bool
+}
+
+// Shortcuts are those that the manifest asks for.
+func Shortcuts() []Shortcut {
+	return []Shortcut{
+		{Name: "Start a pipeline", Callback: bot.ShortcutStart, Why: "Choose a pipeline and its variables, and start it"},
+		{Name: "Roll back this deploy", Callback: bot.ShortcutRollback, Why: "Open the rollback form for the deploy that a message is about", OnMessage: true},
+	}
+}
+
 // optional says whether rollcall does without a scope.
 func optional(scope string) bool {
 	return slices.ContainsFunc(Scopes(), func(s Scope) bool { return s.Name == scope && s.Optional })
@@ -60,8 +76,16 @@ display_information:
 features:
   app_home: {home_tab_enabled: true, messages_tab_enabled: false, messages_tab_read_only_enabled: true}
   bot_user: {display_name: rollcall, always_online: true}
-  slash_commands:
+  shortcuts:
 `)
+	for _, c := range Shortcuts() {
+		kind := "global"
+		if c.OnMessage {
+			kind = "message"
+		}
+		fmt.Fprintf(&b, "    - {name: %s, type: %s, callback_id: %s, description: %q}\n", c.Name, kind, c.Callback, c.Why)
+	}
+	b.WriteString("  slash_commands:\n")
 	fmt.Fprintf(&b, "    - command: %s\n", command)
 	if base != "" {
 		fmt.Fprintf(&b, "      url: %s/slack/commands\n", base)

@@ -3,6 +3,8 @@ package slack
 import (
 	"context"
 
+	"github.com/slack-go/slack"
+
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/integrations/wire"
 )
@@ -20,8 +22,10 @@ type Bot interface {
 	// after an error or a crash. An error that is no *bot.Refusal is tried again.
 	Handle(ctx context.Context, r bot.Request) error
 	// Answer is what the acknowledgement says: a view response for a form that
-	// was submitted, options for a menu that loads them, nil for nothing. It is
+	// was submitted, nil for nothing. It is
 	// pure and quick; By is not known yet. A form answered with errors is not
 	// handed to Handle.
 	Answer(r bot.Request) any
+	// Suggest gives the options of a menu that loads them, for what r.By may see.
+	Suggest(ctx context.Context, r bot.Request) (slack.OptionsResponse, error)
 }

@@ -177,11 +177,14 @@ func (r *Receiver) take(ctx context.Context, in inbound, key string) (answer []b
 	if err != nil {
 		return nil, false, err
 	}
-	answer, rejected, err := r.answer(in, req)
-	if err != nil || in.of == string(slack.InteractionTypeBlockSuggestion) || rejected {
+	in.Foreign = in.userTeam != "" && in.userTeam != in.Team
+	if in.of == string(slack.InteractionTypeBlockSuggestion) {
+		return r.suggest(ctx, in, req), true, nil
+	}
+	answer, rejected, err := r.answer(req)
+	if err != nil || rejected {
 		return answer, true, err
 	}
-	in.Foreign = in.userTeam != "" && in.userTeam != in.Team
 	payload, err := json.Marshal(in)
 	if err != nil {
 		return nil, false, fmt.Errorf("keeping the request: %w", err)
@@ -195,7 +198,7 @@ func (r *Receiver) take(ctx context.Context, in inbound, key string) (answer []b
 
 // answer asks the bot what the acknowledgement says. A form that was found
 // wanting is rejected: it stays open, and there is nothing to carry out.
-func (r *Receiver) answer(in inbound, req bot.Request) (body []byte, rejected bool, err error) {
+func (r *Receiver) answer(req bot.Request) (body []byte, rejected bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("answering a request: %v", p)
@@ -203,9 +206,6 @@ func (r *Receiver) answer(in inbound, req bot.Request) (body []byte, rejected bo
 	}()
 	v := r.bot.Answer(req)
 	if v == nil {
-		if in.of == string(slack.InteractionTypeBlockSuggestion) {
-			return []byte(`{"options":[]}`), false, nil
-		}
 		return nil, false, nil
 	}
 	if body, err = json.Marshal(answerPlainly(v)); err != nil {

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	goslack "github.com/slack-go/slack"
+
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/integrations/github"
 	"github.com/rollcall-bot/rollcall/integrations/jira"
@@ -97,6 +99,9 @@ type mute struct{}
 
 func (mute) Handle(context.Context, bot.Request) error { return nil }
 func (mute) Answer(bot.Request) any                    { return nil }
+func (mute) Suggest(context.Context, bot.Request) (goslack.OptionsResponse, error) {
+	return goslack.OptionsResponse{}, nil
+}
 
 // acts counts what the vendors' requests have led to: executions, and receipts that wait.
 func (in *inbound) acts() int {
