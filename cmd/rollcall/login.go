@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/client"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/contexts"
@@ -29,10 +27,11 @@ type loginCmd struct {
 }
 
 func (c *loginCmd) command() *cobra.Command {
-	cmd := command(c.Run, "login", "Sign in to a service with an API token, and keep that for other commands.",
+	cmd := command(c.Run, "login", "Sign in to a service as yourself, or with an API token, and keep that for other commands.",
 		"rollcall login https://rollcall.acme.example\nrollcall login https://rollcall.acme.example --token-stdin < token.txt",
 		one(&c.URL, "URL", "The service's address; default $ROLLCALL_URL, or "+defaultURL+".").orNone().from(fixed()))
-	cmd.Long = "The token is one of the service's api.tokens; the service is asked whether it is good, and nothing is kept when it is not. Address and token are kept as a context in rollcall/config.yaml in your configuration folder ($XDG_CONFIG_HOME), which only you can read. " +
+	cmd.Long = "It shows a code, and you say in Slack, or in a browser that is signed in, that the terminal is yours. You can paste an API token instead, one of the service's api.tokens; the service is asked whether it is good. Nothing is kept of what is not. " +
+		"Address and token are kept as a context in rollcall/config.yaml in your configuration folder ($XDG_CONFIG_HOME), which only you can read. " +
 		"Commands use the latest context; --context names another one, and flags and ROLLCALL_URL, ROLLCALL_TOKEN have precedence."
 	cmd.Flags().BoolVar(&c.TokenStdin, "token-stdin", false, "Read the token from a pipe instead of asking for it.")
 	cmd.Flags().StringVar(&c.Context, "context", "", "The `NAME` of the context; default the host of the address.")
@@ -49,7 +48,7 @@ func (c *loginCmd) Run(ctx context.Context, o *output) error {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return &exit{2, clean.Line(address) + " is no address of a service, such as https://rollcall.acme.example"}
 	}
-	token, err := c.token(ctx, o, address)
+	token, signedIn, err := c.proof(ctx, o, address)
 	if err != nil {
 		return err
 	}
@@ -62,7 +61,7 @@ func (c *loginCmd) Run(ctx context.Context, o *output) error {
 		return err
 	}
 	name := cmp.Or(c.Context, u.Host)
-	saved.Put(contexts.Context{Name: name, URL: address, Token: token})
+	saved.Put(contexts.Context{Name: name, URL: address, Token: token, Session: signedIn})
 	if err := saved.Write(contexts.Path()); err != nil {
 		return err
 	}
@@ -70,53 +69,16 @@ func (c *loginCmd) Run(ctx context.Context, o *output) error {
 	return nil
 }
 
-// token reads the token: from a pipe when that was asked for, else from a
-// terminal that does not show it.
-func (c *loginCmd) token(ctx context.Context, o *output, address string) (string, error) {
-	if !c.TokenStdin {
-		if !terminal(os.Stdin) {
-			return "", &workflows.Problem{Message: "there is no terminal to ask for the token", Hint: "give it by a pipe: rollcall login " + address + " --token-stdin < FILE"}
-		}
-		fd := int(os.Stdin.Fd())
-		before, err := term.GetState(fd)
-		if err != nil {
-			return "", fmt.Errorf("ask for the token: %w", err)
-		}
-		defer func() { _ = term.Restore(fd, before) }() // also when reading it goes on
-		fmt.Fprintf(o.err, "API token for %s: ", clean.Line(address))
-		defer fmt.Fprintln(o.err)
-	}
-	read := make(chan string, 1)
-	go func() {
-		var line []byte // one that cannot be read is no token
-		if c.TokenStdin {
-			line, _ = io.ReadAll(io.LimitReader(os.Stdin, longestToken))
-		} else {
-			line, _ = term.ReadPassword(int(os.Stdin.Fd()))
-		}
-		read <- strings.TrimSpace(string(line))
-	}()
-	select {
-	case <-ctx.Done():
-		return "", &exit{exitInterrupted, "nothing was kept"}
-	case token := <-read:
-		if token == "" {
-			return "", &exit{2, "there was no token; nothing was kept"}
-		}
-		return token, nil
-	}
-}
-
 type logoutCmd struct{ Context string }
 
 func (c *logoutCmd) command() *cobra.Command {
-	cmd := command(c.Run, "logout", "Forget the token of a context.", "rollcall logout")
+	cmd := command(c.Run, "logout", "Forget the token of a context, and end its session.", "rollcall logout")
 	contextFlag(cmd, &c.Context, "The `NAME` of the context; default the current one.")
 	return cmd
 }
 
-// Run removes a context.
-func (c *logoutCmd) Run(_ context.Context, o *output) error {
+// Run removes a context, and ends its session at the service.
+func (c *logoutCmd) Run(ctx context.Context, o *output) error {
 	saved, err := contexts.Read(contexts.Path())
 	if err != nil {
 		return err
@@ -131,6 +93,11 @@ func (c *logoutCmd) Run(_ context.Context, o *output) error {
 	saved.Remove(gone.Name)
 	if err := saved.Write(contexts.Path()); err != nil {
 		return err
+	}
+	if gone.Session {
+		if err := (&client.Client{URL: gone.URL, Token: gone.Token, HTTP: &http.Client{Timeout: 10 * time.Second}}).Logout(ctx); err != nil {
+			fmt.Fprintf(o.err, "the token is forgotten here, and its session could not be ended: %s\nit ends by itself 12 hours after its last use; the console lists your sessions\n", clean.Line(err.Error()))
+		}
 	}
 	fmt.Fprintf(o.out, "signed out of %s (context %s)\n", clean.Line(gone.URL), clean.Line(gone.Name))
 	return nil

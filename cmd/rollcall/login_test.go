@@ -3,58 +3,111 @@ package main
 import (
 	"bytes"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
+	"sync"
 	"testing"
-
-	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/contexts"
 )
 
-// Where a command finds the service: flags before the environment before what was
-// kept. A token that was kept goes to the address it was kept for, and nowhere else.
-func TestPlaceOfTheService(t *testing.T) {
-	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	var saved contexts.Contexts
-	saved.Put(contexts.Context{Name: "test", URL: "http://test", Token: "of-test"})
-	saved.Put(contexts.Context{Name: "prod", URL: "http://prod", Token: "of-prod"})
-	if err := saved.Write(contexts.Path()); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		about              string
-		flags              service
-		envURL, envToken   string
-		wantURL, wantToken string
-	}{
-		{"the latest context", service{}, "", "", "http://prod", "of-prod"},
-		{"another context", service{Context: "test"}, "", "", "http://test", "of-test"},
-		{"the environment", service{}, "http://env", "of-env", "http://env", "of-env"},
-		{"a context by flag", service{Context: "test"}, "http://env", "of-env", "http://test", "of-test"},
-		{"a flag", service{URL: "http://flag", Token: "of-flag", Context: "test"}, "http://env", "of-env", "http://flag", "of-flag"},
-		{"another address", service{}, "http://env", "", "http://env", ""},
-		{"another address by flag", service{URL: "http://flag", Context: "test"}, "", "", "http://flag", ""},
-		{"the same address", service{}, "http://prod/", "", "http://prod/", "of-prod"},
-		{"a token from the environment", service{}, "", "of-env", "http://prod", "of-env"},
-	} {
-		t.Setenv("ROLLCALL_URL", c.envURL)
-		t.Setenv("ROLLCALL_TOKEN", c.envToken)
-		at, err := c.flags.place()
-		if err != nil || at.URL != c.wantURL || at.Token != c.wantToken {
-			t.Errorf("%s: %s with %q, %v; want %s with %q", c.about, at.URL, at.Token, err, c.wantURL, c.wantToken)
+// signingIn is a service that signs terminals in; states are its answers to whoever
+// asks how it stands, the last one for ever.
+type signingIn struct {
+	mu     sync.Mutex
+	states []string
+	asked  []string
+}
+
+func (s *signingIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body, _ := io.ReadAll(r.Body)
+	s.asked = append(s.asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization")+" "+string(body))
+	w.Header().Set("Content-Type", "application/json")
+	switch r.URL.Path {
+	case "/api/v1/login":
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"code":"BCDF-GHJK","command":"/rollcall login BCDF-GHJK\u001b[2J","url":"https://rollcall.acme.example/login?code=BCDF-GHJK","token":"token-of-the-session"}`)
+	case "/api/v1/login/poll":
+		state := s.states[0]
+		if len(s.states) > 1 {
+			s.states = s.states[1:]
 		}
+		if state == "away" {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		_, _ = io.WriteString(w, `{"state":"`+state+`"}`)
+	case "/api/v1/whoami":
+		_, _ = io.WriteString(w, `{"id":"slack:U0ANA","name":"Ana","via":"console"}`)
+	case "/api/v1/logout":
+		_, _ = io.WriteString(w, `{"ended":1}`)
 	}
 }
 
-// An address that is refused is named, but for one that may hold a password.
-func TestAddressOfTheService(t *testing.T) {
-	for address, says := range map[string]string{
-		"rollcall.acme.example":                "rollcall.acme.example is no address of a service, such as https://rollcall.acme.example",
-		"ftp://rollcall.acme.example":          "ftp://rollcall.acme.example is no address of a service, such as https://rollcall.acme.example",
-		"https://ana:s3cret@rollcall.example":  "the address of a service has no user name or password in it: give it as https://rollcall.acme.example",
-		"https://ana:s3cret@rollcall example/": "the address of a service has no user name or password in it: give it as https://rollcall.acme.example",
-	} {
-		var said bytes.Buffer
-		if status := run([]string{"login", address, "--token-stdin"}, io.Discard, &said); status != 2 || strings.TrimSpace(said.String()) != "rollcall: "+says {
-			t.Errorf("%s: status %d, %s", address, status, said.String())
+// login shows a code, waits, also while the service is restarted, and keeps the
+// session that only its owner can read; logout ends it at the service.
+func TestLoginSignsInAsAPerson(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("ROLLCALL_URL", "")
+	t.Setenv("ROLLCALL_TOKEN", "")
+	s := &signingIn{states: []string{"waiting", "away", "granted"}}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	do := func(want int, args ...string) (stdout, stderr string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		if code := run(args, &out, &errs); code != want {
+			t.Fatalf("%v: status %d\n%s%s", args, code, out.String(), errs.String())
 		}
+		return out.String(), errs.String()
+	}
+	stdout, stderr := do(0, "login", server.URL, "--context", "prod")
+	if !strings.Contains(stderr, "/rollcall login BCDF-GHJK\n") || !strings.Contains(stderr, "https://rollcall.acme.example/login?code=BCDF-GHJK") || strings.Contains(stderr, "\x1b") {
+		t.Errorf("%q", stderr)
+	}
+	if !strings.Contains(stdout, "as Ana (context prod)") || strings.Contains(stdout+stderr, "token-of-the-session") {
+		t.Errorf("%q %q", stdout, stderr)
+	}
+	path := os.Getenv("XDG_CONFIG_HOME") + "/rollcall/config.yaml"
+	info, err := os.Stat(path)
+	kept, _ := os.ReadFile(path)
+	if err != nil || info.Mode().Perm() != 0o600 || !bytes.Contains(kept, []byte("token-of-the-session")) {
+		t.Fatalf("%v %v %s", info, err, kept)
+	}
+	if stdout, _ := do(0, "whoami"); !strings.HasPrefix(stdout, "Ana at ") {
+		t.Errorf("%q", stdout)
+	}
+	do(0, "logout")
+	s.mu.Lock()
+	last := s.asked[len(s.asked)-1]
+	s.mu.Unlock()
+	if !strings.HasPrefix(last, "POST /api/v1/logout Bearer token-of-the-session") {
+		t.Errorf("%q", last)
+	}
+	if kept, _ := os.ReadFile(path); bytes.Contains(kept, []byte("token-of")) {
+		t.Errorf("%s", kept)
+	}
+
+	for state, says := range map[string]string{"refused": "refused in Slack", "expired": "five minutes"} {
+		s.mu.Lock()
+		s.states = []string{state}
+		s.mu.Unlock()
+		if _, stderr := do(1, "login", server.URL); !strings.Contains(stderr, says) {
+			t.Errorf("%s: %q", state, stderr)
+		}
+	}
+	if kept, _ := os.ReadFile(path); bytes.Contains(kept, []byte("token-of")) {
+		t.Errorf("something was kept: %s", kept)
+	}
+
+	s.mu.Lock()
+	s.states = []string{"granted"}
+	s.mu.Unlock()
+	do(0, "login", server.URL)
+	server.Close()
+	if stdout, stderr := do(0, "logout"); !strings.Contains(stderr, "could not be ended") || !strings.Contains(stdout, "signed out") {
+		t.Errorf("%q %q", stdout, stderr)
 	}
 }

@@ -21,6 +21,8 @@ type Context struct {
 	Name  string `yaml:"name"`
 	URL   string `yaml:"url"`
 	Token string `yaml:"token"`
+	// Session: the token is a person's session, and not one of the service's api.tokens.
+	Session bool `yaml:"session,omitempty"`
 }
 
 // Contexts are all that were kept, and which one is meant when none is named.

@@ -17,9 +17,9 @@ func TestContextsAreKept(t *testing.T) {
 	if c, err := Read(path); err != nil || len(c.All) > 0 {
 		t.Errorf("without a file: %+v, %v", c, err)
 	}
-	none.Put(Context{"prod", "https://rollcall.acme.example", "one"})
-	none.Put(Context{"test", "http://127.0.0.1:8484", "two"})
-	none.Put(Context{"prod", "https://rollcall.acme.example", "three"})
+	none.Put(Context{Name: "prod", URL: "https://rollcall.acme.example", Token: "one"})
+	none.Put(Context{Name: "test", URL: "http://127.0.0.1:8484", Token: "two"})
+	none.Put(Context{Name: "prod", URL: "https://rollcall.acme.example", Token: "three"})
 	if err := none.Write(path); err != nil {
 		t.Fatal(err)
 	}
