@@ -139,6 +139,9 @@ func (b *Bot) commanded(ctx context.Context, r Request) error {
 	if problem != nil {
 		return problem
 	}
+	if err := b.asSpelled(ctx, r.By, &c); err != nil {
+		return err
+	}
 	switch c.Name {
 	case command.Approve, command.Reject:
 		return b.typedAnswer(ctx, r, c)

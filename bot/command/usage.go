@@ -23,15 +23,15 @@ func (u Usage) Line() string { return strings.TrimSpace(string(u.Name) + " " + u
 // for a pipeline, E for an execution.
 func All() []Usage {
 	return []Usage{
-		{Overview, "", "what waits for you and how the pipelines stand", ""},
+		{Overview, "", "what is waiting for you, and what runs where", ""},
 		{Pipelines, "", "every pipeline you may see", workflows.View},
 		{Status, "[P|E]", "a pipeline stage by stage, or one execution", workflows.View},
 		{Executions, "P", "the newest executions of a pipeline", workflows.View},
 		{Start, "P [VAR=VALUE] [ACTION=REV]", "start an execution", workflows.Start},
-		{Approve, "E [ACTION] [comment]", "let an execution through its gate", workflows.Approve},
+		{Approve, "E [ACTION] [comment]", "approve an execution that is waiting", workflows.Approve},
 		{Reject, "E [ACTION] [reason]", "refuse it; without a reason a form asks for one", workflows.Approve},
-		{Rollback, "[P [STAGE [E]]] [reason]", "return a stage to what worked; a form asks for what is missing", workflows.RollBack},
-		{Retry, "E [all]", "take a failed execution up again: its failed actions, or all of the stage", workflows.Retry},
+		{Rollback, "[P [STAGE [E]]] [reason]", "roll a stage back to an earlier execution; a form asks for what is missing", workflows.RollBack},
+		{Retry, "E [all]", "retry a failed execution: its failed actions, or the whole stage", workflows.Retry},
 		{Stop, "E [abandon] [reason]", "stop it after its running actions, or abandon them", workflows.StopExecution},
 		{Lock, "P STAGE [reason]", "lock a stage: no execution enters it (disable works too)", workflows.Lock},
 		{Unlock, "P STAGE [only E]", "unlock it, or let only one execution in (enable works too)", workflows.Unlock},
@@ -42,7 +42,7 @@ func All() []Usage {
 		{Who, "P [STAGE] | E", "who may do what there", workflows.View},
 		{Console, "[P|E]", "a link that signs you in to the console, once", ""},
 		{Login, "CODE", "sign in the terminal that shows the code", ""},
-		{Link, "", "how rollcall knows who you are", ""},
+		{Link, "", "the accounts that rollcall knows you by", ""},
 		{Help, "", "this list", ""},
 	}
 }

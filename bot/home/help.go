@@ -17,7 +17,7 @@ type HelpLine struct {
 // the reader, then, in one line, those that need a right the reader has nowhere.
 func Help(slash string, all []HelpLine) card.Message {
 	l := layout.Message()
-	l.Header("What you can say")
+	l.Header("Commands")
 	var not []string
 	for _, u := range all {
 		if !u.Possible {
@@ -28,7 +28,7 @@ func Help(slash string, all []HelpLine) card.Message {
 	}
 	l.Lines("P is a pipeline; E is an execution: " + layout.Code("webshop#42", 20) + ", its ID, or the end of its ID")
 	if len(not) > 0 {
-		l.Context("Not among your rights: " + strings.Join(not, ", ") + ". " + layout.Code(slash+" who P", 60) + " says who has them")
+		l.Context("You do not have the permission for: " + strings.Join(not, ", ") + ". " + layout.Code(slash+" who P", 60) + " shows who has; ask one of them, or an admin")
 	}
-	return card.Message{Text: "What you can say to " + layout.Text(slash, 40), Blocks: l.Done("")}
+	return card.Message{Text: "Commands of " + layout.Text(slash, 40), Blocks: l.Done("")}
 }
