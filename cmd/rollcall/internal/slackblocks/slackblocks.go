@@ -9,25 +9,37 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/rollcall-bot/rollcall/integrations/slack"
+	"time"
 )
+
+// Memory is the durable memory of the service; it is slack.Notes.
+type Memory interface {
+	Memo(ctx context.Context, key string) (value []byte, ok bool, err error)
+	Note(ctx context.Context, key string, value []byte) error
+}
+
+// Refused is a kind of block that the workspace refused, and when; the part of
+// slack.RefusedBlock that the doctor says.
+type Refused struct {
+	Kind string
+	At   time.Time
+}
 
 // shown is the file in the data folder.
 func shown(dir string) string { return filepath.Join(dir, "slack-blocks.json") }
 
 // notes are the service's, shown.
 type notes struct {
-	slack.Notes
+	Memory
 	dir string
 }
 
 // Notes returns memory in which whatever is noted is also shown in the data folder.
-func Notes(inner slack.Notes, dir string) slack.Notes { return notes{inner, dir} }
+func Notes(inner Memory, dir string) Memory { return notes{inner, dir} }
 
-// Note implements slack.Notes.
+// Note notes and shows.
 func (n notes) Note(ctx context.Context, key string, value []byte) error {
-	if err := n.Notes.Note(ctx, key, value); err != nil {
+	if err := n.Memory.Note(ctx, key, value); err != nil {
 		return fmt.Errorf("noting which blocks Slack refuses: %w", err)
 	}
 	path := shown(n.dir)
@@ -43,9 +55,9 @@ func (n notes) Note(ctx context.Context, key string, value []byte) error {
 
 // Read returns what the service that uses a data folder has seen the workspace
 // refuse, also what it would try again by now; nothing where it has not seen any.
-func Read(dir string) []slack.RefusedBlock {
+func Read(dir string) []Refused {
 	value, err := os.ReadFile(shown(dir))
-	var all []slack.RefusedBlock
+	var all []Refused
 	if err != nil || json.Unmarshal(value, &all) != nil {
 		return nil
 	}
