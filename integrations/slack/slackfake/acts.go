@@ -267,7 +267,7 @@ func (w *Server) Say(ctx context.Context, user, channel, thread, text string) (M
 	if strings.Contains(text, "<@"+botUser+">") {
 		_, err = w.event(ctx, event)
 	}
-	return m, err
+	return m, errors.Join(err, w.shareLinks(ctx, m))
 }
 
 // checkText checks what a user says, and gives the thread that they answer in.

@@ -56,7 +56,7 @@ func (w *Server) table() map[string]method {
 		"conversations.history": w.conversationsHistory, "conversations.replies": w.conversationsReplies,
 		"conversations.open": w.conversationsOpen, "conversations.join": w.conversationsJoin,
 		"chat.postMessage": w.chatPost, "chat.update": w.chatUpdate, "chat.postEphemeral": w.chatEphemeral,
-		"chat.delete": w.chatDelete, "chat.getPermalink": w.chatPermalink,
+		"chat.delete": w.chatDelete, "chat.getPermalink": w.chatPermalink, "chat.unfurl": w.chatUnfurl,
 		"reactions.add": w.reactionsAdd, "reactions.remove": w.reactionsRemove,
 		"views.open": w.viewsOpen, "views.push": w.viewsPush, "views.update": w.viewsUpdate, "views.publish": w.viewsPublish,
 		"apps.connections.open": w.connectionsOpen,

@@ -29,6 +29,7 @@ type Message struct {
 	Metadata  *Metadata           `json:"metadata"`
 	Edits     int                 `json:"edits"`               // how often it was edited
 	Reactions map[string][]string `json:"reactions,omitempty"` // emoji name -> user IDs
+	Unfurls   []Unfurl            `json:"unfurls,omitempty"`   // what the app shows of its links
 
 	loaded map[string][]Option // options the app gave for a menu, by action_id
 }

@@ -30,6 +30,7 @@ const pageBodyLimit = 1 << 20
 //	POST submit  {as,view,values:{block:value}}   sends a form
 //	POST dismiss {as,view}                        closes a form
 //	POST home    {as}                             opens the app's home tab
+//	POST shortcut {as,callback,channel,ts}        uses a shortcut, on a message where one is named
 //	POST say     {as,channel,thread,text}         posts a message
 //
 // Click, choose and suggest take a "block" too, for blocks that share an action_id.
@@ -47,7 +48,7 @@ func (w *Server) Page() http.Handler {
 	for name, h := range map[string]http.Handler{
 		"command": pageAct(w, w.pageCommand), "say": pageAct(w, w.pageSay), "home": pageAct(w, w.pageHome),
 		"click": pageAct(w, w.pageClick), "choose": pageAct(w, w.pageChoose), "suggest": pageAct(w, w.pageSuggest),
-		"submit": pageAct(w, w.pageSubmit), "dismiss": pageAct(w, w.pageDismiss),
+		"submit": pageAct(w, w.pageSubmit), "dismiss": pageAct(w, w.pageDismiss), "shortcut": pageAct(w, w.pageShortcut),
 	} {
 		mux.Handle("POST "+PagePath+name, h)
 	}

@@ -85,7 +85,7 @@ func (w *Server) viewed(user string) (*pageState, error) {
 	}
 	s := &pageState{
 		Version: w.seen(user), Me: user, Team: reply{"id": w.o.Team, "name": w.o.TeamName},
-		App:   reply{"name": w.o.BotName, "command": w.o.Command, "user": botUser},
+		App:   reply{"name": w.o.BotName, "command": w.o.Command, "user": botUser, "shortcuts": append([]Shortcut{}, w.o.Shortcuts...)},
 		Users: []pageUser{}, Groups: []pageGroup{}, Channels: []pageChannel{}, Messages: map[string][]Message{}, Ephemerals: []Message{}, Views: []pageOpen{},
 	}
 	for _, id := range w.people {

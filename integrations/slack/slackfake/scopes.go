@@ -11,7 +11,7 @@ import (
 func everyScope() []string {
 	return []string{
 		"commands", "chat:write", "chat:write.public", "channels:read", "groups:read", "im:read", "channels:history", "groups:history", "im:history",
-		"channels:join", "im:write", "users:read", "users:read.email", "usergroups:read", "reactions:write", "team:read",
+		"channels:join", "im:write", "users:read", "users:read.email", "usergroups:read", "reactions:write", "team:read", "links:read", "links:write",
 	}
 }
 
@@ -105,6 +105,8 @@ func (w *Server) needs(name string, a args) []string {
 		return []string{"channels:join"}
 	case "chat.postMessage", "chat.update", "chat.postEphemeral", "chat.delete":
 		return []string{"chat:write"}
+	case "chat.unfurl":
+		return []string{"links:write"}
 	case "reactions.add", "reactions.remove":
 		return []string{"reactions:write"}
 	case "apps.connections.open":

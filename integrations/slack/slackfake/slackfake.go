@@ -55,6 +55,9 @@ type Options struct {
 	Command       string // the app's slash command; "/rollcall" when empty
 	UserToken     string // a user token of the app, which is no use to a bot; none when empty
 
+	Shortcuts     []Shortcut // of the app
+	UnfurlDomains []string   // "rollcall.example.com": the app hears of links there, and may show what they are
+
 	Scopes    []string // of the bot token; every scope there is when nil
 	AppScopes []string // of the app token; connections:write when nil
 

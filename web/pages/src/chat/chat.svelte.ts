@@ -134,6 +134,12 @@ export class Chat {
     return (await this.request('/choose', { ...at, action, value })).ok
   }
 
+  shortcuts(message: boolean) { return (this.state?.app.shortcuts ?? []).filter((s) => s.message === message) }
+
+  async shortcut(callback: string, at: Place = {}) {
+    await this.request('/shortcut', { callback, ...at })
+  }
+
   async suggest(at: Place, action: string, typed: string): Promise<Option[] | string> {
     const answer = await post(api + '/suggest', { as: this.as, ...at, action, typed })
     return answer.ok ? answer.options ?? [] : answer.error || 'Options could not be loaded.'

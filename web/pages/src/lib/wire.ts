@@ -16,6 +16,7 @@ export interface Message {
   blocks?: Json[] | null
   edits?: number
   reactions?: Record<string, string[]> | null
+  unfurls?: { url: string; title: string; text: string; blocks?: Json[] }[] | null
 }
 export interface View {
   id: string
@@ -29,11 +30,12 @@ export interface View {
   values?: Record<string, Record<string, Json>> | null
   hash?: string
 }
+export interface Shortcut { name: string; callback: string; message: boolean }
 export interface Violation { where: string; channel?: string; message: string }
 export interface State {
   version: number
   team: { id: string; name: string }
-  app: { name: string; command: string; user: string }
+  app: { name: string; command: string; user: string; shortcuts?: Shortcut[] }
   me: string
   users: User[]
   groups?: Group[]
