@@ -62,6 +62,8 @@ type Desk interface {
 	Approvals(ctx context.Context, viewer workflows.Principal) ([]say.OpenApproval, error)
 	Notes(ctx context.Context, viewer workflows.Principal, pipeline, stage, since string) (changes.Notes, error)
 	Tail(ctx context.Context, ref, stage, action string, attempt, lines int) ([]string, error)
+	// Answerable says whether enough people can still approve an open gate, by its token.
+	Answerable(ctx context.Context, execution, gate string) (say.Answerable, error)
 }
 
 // Engine is all that the bot asks of the engine.

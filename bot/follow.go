@@ -117,6 +117,11 @@ type following struct {
 // cards may show it.
 func (f *following) concerned(ctx context.Context) ([]string, error) {
 	ids := f.batch.Executions()
+	for _, id := range f.keepingBusy() {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
 	if !f.anyEvent(f.affectsOthers) {
 		return ids, nil
 	}
@@ -370,9 +375,18 @@ func (f *following) once(ctx context.Context, mem *memory, key string, m Message
 	return f.sync(ctx, &message{mem: mem, Message: m, spot: s, keep: func(s spot) { mem.Said[key] = s }})
 }
 
-// whom is who a gate asks, as mentions. A gate that names nobody asks those
-// who have the right, unless that is everybody.
+// whom is who a gate asks, as mentions.
 func (f *following) whom(ctx context.Context, e *workflows.Execution, stage string, g *workflows.Approval) ([]string, error) {
+	ask, err := f.askedAt(ctx, e, stage, g)
+	if err != nil || len(ask) == 0 {
+		return nil, err
+	}
+	return f.chat.People(ctx, f.expand(ask))
+}
+
+// askedAt is who a gate asks. One that names nobody asks those who have the right,
+// unless that is everybody.
+func (f *following) askedAt(ctx context.Context, e *workflows.Execution, stage string, g *workflows.Approval) ([]string, error) {
 	ask := g.Ask
 	if len(ask) == 0 {
 		ask = g.From
@@ -384,8 +398,5 @@ func (f *following) whom(ctx context.Context, e *workflows.Execution, stage stri
 		}
 		ask = slices.DeleteFunc(slices.Clone(holders), func(who string) bool { return who == "everyone" || strings.HasPrefix(who, "token:") })
 	}
-	if len(ask) == 0 {
-		return nil, nil
-	}
-	return f.chat.People(ctx, f.expand(ask))
+	return ask, nil
 }

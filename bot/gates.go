@@ -46,11 +46,10 @@ func (f *following) gate(ctx context.Context, mem *memory, v card.View, stage st
 		return nil
 	}
 	g.Stage, g.Action, g.Attempt, g.Gate = stage, a.Name, a.Attempt, *a.Approval
-	asking := card.Asking{View: v, Stage: stage, Action: a.Name, Approval: *a.Approval}
+	asking := card.Asking{View: v, Stage: stage, Action: a.Name, Approval: *a.Approval, Again: true}
 	if a.Approval.Closed == "" {
-		asking.From = a.Approval.From
 		var err error
-		if asking.Ask, err = f.whom(ctx, &v.Execution, stage, a.Approval); err != nil {
+		if asking, err = f.question(ctx, &g, v, stage, a); err != nil {
 			return err
 		}
 	} else {
@@ -122,7 +121,8 @@ func (f *following) syncGate(ctx context.Context, mem *memory, a card.Asking, g 
 	return err
 }
 
-// reminders asks again, once for each reminder that was due while the gate is open.
+// reminders asks those again who have not answered, once for each reminder that was
+// due while the gate is open. Nothing else reminds anybody.
 func (f *following) reminders(ctx context.Context, mem *memory, a card.Asking) error {
 	due := a.Approval.Reminded
 	if a.Approval.Closed != "" || len(due) == 0 {
@@ -130,6 +130,14 @@ func (f *following) reminders(ctx context.Context, mem *memory, a card.Asking) e
 	}
 	// Several that are due at once are one reminder.
 	last := due[len(due)-1]
+	key := "reminder/" + a.Approval.Token + "/" + last
+	if mem.Said[key].TS != "" {
+		return nil
+	}
+	var err error
+	if a.Ask, err = f.notAnswered(ctx, &a.Execution, a.Stage, &a.Approval); err != nil {
+		return err
+	}
 	m := below(mem, a.Reminder(), metaReminder, map[string]any{"stage": a.Stage, "action": a.Action, "gate": a.Approval.Token, "reminder": last}, false)
-	return f.once(ctx, mem, "reminder/"+a.Approval.Token+"/"+last, m)
+	return f.once(ctx, mem, key, m)
 }

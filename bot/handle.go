@@ -229,6 +229,9 @@ func (b *Bot) clicked(ctx context.Context, r Request, a *slack.BlockAction) erro
 	case card.ActLogs:
 		return b.pressedLogs(ctx, r, about)
 	case card.ActRetry, card.ActStop, card.ActUnlock, card.ActResolve:
+		if kind == card.ActStop && about.Target != "" {
+			return b.do(ctx, r, b.insteadOf(ctx, about))
+		}
 		return b.do(ctx, r, intentOf(kind, about))
 	}
 	return &workflows.Problem{Code: workflows.CodeValidation, Message: "this button is of another version of rollcall", Hint: "ask for a fresh one with `" + b.command + " status`"}

@@ -153,6 +153,9 @@ func outcome(in workflows.Intent, got event.Result) string {
 	case workflows.Retry:
 		return "Retried: " + ref + "."
 	case workflows.StopExecution:
+		if in.IfCurrent != "" {
+			return "Stopped " + ref + ": " + in.Reason + "."
+		}
 		if in.Abandon {
 			return "Stopping " + ref + ", abandoning what runs."
 		}

@@ -46,9 +46,9 @@ stages:
 				t.Fatal(err)
 			}
 		}
-		h.reads("rollcall_gate", "1", "1 of 2 approvals, 1 more needed", "approved by @cho", "(jira)")
+		h.reads("rollcall_gate", "1", "1 of 2 approvals*: @cho (jira) · 1 more needed")
 		h.clicks(h.ana, m, "approve")
-		h.reads("rollcall_gate", "1", "approved by", "Jira: OPS-1")
+		h.reads("rollcall_gate", "1", "approved by @cho", "(jira)")
 		h.later(time.Minute)
 		i, _ := tracker.Issue("OPS-1")
 		if text := strings.Join(i.Comments, "\n"); strings.Count(text, "does not count") != 1 || !strings.Contains(text, "by Gil G. at") || !strings.Contains(text, "approved by cho") {

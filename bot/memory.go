@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
@@ -54,6 +55,9 @@ type gateSpot struct {
 	Gate     workflows.Approval `json:"gate"`
 	ClosedAt time.Time          `json:"closedAt,omitzero"`
 	Done     bool               `json:"done,omitempty"` // it will not change any more
+	// Answerable is whether enough people can answer it, as found for AnswerableOf: its votes and its policy.
+	Answerable   say.Answerable `json:"answerable,omitzero"`
+	AnswerableOf string         `json:"answerableOf,omitempty"`
 }
 
 // loadMemory reads what is remembered of an execution; ok is false when nothing is.

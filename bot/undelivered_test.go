@@ -167,7 +167,7 @@ func TestADeletedCardIsPostedAnew(t *testing.T) {
 				}
 				h.says(h.ana, "approve webshop#1")
 				card := h.reads("rollcall_execution", "1", "1 of 2")
-				asked := h.reads("rollcall_gate", "1", "1 of 2", map[bool]string{false: "approved by @ana", true: "approved by ana"}[question]) // posted anew, it mentions nobody
+				asked := h.reads("rollcall_gate", "1", "1 of 2", map[bool]string{false: "1 of 2 approvals*: @ana", true: "1 of 2 approvals*: ana"}[question]) // posted anew, it mentions nobody
 				root := first.TS
 				if question {
 					root = card.TS

@@ -6,9 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slack-go/slack"
+
 	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/say"
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // Asking is a gate as its message shows it.
@@ -16,44 +19,84 @@ type Asking struct {
 	View
 	Stage, Action string
 	Approval      workflows.Approval
-	Ask           []string  // mentions of whom it asks, ready for Slack
-	From          []string  // who may answer, as who-expressions: nobody is mentioned for that
-	ClosedAt      time.Time // zero while open, or unknown
+	Ask           []string       // mentions of whom it asks, ready for Slack
+	From          []string       // who may answer, as who-expressions: nobody is mentioned for that
+	Answerable    say.Answerable // whether enough people can
+	Behind        []string       // "#43": those who wait for the stage that this one keeps busy, the next one first
+	Next          string         // the ID of that one; empty: it cannot be asked for instead
+	Command       string         // the slash command, for ways out
+	Again         bool           // closed: it is the newest of its action, and asking again is offered
+	ClosedAt      time.Time      // zero while open, or unknown
 }
 
 // Gate is the message that asks people. While the gate is open it carries the
-// buttons; afterwards it says who, what and when.
+// buttons, behind the facts and before long text; afterwards one line says who,
+// what and when.
 func Gate(a Asking) Message {
 	if say.Gate(&a.Approval) != say.WaitingForApproval {
 		return a.closed()
 	}
 	e, g := &a.Execution, &a.Approval
-	text := "✋ " + layout.Text(e.Ref(), 130) + " is waiting for approval in " + layout.Text(a.Stage, 100) + inBrackets(a.Action)
+	head := a.head("is waiting for approval in")
+	text := "✋ " + layout.Escape(head) + inBrackets(a.named())
 	if g.Warning != "" {
 		text = layout.Join(text, "⚠️ "+layout.Text(g.Warning, 300))
 	}
-	l := layout.Message()
-	l.Lines("✋ *" + layout.Name(e.Ref()) + " is waiting for approval in " + layout.Name(a.Stage) + "*" + inBrackets(a.Action))
-	l.Lines(layout.Fit(a.format().Approvers(g, a.asks()...), 1500))
 	if len(a.Ask) > 0 {
 		text += " · " + layout.Fit(strings.Join(a.Ask, " "), 1500)
 	}
+	l := layout.Message()
+	l.Lines("✋ *" + layout.Name(head) + "*" + inBrackets(a.named()))
+	l.Lines(a.brings()...)
+	l.Lines(warning(a.Stage, g.Warning)...)
+	l.Lines(a.standing(), a.approvers(), a.tooFew(), a.behind())
+	l.Lines(append(bridge(a.Pipeline.Bridge), a.toAWS()...)...)
+	l.Buttons(a.buttons()...)
+	l.Lines(slices.Concat(a.comments(g), dropped(g), a.content(), []string{a.known(a.Stage), a.unknown()})...)
+	l.Context(layout.Join(a.console("console"), a.inAWS(), runOnGitHub(e)))
+	return Message{Text: text, Blocks: l.Done(a.console("all of it in the console"))}
+}
+
+// head is a headline of at most 60 characters, icon and all: "webshop #43 is
+// waiting for approval in Production".
+func (a *Asking) head(is string) string {
+	return layout.Line(fmt.Sprintf("%s #%d %s %s", layout.Line(a.Execution.Pipeline, 20), a.Execution.Number, is, a.Stage), 58)
+}
+
+// named is the action, where its stage asks at more than one gate.
+func (a *Asking) named() string {
+	n := 0
+	if s, ok := a.Execution.Stage(a.Stage); ok {
+		for i := range s.Actions {
+			if s.Actions[i].Approval != nil {
+				n++
+			}
+		}
+	}
+	if p := a.Pipeline.Definition; p != nil {
+		if s, ok := p.Stage(a.Stage); ok {
+			n = max(n, len(slices.DeleteFunc(slices.Clone(s.Actions), func(of workflows.Action) bool { return !of.IsApproval() })))
+		}
+	}
+	if n < 2 {
+		return ""
+	}
+	return a.Action
+}
+
+// buttons answer the gate, or ask for the next execution instead.
+func (a *Asking) buttons() []*slack.ButtonBlockElement {
+	e, g := &a.Execution, &a.Approval
 	about := Subject{Pipeline: e.Pipeline, Stage: a.Stage, Action: a.Action, Execution: e.ID, Gate: g.Token}
 	about.Seen, _ = a.Running(a.Stage)
 	r := &row{}
 	if a.acts() && !a.sent() {
 		a.answer(r, workflows.Approve, about, g.Warning, layout.Line(a.Action, 60))
 		a.answer(r, workflows.Reject, about, "", layout.Line(a.Action, 60))
+		a.instead(r)
 	}
 	r.add(button{act: ActDetails, text: "Details", about: Subject{Pipeline: e.Pipeline, Execution: e.ID}})
-	l.Lines(a.standing())
-	l.Lines(warning(a.Stage, g.Warning)...)
-	l.Lines(append(bridge(a.Pipeline.Bridge), a.toAWS()...)...)
-	l.Buttons(r.done()...)
-	l.Lines(append(votes(g.Votes), dropped(g)...)...)
-	l.Lines(slices.Concat(a.content(), []string{a.change(), a.Changed(a.Stage)}, a.Commits(a.Stage), []string{a.issues(a.Stage), a.known(a.Stage), a.unknown()})...)
-	l.Context(layout.Join(a.console("console"), a.inAWS(), runOnGitHub(e)))
-	return Message{Text: text, Blocks: l.Done(a.console("all of it in the console"))}
+	return r.done()
 }
 
 // inBrackets is an action behind its stage.
@@ -64,7 +107,7 @@ func inBrackets(action string) string {
 	return " (" + layout.Text(action, 100) + ")"
 }
 
-// standing is the quorum: "1 of 2 approvals, 1 more needed", until when.
+// standing is the quorum: "1 of 2 approvals: Ana · 1 more needed", until when.
 func (a *Asking) standing() string {
 	g := &a.Approval
 	expires := ""
@@ -75,38 +118,33 @@ func (a *Asking) standing() string {
 	if g.Comment == "required" {
 		comment = "a comment is required"
 	}
-	return layout.Join("*"+a.format().Quorum(g)+"*", expires, comment)
+	f := a.format()
+	given, who, _ := strings.Cut(f.Given(g), ":")
+	if given = "*" + given + "*"; who != "" {
+		given += ":" + who
+	}
+	return layout.Join(given, f.Needed(g), expires, comment)
 }
 
-// asks are those who may answer, as chat mentions or names them.
-func (a *Asking) asks() []string {
+// approvers are those who may answer, each once, and the groups that they are of:
+// "Approvers: @Ana, @Cho (release-managers)".
+func (a *Asking) approvers() string {
+	var names, groups []string
+	for _, who := range a.From {
+		if name := say.Approver(who); len(a.Ask) == 0 {
+			names = append(names, layout.Text(name, 200))
+		} else if name != who && !strings.Contains(strings.Join(a.Ask, " "), name) {
+			groups = append(groups, layout.Text(name, 100))
+		}
+	}
 	if len(a.Ask) > 0 {
-		return []string{strings.Join(a.Ask, " ")}
+		names = []string{strings.Join(a.Ask, ", ")}
 	}
-	names := make([]string, len(a.From))
-	for i, who := range a.From {
-		names[i] = layout.Text(say.Approver(who), 200)
+	text := a.format().Approvers(&a.Approval, names...)
+	if len(groups) > 0 {
+		text += " (" + strings.Join(groups, ", ") + ")"
 	}
-	return names
-}
-
-func votes(all []workflows.Vote) []string {
-	var lines []string
-	for i := range all {
-		v := all[i]
-		comment := v.Comment
-		v.Comment = ""
-		i := icon(say.Approved)
-		if v.Answer == "reject" {
-			i = icon(say.Rejected)
-		}
-		text := i + " " + plainly().Vote(&v) + " " + layout.Moment(v.At)
-		if v.Via != "" && v.Via != "slack" {
-			text += " (" + layout.Text(v.Via, 20) + ")"
-		}
-		lines = append(lines, layout.Because(text, comment))
-	}
-	return lines
+	return layout.Fit(text, 1500)
 }
 
 // decided is what became of a gate: by whom and when, in one line, then who had
@@ -118,7 +156,7 @@ func decided(g *workflows.Approval) []string {
 		text = f.Decision(g, true)
 	}
 	if text == "" {
-		return votes(g.Votes)
+		return nil
 	}
 	lines := []string{icon(say.Gate(g)) + " " + layout.Sentence(text)}
 	if agreed := f.Agreed(g); agreed != "" {
@@ -145,7 +183,7 @@ func dropped(g *workflows.Approval) []string {
 	return lines
 }
 
-// content is what the pipeline's author wants the people to read, and what they approve.
+// content is what the pipeline's author wants the people to read, and the plans that they approve.
 func (a *Asking) content() []string {
 	var lines []string
 	if a.Approval.Text != "" {
@@ -154,9 +192,42 @@ func (a *Asking) content() []string {
 	if a.Approval.Link != "" {
 		lines = append(lines, "🔗 "+layout.Link(a.Approval.Link, layout.Text(a.Approval.Link, 200)))
 	}
-	lines = append(lines, a.inJira())
-	lines = append(lines, a.planned()...)
-	return append(lines, revisions(&a.Execution, 5)...)
+	return append(append(lines, a.inJira()), a.planned()...)
+}
+
+// mostCommits is how many commits a gate shows before its buttons.
+const mostCommits = 3
+
+// brings says from what to what the stage goes, and what comes with that: how many
+// commits, the first of them, the issues.
+func (a *Asking) brings() []string {
+	n, change := a.changes(a.Stage), a.change()
+	if n == nil {
+		return append([]string{change}, revisions(&a.Execution, mostCommits)...)
+	}
+	count := n.Text
+	if _, now := a.Running(a.Stage); now != "" && change != "" {
+		count = strings.TrimSuffix(count, " since "+now) // that stands before it
+	}
+	if count = layout.Text(count, 300); change == "" {
+		count = layout.Sentence(count)
+	}
+	lines := []string{layout.Join(change, layout.Link(n.URL, count))}
+	commits := a.Commits(a.Stage)
+	if len(commits) == 0 || !a.listed(n) {
+		lines = append(lines, revisions(&a.Execution, mostCommits)...)
+	}
+	if more := len(commits) - mostCommits; more > 1 {
+		commits = append(commits[:mostCommits:mostCommits], "      "+layout.Link(n.URL, "and more"))
+	}
+	return append(append(lines, commits...), a.issues(a.Stage))
+}
+
+// listed says whether the commits that are listed hold all the execution's own revisions.
+func (a *Asking) listed(n *workflows.Note) bool {
+	return !slices.ContainsFunc(a.Execution.SourceRevisions, func(r workflows.SourceRevision) bool {
+		return !strings.Contains(n.Detail, words.Revision(r.RevisionID))
+	})
 }
 
 // mostPlanned is how many changes to a stack a gate shows.
@@ -188,82 +259,11 @@ func (a *Asking) change() string {
 	if now == "" || say.IsECS(a.Pipeline.Bridge) { // one hook does not follow another
 		return ""
 	}
-	text := "➡️ " + layout.Text(a.Stage, 100) + ": " + say.Change(now, a.Execution.Number)
+	text := layout.Text(a.Stage, 100) + ": " + say.Change(now, a.Execution.Number)
 	if s, ok := a.Pipeline.Stage(a.Stage); ok {
 		if c := s.Running.Caveat(); c != "" {
 			text += fmt.Sprintf(" (%s is %s)", now, layout.Text(c, 200))
 		}
 	}
 	return text
-}
-
-// closed is what is left of a gate: no buttons, but who, what and when.
-func (a *Asking) closed() Message {
-	e, g := &a.Execution, &a.Approval
-	state := say.Gate(g)
-	head := fmt.Sprintf("%s: %s in %s", layout.Sentence(string(state)), e.Ref(), a.Stage)
-	l := layout.Message()
-	l.Lines(icon(state) + " *" + layout.Name(head) + "*" + inBrackets(a.Action))
-	l.Lines(a.hook())
-	switch state {
-	case say.Approved, say.Rejected, say.Overridden:
-		l.Lines(decided(g)...)
-	default:
-		l.Lines(layout.Join(a.format().Quorum(g), a.when()))
-		l.Lines(votes(g.Votes)...)
-	}
-	l.Lines(dropped(g)...)
-	l.Lines(a.cause(), a.inJira())
-	l.Lines(revisions(e, 5)...)
-	l.Context(layout.Join(a.console("console"), a.inAWS(), runOnGitHub(e)))
-	text := icon(state) + " " + layout.Text(head, 300) + inBrackets(a.Action)
-	if state == say.Overridden {
-		text = icon(state) + " " + layout.Text(e.Ref()+" in "+a.Stage, 300) + inBrackets(a.Action) + ": " + a.format().Decision(g, false)
-	}
-	return Message{Text: text, Blocks: l.Done("")}
-}
-
-func (a *Asking) when() string {
-	if a.ClosedAt.IsZero() {
-		return ""
-	}
-	return layout.Moment(a.ClosedAt)
-}
-
-// expired says what AWS does with a deployment of ECS after nobody has decided.
-func (a *Asking) expired() string {
-	if !say.IsECS(a.Pipeline.Bridge) {
-		return ""
-	}
-	switch a.Execution.Variables["onTimeout"] {
-	case "CONTINUE":
-		return ": ECS goes on with the deployment"
-	case "ROLLBACK":
-		return ": ECS rolls the deployment back"
-	}
-	return ""
-}
-
-// cause says why a gate closed without a decision of its people.
-func (a *Asking) cause() string {
-	e, g := &a.Execution, &a.Approval
-	switch {
-	case g.Closed == "expired":
-		return "⌛ Nobody decided before " + layout.Moment(g.ExpiresAt) + a.expired()
-	case g.Closed != "withdrawn":
-		return ""
-	case e.Status == workflows.StatusSuperseded:
-		text := "⏭️ A newer execution took its place"
-		if e.StatusReason != nil {
-			text = layout.Because(text, e.StatusReason.Message)
-		}
-		return text
-	case e.Stop != nil && e.Stop.Code != "":
-		return "🛑 " + layout.Text(layout.Sentence(e.Stop.Reason), 500)
-	case e.Stop != nil:
-		return layout.Because("🛑 Stopped by "+name(e.Stop.By), e.Stop.Reason)
-	case e.Status == workflows.StatusInProgress:
-		return "↩️ It left the stage; when it enters again, approval is requested again"
-	}
-	return ""
 }

@@ -28,6 +28,7 @@ func TestAnyExecutionIsWithinSlacksLimits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := anyView(t)
 		a := card.Asking{View: v, Stage: name(t), Action: name(t), Approval: anyApproval(t), From: rapid.SliceOfN(text(), 0, 60).Draw(t, "from"), Ask: rapid.SliceOfN(rapid.Just("<@U123456>"), 0, 300).Draw(t, "ask")}
+		anyGate(t, &a)
 		about := card.Subject{Pipeline: name(t), Stage: a.Stage, Action: a.Action, Execution: v.Execution.ID, Gate: a.Approval.Token, Target: v.Execution.ID, Seen: v.Execution.ID}
 		problem := &workflows.Problem{Message: "x" + text().Draw(t, "message"), Hint: text().Draw(t, "hint"), ID: "9f3c21"}
 		var weak []event.Weakened
@@ -36,7 +37,7 @@ func TestAnyExecutionIsWithinSlacksLimits(t *testing.T) {
 		}
 		draw := func() []drawing {
 			return []drawing{
-				message("execution", card.Execution(v)), message("details", card.Details(v)), message("gate", card.Gate(a)), message("reminder", a.Reminder()),
+				message("execution", card.Execution(v)), message("details", card.Details(v)), message("gate", card.Gate(a)), message("reminder", a.Reminder()), message("skipped", a.Skipped(a.Ask)),
 				message("announcement", card.Announcement(v, a.Stage)), message("announced", card.Announced(a, a.Stage)), message("failure", card.Failure(v)), message("status", home.Status(v.Pipeline, []workflows.Execution{v.Execution, v.Execution}, at(0), url)),
 				message("pipelines", home.Pipelines("Pipelines", []workflows.PipelineView{v.Pipeline}, at(0), url)),
 				message("executions", home.Executions(about.Pipeline, []card.View{v, v}, url)),

@@ -50,7 +50,7 @@ func Announced(a Asking, stage string) Message {
 	v := &a.View
 	head := v.inStage(stage)
 	l := layout.Message()
-	l.Lines(layout.Join("*"+layout.Name(head)+"*", cmp.Or(outside(&a.Approval), v.format().Decision(&a.Approval, true))))
+	l.Lines(layout.Join("*"+layout.Name(head)+"*", cmp.Or(outside(&a.Approval), a.clocked().Decision(&a.Approval, true))))
 	if more := decided(&a.Approval); len(more) > 1 {
 		l.Lines(more[1:]...) // who agreed before it was overridden, and what people wrote
 	}
@@ -140,13 +140,4 @@ func Failure(v View) Message {
 	}
 	l.Context(layout.Join(v.console("console"), v.inAWS()))
 	return Message{Text: text + v.inSpite(), Blocks: l.Done("")}
-}
-
-// Reminder asks again, in the thread, without buttons of its own.
-func (a *Asking) Reminder() Message {
-	text := "⏰ " + layout.Join(layout.Text(a.Execution.Ref(), 130)+" is still waiting for approval in "+layout.Text(a.Stage, 100)+inBrackets(a.Action), a.standing(), layout.Fit(strings.Join(a.Ask, " "), 1500))
-	l := layout.Message()
-	l.Lines(text)
-	l.Lines(warning(a.Stage, a.Approval.Warning)...)
-	return Message{Text: text, Blocks: l.Done("")}
 }

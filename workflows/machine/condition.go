@@ -186,7 +186,7 @@ func (d *decision) overrideGate(e *workflows.Execution, st *workflows.StageExecu
 		return err
 	}
 	ev := of(event.GateOverridden, e, st, a)
-	ev.Override = &workflows.Overridden{By: d.by, Reason: reason, At: d.in.At, Without: gate.Without(d.s.policy(e, st.Name, a.Name), a.Approval.Votes)}
+	ev.Override = &workflows.Overridden{By: d.by, Reason: reason, At: d.in.At, Without: gate.Without(d.s.Policy(e, st.Name, a.Name), a.Approval.Votes)}
 	d.emit(ev)
 	d.closeGate(e, st, a, gateOverridden, nil)
 	return nil

@@ -27,7 +27,7 @@ func (d *decision) passDeadlines() error {
 			d.closeGate(e, st, a, gateExpired, &workflows.Reason{Code: reasonExpired,
 				Message: "nobody decided within " + words.Span(a.Deadline.Sub(*a.StartedAt))})
 		case a.Needs == workflows.NeedsApproval:
-			if due, _ := gate.Reminders(a.Approval, d.s.policy(e, st.Name, a.Name), d.in.At); due != "" {
+			if due, _ := gate.Reminders(a.Approval, d.s.Policy(e, st.Name, a.Name), d.in.At); due != "" {
 				ev := of(event.GateReminded, e, st, a)
 				ev.Text = due
 				d.emit(ev)
@@ -80,7 +80,7 @@ func (s *State) Due() (time.Time, bool) {
 			}
 		}
 		if a.Needs == workflows.NeedsApproval {
-			now, next := gate.Reminders(a.Approval, s.policy(e, st.Name, a.Name), s.At)
+			now, next := gate.Reminders(a.Approval, s.Policy(e, st.Name, a.Name), s.At)
 			sooner(next)
 			if now != "" {
 				sooner(s.At)

@@ -98,7 +98,7 @@ func (d *decision) dropPlans() {
 // it names nobody the rules are asked, which happens with the next answer.
 func (d *decision) recountVotes() (err error) {
 	d.s.eachOpen(func(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
-		if err == nil && a.Needs == workflows.NeedsApproval && len(d.s.policy(e, st.Name, a.Name).From) > 0 {
+		if err == nil && a.Needs == workflows.NeedsApproval && len(d.s.Policy(e, st.Name, a.Name).From) > 0 {
 			err = d.tally(e, st, a)
 		}
 	})

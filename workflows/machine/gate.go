@@ -26,9 +26,8 @@ const (
 	answerReject  = "reject"
 )
 
-// policyAction is the approval action as it stands in force: who may answer
-// and who hears is never older than the newest definition. Where that no longer
-// has the action, the execution's own version says.
+// policyAction is the approval action as it stands in force: who may answer and who hears
+// is never older than that. Where it no longer has the action, the execution's version says.
 func (s *State) policyAction(e *workflows.Execution, stage, action string) *workflows.Action {
 	if st, ok := s.definition().Stage(stage); ok {
 		if a, ok := st.Action(action); ok && a.IsApproval() && a.Approval != nil {
@@ -38,7 +37,8 @@ func (s *State) policyAction(e *workflows.Execution, stage, action string) *work
 	return s.actionOf(e, stage, action)
 }
 
-func (s *State) policy(e *workflows.Execution, stage, action string) *workflows.ApprovalPolicy {
+// Policy is what a gate of an execution asks for, by the definition in force; only to be read.
+func (s *State) Policy(e *workflows.Execution, stage, action string) *workflows.ApprovalPolicy {
 	if a := s.policyAction(e, stage, action); a != nil && a.Approval != nil {
 		return a.Approval
 	}
@@ -50,7 +50,7 @@ func (d *decision) openGate(e *workflows.Execution, st *workflows.StageExecution
 	now := d.s.peek(st.Name)
 	asked.Token, asked.Votes, asked.OpenedAt, asked.Warning = d.id(), []workflows.Vote{}, d.in.At, now.Warning(e)
 	ev := of(event.GateOpened, e, st, a)
-	ev.Gate, ev.Outcome = gate.Under(asked, d.s.policy(e, st.Name, a.Name)), found
+	ev.Gate, ev.Outcome = gate.Under(asked, d.s.Policy(e, st.Name, a.Name)), found
 	d.emit(ev)
 }
 
@@ -70,10 +70,10 @@ func (s *State) evolveGate(e *workflows.Execution, st *workflows.StageExecution,
 	switch ev.Kind {
 	case event.GateVoted:
 		gate.Voted(&g, *ev.Vote)
-		g.Missing = s.policy(e, st.Name, a.Name).Missing(g.Votes)
+		g.Missing = s.Policy(e, st.Name, a.Name).Missing(g.Votes)
 	case event.GateVoteDropped:
 		gate.Drop(&g, ev.Vote.By, ev.Reason)
-		g.Missing = s.policy(e, st.Name, a.Name).Missing(g.Votes)
+		g.Missing = s.Policy(e, st.Name, a.Name).Missing(g.Votes)
 	case event.GateOverridden:
 		g.Override = ev.Override
 	case event.GateReminded:
@@ -92,7 +92,7 @@ func (s *State) evolveGate(e *workflows.Execution, st *workflows.StageExecution,
 // refreshGate brings an open gate's record up to the definition in force.
 func (s *State) refreshGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
 	if a.Needs == workflows.NeedsApproval {
-		a.Approval = gate.Under(*a.Approval, s.policy(e, st.Name, a.Name))
+		a.Approval = gate.Under(*a.Approval, s.Policy(e, st.Name, a.Name))
 	}
 }
 
@@ -108,7 +108,7 @@ func (d *decision) vote(in *workflows.Intent) error {
 			return err
 		}
 	}
-	pol := d.s.policy(e, st.Name, a.Name)
+	pol := d.s.Policy(e, st.Name, a.Name)
 	if i := slices.IndexFunc(a.Approval.Votes, func(v workflows.Vote) bool { return v.By.Is(d.by) }); i >= 0 && !d.dry {
 		v := a.Approval.Votes[i]
 		return workflows.Refuse(workflows.CodeConflict, "an answer cannot be changed; still missing: "+words.List(a.Approval.Missing, "and"),
@@ -152,7 +152,7 @@ func (d *decision) vote(in *workflows.Intent) error {
 // tally closes a gate that has enough votes. Everybody who voted is looked at
 // again: whoever no longer matches falls out.
 func (d *decision) tally(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) error {
-	pol := d.s.policy(e, st.Name, a.Name)
+	pol := d.s.Policy(e, st.Name, a.Name)
 	if a.Approval.Approvals() < pol.Required || d.dry {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/bridged"
 	"github.com/rollcall-bot/rollcall/workflows/event"
+	"github.com/rollcall-bot/rollcall/workflows/gate"
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
@@ -23,16 +24,17 @@ func (d *decision) stop(in *workflows.Intent) error {
 		return workflows.Refuse(workflows.CodeDuplicatedStop, "what runs may finish; to end it at once, stop it with abandon",
 			"%s is being stopped already, by %s", e.Ref(), e.Stop.By.Called())
 	}
+	st := e.Inside()
+	if err := gate.StillNext(in, e, st, d.s.waiting(in.Stage)); err != nil {
+		return err
+	}
 	if d.s.bridge() != nil {
 		return d.inAWS().Ask(*in, e, "", in.Reason)
 	}
-	d.stopping(e, bridged.Stop(in, e))
-	st := e.Inside()
-	if st == nil {
+	switch d.stopping(e, bridged.Stop(in, e)); {
+	case st == nil:
 		d.end(e)
-		return nil
-	}
-	if in.Abandon {
+	case in.Abandon, in.IfCurrent != "": // then only gates are open
 		d.abandon(e, st, &workflows.Reason{Code: reasonStopped, Message: say.StoppedBy(e.Stop)})
 	}
 	return nil

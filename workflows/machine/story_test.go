@@ -308,6 +308,7 @@ func (s *story) intent(verb string, o options) (workflows.Intent, error) {
 		s.startIntent(&in, verb, o)
 	case "stops":
 		in.Verb, in.Abandon = workflows.StopExecution, o.has("abandon")
+		in.Stage = o.set["stage"]
 	case "retries":
 		in.Verb, in.All, in.Stage = workflows.Retry, o.has("all"), o.set["stage"]
 	case "approves":

@@ -30,5 +30,5 @@
 // People know who somebody is. Those that only one of its packages uses are
 // declared there.
 //
-// Imports: workflows, access, bridged, changes, checkpoint, clean, event, identity, ledger, machine, record, runtime/acting, runtime/contents, runtime/decider, runtime/following, runtime/inbound, runtime/retention, say, subject, words, work.
+// Imports: workflows, access, bridged, changes, checkpoint, clean, event, gate, identity, ledger, machine, record, runtime/acting, runtime/contents, runtime/decider, runtime/following, runtime/inbound, runtime/retention, say, subject, words, work.
 package runtime

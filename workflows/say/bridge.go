@@ -121,7 +121,7 @@ func (f *Format) Outside(g *workflows.Approval) string {
 		who = f.Clean(AnyOf(g.From))
 	}
 	text += fmt.Sprintf(". rollcall's policy (%d of %s) was ", max(g.Required, 1), who)
-	switch names := words.List(f.voters(g, "approve", false), "and"); {
+	switch names := words.List(f.voters(g, "approve", alone), "and"); {
 	case names == "":
 		return text + "not asked."
 	case len(g.Missing) == 0 && ours(g) >= g.Required:

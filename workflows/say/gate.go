@@ -2,6 +2,7 @@ package say
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -11,20 +12,60 @@ import (
 // Quorum is how far a gate has come: "1 of 2 approvals, 1 more needed".
 func (f *Format) Quorum(g *workflows.Approval) string {
 	text := fmt.Sprintf("%d of %s", g.Approvals(), words.Count(g.Required, "approval"))
+	if needed := f.Needed(g); needed != "" {
+		text += ", " + needed
+	}
+	return text
+}
+
+// Given is who has approved of how many: "1 of 2 approvals: Ana".
+func (f *Format) Given(g *workflows.Approval) string {
+	text := fmt.Sprintf("%d of %s", g.Approvals(), words.Count(g.Required, "approval"))
+	if names := f.voters(g, "approve", f.via); len(names) > 0 {
+		text += ": " + words.List(names, "and")
+	}
+	return text
+}
+
+// Needed is what an open gate still needs: "1 more needed", "1 more of security
+// needed", "2 more needed, 1 of them of security"; empty: nothing.
+func (f *Format) Needed(g *workflows.Approval) string {
 	if g.Closed != "" || len(g.Missing) == 0 {
-		return text
+		return ""
 	}
-	needed := make([]string, len(g.Missing))
-	for i, m := range g.Missing {
-		m = strings.TrimSuffix(strings.TrimSuffix(m, " more approval"), " more approvals")
-		if m != g.Missing[i] {
-			m += " more"
-		} else if n, who, ok := strings.Cut(m, " of "); ok {
-			m = n + " of " + Approver(who)
+	more, groups, n := "", []string{}, ""
+	for _, m := range g.Missing {
+		if left, is := strings.CutSuffix(strings.TrimSuffix(m, "s"), " more approval"); is {
+			more, n = f.Clean(left+" more"), left
+		} else {
+			groups = append(groups, m)
 		}
-		needed[i] = f.Clean(m)
 	}
-	return text + ", " + words.List(needed, "and") + " needed"
+	for i, m := range groups {
+		if count, who, ok := strings.Cut(m, " of "); ok && more != "" && len(groups) == 1 && atLeast(count, n) {
+			return count + " more of " + f.Clean(Approver(who)) + " needed"
+		} else if ok && more != "" {
+			groups[i] = count + " of them of " + f.Clean(Approver(who))
+		} else if ok {
+			groups[i] = count + " more of " + f.Clean(Approver(who))
+		} else {
+			groups[i] = f.Clean(m)
+		}
+	}
+	if more == "" {
+		return words.List(groups, "and") + " needed"
+	}
+	if len(groups) == 0 {
+		return more + " needed"
+	}
+	return more + " needed, " + words.List(groups, "and")
+}
+
+// atLeast compares two numbers that are written out.
+func atLeast(a, b string) bool {
+	m, err := strconv.Atoi(a)
+	n, err2 := strconv.Atoi(b)
+	return err == nil && err2 == nil && m >= n
 }
 
 // Approvers says who may answer a gate: "Approvers: release-managers". given are
@@ -47,6 +88,10 @@ func (f *Format) Decision(g *workflows.Approval, times bool) string {
 	if v := outside(g); v != nil && g.Override == nil {
 		return f.outside(v)
 	}
+	behind := alone
+	if times {
+		behind = f.timed
+	}
 	switch s := Gate(g); s {
 	case WaitingForApproval:
 		return ""
@@ -56,9 +101,9 @@ func (f *Format) Decision(g *workflows.Approval, times bool) string {
 		}
 		return string(s)
 	case Approved:
-		return strings.TrimSuffix("approved by "+words.List(f.voters(g, "approve", times), "and"), " by ")
+		return strings.TrimSuffix("approved by "+words.List(f.voters(g, "approve", behind), "and"), " by ")
 	case Rejected:
-		return strings.TrimSuffix("rejected by "+words.List(f.voters(g, "reject", times), "and"), " by ")
+		return strings.TrimSuffix("rejected by "+words.List(f.voters(g, "reject", behind), "and"), " by ")
 	default:
 		return string(s)
 	}
@@ -73,7 +118,7 @@ func (f *Format) GateNow(g *workflows.Approval) string {
 	parts := []string{f.Decision(g, false)}
 	if parts[0] == "" {
 		parts[0] = f.Quorum(g)
-		if names := f.voters(g, "approve", false); len(names) > 0 {
+		if names := f.voters(g, "approve", alone); len(names) > 0 {
 			parts = append(parts, "approved by "+words.List(names, "and"))
 		}
 	}
@@ -92,33 +137,45 @@ func (f *Format) GateNow(g *workflows.Approval) string {
 // Agreed names those who approved a gate that was then opened by somebody's
 // right: "Ana agreed"; empty: nobody, or it was approved.
 func (f *Format) Agreed(g *workflows.Approval) string {
-	if names := f.voters(g, "approve", false); len(names) > 0 && Gate(g) == Overridden {
+	if names := f.voters(g, "approve", alone); len(names) > 0 && Gate(g) == Overridden {
 		return words.List(names, "and") + " agreed"
 	}
 	return ""
 }
 
-// voters are those who gave an answer; after five only their number.
-func (f *Format) voters(g *workflows.Approval, answer string, times bool) []string {
+// voters are those who gave an answer, with what stands behind each name; after
+// five only their number.
+func (f *Format) voters(g *workflows.Approval, answer string, behind func(*workflows.Vote) string) []string {
 	var names []string
-	for _, v := range g.Votes {
-		if v.Answer != answer || IsOutside(&v) {
-			continue
+	for i := range g.Votes {
+		if v := &g.Votes[i]; v.Answer == answer && !IsOutside(v) {
+			names = append(names, f.Who(v.By)+behind(v))
 		}
-		name := f.Who(v.By)
-		if times && f.Time != nil && !v.At.IsZero() {
-			name += " " + f.Time(v.At)
-			if v.Via != "" && v.Via != "slack" {
-				name += " (" + f.Clean(v.Via) + ")"
-			}
-		}
-		names = append(names, name)
 	}
 	const most = 5
 	if len(names) > most {
 		names = append(names[:most-1:most-1], fmt.Sprintf("%d more", len(names)-most+1))
 	}
 	return names
+}
+
+// alone puts nothing behind a name.
+func alone(*workflows.Vote) string { return "" }
+
+// via is how somebody answered, where that was not in Slack: " (jira)".
+func (f *Format) via(v *workflows.Vote) string {
+	if v.Via == "" || v.Via == "slack" {
+		return ""
+	}
+	return " (" + f.Clean(v.Via) + ")"
+}
+
+// timed is when somebody answered, and how.
+func (f *Format) timed(v *workflows.Vote) string {
+	if f.Time == nil || v.At.IsZero() {
+		return ""
+	}
+	return " " + f.Time(v.At) + f.via(v)
 }
 
 // Vote is one answer: "approved by Ana: looks good".
