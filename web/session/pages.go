@@ -273,7 +273,7 @@ func (s *Sessions) home(w http.ResponseWriter, r *http.Request, by workflows.Pri
 		rows.WriteString("<li><span>" + esc(what) + "<br><small>since " + words.Moment(one.Made) + ", used " + words.Moment(one.Seen) + ", ends " + words.Moment(one.Ends) +
 			"</small></span>" + form("/sessions/"+url.PathEscape(one.ID), "", "", "End it", false) + "</li>")
 	}
-	page(w, http.StatusOK, "rollcall", who+".</p>", form("/logout", "", "", "Sign out", true)+" "+form("/sessions/all", "", "", "Sign out everywhere", false),
+	page(w, http.StatusOK, "Your account", who+".</p>", form("/logout", "", "", "Sign out", true)+" "+form("/sessions/all", "", "", "Sign out everywhere", false),
 		"<h2>Your sessions</h2><ul>"+rows.String()+"</ul>",
 		"<h2>Where to look</h2><p>There are no pages of pipelines here yet. Look in Slack with <code>"+esc(s.o.Command)+"</code>, in a terminal with <code>rollcall status</code> after <code>rollcall login "+esc(s.o.URL)+
 			`</code>, or at the API: <a href="/api/v1/pipelines">pipelines</a>, <a href="/api/v1/approvals">approvals</a>, <a href="/api/v1/whoami">who you are</a>.</p>`)
