@@ -213,7 +213,7 @@ func (d *Demo) openFakes() error {
 		team = "Your team"
 	}
 	d.slack = slackfake.New(slackfake.Options{Team: "T0TEA", TeamName: team, BotToken: n.BotToken, SigningSecret: n.Signing,
-		BaseURL: base, PublicURL: base + slackMount, Transport: http.DefaultTransport, Log: d.log})
+		Shortcuts: shortcuts(), BaseURL: base, PublicURL: base + slackMount, Transport: http.DefaultTransport, Log: d.log})
 	d.github = githubfake.New(githubfake.Options{Token: n.GitHub, WebhookURL: base + "/github/webhook", Secret: n.Hook})
 	d.jira = jirafake.New(jirafake.Options{User: jiraUser, Token: n.Jira, Projects: []string{"SHOP"}})
 	return d.restore()
