@@ -21,8 +21,9 @@ const (
 	metaAnnouncement = "rollcall_announcement"
 	metaFailure      = "rollcall_failure"
 	metaReminder     = "rollcall_reminder"
-	metaEdit         = "rollcall_edit"   // a definition under which gates ask for less: pipeline, version
-	metaNotice       = "rollcall_notice" // what else concerns a pipeline as such: pipeline, event, seq
+	metaSkipped      = "rollcall_skipped" // a gate was opened by somebody's right, without those who were asked
+	metaEdit         = "rollcall_edit"    // a definition under which gates ask for less: pipeline, version
+	metaNotice       = "rollcall_notice"  // what else concerns a pipeline as such: pipeline, event, seq
 )
 
 // newest is how many of a pipeline's newest executions are looked at when

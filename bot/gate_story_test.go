@@ -86,7 +86,7 @@ func TestAnExpiredGateIsAskedAgain(t *testing.T) {
 		})
 		h.clicks(h.ana, again, "approve")
 		h.clicks(h.cho, again, "approve")
-		h.reads("rollcall_execution", "1", "#1 · succeeded")
+		h.reads("rollcall_execution", "1", "#1 · in Production")
 	})
 }
 
@@ -171,6 +171,26 @@ func TestTwoClicksAtOnceAreOneDecision(t *testing.T) {
 				}
 				return done == 1 && late == 1
 			})
+		}
+	})
+}
+
+// Who opens a gate by their right does not do it unseen: everybody who was asked and
+// had not answered is mentioned, once.
+func TestSkippedApproversAreTold(t *testing.T) {
+	story(t, strings.Replace(shop, "from: [ana@acme.example, cho@acme.example]", "from: [ana@acme.example, cho@acme.example, eve@acme.example]", 1), func(t *testing.T, h *fixture) {
+		h.says(h.ben, "start webshop")
+		m := h.reads("rollcall_gate", "1", "0 of 2")
+		h.clicks(h.cho, m, "approve")
+		h.reads("rollcall_gate", "1", "1 of 2 approvals")
+		h.says(h.ana, "override webshop#1 Production checkout is down")
+		told := h.reads("rollcall_skipped", "1", "@eve: 🔓 overridden by", "without 1 of 2 approvals: checkout is down")
+		if text := h.Rendered(told); strings.Contains(text, "@cho") || !strings.HasPrefix(text, "@eve") || told.Broadcast || told.Thread == "" {
+			t.Errorf("it says, in the thread %q:\n%s", told.Thread, text)
+		}
+		h.reads("rollcall_execution", "1", "#1 · in Production")
+		if n := h.count("rollcall_skipped"); n != 1 {
+			t.Errorf("%d are told", n)
 		}
 	})
 }

@@ -22,7 +22,7 @@ func (f *following) gates(ctx context.Context, mem *memory, v card.View, s *work
 			continue
 		}
 		here[a.Approval.Token] = true
-		errs = append(errs, f.gate(ctx, mem, v, s.Name, a))
+		errs = append(errs, f.gate(ctx, mem, v, s.Name, a), f.skipped(ctx, mem, v, s.Name, a))
 	}
 	return errors.Join(errs...)
 }
