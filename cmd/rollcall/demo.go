@@ -58,7 +58,7 @@ func (c *demoCmd) Run(ctx context.Context, o *output) (err error) {
 	if err != nil {
 		return err
 	}
-	x := app.Extras{Listener: d.Listener(), Address: d.Address(), Unpaced: true, Handler: d.Handler,
+	x := app.Extras{Listener: d.Listener(), Address: d.Address(), Unpaced: true, Handler: d.Handler, Now: d.Now,
 		Beside: func(ctx context.Context, e *engine.Engine) error {
 			go c.show(ctx, o, d.Address())
 			return d.Run(ctx, e)

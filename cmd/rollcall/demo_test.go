@@ -316,7 +316,7 @@ func TestDemoTellsItsStory(t *testing.T) {
 	v.press("UANA", "webshop#45", "enable")
 	v.step(demo.Approve, "#45")
 	v.press("UANA", "webshop#45", "approve")
-	s = v.step(demo.Done, "")
+	s = v.step(demo.Good, "two approvals")
 	if s.Shop.Execution != "webshop#42" || !s.Shop.Healthy || len(s.Tickets) != 1 {
 		t.Errorf("after the careless fix: %+v %+v", s.Shop, s.Tickets)
 	}
@@ -334,6 +334,7 @@ func TestDemoTellsItsStory(t *testing.T) {
 	}
 	v.ready()
 	v.until("the good fix is out", func() bool { s = v.state(); return s.Shop.Execution == "webshop#47" })
+	v.step(demo.Done, "")
 	if s.Restarts != 1 || !s.Shop.Healthy || !strings.Contains(v.shop(), "SPRING") || syscall.Kill(pid, 0) != nil {
 		t.Errorf("after the kill: %d restarts, %+v", s.Restarts, s.Shop)
 	}

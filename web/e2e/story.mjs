@@ -124,9 +124,17 @@ async function play(page, hand, looks) {
   await press(button(page, 'is waiting for approval', 'Approve'))
   await confirm()
   await page.locator('.below').getByText(/OPS-|SHOP-/).first().waitFor()
-  await says(page, 'That was the story')
+  await says(page, 'Push a good fix')
   await page.locator('.watch').getByText('webshop#42').waitFor()
   await seen('7-ticket')
+  await press(page.locator('.break').getByRole('button', { name: 'Push a good fix' }))
+  await says(page, 'Production is locked: click Let only')
+  await press(button(page, 'webshop #', /^Let only #\d+ in/))
+  await confirm()
+  await says(page, 'Approve on the card')
+  await press(button(page, 'is waiting for approval', 'Approve'))
+  await confirm()
+  await says(page, 'That was the story')
 }
 
 /** The story of pipelines that stay in AWS: one waits for approval, one fails and is rolled back. */

@@ -144,6 +144,9 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
+// ClockMoved has the engine look at Options.Now again, after a jump forward: what is due by now happens.
+func (e *Engine) ClockMoved() { e.timers.Look() }
+
 // AddFollower adds a follower, for those that need the engine to be made. Only
 // before Run; a follower with a name that is taken replaces the earlier one.
 func (e *Engine) AddFollower(f Follower) {

@@ -5,5 +5,6 @@ import './style/base.css'
 import './style/chat.css'
 import './style/kit.css'
 import './style/demo.css'
+import './style/picture.css'
 
 mount(Demo, { target: document.getElementById('page')! })

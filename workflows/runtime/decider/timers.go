@@ -62,6 +62,14 @@ func (t *Timers) Drop(key string) {
 	}
 }
 
+// Look has the timers look at the clock again, which has moved by itself.
+func (t *Timers) Look() {
+	select {
+	case t.changed <- struct{}{}:
+	default:
+	}
+}
+
 // Run fires timers until ctx ends.
 func (t *Timers) Run(ctx context.Context) {
 	alarm := time.NewTimer(time.Hour)

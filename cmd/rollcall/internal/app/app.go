@@ -76,6 +76,7 @@ type Extras struct {
 	Address  string                    // the http address that the ready line shows; empty: the listener's
 	Runners  map[string]runtime.Runner // besides the service's own, or in their place
 	Sources  map[string]runtime.Source // in place of the service's own; nil: those
+	Now      func() time.Time          // the engine's clock; nil: time.Now
 	Unpaced  bool                      // Slack is a local workspace, whose rate limits need not be kept
 	New      bool                      // the data folder may have lost its database: a new beginning is wanted
 
@@ -133,7 +134,7 @@ func (a *App) build(disk *files.Files) error {
 	chat := a.newSlack()
 	o := runtime.Options{Restored: restored, Store: timed{a.db, a.metrics}, History: a.db, Inbox: a.db, Memos: a.db, Runs: disk, Objects: disk, Host: disk.Host(), Runners: runners, Sources: sources,
 		Retention: kept(a.config.Retention), Rows: a.db, Files: disk,
-		Policy: a.policy, Freezes: a.config.Freezes(), Log: a.log, PollInterval: a.config.Sources.PollInterval}
+		Policy: a.policy, Freezes: a.config.Freezes(), Log: a.log, PollInterval: a.config.Sources.PollInterval, Now: a.extras.Now}
 	if o.Directories, err = a.directories(chat); err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (d *Demo) writePipeline() error {
 	case d.cloud != nil:
 		return nil
 	case d.play != nil:
-		return replace(d.place.path("pipelines", "pipeline"+d.play.kind()), d.play.data)
+		return replace(d.place.path("pipelines", "pipeline"+d.play.kind()), d.play.file(d.place.known().Controls.Gates))
 	}
 	if err := d.number(); err != nil {
 		return err

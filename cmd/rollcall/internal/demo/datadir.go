@@ -46,7 +46,8 @@ type note struct {
 	Address  string      `json:"address"`        // where the demo was last
 	Pushes   []push      `json:"pushes,omitempty"`
 	Restarts []time.Time `json:"restarts,omitempty"` // kills that the visitor asked for
-	Reset    bool        `json:"reset,omitempty"`    // the next start begins anew
+	Controls controls    `json:"controls,omitzero"`
+	Reset    bool        `json:"reset,omitempty"` // the next start begins anew
 }
 
 // push is a commit that the visitor had pushed.
@@ -200,6 +201,7 @@ func (p *dataDir) known() note {
 	n := p.note
 	n.Pushes = append([]push(nil), n.Pushes...)
 	n.Restarts = append([]time.Time(nil), n.Restarts...)
+	n.Controls.Fail, n.Controls.Gates = slices.Clone(n.Controls.Fail), slices.Clone(n.Controls.Gates)
 	return n
 }
 

@@ -55,6 +55,7 @@ type Engine interface {
 	Executions(ctx context.Context, viewer workflows.Principal, q record.Query) ([]workflows.Execution, error)
 	Pipeline(ctx context.Context, viewer workflows.Principal, name string, version int) (workflows.PipelineView, error)
 	Approvals(ctx context.Context, viewer workflows.Principal) ([]say.OpenApproval, error)
+	ClockMoved()
 	Feed(ctx context.Context, viewer workflows.Principal, after uint64, limit int) ([]event.Frame, error)
 }
 
@@ -79,6 +80,7 @@ type Demo struct {
 	told    narrator
 	dying   sync.Mutex // held while the process is replaced
 	pushing sync.Mutex
+	visited atomic.Bool // a page has connected
 }
 
 // Open prepares the folder and takes the address. Its errors are sentences for people.
@@ -100,9 +102,12 @@ func Open(ctx context.Context, o Options) (*Demo, error) {
 	}
 	if o.File != "" {
 		var err error
-		if d.play, err = readPipelineFile(o.File, o.Beat); err != nil {
+		if d.play, err = readPipelineFile(o.File); err != nil {
 			return nil, err
 		}
+	}
+	if d.play != nil {
+		d.play.runner.beat, d.play.runner.fails = d.beat, d.failNow
 	}
 	if err := d.prepare(ctx); err != nil {
 		return nil, errors.Join(err, d.leave())

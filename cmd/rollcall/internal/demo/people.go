@@ -97,7 +97,7 @@ func (d *Demo) playColleagues(ctx context.Context, _ Engine) {
 	for ctx.Err() == nil {
 		_, changed := d.beats.now()
 		sc, err := d.readScene(ctx)
-		if err == nil && d.play != nil && time.Since(clicked["begin"]) > time.Minute {
+		if err == nil && d.play != nil && d.visited.Load() && time.Since(clicked["begin"]) > time.Minute {
 			if err = d.startOnce(ctx, sc); err == nil {
 				clicked["begin"] = time.Now()
 			}
@@ -215,7 +215,7 @@ func (d *Demo) answerGates(ctx context.Context, sc *scene, clicked map[string]ti
 // approversNow is who should answer a gate now, the visitor left out.
 func (d *Demo) approversNow(sc *scene, g *say.OpenApproval) []string {
 	seeded := d.shop != nil && g.Number < opens
-	if !seeded && !(sc.seeding && g.Number == opens) && time.Since(g.Approval.OpenedAt) < d.o.Beat {
+	if !seeded && !(sc.seeding && g.Number == opens) && d.Now().Sub(g.Approval.OpenedAt) < d.beat() {
 		return nil
 	}
 	var users []string

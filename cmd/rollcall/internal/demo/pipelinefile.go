@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
@@ -25,9 +24,10 @@ type pipelineFile struct {
 	slackGroups []string
 	channel     string // without "#"; empty: none of its own
 	runner      Simulated
+	differences []Difference // to AWS
 }
 
-func readPipelineFile(path string, beat time.Duration) (*pipelineFile, error) {
+func readPipelineFile(path string) (*pipelineFile, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the pipeline file: %w", err)
@@ -50,7 +50,7 @@ func readPipelineFile(path string, beat time.Duration) (*pipelineFile, error) {
 		}
 		return nil, fmt.Errorf("%s cannot be played\n%s", path, strings.Join(lines, "\n"))
 	}
-	p := &pipelineFile{path: path, name: filepath.Base(path), data: data, pipeline: pipeline, runner: Simulated{beat: beat, wanted: wanted(pipeline)}}
+	p := &pipelineFile{path: path, name: filepath.Base(path), data: data, pipeline: pipeline, runner: Simulated{wanted: wanted(pipeline)}, differences: differences(pipeline)}
 	p.channel = strings.TrimPrefix(pipeline.Channel, "#")
 	for _, name := range access.NamedIn(pipeline) {
 		group, isGroup := strings.CutPrefix(name, "group:")
@@ -105,7 +105,8 @@ func wanted(p *workflows.Pipeline) map[string][]string {
 	return keys
 }
 
-// startOnce has Dan start the pipeline once, when it has never run.
+// startOnce has Dan start the pipeline once, when it has never run; playColleagues
+// waits with it until a page looks.
 func (d *Demo) startOnce(ctx context.Context, sc *scene) error {
 	if len(sc.newest) > 0 {
 		return nil

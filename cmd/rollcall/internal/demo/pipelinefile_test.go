@@ -31,7 +31,7 @@ stages:
 func TestWhomAnOwnPipelineNeeds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "own.yaml")
 	write(t, path, own)
-	p, err := readPipelineFile(path, time.Second)
+	p, err := readPipelineFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestWhomAnOwnPipelineNeeds(t *testing.T) {
 		t.Errorf("cast %v", cast)
 	}
 	write(t, path, "name: own\n")
-	if _, err := readPipelineFile(path, time.Second); err == nil || !strings.Contains(err.Error(), path+":1:1: ") {
+	if _, err := readPipelineFile(path); err == nil || !strings.Contains(err.Error(), path+":1:1: ") {
 		t.Errorf("a broken file: %v", err)
 	}
 }
@@ -69,7 +69,7 @@ func TestPlausibleOutputs(t *testing.T) {
 
 // Colleagues answer a gate so far that the visitor has the last word.
 func TestTurnsAtGates(t *testing.T) {
-	d := &Demo{shop: &shop{}, slack: slackfake.New(slackfake.Options{}), o: Options{Beat: time.Second}}
+	d := &Demo{shop: &shop{}, slack: slackfake.New(slackfake.Options{}), place: &dataDir{}, o: Options{Beat: time.Second}}
 	d.people()
 	vote := func(names ...string) (all []workflows.Vote) {
 		for _, n := range names {

@@ -40,6 +40,7 @@ func (d *Demo) Handler(own http.Handler) http.Handler {
 	visitors.HandleFunc("GET /demo/api/state", d.showState)
 	visitors.HandleFunc("GET /demo/api/events", d.showEvents)
 	visitors.HandleFunc("POST /demo/api/push", d.takePush)
+	visitors.HandleFunc("POST /demo/api/control", d.takeControl)
 	visitors.HandleFunc("POST /demo/api/console", d.takeConsole)
 	visitors.HandleFunc("POST /demo/api/kill", d.takeKill)
 	visitors.HandleFunc("POST /demo/api/reset", d.takeReset)
@@ -101,6 +102,7 @@ func (d *Demo) showCommit(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Demo) showState(w http.ResponseWriter, r *http.Request) {
+	d.visited.Store(true)
 	s, err := d.state(r.Context())
 	if err != nil {
 		w.Header().Set("Retry-After", "1")
@@ -171,7 +173,7 @@ func (d *Demo) takeKill(w http.ResponseWriter, _ *http.Request) {
 func (d *Demo) takeReset(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"ok": true})
 	if err := http.NewResponseController(w).Flush(); err == nil {
-		d.restartProcess(func(n *note) { n.Restarts, n.Pushes, n.Reset = nil, nil, true })
+		d.restartProcess(func(n *note) { n.Restarts, n.Pushes, n.Controls, n.Reset = nil, nil, controls{}, true })
 	}
 }
 

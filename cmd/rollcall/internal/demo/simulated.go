@@ -19,8 +19,9 @@ import (
 // succeeds and leaves what the pipeline's references ask for. It keeps nothing:
 // when it ends is in the handle.
 type Simulated struct {
-	beat   time.Duration
-	wanted map[string][]string // by namespace
+	beat   func() time.Duration     // how long an action takes, more or less
+	fails  func(action string) bool // whether STAGE/ACTION is to fail this once
+	wanted map[string][]string      // by namespace
 }
 
 // Start begins the moment.
@@ -39,7 +40,8 @@ func (s *Simulated) Start(_ context.Context, t work.Task, w work.Workspace) (wor
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(t.ID))
-	takes := s.beat*2/3 + time.Duration(h.Sum32()%100)*s.beat*2/300
+	beat := s.beat()
+	takes := beat*2/3 + time.Duration(h.Sum32()%100)*beat*2/300
 	return work.Outcome{Task: t.ID, State: work.Running, Handle: time.Now().Add(takes).UTC().Format(time.RFC3339Nano), PollAfter: takes}, nil
 }
 
@@ -47,6 +49,9 @@ func (s *Simulated) Start(_ context.Context, t work.Task, w work.Workspace) (wor
 func (s *Simulated) Poll(_ context.Context, t work.Task, w work.Workspace) (work.Outcome, error) {
 	if until, err := time.Parse(time.RFC3339Nano, t.Handle); err == nil && time.Now().Before(until) {
 		return work.Outcome{Task: t.ID, State: work.Running, Handle: t.Handle, PollAfter: time.Until(until)}, nil
+	}
+	if s.fails(t.Stage + "/" + t.Action.Name) {
+		return work.Outcome{Task: t.ID, State: work.Failed, Error: &workflows.Reason{Code: "ActionFailed", Message: "failed because you asked for it"}}, nil
 	}
 	o := work.Outcome{Task: t.ID, State: work.Succeeded, Summary: "simulated", Outputs: map[string]string{}}
 	commit := madeUp(t.Execution)

@@ -28,7 +28,8 @@ type State struct {
 	Deploying bool      `json:"deploying"` // a command runs in production
 	Restarts  int       `json:"restarts"`
 	File      string    `json:"file"`
-	AWS       *Console  `json:"aws"` // null without AWS
+	AWS       *Console  `json:"aws"`     // null without AWS
+	Picture   *Picture  `json:"picture"` // of a pipeline of one's own, else null
 }
 
 // Person is somebody the visitor may act as.
@@ -81,6 +82,7 @@ const (
 	RollBack Step = "rollback"
 	Careless Step = "careless"
 	AdmitOne Step = "admit"
+	Good     Step = "good"
 	Watch    Step = "watch"
 	Done     Step = "done"
 )
@@ -114,7 +116,8 @@ func (d *Demo) state(ctx context.Context) (*State, error) {
 	if d.play != nil {
 		s.File = d.play.name
 		s.Step, s.Next = sc.ownStep()
-		return s, nil
+		s.Picture, err = d.picture(ctx, sc)
+		return s, err
 	}
 	s.Step, s.Next = sc.step()
 	s.Shop = d.window(sc)
@@ -217,8 +220,10 @@ func (sc *scene) step() (Step, string) {
 		return Look, "Look at the shop: coupons are there. Keep an eye on the error rate"
 	case !sc.carelessPushed():
 		return Careless, "Push a careless fix"
+	case !sc.goodOut():
+		return Good, "Push a good fix: it waits at the locked Production, then needs two approvals, Ben's and yours"
 	}
-	return Done, "That was the story. Push a good fix, and press kill -9 while it deploys: it goes on where it was"
+	return Done, "That was the story. Push another good fix, and press kill -9 while it deploys: it goes on where it was"
 }
 
 // asksMe is the oldest gate at which the visitor has not answered.
@@ -291,6 +296,13 @@ func (sc *scene) suspicious() bool {
 func (sc *scene) carelessPushed() bool {
 	return slices.ContainsFunc(sc.newest, func(x workflows.Execution) bool {
 		return x.Status == workflows.StatusFailed && strings.Contains(title(&x), "quickly")
+	})
+}
+
+// goodOut says whether a good fix has come to customers.
+func (sc *scene) goodOut() bool {
+	return slices.ContainsFunc(sc.newest, func(x workflows.Execution) bool {
+		return x.Status == workflows.StatusSucceeded && x.Type != workflows.TypeRollback && x.Number > opens && title(&x) != "Add coupons"
 	})
 }
 

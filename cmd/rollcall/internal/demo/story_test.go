@@ -70,7 +70,8 @@ func TestStepsOfTheStory(t *testing.T) {
 		{"building", scene{newest: all(quick, back, out, gift), production: runs(gift)}, Watch, "#45"},
 		{"errors, and a fix is building", scene{newest: all(quick, out, gift), production: runs(out), rate: 0.2}, Watch, "#45"},
 		{"errors, and a fix before the lock", scene{newest: all(locked, out, gift), production: runs(out), rate: 0.2}, RollBack, "#43"},
-		{"came back by itself", scene{newest: all(back, execution(45, "Fix the coupons, quickly", failed, failed), gift), production: runs(gift)}, Done, "kill -9"},
+		{"came back by itself", scene{newest: all(back, execution(45, "Fix the coupons, quickly", failed, failed), gift), production: runs(gift)}, Good, "two approvals, Ben's and yours"},
+		{"a good fix is out", scene{newest: all(execution(47, "Fix the coupons, with care", ok, ok), back, execution(45, "Fix the coupons, quickly", failed, failed), gift), production: runs(gift)}, Done, "kill -9"},
 	} {
 		c.scene.me = mail("ana")
 		if step, words := c.scene.step(); step != c.step || !strings.Contains(words, c.about) {

@@ -68,6 +68,33 @@ export interface DemoState {
   restarts: number
   file: string
   aws: AWSConsole | null
+  picture: Picture | null
+}
+
+// Control is what the visitor asks for of a pipeline of their own.
+export type Control =
+  | { what: 'speed'; speed: number }
+  | { what: 'fail'; stage: string; action: string }
+  | { what: 'gate'; stage: string }
+  | { what: 'skip'; to: 'hour' | 'monday' }
+  | { what: 'approve'; gate: string; as: string }
+
+export interface Picture {
+  execution: string
+  stages: {
+    name: string
+    environment: string
+    status: string
+    note: string
+    gate: boolean
+    first: boolean
+    steps: { name: string; provider: string; status: string; text: string; fails: boolean; gate: string; as: { id: string; name: string }[] }[][]
+  }[]
+  speed: number
+  speeds: number[]
+  clock: number
+  ahead: boolean
+  inAWS: { where: string; text: string }[]
 }
 
 export interface AWSConsole { region: string; user: string; pipelines: { name: string; as: string; stages: AWSStage[] }[] }
