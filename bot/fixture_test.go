@@ -289,6 +289,22 @@ func (h *fixture) hears(u slackfake.User, words ...string) slackfake.Message {
 	return found
 }
 
+// sees waits for a long answer, a modal of this person that holds all words.
+func (h *fixture) sees(u slackfake.User, words ...string) slackfake.View {
+	h.t.Helper()
+	var found slackfake.View
+	h.until(u.Name+" sees "+strings.Join(words, ", "), func() bool {
+		for _, v := range slices.Backward(h.Views(u.ID)) {
+			if text := h.RenderedView(v); v.CallbackID == "answer" && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+				found = v
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
 // form waits for an open form of that callback_id.
 func (h *fixture) form(u slackfake.User, callback string) slackfake.View {
 	h.t.Helper()

@@ -74,7 +74,7 @@ func (b *Bot) pressedLogs(ctx context.Context, r Request, about card.Subject) er
 	if err != nil {
 		return err
 	}
-	return b.say(ctx, r.Reply, m)
+	return b.answerLong(ctx, r, m, e.Ref(), about)
 }
 
 // logs shows the end of an action's log to who has the right.

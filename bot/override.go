@@ -19,6 +19,7 @@ func (b *Bot) openOverride(ctx context.Context, r Request, about card.Subject) e
 	if err != nil {
 		return err
 	}
+	r = inModal(r)
 	return b.show(ctx, r.Reply, form.Reason(b.view(ctx, workflows.EnginePrincipal(), e), workflows.Override, origin(about, r.Reply)))
 }
 

@@ -129,7 +129,7 @@ func (b *Bot) details(ctx context.Context, r Request, about card.Subject) error 
 	if err != nil {
 		return err
 	}
-	return b.say(ctx, r.Reply, card.Details(b.viewFor(ctx, r.By, e)))
+	return b.answerLong(ctx, r, card.Details(b.viewFor(ctx, r.By, e)), e.Ref(), card.Subject{Pipeline: e.Pipeline, Execution: e.ID})
 }
 
 // help lists the commands, those first that this person has the right for in

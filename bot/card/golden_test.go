@@ -71,6 +71,7 @@ func executions() []drawing {
 		message("rollback-automatic", card.Execution(view(back(workflows.StatusInProgress, workflows.TriggerAutomated), uncertain()))),
 		message("rollback-failed", card.Execution(view(back(workflows.StatusFailed, workflows.TriggerAutomated), uncertain()))),
 		message("details", card.Details(view(ticket, uncertain()))),
+		blocktest.Modal("details-modal", card.Details(view(ticket, uncertain())).Modal("webshop#45", card.Subject{Pipeline: "webshop", Execution: id45, Channel: "C1"})),
 		message("alarm-watched", card.Execution(watched(nil))),
 		message("alarm-unseen", card.Execution(watched(&workflows.Reason{Code: "AlarmMissing", Message: "there is no alarm shop-5xx in eu-west-1"}))),
 		message("alarm-rang", card.Execution(watched(&workflows.Reason{Code: "AlarmRang", Message: rang + "; it is not rolled back: nothing is known that ran in Production before"}))),

@@ -59,6 +59,13 @@ func (m Message) Home() slack.ModalViewRequest {
 	return slack.ModalViewRequest{Type: slack.VTHomeTab, CallbackID: "home", Blocks: slack.Blocks{BlockSet: m.Blocks}}
 }
 
+// Modal is a long answer as a modal, which stands over the channel and not at its
+// end. about says where it was asked for.
+func (m Message) Modal(title string, about Subject) slack.ModalViewRequest {
+	return slack.ModalViewRequest{Type: slack.VTModal, CallbackID: "answer", Title: layout.PlainText(layout.Line(title, 24)), Close: layout.PlainText("Close"),
+		PrivateMetadata: about.String(), Blocks: slack.Blocks{BlockSet: m.Blocks}}
+}
+
 // Done says what changed, with the execution's headline behind it.
 func Done(text string, e *workflows.Execution, url string) Message {
 	text = cmp.Or(layout.Text(text, 500), "Done") // words from outside may overwrite all that stood before them
@@ -104,6 +111,7 @@ func Details(v View) Message {
 			}
 		}
 	}
+	l.Lines(block(v.Tail.Lines, maxTail))
 	l.Lines(v.inDoubt()...)
 	l.Lines(v.facts()...)
 	for _, k := range slices.Sorted(maps.Keys(e.Artifacts)) {
