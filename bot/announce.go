@@ -3,6 +3,7 @@ package bot
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,18 +24,25 @@ func (f *following) announce(ctx context.Context, mem *memory, v card.View, at *
 	if !f.announces(at.Name) || at.Status != workflows.StatusSucceeded {
 		return nil
 	}
-	key, live := announcementKey(at.Name), v.Live(at.Name)
-	told, issues := mem.Said[key], v.NamesIssues(at.Name)
-	if told.TS != "" && (live || !told.Live) && (told.Issues || !issues) {
+	r := f.route(RouteSuccess, v.Execution.Pipeline, at.Name)
+	if r.Channel == RouteOff {
 		return nil
 	}
-	seen := v.Execution.Rollback == nil && bearer(mem, &v.Execution, at.Name) == ""
+	key, live := announcementKey(at.Name), v.Live(at.Name)
+	told, issues := mem.Said[key], v.NamesIssues(at.Name)
+	if told.TS != "" && copied(mem, key, r) && (live || !told.Live) && (told.Issues || !issues) {
+		return nil
+	}
+	if err := f.waitsForMorning(at.Name); told.TS == "" && err != nil {
+		return err
+	}
+	seen := !r.threadOnly() && v.Execution.Rollback == nil && bearer(mem, &v.Execution, at.Name) == ""
 	m := below(mem, card.Announcement(v, at.Name), metaAnnouncement, map[string]any{"stage": at.Name}, seen)
-	return f.sync(ctx, &message{mem: mem, Message: m, spot: told, keep: func(s spot) {
+	return errors.Join(f.sync(ctx, &message{mem: mem, Message: m, spot: told, keep: func(s spot) {
 		s.Live = live || s.Refused != "" && told.Live // what Slack refused stands as it was
 		s.Issues = issues
 		mem.Said[key] = s
-	}})
+	}}), f.copy(ctx, mem, key, m, r))
 }
 
 func (f *following) announces(stage string) bool {
@@ -95,8 +103,16 @@ func (f *following) failure(ctx context.Context, mem *memory, v card.View) error
 	if !ok {
 		return nil
 	}
-	m := below(mem, card.Failure(v), metaFailure, map[string]any{"stage": stage, "attempt": v.Execution.Attempt}, !f.answered(&v))
-	return f.once(ctx, mem, failureKey(&v.Execution), m)
+	r, key := f.route(RouteFailure, v.Execution.Pipeline, stage), failureKey(&v.Execution)
+	if r.Channel == RouteOff {
+		return nil
+	}
+	m := below(mem, card.Failure(v), metaFailure, map[string]any{"stage": stage, "attempt": v.Execution.Attempt}, !r.threadOnly() && !f.answered(&v))
+	err := f.once(ctx, mem, key, m)
+	if copied(mem, key, r) {
+		return err
+	}
+	return errors.Join(err, f.copy(ctx, mem, key, m, r))
 }
 
 // answered says whether an automatic rollback began with the failure of an execution.

@@ -27,6 +27,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/bot/hours"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/changes"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -82,10 +83,14 @@ type Memos interface {
 
 // Options is what a Bot is made of. Engine, Chat and Memos must be set.
 type Options struct {
-	Engine    Engine
-	Chat      Chat
-	Memos     Memos
-	Channel   string   // where pipelines without a channel post; empty: they have no cards
+	Engine  Engine
+	Chat    Chat
+	Memos   Memos
+	Channel string  // where pipelines without a channel post; empty: they have no cards
+	Routes  []Route // where some messages go instead; the first that fits counts
+	// Quiet is when reminders and announcements wait that are not about production.
+	Quiet     hours.Quiet
+	Digest    *Digest  // nil: none
 	Command   string   // the slash command; default "/rollcall"
 	PublicURL string   // of the console, for links; empty: no links
 	Open      []string // sentences about settings that are open, for App Home
@@ -137,13 +142,17 @@ type Bot struct {
 	turns map[string]chan struct{} // by pipeline: holds one while somebody posts for it
 	waits map[string]*waiting      // by pipeline: what waits for its turn
 
+	routes []Route
+	quiet  hours.Quiet
+	digest *Digest
+
 	owners owners
 }
 
 // New makes a Bot. Options that are absent take their defaults.
 func New(o Options) *Bot {
 	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, known: map[string]string{}, permalink: o.Link, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}, waits: map[string]*waiting{}}
-	b.signIn = o.SignIn
+	b.signIn, b.routes, b.quiet, b.digest = o.SignIn, o.Routes, o.Quiet, o.Digest
 	b.usual.known = map[stageKey]time.Duration{}
 	if b.command == "" {
 		b.command = "/rollcall"

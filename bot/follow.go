@@ -329,7 +329,7 @@ func (f *following) replies(ctx context.Context, mem *memory, v card.View) error
 func (f *following) card(ctx context.Context, mem *memory, v card.View) error {
 	e := &v.Execution
 	drawn := card.Execution(v)
-	channel := f.channel
+	channel := f.cardChannel(mem, e)
 	if mem.Card.Channel != "" {
 		channel = mem.Card.Channel // where it is, also when the pipeline has moved
 	}
@@ -337,7 +337,7 @@ func (f *following) card(ctx context.Context, mem *memory, v card.View) error {
 		mem.In = f.channel
 	}
 	if channel == "" {
-		return nil
+		return f.saveChanged(ctx, mem) // it is followed, also where nothing of it is posted yet
 	}
 	return f.sync(ctx, &message{mem: mem, spot: mem.Card, anew: true, keep: func(s spot) { mem.Card = s }, Message: Message{
 		Channel: channel, Thread: mem.Card.Root, Broadcast: mem.Card.Root != "", Text: drawn.Text, Blocks: drawn.Blocks, EventType: metaCard, Urgency: f.cardUrgency(mem, e),

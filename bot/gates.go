@@ -134,7 +134,10 @@ func (f *following) reminders(ctx context.Context, mem *memory, a card.Asking) e
 	if mem.Said[key].TS != "" {
 		return nil
 	}
-	var err error
+	err := f.waitsForMorning(a.Stage)
+	if err != nil {
+		return err
+	}
 	if a.Ask, err = f.notAnswered(ctx, &a.Execution, a.Stage, &a.Approval); err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func (m *memory) about() []any {
 	return words.LogAttrs(m.ref)
 }
 
-func digest(m Message) (string, error) {
+func sumOf(m Message) (string, error) {
 	value, err := json.Marshal([]any{m.Text, m.Blocks})
 	if err != nil {
 		return "", fmt.Errorf("draw a message: %w", err)
@@ -143,7 +143,7 @@ type message struct {
 // error: nothing else waits for it. What somebody can mend is tried again by
 // the clock; blocks that it will never take are left out.
 func (b *Bot) sync(ctx context.Context, m *message) error {
-	sum, err := digest(m.Message)
+	sum, err := sumOf(m.Message)
 	if err != nil {
 		return err
 	}

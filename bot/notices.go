@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -142,7 +143,11 @@ func (f *following) announceOnce(ctx context.Context, mem *memory, n notice) err
 	for _, old := range keys[:max(0, len(keys)-newsKept)] {
 		delete(mem.Said, old)
 	}
-	for i, channel := range []string{f.channel, n.also} {
+	at := cmp.Or(f.route(RouteEdit, f.batch.Pipeline, "").Channel, f.channel)
+	if at == RouteOff {
+		at = ""
+	}
+	for i, channel := range []string{at, n.also} {
 		key := n.key
 		if i > 0 {
 			key += "/before"

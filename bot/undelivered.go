@@ -227,6 +227,9 @@ func (b *Bot) Run(ctx context.Context) error {
 		if err := b.retryAll(ctx); err != nil && ctx.Err() == nil {
 			b.log.Warn("what slack refused could not be tried again; that is done later", "error", err)
 		}
+		if err := b.postDigests(ctx); err != nil && ctx.Err() == nil {
+			b.log.Debug("the digest could not be posted; it is tried again", "error", err)
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

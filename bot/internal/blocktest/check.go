@@ -71,6 +71,7 @@ type checker struct {
 	total   int
 	most    int
 	primary int
+	charts  int
 }
 
 func (c *checker) fault(format string, args ...any) {
@@ -153,6 +154,8 @@ func (c *checker) blocks(blocks []map[string]any) {
 			}
 		case "input":
 			c.input(b)
+		case "data_visualization":
+			c.chart(b)
 		default:
 			c.fault("unexpected block %v", b["type"])
 		}

@@ -69,6 +69,7 @@ func (d *decoder) check(c *Config) {
 	d.checkHooks(c.Hooks)
 	d.checkAccess(c)
 	d.checkFreezes(c)
+	d.checkPosts(c)
 }
 
 // differs notes a name among those of its kind, and says so when it is there already.

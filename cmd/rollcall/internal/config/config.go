@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-bot/rollcall/bot/hours"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
 	"github.com/rollcall-bot/rollcall/workflows/age"
@@ -51,6 +52,9 @@ type Config struct {
 	freezes []workflows.Freeze
 
 	noPublicURL bool // it was left out
+
+	quiet    hours.Quiet
+	digestAt hours.Daily
 }
 
 // Slack connects the chat: with SigningSecret over HTTP, with AppToken by Socket Mode.
@@ -61,6 +65,10 @@ type Slack struct {
 	AppToken      Secret `yaml:"appToken"`
 	Channel       string `yaml:"channel"`
 	Command       string `yaml:"command"`
+
+	Routes     []slackRoute `yaml:"routes"`
+	QuietHours *quietHours  `yaml:"quietHours"`
+	Digest     *slackDigest `yaml:"digest"`
 }
 
 // GitHub connects webhooks, sources and commit statuses.
