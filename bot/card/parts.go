@@ -1,6 +1,8 @@
 package card
 
 import (
+	"strings"
+
 	"github.com/slack-go/slack"
 
 	"github.com/rollcall-bot/rollcall/bot/layout"
@@ -64,7 +66,9 @@ func (v *View) Number(id string) string { return v.number(id) }
 func (a *Asking) Standing() string { return a.standing() }
 
 // Change is from what to what the stage goes, and how much that is.
-func (a *Asking) Change() string { return layout.Join(a.change(), a.Changed(a.Stage)) }
+func (a *Asking) Change() string {
+	return layout.Join(strings.TrimPrefix(a.change(), "➡️ "), strings.TrimPrefix(a.Changed(a.Stage), "🔀 "))
+}
 
 // Warning is what somebody must know before they answer; empty: there is nothing.
 func (a *Asking) Warning() []string { return warning(a.Stage, a.Approval.Warning) }

@@ -76,7 +76,10 @@ func (pl *Place) lines(now time.Time) []string {
 	if frozenNow(&pl.Pipeline, s.Name, now) {
 		frozen = "❄️ frozen"
 	}
-	lines := []string{layout.Join(where+": "+pl.content(s), pl.newer(s), frozen)}
+	lines := []string{layout.Join(where+": "+pl.content(s), frozen)}
+	if newer := pl.newer(s); newer != "" {
+		lines = append(lines, "        "+newer)
+	}
 	if r := s.Running; r != nil && r.Caveat() != "" {
 		lines = append(lines, "        ⚠️ what runs there is "+layout.Text(r.Caveat(), 200))
 	}
