@@ -55,6 +55,7 @@ type View struct {
 	URL string
 
 	quoted bool // the message shows the end of the log itself
+	whole  bool // the message leaves nothing out
 }
 
 // Subject is what a button or a form is about, and what the person saw. It is

@@ -29,7 +29,7 @@ func (v *View) contents() []string {
 	for i := range e.Stages {
 		lines = append(lines, v.goesTo(&e.Stages[i]))
 	}
-	return append(lines, startedBy(e))
+	return append(lines, v.startedBy())
 }
 
 // goesTo says from what to what a stage with an environment goes, and by which

@@ -76,7 +76,7 @@ func Notice(pipeline string, e event.Event, slash string) Message {
 	}
 	l := layout.Message()
 	l.Lines(icon + " *" + layout.Name(pipeline) + "* " + text)
-	return Message{Text: icon + " " + layout.Text(pipeline, 130) + " " + text, Blocks: l.Done("")}
+	return Message{Text: icon + " " + layout.Text(pipeline, 130) + " " + layout.Spoken(text), Blocks: l.Done("")}
 }
 
 // missed is a schedule that started nothing. The time of one that was seen too

@@ -117,9 +117,10 @@ func isAuthor(by *workflows.Principal, a *workflows.Author) bool {
 	return equal(by.Email, a.Email) || equal(by.ID, "github:"+a.Login) && a.Login != "" || equal(by.Name, a.Login) || equal(by.Name, a.Name)
 }
 
-// startedBy says who began it and how.
-func startedBy(e *workflows.Execution) string {
-	f := plainly()
+// startedBy says who began it and how, and with what: of the variables those that differ
+// from their default, where that is known.
+func (v *View) startedBy() string {
+	e, f := &v.Execution, plainly()
 	f.Person = func(p workflows.Principal) string {
 		for _, r := range e.SourceRevisions {
 			if a := r.Author; isAuthor(&p, a) { // whatever is known of them finds them in chat
@@ -131,7 +132,7 @@ func startedBy(e *workflows.Execution) string {
 	if run := runOnGitHub(e); e.Trigger.Type == workflows.TriggerProtected {
 		return layout.Join(layout.Sentence(f.Trigger(e)), layout.Moment(e.StartedAt), run)
 	}
-	return layout.Join(layout.Sentence(f.Trigger(e)), layout.Moment(e.StartedAt), variables(e.Variables))
+	return layout.Join(layout.Sentence(f.Trigger(e)), layout.Moment(e.StartedAt), variables(v.chosen()))
 }
 
 // stages are the execution's stages in order, a line each; what was set aside, a

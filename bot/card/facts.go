@@ -176,6 +176,22 @@ func note(n workflows.Note) string {
 	return icon + " " + layout.Sentence(layout.Text(name, 80)) + ": " + layout.Link(n.URL, layout.Text(n.Text, 500))
 }
 
+// chosen are the variables that somebody, or an event, gave a value of their own:
+// without those that have the default of the pipeline's definition. Details shows all.
+func (v *View) chosen() map[string]string {
+	d := v.Pipeline.Definition
+	if d == nil || v.whole {
+		return v.Execution.Variables
+	}
+	chosen := maps.Clone(v.Execution.Variables)
+	for _, known := range d.Variables {
+		if value, ok := chosen[known.Name]; ok && known.DefaultValue != nil && *known.DefaultValue == value {
+			delete(chosen, known.Name)
+		}
+	}
+	return chosen
+}
+
 // variables are what an execution was started with.
 func variables(all map[string]string) string {
 	var parts []string

@@ -15,7 +15,7 @@ import (
 func (a *Asking) closed() Message {
 	e, g := &a.Execution, &a.Approval
 	state := say.Gate(g)
-	text, sign := a.outcome(state), icon(a.sign(state))
+	text, sign := a.outcome(state, a.clocked()), icon(a.sign(state))
 	l := layout.Message()
 	l.Lines(layout.Join(sign+" "+text, strings.TrimPrefix(a.hook(), "⏸️ "), a.place(true), a.inAWS(), runOnGitHub(e)))
 	l.Lines(a.remarks(state))
@@ -24,7 +24,9 @@ func (a *Asking) closed() Message {
 	r := &row{}
 	a.again(r)
 	l.Buttons(r.done()...)
-	return Message{Text: layout.Join(sign+" "+text, a.place(false)), Blocks: l.Done("")}
+	plain := a.format()
+	plain.Time = nil // a notification comes when it happens, and knows no reader's clock
+	return Message{Text: layout.Join(sign+" "+a.outcome(state, plain), a.place(false)), Blocks: l.Done("")}
 }
 
 // sign is the state whose icon a closed gate has: one that nobody decided has that
@@ -49,9 +51,9 @@ func (a *Asking) place(link bool) string {
 	return text
 }
 
-// outcome is what became of a gate, in one sentence.
-func (a *Asking) outcome(state say.State) string {
-	g, f := &a.Approval, a.clocked()
+// outcome is what became of a gate, in one sentence; with times where f has a clock.
+func (a *Asking) outcome(state say.State, f *say.Format) string {
+	g := &a.Approval
 	if text := outside(g); text != "" {
 		return text
 	}
@@ -92,7 +94,7 @@ func (a *Asking) clocked() *say.Format {
 }
 
 func (a *Asking) when(f *say.Format) string {
-	if a.ClosedAt.IsZero() {
+	if f.Time == nil || a.ClosedAt.IsZero() {
 		return ""
 	}
 	return " " + f.Time(a.ClosedAt)

@@ -66,7 +66,7 @@ func (a *Asking) Skipped(who []string) Message {
 	text := a.skipped(who)
 	l := layout.Message()
 	l.Lines(text)
-	return Message{Text: text, Blocks: l.Done("")}
+	return Message{Text: layout.Spoken(text), Blocks: l.Done("")}
 }
 
 // Reminder asks those again who have not answered, in the thread, in one line
@@ -80,5 +80,5 @@ func (a *Asking) Reminder() Message {
 	l := layout.Message()
 	l.Lines(text)
 	l.Lines(warning(a.Stage, a.Approval.Warning)...)
-	return Message{Text: text, Blocks: l.Done("")}
+	return Message{Text: layout.Spoken(text), Blocks: l.Done("")}
 }

@@ -45,11 +45,15 @@ func executions() []drawing {
 	evil := fresh()
 	evil.SourceRevisions[0].RevisionSummary, evil.SourceRevisions[0].Author.Name, evil.Trigger.By.Name = hostile, hostile, hostile
 	evil.SourceRevisions[0].RevisionURL, evil.Variables = "javascript://evil.example/%0aalert(1)", map[string]string{"x": hostile}
+	plain := fresh()
+	plain.Variables = map[string]string{"canaryPercent": "10"} // the default of the definition
 	byHand := fresh()
 	byHand.Trigger, byHand.Variables = workflows.StartedBy{Type: workflows.TriggerStart, By: cho()}, map[string]string{"canaryPercent": "25", "ticket": "OPS-9"}
 	return []drawing{
 		message("execution-running", card.Execution(view(fresh(), shop()))),
 		message("execution-by-hand", card.Execution(view(byHand, shop()))),
+		message("execution-with-a-default", card.Execution(view(plain, shop()))),
+		message("details-with-a-default", card.Details(view(plain, shop()))),
 		message("execution-gate", card.Execution(view(waiting(yes(ana(), 10)), shop()))),
 		message("execution-locked", card.Execution(view(blocked, locked()))),
 		message("execution-waiting-uncertain", card.Execution(view(taken, uncertain()))),
@@ -240,7 +244,7 @@ func lists() []drawing {
 		modal("home-refused", card.Say("rollcall answers only full members of this workspace, not guests of the workspace.").Home()),
 		message("refusal", card.Refusal(problem, []string{"<@U1>", "<!subteam^S1>"}, "")),
 		message("refusal-of-what-was-written", card.Refusal(problem, nil, "the login page is <!channel> blank\nsee OPS-9")),
-		message("done", card.Done("Your approval counts: webshop#43, 1 of 2, missing 1 more approval.", &e, url)),
+		message("done", card.Done("Approved. webshop#43 has 1 of 2 approvals, 1 more needed.", &e, url)),
 		message("say", card.Say("The console is at "+url)),
 		message("log", card.Log(&e, "Production", "Deploy", []string{"+ dist/deploy production", "web-3: health check timed out <after 30 s> ```", "exit status 1"})),
 		message("log-empty", card.Log(&e, "Production", "Deploy", nil)),

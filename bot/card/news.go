@@ -40,7 +40,7 @@ func Announcement(v View, stage string) Message {
 		}
 	}
 	l.Lines(v.stageFacts(stage)...)
-	l.Context(layout.Join(startedBy(e), v.console("console"), v.inAWS()))
+	l.Context(layout.Join(v.startedBy(), v.console("console"), v.inAWS()))
 	return Message{Text: layout.Escape(head) + v.inSpite(), Blocks: l.Done("")}
 }
 

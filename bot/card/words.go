@@ -84,6 +84,7 @@ func Done(text string, e *workflows.Execution, url string) Message {
 
 // Details is all that a card leaves out.
 func Details(v View) Message {
+	v.whole = true
 	e := &v.Execution
 	l := layout.Message()
 	l.Header(v.Headline())

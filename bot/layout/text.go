@@ -64,6 +64,33 @@ func Code(s string, n int) string {
 	return "`" + strings.ReplaceAll(Text(s, n), "`", "'") + "`"
 }
 
+// Spoken is mrkdwn where only words are shown, in a notification or by a screen
+// reader: points in time as Stamp, links by their text, nothing in the fixed font.
+// Mentions stay, Slack shows them as names there.
+func Spoken(s string) string {
+	s = strings.ReplaceAll(s, "`", "")
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, "<")
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		inside, after, closed := strings.Cut(rest, ">")
+		label, ok := "", strings.HasPrefix(inside, "!date^") || strings.HasPrefix(inside, "http://") || strings.HasPrefix(inside, "https://")
+		if ok && closed {
+			_, label, ok = strings.Cut(inside, "|")
+		}
+		if !ok || !closed {
+			out.WriteString("<")
+			s = rest
+			continue
+		}
+		out.WriteString(label)
+		s = after
+	}
+}
+
 // Moment is a point in time in the reader's own time zone.
 func Moment(t time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), Stamp(t))

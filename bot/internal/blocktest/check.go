@@ -50,6 +50,9 @@ func (d Drawing) Refused() []string {
 	} else {
 		c.atMost("fallback text", d.Message.Text, 4000)
 		c.mrkdwn("fallback text", d.Message.Text)
+		if strings.Contains(d.Message.Text, "<!date^") || strings.Contains(d.Message.Text, "<http") {
+			c.fault("fallback text holds markup that notifications show as it is: %s", d.Message.Text)
+		}
 		c.total = 0 // the sum that Slack limits is that of the blocks
 	}
 	b, err := json.Marshal(d.Blocks())
