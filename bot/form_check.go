@@ -110,6 +110,9 @@ func inputs(view slack.View) map[string]string {
 			if a.SelectedOption.Value != "" {
 				value = a.SelectedOption.Value
 			}
+			for _, o := range a.SelectedOptions {
+				value = o.Value
+			}
 			in[block] = strings.TrimSpace(value)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rollcall-bot/rollcall/bot/command"
 	"github.com/rollcall-bot/rollcall/bot/form"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/scope"
 	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
@@ -97,10 +98,12 @@ func (b *Bot) rollbackForm(ctx context.Context, r Request, f form.Return) (form.
 	if !ok {
 		return f, nil
 	}
+	f.Reader, f.Zone, f.Now = r.By.Called(), r.Reply.Zone, b.now()
 	if p.Definition != nil {
-		if def, ok := p.Definition.Stage(s.Name); ok {
-			f.Locks = def.Rollback.Lock != "never"
-		}
+		f.Stage, _ = p.Definition.Stage(s.Name)
+	}
+	if i := slices.IndexFunc(p.Freezes, func(z workflows.Freeze) bool { return scope.Frozen(&z, f.Now, p.Name, s.Name) }); i >= 0 {
+		f.Freeze = &p.Freezes[i]
 	}
 	// What the form shows is what the person sees, also when the button was older.
 	f.About.Seen = ""
@@ -258,7 +261,7 @@ func (b *Bot) targetChosen(ctx context.Context, r Request, target string) error 
 // redraw shows an open rollback form again, about something else.
 func (b *Bot) redraw(ctx context.Context, r Request, about card.Subject) (err error) {
 	r.Reply.View, r.Reply.Channel, r.Reply.Thread = r.Interaction.View.ID, about.Channel, about.Thread
-	f := form.Return{About: about, Reason: typedSoFar(r)}
+	f := form.Return{About: about, Reason: typedSoFar(r), Lock: chosenSoFar(r)}
 	if _, choosesPlace := inputs(r.Interaction.View)[form.InPlace]; choosesPlace {
 		all, err := b.engine.Pipelines(ctx, r.By)
 		if err != nil {
@@ -285,6 +288,18 @@ func typedSoFar(r Request) string {
 		return s.Values[form.InReason][form.InReason].Value
 	}
 	return inputs(r.Interaction.View)[form.InReason]
+}
+
+// chosenSoFar says whether the box of the lock is ticked in a form that is still
+// open; nil: the form has none yet.
+func chosenSoFar(r Request) *bool {
+	if s := r.Interaction.BlockActionState; s != nil {
+		if a, ok := s.Values[form.InLock][form.InLock]; ok {
+			ticked := len(a.SelectedOptions) > 0
+			return &ticked
+		}
+	}
+	return nil
 }
 
 // typedStart starts a pipeline, telling variables from source actions by the

@@ -270,6 +270,10 @@ func (b *Bot) submitted(ctx context.Context, r Request, about card.Subject, in m
 	case form.FormRollback:
 		intent = workflows.Intent{Verb: workflows.RollBack, Pipeline: about.Pipeline, Stage: about.Stage, Target: in[form.InTarget], IfCurrent: about.Seen,
 			Definition: in[form.InDefinition], WhileRunning: in[form.InRunning], Reason: in[form.InReason]}
+		if lock, asked := in[form.InLock]; asked {
+			locks := lock != ""
+			intent.LockAfter = &locks
+		}
 	case form.FormStop:
 		intent.Verb, intent.Stage, intent.Reason = workflows.StopExecution, "", in[form.InReason]
 	case form.FormStart:

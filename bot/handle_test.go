@@ -159,6 +159,10 @@ func TestWhatPeopleDoBecomesOneIntent(t *testing.T) {
 		{"override, in any case", said("override " + e1 + " production the alarm is false"), workflows.Intent{Verb: workflows.Override, Pipeline: "webshop", Execution: e1, Stage: "Production", Reason: "the alarm is false"}},
 		{"override form", submission("override", card.Subject{Pipeline: "webshop", Stage: "Production", Action: "SignOff", Execution: e1, Gate: "gate-1", As: "APPROVAL"}, map[string]string{"reason": " the shop is down "}),
 			workflows.Intent{Verb: workflows.Override, Pipeline: "webshop", Execution: e1, Stage: "Production", Action: "SignOff", Gate: "gate-1", Condition: "APPROVAL", Reason: "the shop is down"}},
+		{"rollback form, locked afterwards", submission("rollback", card.Subject{Pipeline: "webshop", Stage: "Production", Seen: e1}, map[string]string{"target": e1, "lock": "lock"}),
+			workflows.Intent{Verb: workflows.RollBack, Pipeline: "webshop", Stage: "Production", Target: e1, IfCurrent: e1, LockAfter: ptr(true)}},
+		{"rollback form, not locked afterwards", submission("rollback", card.Subject{Pipeline: "webshop", Stage: "Production", Seen: e1}, map[string]string{"target": e1, "lock": ""}),
+			workflows.Intent{Verb: workflows.RollBack, Pipeline: "webshop", Stage: "Production", Target: e1, IfCurrent: e1, LockAfter: ptr(false)}},
 		{"rollback in words", said("rollback webshop Production " + e1 + " slow"), workflows.Intent{Verb: workflows.RollBack, Pipeline: "webshop", Stage: "Production", Target: e1, Reason: "slow"}},
 	}
 	for _, tt := range tests {
@@ -373,3 +377,5 @@ func TestHelpListsWhatWorks(t *testing.T) {
 		}
 	}
 }
+
+func ptr[T any](v T) *T { return &v }

@@ -77,6 +77,8 @@ type Reply struct {
 	ResponseURL string
 	Trigger     string // trigger_id, for forms; 3 s
 	View        string // view ID, to replace an open form
+	// Zone is the user's time zone, for texts in which Slack has no dates; nil: not known.
+	Zone *time.Location
 }
 
 // Refusal is an error of Slack's that does not pass by itself: somebody has to

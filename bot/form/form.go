@@ -28,6 +28,7 @@ const (
 	InTarget     = "target"
 	InDefinition = "definition" // original|current
 	InRunning    = "running"    // stop|wait
+	InLock       = "lock"       // checked: the stage is locked afterwards
 	// InPlace is the choice of a stage; choosing shows that stage's targets.
 	InPlace = "rollback.place"
 )

@@ -3,12 +3,14 @@ package form_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/bot/form"
 	"github.com/rollcall-bot/rollcall/bot/internal/blocktest"
 	"github.com/rollcall-bot/rollcall/bot/internal/webshop"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/ledger"
 )
 
 // tainted is what a gate warns of.
@@ -25,20 +27,54 @@ func gallery() []blocktest.Drawing { return append(rollbacks(), answers()...) }
 // modal is a drawing of a form.
 var modal = blocktest.Modal
 
+// asks is what a form of webshop knows: Ana reads it in Berlin, an hour later.
+func asks(targets ...ledger.Target) form.Return {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		panic(err)
+	}
+	production := &workflows.Stage{Name: "Production", Rollback: workflows.RollbackPolicy{Lock: "always"}, Actions: []workflows.Action{
+		{Name: "SignOff", ActionType: workflows.ActionType{Category: "Approval", Provider: "Manual"}}, {Name: "Deploy"}}}
+	return form.Return{About: about(), Targets: targets, Stage: production, Reader: "Ana", Zone: berlin, Now: webshop.At(80)}
+}
+
+// known are the targets with all that can be known of them.
+func known() []ledger.Target {
+	all := webshop.Targets()
+	all[0].Took, all[1].Took = 242, 200
+	all[1].By, all[1].Compared, all[1].Undoes = workflows.Principal{ID: "github:dan", Name: "Dan"}, true, 3
+	all[1].Lines, all[1].Whose = webshop.Lines(3), []string{"Ben", "Cho"}
+	all[1].CompareURL = "https://github.com/acme/webshop/compare/2222222...1111111"
+	all[1].Pulls = []ledger.Leaving{{Text: "#17 Speed up <search>", URL: "https://github.com/acme/webshop/pull/17"}}
+	all[1].Issues = []ledger.Leaving{{Text: "SHOP-12 Search is slow", URL: "https://acme.example/browse/SHOP-12"}, {Text: "SHOP-13"}}
+	old := &all[3]
+	old.By, old.Compared, old.Undoes, old.Brings, old.Approvals = webshop.Ana(), true, 12, 1, 2
+	old.Left = &ledger.Leave{By: "Ana", Reason: "coupons broken", At: old.Ran[0].To}
+	old.Unsafe = []string{"1a2b3c4 Drop the column total (Ben)", "2b3c4d5 Two <!channel> (Cho)", "3c4d5e6 Three", "4d5e6f7 Four"}
+	return all
+}
+
 func rollbacks() []blocktest.Drawing {
 	places := []form.Place{{Pipeline: "api", Stage: "Production"}, {Pipeline: "webshop", Stage: "Staging"}, {Pipeline: "webshop", Stage: "Production"}}
-	compared, many := webshop.Targets(), webshop.Targets()
-	compared[1].Compared, compared[1].Undoes, compared[1].CompareURL = true, 3, "https://github.com/acme/webshop/compare/2222222...1111111"
-	compared[3].Compared, compared[3].Undoes, compared[3].Brings = true, 12, 1
-	many[1].Compared, many[1].Undoes, many[1].Lines, many[1].CompareURL = true, 400, webshop.Lines(400), compared[1].CompareURL
+	simple := webshop.Targets()[:2]
+	many := known()
+	many[1].Undoes, many[1].Lines, many[1].Whose = 400, webshop.Lines(400), []string{"Ben", "Cho", "Dan", "Eve", "Ana"}
+	busy, chosen, nothing, elsewhere := asks(known()...), asks(known()...), asks(simple[:1]...), asks(simple...)
+	busy.Busy, busy.Reason = "webshop#44", "checkout is down"
+	busy.Freeze = &workflows.Freeze{Name: "year-end", From: webshop.At(0), To: webshop.At(9000)}
+	chosen.About.Target, chosen.Lock = chosen.Targets[3].Execution, new(bool)
+	elsewhere.Places = places
+	unknown := form.Return{About: about(), Targets: simple}
 	return []blocktest.Drawing{
-		modal("rollback", form.Rollback(form.Return{About: about(), Targets: webshop.Targets()[:2]})),
-		modal("rollback-busy-changed", form.Rollback(form.Return{About: about(), Targets: webshop.Targets(), Busy: "webshop#44", Reason: "checkout is down"})),
+		modal("rollback", form.Rollback(asks(simple...))),
+		modal("rollback-known", form.Rollback(asks(known()...))),
+		modal("rollback-of-who-is-not-known", form.Rollback(unknown)),
+		modal("rollback-busy-frozen", form.Rollback(busy)),
+		modal("rollback-to-what-was-left", form.Rollback(chosen)),
 		modal("rollback-place", form.Rollback(form.Return{Places: places})),
-		modal("rollback-place-chosen", form.Rollback(form.Return{About: about(), Places: places, Targets: webshop.Targets()[:2]})),
-		modal("rollback-nothing", form.Rollback(form.Return{About: about(), Targets: webshop.Targets()[:1]})),
-		modal("changes-rollback", form.Rollback(form.Return{About: about(), Targets: compared})),
-		modal("changes-rollback-400", form.Rollback(form.Return{About: about(), Targets: many})),
+		modal("rollback-place-chosen", form.Rollback(elsewhere)),
+		modal("rollback-nothing", form.Rollback(nothing)),
+		modal("rollback-400", form.Rollback(asks(many...))),
 	}
 }
 
@@ -97,5 +133,67 @@ func TestTheFormSaysWhatIsWrongWithATarget(t *testing.T) {
 	all[1].Uncertain, all[1].Without = true, "1 of 2 approvals"
 	if text := modal("", form.Rollback(form.Return{About: about(), Targets: all})).String(); !strings.Contains(text, want) {
 		t.Errorf("it does not say %q:\n%s", want, text)
+	}
+}
+
+// What a person must know before they roll back stands above the choice, what is
+// long below all that they fill in: the button is near, also on a phone.
+func TestFactsStandAboveAndListsBelow(t *testing.T) {
+	f := asks(known()...)
+	f.About.Target = f.Targets[3].Execution
+	text := modal("", form.Rollback(f)).String()
+	last := -1
+	for _, want := range []string{"last deploy took 4 min 2 s", "marked *rollback: unsafe*", "#40 was rolled back by Ana on Mar 11: coupons broken", "Roll back to: {target}", "Lock Production afterwards", "Reason (optional)", "#40 undoes 12 commits, brings 1", "Not offered: #41"} {
+		at := strings.Index(text, want)
+		if at <= last {
+			t.Errorf("%q is missing, or stands above what comes before it:\n%s", want, text)
+		}
+		last = at
+	}
+}
+
+// The box is as the stage's rollback.lock says, until somebody ticks it themselves.
+func TestTheBoxOfTheLock(t *testing.T) {
+	ticked, empty := true, false
+	for _, c := range []struct {
+		policy string
+		chosen *bool
+		want   bool
+	}{{"always", nil, true}, {"manual", nil, true}, {"never", nil, false}, {"never", &ticked, true}, {"always", &empty, false}} {
+		f := asks(known()...)
+		f.Stage.Rollback.Lock, f.Lock = c.policy, c.chosen
+		if got := strings.Contains(modal("", form.Rollback(f)).String(), "(*) Lock Production afterwards"); got != c.want {
+			t.Errorf("%s, chosen %v: ticked %v", c.policy, c.chosen, got)
+		}
+	}
+}
+
+// Nobody is warned of undoing their own work alone.
+func TestOnesOwnChangesAreNoAlert(t *testing.T) {
+	for whose, want := range map[string]bool{"Ana": false, "ana": false, "Ben": true, "Ana,Ben": true} {
+		f := asks(known()...)
+		f.Targets[1].Whose = strings.Split(whose, ",")
+		if got := strings.Contains(modal("", form.Rollback(f)).String(), "Undoes 3 commits of"); got != want {
+			t.Errorf("%s: %v", whose, got)
+		}
+	}
+}
+
+// Where a rollback asks nobody, the form says so, and why; else how many.
+func TestTheFormSaysWhetherPeopleApproveAgain(t *testing.T) {
+	for _, c := range []struct {
+		policy    string
+		approvals int
+		gated     bool
+		want      string
+	}{{"", 0, true, "No approval is asked: it is one of the last 5 successes."}, {"skip", 0, true, "No approval is asked."}, {"require", 2, true, "Asks for 2 approvals again."}, {"", 0, false, "nothing is rebuilt.)"}} {
+		f := asks(known()...)
+		f.Stage.Rollback.Approval, f.Targets[1].Approvals = c.policy, c.approvals
+		if !c.gated {
+			f.Stage.Actions = f.Stage.Actions[1:]
+		}
+		if text := modal("", form.Rollback(f)).String(); !strings.Contains(text, c.want) {
+			t.Errorf("%+v:\n%s", c, text)
+		}
 	}
 }

@@ -29,7 +29,7 @@ func TestAnyFormIsWithinSlacksLimits(t *testing.T) {
 		for _, d := range []blocktest.Drawing{
 			modal("reject", form.Reason(v, workflows.Reject, about)), modal("approve", form.Reason(v, workflows.Approve, about)), modal("override", form.Reason(v, workflows.Override, about)),
 			modal("stop", form.Stop(v, about)), modal("start", form.Start(v.Pipeline, about, v.Execution.Variables)),
-			modal("rollback", form.Rollback(form.Return{About: about, Places: places, Targets: anyTargets(t), Busy: "x" + text.Draw(t, "busy"), Reason: text.Draw(t, "reason"), Locks: rapid.Bool().Draw(t, "locks")})),
+			modal("rollback", form.Rollback(form.Return{About: about, Places: places, Targets: anyTargets(t), Busy: "x" + text.Draw(t, "busy"), Reason: text.Draw(t, "reason"), Reader: text.Draw(t, "reader"), Freeze: anyFreeze(t)})),
 		} {
 			for _, f := range d.Named(calls).Refused() {
 				t.Errorf("%s: %s", d.Name, f)
@@ -55,12 +55,15 @@ func anyView(t *rapid.T) (card.View, card.Subject) {
 
 // anyTargets are what a stage could be rolled back to, few or many.
 func anyTargets(t *rapid.T) []ledger.Target {
+	text := blocktest.Text()
 	var all []ledger.Target
 	for i := range rapid.SampledFrom([]int{0, 1, 3, 120}).Draw(t, "targets") {
 		r := webshop.Revision()
 		r.RevisionSummary = rapid.SampledFrom([]string{"", blocktest.Hostile, "fine", strings.Repeat("x", 400)}).Draw(t, "summary")
 		all = append(all, ledger.Target{Execution: fmt.Sprintf("0192f000-0000-7000-8000-%012d", i), Number: i, Eligible: rapid.Bool().Draw(t, "eligible"), Now: i == 0, Why: blocktest.Text().Draw(t, "why"),
 			StageChanged: rapid.Bool().Draw(t, "changed"), Ran: []ledger.Span{{From: webshop.At(i), To: anyTime(t)}}, SourceRevisions: []workflows.SourceRevision{r},
+			By: workflows.Principal{ID: text.Draw(t, "by"), Name: text.Draw(t, "who")}, Left: &ledger.Leave{By: text.Draw(t, "left by"), Reason: text.Draw(t, "left why"), At: anyTime(t)},
+			Whose: rapid.SliceOfN(text, 0, 8).Draw(t, "whose"), Unsafe: rapid.SliceOfN(text, 0, 8).Draw(t, "unsafe"), Lines: rapid.SliceOfN(text, 0, 11).Draw(t, "lines"), Pulls: anyLeaving(t), Issues: anyLeaving(t), Took: rapid.IntRange(0, 1<<30).Draw(t, "took"),
 			Preselected: i == 2, Compared: rapid.Bool().Draw(t, "compared"), Undoes: rapid.IntRange(0, 1<<40).Draw(t, "undoes"), Brings: rapid.IntRange(0, 1<<40).Draw(t, "brings"), CompareURL: blocktest.Text().Draw(t, "compare")})
 	}
 	return all
@@ -72,4 +75,20 @@ func anyTime(t *rapid.T) *time.Time {
 		return nil
 	}
 	return webshop.When(rapid.IntRange(-1000000, 1000000).Draw(t, "minutes"))
+}
+
+// anyLeaving are pull requests or issues.
+func anyLeaving(t *rapid.T) (all []ledger.Leaving) {
+	for range rapid.IntRange(0, 10).Draw(t, "leave") {
+		all = append(all, ledger.Leaving{Text: blocktest.Text().Draw(t, "leaving"), URL: blocktest.Text().Draw(t, "at")})
+	}
+	return all
+}
+
+// anyFreeze is a freeze, or none.
+func anyFreeze(t *rapid.T) *workflows.Freeze {
+	if rapid.Bool().Draw(t, "not frozen") {
+		return nil
+	}
+	return &workflows.Freeze{Name: blocktest.Text().Draw(t, "freeze"), To: webshop.At(5)}
 }

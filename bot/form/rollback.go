@@ -1,8 +1,12 @@
 package form
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -24,10 +28,17 @@ type Return struct {
 	Targets []ledger.Target
 	// Busy is the execution whose actions run in the stage: "webshop#43".
 	Busy string
-	// Locks: the rollback locks the stage.
-	Locks bool
-	// Reason that was typed already.
+	// Stage as the definition in force has it; nil: not known.
+	Stage *workflows.Stage
+	// Freeze that holds the stage now; nil: none.
+	Freeze *workflows.Freeze
+	// Reason that was typed already, and Lock what was chosen; nil: nothing yet.
 	Reason string
+	Lock   *bool
+	// Reader is what the person is called, Zone their time zone (nil: UTC), Now the time.
+	Reader string
+	Zone   *time.Location
+	Now    time.Time
 }
 
 // Place is a stage that could be rolled back.
@@ -42,8 +53,9 @@ func (p *Place) Parse(value string) (ok bool) {
 	return ok
 }
 
-// Rollback asks what is missing for a rollback: the stage, the target, and
-// where they matter, which definition and what becomes of work that runs.
+// Rollback asks what is missing for a rollback: the stage, the target, and where
+// they matter, which definition and what becomes of work that runs. What must be
+// known stands above the choice in few lines, what is long below it.
 func Rollback(r Return) slack.ModalViewRequest {
 	title := "Roll back"
 	if r.About.Stage != "" {
@@ -53,51 +65,53 @@ func Rollback(r Return) slack.ModalViewRequest {
 	if len(r.Places) > 0 {
 		blocks = append(blocks, r.places())
 	}
-	submit := "Roll back"
-	options, preselected, why := r.options()
+	options, chosen := r.options()
+	submit := len(r.Places) > 0 || len(options) > 0
 	l := layout.View()
 	switch {
 	case r.About.Stage == "" && len(r.Places) == 0:
 		l.Lines("There is no stage that you can roll back: none has an earlier execution, or you do not have the right.")
-		submit = ""
 	case r.About.Stage != "":
 		l.Lines(r.now())
 		if len(options) == 0 {
 			l.Lines("There is nothing to roll back to in *" + layout.Name(r.About.Stage) + "*.")
-			if len(r.Places) == 0 {
-				submit = ""
-			}
 		}
 	}
+	r.alerts(l, chosen)
 	blocks = append(blocks, l.Done("")...)
 	if len(options) > 0 {
-		blocks = append(blocks, r.target(options, preselected)...)
+		blocks = append(blocks, r.target(options, chosen)...)
 	}
-	if preselected != nil {
-		u := layout.View()
-		u.Lines(r.loses(preselected.Value)...)
-		blocks = append(blocks, u.Done("")...)
+	if !submit {
+		return form(FormRollback, title, "", r.About, append(blocks, r.notOffered()...))
 	}
-	if submit != "" {
-		blocks = append(blocks, input(InReason, "Reason", shown, r.Reason, true, true, workflows.RollBack.Longest()))
+	if len(options) > 0 {
+		blocks = append(blocks, r.lock())
 	}
-	if why != "" {
-		w := layout.View()
-		w.Context(why)
-		blocks = append(blocks, w.Done("")...)
-	}
-	return form(FormRollback, title, submit, r.About, blocks)
+	blocks = append(blocks, input(InReason, "Reason", shown, r.Reason, true, true, workflows.RollBack.Longest()))
+	blocks = append(blocks, r.leaves(chosen)...)
+	return form(FormRollback, title, "Roll back", r.About, append(blocks, r.notOffered()...))
 }
 
-// now says what the stage runs.
+// now says what the stage runs, since when, and how long its last deploy took.
 func (r *Return) now() string {
 	text := "*" + layout.Name(r.About.Pipeline) + " · " + layout.Name(r.About.Stage) + "*"
-	for _, t := range r.Targets {
-		if t.Now {
-			return text + fmt.Sprintf(" runs #%d: %s", t.Number, layout.Text(summary(t.SourceRevisions), 120))
+	for i := range r.Targets {
+		t := &r.Targets[i]
+		if !t.Now {
+			continue
 		}
+		text += fmt.Sprintf(" runs #%d: %s", t.Number, layout.Text(summary(t.SourceRevisions), 120))
+		since, took := "", ""
+		if len(t.Ran) > 0 {
+			since = "since " + layout.Moment(t.Ran[0].From)
+		}
+		if t.Took > 0 {
+			took = "last deploy took " + layout.Duration(time.Duration(t.Took)*time.Second)
+		}
+		text += "\n" + layout.Join(t.Caveat(), since, took)
 	}
-	return text
+	return strings.TrimSpace(text)
 }
 
 // places is the choice of a stage; choosing one fills in its targets.
@@ -134,71 +148,100 @@ func (r *Return) places() slack.Block {
 	return slack.NewInputBlock(InPlace, layout.PlainText("Stage"), nil, el).WithDispatchAction(true)
 }
 
-// options are the eligible targets; why explains the others.
-func (r *Return) options() (options []*slack.OptionBlockObject, preselected *slack.OptionBlockObject, why string) {
-	var not []string
-	for _, t := range r.Targets {
-		if !t.Eligible {
-			reason := t.Why
-			if reason == "" && t.Now {
-				reason = "runs now"
-			}
-			if len(not) < 10 {
-				not = append(not, fmt.Sprintf("#%d %s", t.Number, layout.Text(reason, 120)))
-			}
+// options are the eligible targets, and the one that is chosen.
+func (r *Return) options() (options []*slack.OptionBlockObject, chosen *ledger.Target) {
+	for i := range r.Targets {
+		t := &r.Targets[i]
+		if !t.Eligible || len(options) == 100 {
 			continue
 		}
-		if len(options) == 100 {
-			continue
-		}
-		text := fmt.Sprintf("#%d · %s", t.Number, summary(t.SourceRevisions))
+		now := ""
 		if t.Now {
-			text = fmt.Sprintf("#%d (now) · %s", t.Number, summary(t.SourceRevisions))
+			now = " (now)"
 		}
-		o := option(t.Execution, text, ran(t))
-		options = append(options, o)
+		options = append(options, option(t.Execution, fmt.Sprintf("#%d%s · %s", t.Number, now, summary(t.SourceRevisions)), r.marks(t)))
 		switch {
 		case r.About.Target == t.Execution:
-			preselected = o
-		case preselected == nil && t.Preselected && r.About.Target == "":
-			preselected = o
+			chosen = t
+		case chosen == nil && t.Preselected && r.About.Target == "":
+			chosen = t
 		}
 	}
-	if len(not) > 0 {
-		why = "Not offered: " + strings.Join(not, "; ")
-	}
-	return options, preselected, why
+	return options, chosen
 }
 
-// locks says that the stage is locked afterwards, where it is.
-func (r *Return) locks() string {
-	if !r.Locks {
-		return ""
+// notOffered says which targets are none, and why.
+func (r *Return) notOffered() []slack.Block {
+	var not []string
+	for _, t := range r.Targets {
+		if reason := cmp.Or(t.Why, "cannot be rolled back to"); !t.Eligible && !t.Now && len(not) < 10 {
+			not = append(not, fmt.Sprintf("#%d %s", t.Number, layout.Text(reason, 120)))
+		}
 	}
-	return r.About.Stage + " is then locked."
+	l := layout.View()
+	if len(not) > 0 {
+		l.Context("Not offered: " + strings.Join(not, "; "))
+	}
+	return l.Done("")
 }
 
 // target is the choice of what to roll back to, with the questions it brings.
-func (r *Return) target(options []*slack.OptionBlockObject, preselected *slack.OptionBlockObject) []slack.Block {
+func (r *Return) target(options []*slack.OptionBlockObject, chosen *ledger.Target) []slack.Block {
 	el := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, layout.PlainText("Choose an execution"), InTarget, options...)
-	if preselected != nil {
-		el.WithInitialOption(preselected)
-	}
-	blocks := []slack.Block{slack.NewInputBlock(InTarget, layout.PlainText("Roll back to"), layout.PlainText(layout.Line("Redeploys the artifacts of that execution; nothing is rebuilt. "+r.locks(), 150)), el).WithDispatchAction(true)}
-	for _, t := range r.Targets {
-		if t.Eligible && t.StageChanged {
-			was := option("original", layout.Sentence(say.Definition("original")), "")
-			q := radio(InDefinition, "The stage's definition has changed since. Which one should run?", was, option("current", layout.Sentence(say.Definition("current")), ""))
-			q.Element.(*slack.RadioButtonsBlockElement).InitialOption = was
-			blocks = append(blocks, q)
-			break
+	for _, o := range options {
+		if chosen != nil && o.Value == chosen.Execution {
+			el.WithInitialOption(o)
 		}
+	}
+	hint := strings.TrimSpace("Redeploys the artifacts of that execution; nothing is rebuilt. " + r.asks(chosen))
+	blocks := []slack.Block{slack.NewInputBlock(InTarget, layout.PlainText("Roll back to"), layout.PlainText(layout.Line(hint, 300)), el).WithDispatchAction(true)}
+	if chosen != nil && utf8.RuneCountInString(r.marks(chosen)) > layout.MaxOption { // what the choice has no room for
+		l := layout.View()
+		l.Context(fmt.Sprintf("#%d: %s", chosen.Number, layout.Text(r.marks(chosen), 600)))
+		blocks = append(blocks, l.Done("")...)
+	}
+	if chosen != nil && chosen.StageChanged {
+		was := option("original", layout.Sentence(say.Definition("original")), "")
+		q := radio(InDefinition, "The stage was edited since. Which definition should run?", was, option("current", layout.Sentence(say.Definition("current")), ""))
+		q.Element.(*slack.RadioButtonsBlockElement).InitialOption = was
+		blocks = append(blocks, q)
 	}
 	if r.Busy != "" {
 		blocks = append(blocks, radio(InRunning, layout.Line(r.Busy+" is running actions in this stage. What should happen to it?", 200),
 			option("stop", "Stop it, then roll back", ""), option("wait", "Roll back when it ends", "")))
 	}
 	return blocks
+}
+
+// asks says whether people have to approve again; empty: the stage asks nobody, or it is not known.
+func (r *Return) asks(chosen *ledger.Target) string {
+	if chosen == nil || r.Stage == nil {
+		return ""
+	}
+	gated := slices.ContainsFunc(r.Stage.Actions, func(a workflows.Action) bool { return a.IsApproval() })
+	switch {
+	case chosen.Approvals > 0:
+		return "Asks for " + layout.Count(chosen.Approvals, "approval", "approvals") + " again."
+	case !gated:
+		return ""
+	case r.Stage.Rollback.Approval == "skip":
+		return "No approval is asked."
+	}
+	return "No approval is asked: it is one of the last 5 successes."
+}
+
+// lock is the box that says whether the stage is locked afterwards.
+func (r *Return) lock() slack.Block {
+	o := option(InLock, "Lock "+r.About.Stage+" afterwards", "The next run does not redeploy what you roll back.")
+	el := slack.NewCheckboxGroupsBlockElement(InLock, o)
+	locks := r.Stage == nil || r.Stage.Rollback.Lock != "never"
+	if r.Lock != nil {
+		locks = *r.Lock
+	}
+	if locks {
+		el.InitialOptions = []*slack.OptionBlockObject{o}
+	}
+	return slack.NewInputBlock(InLock, layout.PlainText("Lock"), nil, el).WithOptional(true)
 }
 
 // summary is the commit of the first source, with its subject.
@@ -208,53 +251,4 @@ func summary(revisions []workflows.SourceRevision) string {
 	}
 	r := revisions[0]
 	return strings.TrimSpace(words.Revision(r.RevisionID) + " " + r.RevisionSummary)
-}
-
-// ran says when a target was live and who brought it there, and what speaks against it.
-func ran(t ledger.Target) string {
-	text := ""
-	if len(t.Ran) > 0 {
-		s := t.Ran[0]
-		if s.To == nil {
-			text = "live since " + layout.Stamp(s.From)
-		} else {
-			text = "live " + layout.Stamp(s.From) + " (" + layout.Duration(s.To.Sub(s.From)) + ")"
-		}
-	}
-	text = layout.Join(t.Caveat(), undone(t), text) // first what counts most: what is too long is cut at its end
-	if t.LeftBy != "" {
-		text = layout.Join(text, "was rolled back")
-	}
-	if t.StageChanged {
-		text = layout.Join(text, "stage changed")
-	}
-	return text
-}
-
-// undone is what would be lost by going back to a target; empty: not known.
-func undone(t ledger.Target) string {
-	switch {
-	case !t.Compared || t.Now:
-		return ""
-	case t.Undoes == 0 && t.Brings == 0:
-		return "the same commit"
-	case t.Undoes == 0:
-		return "brings " + layout.Count(t.Brings, "commit", "commits")
-	}
-	text := "undoes " + layout.Count(t.Undoes, "commit", "commits")
-	if t.Brings > 0 {
-		text += fmt.Sprintf(", brings %d", t.Brings)
-	}
-	return text
-}
-
-// loses says it of the target that is chosen in a form, with the first of those commits.
-func (r *Return) loses(target string) []string {
-	for _, t := range r.Targets {
-		if text := undone(t); t.Execution == target && text != "" {
-			head := "🔀 " + layout.Link(t.CompareURL, strings.TrimSpace(fmt.Sprintf("#%d %s", t.Number, text)))
-			return append([]string{head}, layout.Items(t.Lines)...)
-		}
-	}
-	return nil
 }

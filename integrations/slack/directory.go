@@ -32,6 +32,7 @@ const groupPrefix = "slack-group:"
 type person struct {
 	workflows.Principal
 	member bool // Slack says expressly that they are of the pinned workspace
+	zone   *time.Location
 }
 
 // Person says who a Slack user is, at most 5 s old. Who is no full member of
@@ -83,6 +84,7 @@ func classify(u *slack.User, team string) person {
 			break
 		}
 	}
+	p.zone = zoneOf(u)
 	elsewhere := u.TeamID != "" && u.TeamID != team
 	p.member = u.TeamID == team
 	if slices.Contains(u.Enterprise.Teams, team) {

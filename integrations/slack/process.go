@@ -77,7 +77,7 @@ func (r *Receiver) perform(ctx context.Context, in inbound, req bot.Request, try
 		if in.Team != "" && !id.owns(in) { // empty: taken by an earlier version, which had looked
 			return &bot.Refusal{Code: notOurs, Hint: "another workspace's or another app's request, taken before Slack said which are ours"}
 		}
-		req.By, err = r.principal(ctx, in, req.Reply.User)
+		req.By, req.Reply.Zone, err = r.principal(ctx, in, req.Reply.User)
 		return err
 	})
 	if err != nil {
@@ -103,14 +103,14 @@ func uncheckedText(err error) string {
 	return "rollcall could not check who you are, because Slack did not say. Nothing has changed; try again in a moment."
 }
 
-// principal is the person behind the request. Whoever the request itself calls
+// principal is the person behind the request, and their time zone. Whoever the request itself calls
 // foreign is a stranger, unless Slack says expressly that they are of this workspace.
-func (r *Receiver) principal(ctx context.Context, in inbound, user string) (workflows.Principal, error) {
+func (r *Receiver) principal(ctx context.Context, in inbound, user string) (workflows.Principal, *time.Location, error) {
 	p, err := r.c.person(ctx, user)
 	if err == nil && in.Foreign && !p.member && (p.Stranger == "" || p.Stranger == "unknown") {
 		p.Stranger, p.Email = "connect", ""
 	}
-	return p.Principal, err
+	return p.Principal, p.zone, err
 }
 
 // reply answers the person who asked, and nobody else; that it does not work is only logged.

@@ -28,7 +28,7 @@ func (r *Receiver) suggest(ctx context.Context, in inbound, req bot.Request) (bo
 		return []byte(`{"options":[]}`)
 	}
 	if err == nil {
-		req.By, err = r.principal(ctx, in, req.Reply.User)
+		req.By, _, err = r.principal(ctx, in, req.Reply.User)
 	}
 	if err == nil {
 		options, failed := r.bot.Suggest(ctx, req)

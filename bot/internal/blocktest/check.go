@@ -7,7 +7,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/slack-go/slack"
+
 	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/layout"
 )
 
 // token is everything that Slack reads as more than text. All that may stand
@@ -25,6 +28,16 @@ func (d Drawing) Faults() (all []string) {
 	return all
 }
 
+// drawn is the drawing as a workspace gets it that takes Slack's newer blocks, or refuses them.
+func (d Drawing) drawn(as func([]slack.Block) []slack.Block) Drawing {
+	if d.Form != nil {
+		f := *d.Form
+		f.Blocks.BlockSet = as(f.Blocks.BlockSet)
+		return Drawing{Name: d.Name, Form: &f}
+	}
+	return Message(d.Name, card.Message{Text: d.Message.Text, Blocks: as(d.Message.Blocks)})
+}
+
 // Called is what chat may call people: as given, by a mention, by any name.
 func Called() []card.Calls {
 	return []card.Calls{Nobody,
@@ -33,8 +46,12 @@ func Called() []card.Calls {
 	}
 }
 
-// Refused is Faults for the drawing as it is.
+// Refused is Faults for the drawing as it is, with Slack's newer blocks and without.
 func (d Drawing) Refused() []string {
+	return append(d.drawn(layout.Rich).refused(), d.drawn(layout.Plain).refused()...)
+}
+
+func (d Drawing) refused() []string {
 	c := &checker{ids: map[string]bool{}, most: 50}
 	if d.Form != nil {
 		c.most = 100
@@ -159,6 +176,14 @@ func (c *checker) blocks(blocks []map[string]any) {
 			c.input(b)
 		case "data_visualization":
 			c.chart(b)
+		case "alert":
+			c.text("alert", b["text"], 3000)
+			if c.most != 100 {
+				c.fault("an alert outside of a form")
+			}
+		case "container":
+			c.text("container", b["title"], 150)
+			c.children(b["child_blocks"].([]any))
 		default:
 			c.fault("unexpected block %v", b["type"])
 		}
@@ -168,6 +193,25 @@ func (c *checker) blocks(blocks []map[string]any) {
 	}
 	if c.primary > 1 {
 		c.fault("%d primary buttons", c.primary)
+	}
+}
+
+// children are the blocks of a container.
+func (c *checker) children(all []any) {
+	if len(all) == 0 || len(all) > 10 {
+		c.fault("a container of %d blocks", len(all))
+	}
+	for _, b := range all {
+		switch b := b.(map[string]any); b["type"] {
+		case "section":
+			c.text("section", b["text"], 3000)
+		case "context":
+			for _, e := range b["elements"].([]any) {
+				c.text("context", e, 3000)
+			}
+		default:
+			c.fault("unexpected block %v in a container", b["type"])
+		}
 	}
 }
 

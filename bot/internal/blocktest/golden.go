@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/slack-go/slack"
+
+	"github.com/rollcall-bot/rollcall/bot/layout"
 )
 
 var update = flag.Bool("update", false, "write the golden files of testdata anew")
@@ -125,6 +127,11 @@ func renderBlock(b *strings.Builder, block slack.Block) {
 		}
 	case *slack.InputBlock:
 		renderInput(b, x)
+	case *layout.Either:
+		fmt.Fprintf(b, "[%s]\n", x.BlockType())
+		for _, one := range x.Plain {
+			renderBlock(b, one)
+		}
 	default:
 		fmt.Fprintf(b, "--- %s\n", block.BlockType())
 	}
@@ -136,6 +143,9 @@ func renderInput(b *strings.Builder, x *slack.InputBlock) {
 		optional = " (optional)"
 	}
 	fmt.Fprintf(b, "%s%s: {%s}\n", x.Label.Text, optional, x.BlockID)
+	if x.Hint != nil && x.BlockID == "target" {
+		fmt.Fprintf(b, "    (%s)\n", x.Hint.Text)
+	}
 	show := func(options []*slack.OptionBlockObject, initial *slack.OptionBlockObject) {
 		for _, o := range options {
 			mark := " "
@@ -160,5 +170,11 @@ func renderInput(b *strings.Builder, x *slack.InputBlock) {
 		}
 	case *slack.RadioButtonsBlockElement:
 		show(el.Options, el.InitialOption)
+	case *slack.CheckboxGroupsBlockElement:
+		var ticked *slack.OptionBlockObject
+		if len(el.InitialOptions) > 0 {
+			ticked = el.InitialOptions[0]
+		}
+		show(el.Options, ticked)
 	}
 }

@@ -1,6 +1,7 @@
 package slackfake
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -23,8 +24,9 @@ type User struct {
 	Name  string `json:"name"` // "ana"
 	Real  string `json:"real"` // "Ana Ruiz"; Name when empty
 	Email string `json:"email"`
-	Kind  Kind   `json:"kind"` // Member when empty
-	Team  string `json:"team"` // the workspace's own when empty; another for Connect
+	Kind  Kind   `json:"kind"`         // Member when empty
+	Team  string `json:"team"`         // the workspace's own when empty; another for Connect
+	TZ    string `json:"tz,omitempty"` // "Europe/Berlin"; "Etc/UTC" when empty
 }
 
 // Channel is a place to talk.
@@ -203,7 +205,7 @@ func (u *User) wire(email bool) reply {
 		"id": u.ID, "team_id": u.Team, "name": u.Name, "real_name": u.Real, "profile": profile,
 		"deleted": u.Kind == Deactivated, "is_bot": u.Kind == Bot, "is_restricted": u.Kind == Guest, "is_ultra_restricted": false,
 		"is_stranger": u.Kind == Connect, "is_app_user": false, "is_admin": false, "is_owner": false, "is_email_confirmed": u.Email != "",
-		"tz": "Etc/UTC", "tz_label": "UTC", "tz_offset": 0, "updated": 0,
+		"tz": cmp.Or(u.TZ, "Etc/UTC"), "tz_label": cmp.Or(u.TZ, "UTC"), "tz_offset": 0, "updated": 0,
 	}
 }
 
