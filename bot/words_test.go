@@ -10,7 +10,7 @@ func TestARefusalWritesNamesAsTheyAre(t *testing.T) {
 			"stop webshop#1":            "webshop#1 has ended",
 			"start webshop Note=x":      "webshop has no variable Note",
 			"rollback webshop Nope":     "no stage Nope",
-			"status Webshop#1":          "Webshop#1",
+			"status Webshops#1":         "Webshops#1",
 			"approve webshop#1 SignOff": "SignOff of webshop#1 was approved",
 		} {
 			h.says(h.ana, text)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot"
 	"github.com/rollcall-bot/rollcall/bot/card"
+	"github.com/rollcall-bot/rollcall/bot/form"
 	"github.com/rollcall-bot/rollcall/cmd/rollcall/internal/accesstest"
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/event"
@@ -110,12 +111,12 @@ type chat struct {
 
 func (c chat) Ask(by workflows.Principal, in workflows.Intent) (bool, error) {
 	if in.Verb == workflows.Reject { // its form opens for whom the service would not refuse
-		form := does(c.t, c.Service, by, c.click(in))
-		if err := form.answer(by); err != nil || form.forms != 1 {
+		opened := does(c.t, c.Service, by, c.click(in))
+		if err := opened.answer(by); err != nil || opened.forms != 1 {
 			return true, err
 		}
-		view := slack.View{CallbackID: card.FormReject, PrivateMetadata: c.subject(in).String(),
-			State: &slack.ViewState{Values: map[string]map[string]slack.BlockAction{card.InReason: {card.InReason: {Value: "no"}}}}}
+		view := slack.View{CallbackID: form.FormReject, PrivateMetadata: c.subject(in).String(),
+			State: &slack.ViewState{Values: map[string]map[string]slack.BlockAction{form.InReason: {form.InReason: {Value: "no"}}}}}
 		sent := does(c.t, c.Service, by, bot.Request{Interaction: &slack.InteractionCallback{Type: slack.InteractionTypeViewSubmission, View: view}})
 		return true, sent.answer(by)
 	}
@@ -236,6 +237,21 @@ func TestTheBotShowsTheButtonsOfOffers(t *testing.T) {
 	})
 }
 
+// choices finds the kinds of what a card's menu offers.
+func choices(t *testing.T, options any, into map[string]bool) {
+	t.Helper()
+	all, _ := options.([]any)
+	for _, o := range all {
+		option, _ := o.(map[string]any)
+		value, _ := option["value"].(string)
+		c, problem := card.ParseChosen(value)
+		if problem != nil {
+			t.Fatalf("the menu offers %q: %v", value, problem)
+		}
+		into[string(c.Verb)] = true
+	}
+}
+
 // buttons finds the kinds of the buttons in a message.
 func buttons(t *testing.T, blocks []slack.Block, into map[string]bool) {
 	t.Helper()
@@ -255,6 +271,9 @@ func buttons(t *testing.T, blocks []slack.Block, into map[string]bool) {
 				find(e)
 			}
 		case map[string]any:
+			if v["type"] == "overflow" {
+				choices(t, v["options"], into)
+			}
 			if id, ok := v["action_id"].(string); ok && v["type"] == "button" {
 				kind, _, _ := strings.Cut(id, ".")
 				if kind == card.ActUnlock {
