@@ -14,6 +14,10 @@ import (
 // still signed in.
 const recheck = 30 * time.Second
 
+// unanswered is how often in a row that may not be known before the feed ends:
+// whoever cannot be asked about sees no more than with a new request.
+const unanswered = 10
+
 // Sessions know who is signed in. *session.Sessions does.
 type Sessions interface {
 	// Principal says who sent a request; ok is false when nobody is signed in.
@@ -21,7 +25,7 @@ type Sessions interface {
 	Begin(ctx context.Context, host, address string) (session.Login, error)
 	Poll(ctx context.Context, token string) (state string, err error)
 	List(r *http.Request, by workflows.Principal) ([]session.Session, error)
-	// End ends sessions of the person: one by its ID, "all", or "" for the request's own.
+	// End ends sessions of the person: one by its ID, "all", or, whoever asks, "" for the request's own.
 	End(r *http.Request, by workflows.Principal, id string) (ended int, err error)
 }
 
@@ -66,10 +70,20 @@ func (a *api) poll(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, "application/json", map[string]string{"state": state})
 }
 
-// logout ends the session that the request was sent with.
-func (a *api) logout(_ http.ResponseWriter, r *http.Request, by workflows.Principal) (int, any, error) {
-	n, err := a.Sessions.End(r, by, "")
-	return http.StatusOK, map[string]int{"ended": n}, err
+// logout ends the session that the request was sent with, also while Slack cannot
+// say whose it is.
+func (a *api) logout(w http.ResponseWriter, r *http.Request) {
+	n, err := a.Sessions.End(r, workflows.Principal{}, "")
+	switch {
+	case err != nil:
+		a.fail(w, r, err)
+	case n > 0:
+		writeJSON(w, http.StatusOK, "application/json", map[string]int{"ended": n})
+	default: // a machine has no session
+		a.asSomebody(func(http.ResponseWriter, *http.Request, workflows.Principal) (int, any, error) {
+			return http.StatusOK, map[string]int{"ended": 0}, nil
+		}).ServeHTTP(w, r)
+	}
 }
 
 // sessions lists those of whoever asks.
@@ -98,14 +112,19 @@ func (a *api) whileSignedIn(r *http.Request, by workflows.Principal) (context.Co
 		defer cancel()
 		look := time.NewTicker(recheck)
 		defer look.Stop()
-		for {
+		for failed := 0; failed < unanswered; {
 			select {
 			case <-ctx.Done():
 				return
 			case <-look.C:
 			}
-			if _, ok, err := a.Sessions.Principal(r); !ok && err == nil {
+			switch _, ok, err := a.Sessions.Principal(r); {
+			case err != nil:
+				failed++
+			case !ok:
 				return
+			default:
+				failed = 0
 			}
 		}
 	}()

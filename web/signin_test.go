@@ -51,7 +51,9 @@ func (g *guests) End(_ *http.Request, _ workflows.Principal, id string) (int, er
 	return 1, nil
 }
 
-func served(e *engine, g *guests) http.Handler {
+func served(e *engine, g *guests) http.Handler { return servedBy(e, g) }
+
+func servedBy(e *engine, g Sessions) http.Handler {
 	return Handler(Options{Doer: e, Reader: e, Watcher: e, History: e, Contents: e, Explainer: e, Declare: declare, Tokens: map[string]string{"ci": "secret-of-ci"}, Sessions: g, Heartbeat: time.Minute,
 		Ready: func(context.Context) error { return nil }, Log: slog.New(slog.DiscardHandler)})
 }
@@ -142,4 +144,72 @@ func TestTheFeedEndsWithTheSession(t *testing.T) {
 			t.Error("it goes on")
 		}
 	})
+}
+
+// The live feed of somebody who cannot be asked about for five minutes ends; what
+// passes sooner ends nothing.
+func TestTheFeedEndsWhenNobodyCanBeAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &flaky{}
+		g.good.Store(true)
+		r := httptest.NewRequest("GET", "/api/v1/events?after=now", nil)
+		r.Header.Set("Cookie", "x=y")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			servedBy(&engine{}, g).ServeHTTP(httptest.NewRecorder(), r)
+		}()
+		synctest.Wait()
+		for _, fails := range []bool{true, false, true} {
+			g.fails.Store(fails)
+			time.Sleep((unanswered - 1) * recheck) // the clock is synthetic
+		}
+		select {
+		case <-done:
+			t.Fatal("it has ended before")
+		default:
+		}
+		time.Sleep(recheck + time.Second)
+		synctest.Wait()
+		select {
+		case <-done:
+		default:
+			t.Error("it goes on")
+		}
+	})
+}
+
+// flaky are guests about whom Slack does not always answer.
+type flaky struct {
+	guests
+	fails atomic.Bool
+}
+
+func (f *flaky) Principal(r *http.Request) (workflows.Principal, bool, error) {
+	if f.fails.Load() {
+		return workflows.Principal{}, false, &workflows.Problem{Code: workflows.CodeUnavailable, Message: "slack hangs"}
+	}
+	return f.guests.Principal(r)
+}
+
+// Signing out does not ask Slack who somebody is; a machine has no session to end.
+func TestSigningOutAsksNobody(t *testing.T) {
+	g := &flaky{}
+	g.fails.Store(true)
+	r := httptest.NewRequest("POST", "/api/v1/logout", nil)
+	r.Header.Set("Cookie", "x=y")
+	w := httptest.NewRecorder()
+	if servedBy(&engine{}, g).ServeHTTP(w, r); w.Code != 200 || g.ended != "ended " {
+		t.Errorf("%d %s %q", w.Code, w.Body, g.ended)
+	}
+}
+
+// The page for whoever has not said who they are can be framed by nobody and is kept by nobody.
+func TestTheSignpostIsNotFramed(t *testing.T) {
+	w := httptest.NewRecorder()
+	served(&engine{}, &guests{}).ServeHTTP(w, httptest.NewRequest("GET", "/executions/webshop", nil))
+	h := w.Header()
+	if w.Code != 200 || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") || h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" {
+		t.Errorf("%d %v", w.Code, h)
+	}
 }

@@ -124,7 +124,7 @@ func Handler(o Options) http.Handler {
 	if o.Sessions != nil {
 		mux.HandleFunc("POST /api/v1/login", a.login)
 		mux.HandleFunc("POST /api/v1/login/poll", a.poll)
-		as("POST /api/v1/logout", a.logout)
+		mux.HandleFunc("POST /api/v1/logout", a.logout)
 		as("GET /api/v1/sessions", a.sessions)
 		as("DELETE /api/v1/sessions/{session}", a.endSession)
 	}
@@ -196,8 +196,12 @@ func signpost(w http.ResponseWriter, r *http.Request) {
 	if id := r.PathValue("execution") + r.PathValue("pipeline"); validRef(id) {
 		look += " " + id
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("Cache-Control", "no-store") // whoever signs in next finds another page here
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
 	_, _ = io.WriteString(w, `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>rollcall</title><style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui;max-width:34rem;margin:15vh auto;padding:0 1rem}code{font-size:1rem}</style>
 <h1>rollcall</h1><p>This is the address of a rollcall service. Look at its pipelines in Slack with <code>/rollcall</code>, or in a terminal with <code>`+look+`</code>.</p></html>`)

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -57,7 +58,8 @@ func (s *Sessions) Begin(ctx context.Context, host, address string) (Login, erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.o.Now().UTC()
-	if wait, stop := s.asked.tooMany(address, perAddress, codeFor, now); stop {
+	network := network(address)
+	if wait, stop := s.asked.tooMany(network, perAddress, codeFor, now); stop {
 		return Login{}, tooMany("this address has asked for many codes", wait)
 	}
 	open, err := s.open(ctx)
@@ -67,7 +69,7 @@ func (s *Sessions) Begin(ctx context.Context, host, address string) (Login, erro
 	case len(open) >= openCodes:
 		return Login{}, tooMany("too many terminals want to sign in at the same time", codeFor)
 	}
-	s.asked.add(address, now)
+	s.asked.add(network, now)
 	code, token := newCode(), secret()
 	r := request{Code: hash(code), Host: short(host), Address: short(address), Made: now}
 	if err := s.o.Memos.NoteAll(ctx, map[string][]byte{ofCodes + hash(token): text(r)}); err != nil {
@@ -75,6 +77,20 @@ func (s *Sessions) Begin(ctx context.Context, host, address string) (Login, erro
 	}
 	shown := code[:4] + "-" + code[4:]
 	return Login{Code: shown, URL: s.o.URL + "/login?code=" + shown, Token: token, Command: s.o.Command + " login " + shown, Expires: now.Add(codeFor)}, nil
+}
+
+// network is where an address is for counting: whoever has one address of IPv6 has
+// 2^64 of them.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	p, err := ip.Prefix(64)
+	if err != nil {
+		return address
+	}
+	return p.String()
 }
 
 func newCode() string {
@@ -158,6 +174,11 @@ func (s *Sessions) Claim(ctx context.Context, by workflows.Principal, code strin
 // Grant signs the terminal in that somebody has claimed, or refuses it. Repeated,
 // it says the same.
 func (s *Sessions) Grant(ctx context.Context, by workflows.Principal, id string, yes bool) (Pending, error) {
+	return s.grant(ctx, by, id, yes, time.Time{})
+}
+
+// grant is Grant; the session ends then at the latest, unless that is zero.
+func (s *Sessions) grant(ctx context.Context, by workflows.Principal, id string, yes bool, until time.Time) (Pending, error) {
 	who, err := user(by)
 	if err != nil {
 		return Pending{}, err
@@ -186,7 +207,7 @@ func (s *Sessions) Grant(ctx context.Context, by workflows.Principal, id string,
 	if yes {
 		write[ofCodes+id] = nil
 		// The ID is the hash of the token that the terminal has.
-		if err := s.begin(ctx, id, row{User: who, Name: by.Called(), Kind: Terminal, Host: r.Host, Address: r.Address}, write); err != nil {
+		if err := s.begin(ctx, id, row{User: who, Name: by.Called(), Kind: Terminal, Host: r.Host, Address: r.Address, Until: until}, write); err != nil {
 			return p, err
 		}
 	}

@@ -32,6 +32,9 @@ func (s *Sessions) Invite(ctx context.Context, by workflows.Principal, to string
 	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.Contains(to, `\`) {
 		to = "/"
 	}
+	if to == "/" { // there is nothing else yet to look at
+		to = account
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.o.Now().UTC()

@@ -16,7 +16,7 @@ import (
 const style = `:root{color-scheme:light dark;--line:#8886;--accent:#1d4ed8;--on:#fff}` +
 	`@media(prefers-color-scheme:dark){:root{--accent:#8ab4ff;--on:#111}}` +
 	`*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:8vh auto;padding:0 1rem;overflow-wrap:anywhere}` +
-	`code{font-size:1rem}.code{font-size:1.75rem;letter-spacing:.1em;margin:.5rem 0}` +
+	`code{font-size:1em}.code{font-size:1.75rem;letter-spacing:.1em;margin:.5rem 0}` +
 	`button{font:inherit;min-height:44px;padding:.5rem 1rem;border:1px solid var(--line);border-radius:8px;background:none;color:inherit;cursor:pointer}` +
 	`button.main{background:var(--accent);border-color:var(--accent);color:var(--on);font-weight:600}` +
 	`:focus-visible{outline:3px solid var(--accent);outline-offset:2px}a{color:var(--accent)}` +
@@ -71,13 +71,17 @@ func sentence(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
-// Handler serves the pages of signing in and out: /login, /logout and /sessions/.
+// account is the page of who is signed in.
+const account = "/account"
+
+// Handler serves the pages of signing in and out: /login, /logout, /account and /sessions/.
 // No GET of them changes anything.
 func (s *Sessions) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /login", s.showLogin)
 	mux.HandleFunc("POST /login", s.takeLogin)
 	mux.HandleFunc("POST /logout", s.signOut)
+	mux.HandleFunc("GET "+account, s.showAccount)
 	mux.HandleFunc("POST /sessions/{id}", s.endOne)
 	protection := http.NewCrossOriginProtection()
 	if u, err := url.Parse(s.o.URL); err == nil && u.Host != "" { // a proxy may have changed the host
@@ -96,7 +100,7 @@ func (s *Sessions) showLogin(w http.ResponseWriter, r *http.Request) {
 		case err != nil:
 			s.failed(w, err)
 		case !ok:
-			s.failed(w, s.overLink())
+			s.over(w, r, s.overLink())
 		default:
 			page(w, http.StatusOK, "Sign in to rollcall", "<p>Slack says that you are <strong>"+esc(i.Name)+"</strong>. This link works once, for two minutes.</p>",
 				form("/login", "link", q.Get("link"), "Sign in as "+i.Name, true), "<p><small>Is that not you? Close this page: nothing has happened.</small></p>")
@@ -104,8 +108,23 @@ func (s *Sessions) showLogin(w http.ResponseWriter, r *http.Request) {
 	case q.Has("code"):
 		s.showCode(w, r, plainCode(q.Get("code")))
 	default:
+		by, ok, err := s.Principal(r)
+		if err == nil && ok {
+			s.home(w, r, by)
+			return
+		}
 		s.howTo(w, http.StatusOK)
 	}
+}
+
+// over says that a link is over; who is signed in, because they pressed twice or came
+// back to the page, is shown that they are.
+func (s *Sessions) over(w http.ResponseWriter, r *http.Request, why error) {
+	if _, ok, err := s.Principal(r); err == nil && ok {
+		http.Redirect(w, r, account, http.StatusSeeOther)
+		return
+	}
+	s.failed(w, why)
 }
 
 func (s *Sessions) howTo(w http.ResponseWriter, status int) {
@@ -140,6 +159,11 @@ func (s *Sessions) showCode(w http.ResponseWriter, r *http.Request, code string)
 
 const warning = "<p><small>Go on only if you have just typed <code>rollcall login</code> yourself. Whoever sent you this address otherwise wants to act in your name.</small></p>"
 
+// endForm is the button that ends a session; who does not see the line beside it hears which.
+func endForm(id, what string) string {
+	return strings.Replace(form("/sessions/"+url.PathEscape(id), "", "", "End it", false), "<button", `<button aria-label="End it: `+esc(what)+`"`, 1)
+}
+
 // form is a form with one hidden field, or none, and one button.
 func form(to, field, value, button string, main bool) string {
 	class := ""
@@ -164,7 +188,7 @@ func (s *Sessions) takeLogin(w http.ResponseWriter, r *http.Request) {
 	if link := r.PostForm.Get("link"); link != "" {
 		token, to, err := s.redeem(r.Context(), link, from(r), s.cookie(r))
 		if err != nil {
-			s.failed(w, err)
+			s.over(w, r, err)
 			return
 		}
 		s.setCookie(w, token)
@@ -186,13 +210,13 @@ func (s *Sessions) takeLogin(w http.ResponseWriter, r *http.Request) {
 func (s *Sessions) confirm(w http.ResponseWriter, r *http.Request, by workflows.Principal) {
 	f := r.PostForm
 	if id := f.Get("terminal"); id != "" {
-		p, err := s.Grant(r.Context(), by, id, true)
+		p, err := s.grantIn(r, by, id)
 		if err != nil {
 			s.failed(w, err)
 			return
 		}
 		page(w, http.StatusOK, "Signed in", "<p>The terminal on <strong>"+esc(p.Host)+"</strong> acts as "+esc(by.Called())+" now. You can close this page.</p>",
-			`<p><a href="/">Your sessions</a></p>`)
+			`<p><a href="`+account+`">Your sessions</a></p>`)
 		return
 	}
 	p, err := s.Claim(r.Context(), by, f.Get("code"))
@@ -204,12 +228,21 @@ func (s *Sessions) confirm(w http.ResponseWriter, r *http.Request, by workflows.
 		form("/login", "terminal", p.ID, "Sign it in as "+by.Called(), true), warning)
 }
 
-func (s *Sessions) signOut(w http.ResponseWriter, r *http.Request) {
-	by, ok, err := s.Principal(r)
-	if err == nil && ok {
-		_, err = s.End(r, by, "")
+// grantIn signs a terminal in as who sent the request, whose own session it does not outlive.
+func (s *Sessions) grantIn(r *http.Request, by workflows.Principal, id string) (Pending, error) {
+	var own row
+	ok, err := s.read(r.Context(), ofSessions+hash(s.token(r)), &own)
+	switch {
+	case err != nil:
+		return Pending{}, err
+	case !ok:
+		return Pending{}, overCode() // it was ended meanwhile
 	}
-	if err != nil {
+	return s.grant(r.Context(), by, id, true, own.last())
+}
+
+func (s *Sessions) signOut(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.End(r, workflows.Principal{}, ""); err != nil {
 		s.failed(w, err)
 		return
 	}
@@ -230,16 +263,32 @@ func (s *Sessions) endOne(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, account, http.StatusSeeOther)
 }
 
-// Home is the page of who is signed in, and anon what everybody else sees.
+// showAccount shows somebody their sessions.
+func (s *Sessions) showAccount(w http.ResponseWriter, r *http.Request) {
+	by, ok, err := s.Principal(r)
+	switch {
+	case err != nil:
+		s.failed(w, err)
+	case !ok:
+		s.howTo(w, http.StatusUnauthorized)
+	default:
+		s.home(w, r, by)
+	}
+}
+
+// Home is the page of who is signed in; everybody else sees how to sign in, or anon
+// where nobody can with a browser.
 func (s *Sessions) Home(anon http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		by, ok, err := s.Principal(r)
 		switch {
 		case err != nil:
 			s.failed(w, err)
+		case !ok && s.o.Console:
+			s.howTo(w, http.StatusOK)
 		case !ok:
 			anon.ServeHTTP(w, r)
 		default:
@@ -271,9 +320,9 @@ func (s *Sessions) home(w http.ResponseWriter, r *http.Request, by workflows.Pri
 			what += " (this one)"
 		}
 		rows.WriteString("<li><span>" + esc(what) + "<br><small>since " + words.Moment(one.Made) + ", used " + words.Moment(one.Seen) + ", ends " + words.Moment(one.Ends) +
-			"</small></span>" + form("/sessions/"+url.PathEscape(one.ID), "", "", "End it", false) + "</li>")
+			"</small></span>" + endForm(one.ID, what) + "</li>")
 	}
-	page(w, http.StatusOK, "Your account", who+".</p>", form("/logout", "", "", "Sign out", true)+" "+form("/sessions/all", "", "", "Sign out everywhere", false),
+	page(w, http.StatusOK, "Your account", who+".</p>", form("/logout", "", "", "Sign out", false)+" "+form("/sessions/all", "", "", "Sign out everywhere", false),
 		"<h2>Your sessions</h2><ul>"+rows.String()+"</ul>",
 		"<h2>Where to look</h2><p>There are no pages of pipelines here yet. Look in Slack with <code>"+esc(s.o.Command)+"</code>, in a terminal with <code>rollcall status</code> after <code>rollcall login "+esc(s.o.URL)+
 			`</code>, or at the API: <a href="/api/v1/pipelines">pipelines</a>, <a href="/api/v1/approvals">approvals</a>, <a href="/api/v1/whoami">who you are</a>.</p>`)

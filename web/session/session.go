@@ -33,18 +33,19 @@ import (
 )
 
 const (
-	idleFor     = 12 * time.Hour     // a session ends so long after its last use
-	lastsFor    = 7 * 24 * time.Hour // and so long after it began
-	noteUse     = 5 * time.Minute    // how exactly the last use is kept
-	perPerson   = 20                 // sessions of one person; a further one ends the oldest
-	linkFor     = 2 * time.Minute
-	codeFor     = 5 * time.Minute
-	openCodes   = 500 // that wait at the same time
-	perAddress  = 20  // codes that one address may ask for in codeFor
-	linksIn     = 10 * time.Minute
-	linksPer    = 5 // links that one person may ask for in linksIn
-	wrongPer    = 5 // wrong codes that one person may type in codeFor
-	codeTooMany = "TooManyRequests"
+	idleFor      = 12 * time.Hour     // a session ends so long after its last use
+	lastsFor     = 7 * 24 * time.Hour // and so long after it began
+	noteUse      = 5 * time.Minute    // how exactly the last use is kept
+	clocksDiffer = time.Minute        // that the clock may be set back while something is good
+	perPerson    = 20                 // sessions of one person; a further one ends the oldest
+	linkFor      = 2 * time.Minute
+	codeFor      = 5 * time.Minute
+	openCodes    = 500 // that wait at the same time
+	perAddress   = 20  // codes that one address may ask for in codeFor
+	linksIn      = 10 * time.Minute
+	linksPer     = 5 // links that one person may ask for in linksIn
+	wrongPer     = 5 // wrong codes that one person may type in codeFor
+	codeTooMany  = "TooManyRequests"
 )
 
 // The kinds of a session.
@@ -143,19 +144,32 @@ type row struct {
 	Address string    `json:"address,omitempty"`
 	Made    time.Time `json:"made"`
 	Seen    time.Time `json:"seen"`
+	// Until is when the session ends in which this one was confirmed; zero: in Slack.
+	Until time.Time `json:"until,omitzero"`
 }
 
-func (r *row) ends() time.Time {
-	idle, last := r.Seen.Add(idleFor), r.Made.Add(lastsFor)
-	if idle.Before(last) {
-		return idle
+// last is when the session ends however it is used. One that was confirmed in
+// another does not outlive it: else a stolen one could renew itself for ever.
+func (r *row) last() time.Time {
+	last := r.Made.Add(lastsFor)
+	if !r.Until.IsZero() && r.Until.Before(last) {
+		return r.Until
 	}
 	return last
 }
 
-// isGood says whether something made then still counts, until when it ends.
+func (r *row) ends() time.Time {
+	if idle := r.Seen.Add(idleFor); idle.Before(r.last()) {
+		return idle
+	}
+	return r.last()
+}
+
+// isGood says whether something made then still counts, until when it ends. What was
+// made later than now was made while the clock was wrong: nobody knows how old it is.
 func (s *Sessions) isGood(made, ends time.Time) bool {
-	return s.o.Now().Before(ends) && made.After(s.o.Restored)
+	now := s.o.Now()
+	return now.Before(ends) && made.After(s.o.Restored) && !made.After(now.Add(clocksDiffer))
 }
 
 // secret is 256 random bits as text.
@@ -291,11 +305,16 @@ type attempts map[string][]time.Time
 
 // tooMany says whether somebody did something n times within a time, and since when they may again.
 func (a attempts) tooMany(who string, n int, within time.Duration, now time.Time) (time.Duration, bool) {
-	a[who] = slices.DeleteFunc(a[who], func(at time.Time) bool { return now.Sub(at) >= within })
-	if len(a[who]) < n {
+	recent := slices.DeleteFunc(a[who], func(at time.Time) bool { return now.Sub(at) >= within })
+	if len(recent) == 0 { // asking leaves nothing behind
+		delete(a, who)
 		return 0, false
 	}
-	return within - now.Sub(a[who][0]), true
+	a[who] = recent
+	if len(recent) < n {
+		return 0, false
+	}
+	return within - now.Sub(recent[0]), true
 }
 
 func (a attempts) add(who string, now time.Time) {

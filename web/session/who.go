@@ -24,10 +24,19 @@ func (s *Sessions) Principal(r *http.Request) (by workflows.Principal, ok bool, 
 	if token == "" {
 		return by, false, nil
 	}
-	if !isSafe(r.Method) && !s.isOurs(r) {
-		return by, false, &workflows.Problem{Code: workflows.CodeAccessDenied, Message: "the request does not come from a page of rollcall", Hint: "programs send a token as `Authorization: Bearer TOKEN`"}
+	if err := s.checkOrigin(r); err != nil {
+		return by, false, err
 	}
 	return s.who(r.Context(), token)
+}
+
+// checkOrigin refuses a request that would change something for a cookie unless it
+// is known that a page of ours sent it.
+func (s *Sessions) checkOrigin(r *http.Request) error {
+	if isSafe(r.Method) || s.isOurs(r) {
+		return nil
+	}
+	return &workflows.Problem{Code: workflows.CodeAccessDenied, Message: "the request does not come from a page of rollcall", Hint: "programs send a token as `Authorization: Bearer TOKEN`"}
 }
 
 // who is the person behind a token, as Slack says they are now.
@@ -45,7 +54,10 @@ func (s *Sessions) who(ctx context.Context, token string) (by workflows.Principa
 	switch {
 	case err != nil:
 		return workflows.Principal{}, false, unchecked(err)
-	case by.Stranger != "" || team != r.Team:
+	case by.Stranger != "": // who comes back later signs in again
+		s.forget(ctx, key)
+		return workflows.Principal{}, false, nil
+	case team != r.Team:
 		return workflows.Principal{}, false, nil
 	}
 	if s.o.Now().Sub(r.Seen) >= noteUse {
@@ -53,6 +65,15 @@ func (s *Sessions) who(ctx context.Context, token string) (by workflows.Principa
 	}
 	by.Via = "console"
 	return by, true, nil
+}
+
+// forget ends a session for good. Where that cannot be written it is tried at its next use.
+func (s *Sessions) forget(ctx context.Context, key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.o.Memos.NoteAll(ctx, map[string][]byte{key: nil}); err != nil {
+		s.o.Log.Debug("a session of somebody who is no member could not be removed", "error", err)
+	}
 }
 
 // noteUse keeps that a session was used, unless it was ended meanwhile.
@@ -93,8 +114,12 @@ func (s *Sessions) List(r *http.Request, by workflows.Principal) ([]Session, err
 func nameOf(key string) string { return strings.TrimPrefix(key, ofSessions)[:16] }
 
 // End ends one of somebody's sessions: the one with that ID, all for "all", or with
-// an empty ID the one that the request was sent with. It says how many ended.
+// an empty ID the one that the request was sent with, whoever's it is: nobody has to
+// be asked for that, so people can sign out while Slack does not answer. It says how many ended.
 func (s *Sessions) End(r *http.Request, by workflows.Principal, id string) (ended int, err error) {
+	if id == "" {
+		return s.endOwn(r)
+	}
 	who, err := user(by)
 	if err != nil {
 		return 0, nil // a machine has none
@@ -105,9 +130,9 @@ func (s *Sessions) End(r *http.Request, by workflows.Principal, id string) (ende
 	if err != nil {
 		return 0, err
 	}
-	current, write := ofSessions+hash(s.token(r)), map[string][]byte{}
+	write := map[string][]byte{}
 	for _, f := range mine {
-		if id == "all" || id == nameOf(f.key) || id == "" && f.key == current {
+		if id == "all" || id == nameOf(f.key) {
 			write[f.key] = nil
 		}
 	}
@@ -121,6 +146,27 @@ func (s *Sessions) End(r *http.Request, by workflows.Principal, id string) (ende
 	return len(write), nil
 }
 
+// endOwn ends the session that the request was sent with, if there is one.
+func (s *Sessions) endOwn(r *http.Request) (ended int, err error) {
+	if _, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !bearer && s.cookie(r) != "" {
+		if err := s.checkOrigin(r); err != nil {
+			return 0, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := ofSessions + hash(s.token(r))
+	var own row
+	if ok, err := s.read(r.Context(), key, &own); err != nil || !ok {
+		return 0, err
+	}
+	if err := s.o.Memos.NoteAll(r.Context(), map[string][]byte{key: nil}); err != nil {
+		return 0, fmt.Errorf("end a session: %w", err)
+	}
+	s.o.Log.Info("somebody signed out", "user", own.User, "kind", own.Kind)
+	return 1, nil
+}
+
 // token is what the request brings: a bearer's, else the cookie's.
 func (s *Sessions) token(r *http.Request) string {
 	if bearer, sent := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); sent {
@@ -130,11 +176,17 @@ func (s *Sessions) token(r *http.Request) string {
 }
 
 // cookieName is such that no other host and no plain connection can set the cookie.
+// Without TLS it has the port in it: browsers give all services of a host the same
+// cookies, and two on one machine would sign each other's people out.
 func (s *Sessions) cookieName() string {
-	if strings.HasPrefix(s.o.URL, "https://") {
-		return "__Host-rollcall"
+	u, err := url.Parse(s.o.URL)
+	switch {
+	case err != nil || u.Port() == "" && u.Scheme != "https":
+		return "rollcall-session"
+	case u.Scheme != "https":
+		return "rollcall-session-" + u.Port()
 	}
-	return "rollcall-session"
+	return "__Host-rollcall"
 }
 
 func (s *Sessions) cookie(r *http.Request) string {

@@ -61,7 +61,7 @@ func (a *App) serveWeb(api http.Handler) {
 		return
 	}
 	pages := a.sessions.Handler()
-	for _, path := range []string{"/login", "/logout", "/sessions/"} {
+	for _, path := range []string{"/login", "/logout", "/account", "/sessions/"} {
 		a.mux.Handle(path, pages)
 	}
 	a.mux.Handle("GET /{$}", a.sessions.Home(api))
