@@ -62,6 +62,7 @@ func (d *Demo) configure() error {
 		"sources": map[string]any{"allowFileURLs": true, "pollInterval": "1h"},
 		"runners": map[string]any{"commands": map[string]any{"enabled": d.play == nil}},
 		"people":  []map[string]any{{"email": mail("dan"), "github": "dan"}},
+		"console": map[string]any{"enabled": true},
 		"access":  map[string]any{"groups": groups, "rules": rules},
 		"api":     map[string]any{"tokens": []map[string]any{{"name": "terminal", "token": n.Terminal, "may": terminalMay()}}},
 	}

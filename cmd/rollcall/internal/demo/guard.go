@@ -3,6 +3,7 @@ package demo
 import (
 	"crypto/subtle"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -47,12 +48,12 @@ func (d *Demo) guard(visitors, programs http.Handler) http.Handler {
 
 // forPrograms says whether a path is guarded by tokens or signatures of its own.
 func forPrograms(path string) bool {
-	for _, prefix := range []string{slackMount + "/", githubMount + "/", jiraMount + "/rest/", awsMount + "/", "/slack/", "/github/", "/api/"} {
+	for _, prefix := range []string{slackMount + "/", githubMount + "/", jiraMount + "/rest/", awsMount + "/", "/slack/", "/github/", "/api/", "/sessions/"} {
 		if strings.HasPrefix(path, prefix) {
 			return true
 		}
 	}
-	return path == "/healthz" || path == "/readyz" || path == awsMount
+	return slices.Contains([]string{"/healthz", "/readyz", awsMount, "/login", "/logout", "/account"}, path)
 }
 
 func (d *Demo) cookie() string {
