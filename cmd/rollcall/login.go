@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -48,25 +49,62 @@ func (c *loginCmd) Run(ctx context.Context, o *output) error {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return &exit{2, clean.Line(address) + " is no address of a service, such as https://rollcall.acme.example"}
 	}
+	if _, err := contexts.Read(contexts.Path()); err != nil { // said before anybody has signed in for nothing
+		return err
+	}
+	if u.Scheme == "http" && !onThisMachine(u.Hostname()) {
+		fmt.Fprintln(o.err, "the address begins with http://: whoever is on the way can read the token and act in your name; ask your administrators for https")
+	}
 	token, signedIn, err := c.proof(ctx, o, address)
 	if err != nil {
 		return err
 	}
-	me, err := (&client.Client{URL: address, Token: token, HTTP: &http.Client{Timeout: 30 * time.Second}}).WhoAmI(ctx)
+	one := contexts.Context{Name: cmp.Or(c.Context, u.Host), URL: address, Token: token, Session: signedIn}
+	me, err := at(one).WhoAmI(ctx)
+	gone := one // nobody has its token when it cannot be kept
+	if err == nil {
+		gone, err = keep(one)
+	}
+	if gone.Session && (err != nil || gone.Token != token) {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = at(gone).Logout(late) // else it ends by itself, 12 hours after its last use
+	}
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(o.out, "signed in to %s as %s (context %s)\n", clean.Line(address), clean.Line(me.Called()), clean.Line(one.Name))
+	return nil
+}
+
+// at is a client of a context's service.
+func at(one contexts.Context) *client.Client {
+	return &client.Client{URL: one.URL, Token: one.Token, HTTP: &http.Client{Timeout: 30 * time.Second}}
+}
+
+// keep makes a context the current one, and returns the one of its name that it
+// replaced; with an error, the one that was not kept.
+func keep(one contexts.Context) (gone contexts.Context, err error) {
 	saved, err := contexts.Read(contexts.Path())
 	if err != nil {
-		return err
+		return one, err
 	}
-	name := cmp.Or(c.Context, u.Host)
-	saved.Put(contexts.Context{Name: name, URL: address, Token: token, Session: signedIn})
+	for _, old := range saved.All {
+		if old.Name == one.Name {
+			gone = old
+		}
+	}
+	saved.Put(one)
 	if err := saved.Write(contexts.Path()); err != nil {
-		return err
+		return one, err
 	}
-	fmt.Fprintf(o.out, "signed in to %s as %s (context %s)\n", clean.Line(address), clean.Line(me.Called()), clean.Line(name))
-	return nil
+	return gone, nil
+}
+
+// onThisMachine says whether a host is this machine, so that nobody is on the way to it.
+func onThisMachine(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 type logoutCmd struct{ Context string }
@@ -95,7 +133,7 @@ func (c *logoutCmd) Run(ctx context.Context, o *output) error {
 		return err
 	}
 	if gone.Session {
-		if err := (&client.Client{URL: gone.URL, Token: gone.Token, HTTP: &http.Client{Timeout: 10 * time.Second}}).Logout(ctx); err != nil {
+		if err := at(gone).Logout(ctx); err != nil {
 			fmt.Fprintf(o.err, "the token is forgotten here, and its session could not be ended: %s\nit ends by itself 12 hours after its last use; the console lists your sessions\n", clean.Line(err.Error()))
 		}
 	}

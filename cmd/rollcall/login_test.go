@@ -17,6 +17,8 @@ type signingIn struct {
 	mu     sync.Mutex
 	states []string
 	asked  []string
+
+	unknown bool // it says that the token is not known
 }
 
 func (s *signingIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -40,6 +42,10 @@ func (s *signingIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		_, _ = io.WriteString(w, `{"state":"`+state+`"}`)
 	case "/api/v1/whoami":
+		if s.unknown {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
 		_, _ = io.WriteString(w, `{"id":"slack:U0ANA","name":"Ana","via":"console"}`)
 	case "/api/v1/logout":
 		_, _ = io.WriteString(w, `{"ended":1}`)
@@ -109,5 +115,86 @@ func TestLoginSignsInAsAPerson(t *testing.T) {
 	server.Close()
 	if stdout, stderr := do(0, "logout"); !strings.Contains(stderr, "could not be ended") || !strings.Contains(stdout, "signed out") {
 		t.Errorf("%q %q", stdout, stderr)
+	}
+}
+
+// Signing in again ends the session that it replaces; one that cannot be kept is
+// ended, and a file that cannot be read is found before anybody is asked.
+func TestLoginLeavesNoSessionBehind(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("ROLLCALL_URL", "")
+	t.Setenv("ROLLCALL_TOKEN", "")
+	s := &signingIn{states: []string{"granted"}}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	do := func(want int, args ...string) (asked []string, stderr string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		s.mu.Lock()
+		s.asked = nil
+		s.mu.Unlock()
+		if code := run(args, &out, &errs); code != want {
+			t.Fatalf("%v: status %d\n%s%s", args, code, out.String(), errs.String())
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.asked, errs.String()
+	}
+	ended := func(asked []string, token string) bool {
+		for _, one := range asked {
+			if strings.HasPrefix(one, "POST /api/v1/logout Bearer "+token) {
+				return true
+			}
+		}
+		return false
+	}
+	path := os.Getenv("XDG_CONFIG_HOME") + "/rollcall/config.yaml"
+	if err := os.MkdirAll(os.Getenv("XDG_CONFIG_HOME")+"/rollcall", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("contexts:\n- {name: prod, url: " + server.URL + ", token: earlier, session: true}\n- {name: other, url: " + server.URL + ", token: others, session: true}\n- {name: ci, url: " + server.URL + ", token: machines}\n")
+	if asked, stderr := do(0, "login", server.URL, "--context", "prod"); !ended(asked, "earlier") || ended(asked, "others") || ended(asked, "token-of-the-session") || strings.Contains(stderr, "http://: whoever") {
+		t.Errorf("%q %s", asked, stderr)
+	}
+	if asked, _ := do(0, "login", server.URL, "--context", "ci"); ended(asked, "") {
+		t.Errorf("a machine's token was signed out: %q", asked)
+	}
+	write("{")
+	if asked, _ := do(1, "login", server.URL); len(asked) != 0 {
+		t.Errorf("asked for nothing: %q", asked)
+	}
+	write("")
+	s.mu.Lock()
+	s.unknown = true
+	s.mu.Unlock()
+	if asked, _ := do(5, "login", server.URL); !ended(asked, "token-of-the-session") {
+		t.Errorf("it was not ended: %q", asked)
+	}
+}
+
+// What a browser does is not waited for.
+func TestABrowserIsNotWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	open := dir + "/open"
+	if err := os.WriteFile(open, []byte("#!/bin/sh\necho \"$1\" > "+dir+"/seen.new\nmv "+dir+"/seen.new "+dir+"/seen\nwhile [ ! -e "+dir+"/closed ]; do sleep 0.05; done\n"), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	showIn(t.Context(), open, "file:///etc/passwd")
+	showIn(t.Context(), open, "https://rollcall.acme.example/login?code=BCDF-GHJK") // comes back while the window is open
+	for seen := ""; seen != "https://rollcall.acme.example/login?code=BCDF-GHJK\n"; {
+		if raw, err := os.ReadFile(dir + "/seen"); err == nil {
+			if seen = string(raw); strings.HasPrefix(seen, "file:") {
+				t.Fatal("it was given a file")
+			}
+		}
+	}
+	if err := os.WriteFile(dir+"/closed", nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

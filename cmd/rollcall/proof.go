@@ -43,9 +43,7 @@ func (c *loginCmd) proof(ctx context.Context, o *output, address string) (token 
 // confirmed waits until somebody has confirmed the code, or has pasted a token.
 func (c *loginCmd) confirmed(ctx context.Context, o *output, cl *client.Client, l client.Login) (token string, signedIn bool, err error) {
 	fmt.Fprintf(o.err, "To sign in, type this in Slack:  %s\nor open  %s\n", clean.Line(l.Command), clean.Line(l.URL))
-	if name := browser(o.out); name != "" && isPage(l.URL) {
-		_ = exec.CommandContext(ctx, name, l.URL).Run() //nolint:gosec // a fixed program, and an address; who has no browser reads it
-	}
+	showIn(ctx, browser(o.out), l.URL)
 	var pasted <-chan string // nil: there is nobody to paste one
 	if terminal(os.Stdin) {
 		fmt.Fprint(o.err, "Or paste an API token: ")
@@ -82,6 +80,18 @@ func (c *loginCmd) confirmed(ctx context.Context, o *output, cl *client.Client, 
 		case err != nil && !isPassing(err):
 			return "", false, err
 		}
+	}
+}
+
+// showIn has a browser show an address, and does not wait: some last as long as their
+// window is open. Who has no browser reads the address.
+func showIn(ctx context.Context, name, address string) {
+	if name == "" || !isPage(address) {
+		return
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), name, address) //nolint:gosec // a fixed program, and an address
+	if cmd.Start() == nil {
+		go func() { _ = cmd.Wait() }()
 	}
 }
 
