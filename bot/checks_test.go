@@ -145,7 +145,7 @@ func TestSeveralInOneStage(t *testing.T) {
 			h.reads("rollcall_gate", number, "0 of 2")
 		}
 		h.says(h.ben, "status webshop")
-		h.hears(h.ben, "inside: ✋ #2 waiting for approval, ✋ #1 waiting for approval")
+		h.hears(h.ben, "inside: ● #2 waiting for approval, ● #1 waiting for approval")
 	})
 }
 

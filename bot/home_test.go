@@ -72,7 +72,7 @@ func TestHomeShowsWhatRunsWhereAndTheWayBack(t *testing.T) {
 		form := h.form(h.cho, "rollback")
 		h.submits(h.cho, form, map[string]string{"reason": "checkout is down"})
 		h.reads("rollcall_execution", "3", "rolled back Production to #1")
-		v = h.opens(h.cho, "● *#1* since", "by a rollback by @cho", "Locked since", "checkout is down", "Recent rollbacks", "rolled Production back: #2 → #1", "[Unlock Production of webshop]")
+		v = h.opens(h.cho, "● *#1* since", "rolled back by @cho", "Locked since", "checkout is down", "Recent rollbacks", "rolled Production back: #2 → #1", "[Unlock Production of webshop]")
 		h.pressesAtHome(h.cho, v, "enable")
 		h.until("the lock is gone at home", func() bool {
 			v, _ := h.Home(h.cho.ID)

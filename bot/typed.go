@@ -165,7 +165,7 @@ func (t *Typed) status(ctx context.Context, by workflows.Principal, subject stri
 			return "", err
 		}
 		if len(all) == 0 {
-			return "There is no pipeline that you may see.", nil
+			return "There is no pipeline here that you may view.", nil
 		}
 		var lines []string
 		for i := range all[:min(len(all), mostShown)] {

@@ -219,7 +219,7 @@ func warned() []drawing {
 		message("edit-weakened", card.Edited("webshop", edit, []string{"<@U1>", "<!subteam^S1>"})),
 		message("edit-cancels", card.Edited("webshop", event.Event{By: ana(), Defined: &event.Defined{Version: 8, ManagedBy: "api", Cancels: []string{"webshop#42", "webshop#43"}}}, []string{"<@U1>"})),
 		message("edit-weakened-file", card.Edited("webshop", file, nil)),
-		message("missed", card.Notice("webshop", fired(true, "nobody was there at 2026-03-12T06:00:00Z to start it, and it is too late now"), "")),
+		message("missed", card.Notice("webshop", fired(true, "rollcall was not running at 2026-03-12 06:00 UTC, and it is too late to start now"), "")),
 		message("missed-refused", card.Notice("webshop", fired(false, full.Message), "")),
 		message("not-started", card.Notice("webshop", event.Event{Kind: event.IntentRefused, By: workflows.Principal{ID: "github:dee", Name: "dee", Via: "github"}, Refused: &event.Refused{Problem: full}}, "")),
 		message("polling-off", card.Notice("webshop", event.Event{Kind: event.PollingDisabled}, "/rollcall")),

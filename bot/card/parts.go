@@ -10,8 +10,8 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
-// Icon stands before a state's word, never without it.
-func Icon(s say.State) string { return icon(s) }
+// Sign stands before a state's word inside a line, never without it.
+func Sign(s say.State) string { return sign(s) }
 
 // Person is how somebody is called in a message: machines and rollcall itself
 // by their own names, people as [Calls] finds them.

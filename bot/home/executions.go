@@ -16,7 +16,7 @@ func Executions(pipeline string, all []card.View, url string) card.Message {
 	l := layout.Message()
 	l.Header(head)
 	if len(all) == 0 {
-		l.Lines("There is none yet.")
+		l.Lines("There are none yet.")
 	}
 	for i := range all {
 		v := all[i]
@@ -24,7 +24,7 @@ func Executions(pipeline string, all []card.View, url string) card.Message {
 		e := &v.Execution
 		state, word := v.State()
 		ref := v.Page(fmt.Sprintf("#%d", e.Number))
-		l.Lines(layout.Join(card.Icon(state)+" *"+ref+"* "+layout.Text(word, 80), layout.Moment(e.StartedAt), layout.Text(brings(e.SourceRevisions), 80), "by "+card.Person(e.Trigger.By)))
+		l.Lines(layout.Join(card.Sign(state)+" *"+ref+"* "+layout.Text(word, 80), layout.Moment(e.StartedAt), layout.Text(brings(e.SourceRevisions), 80), "by "+card.Person(e.Trigger.By)))
 		for _, text := range v.Overrides() {
 			l.Lines("        " + text)
 		}

@@ -111,7 +111,7 @@ func (p *Person) waiting(l *layout.Layout) {
 	buttons := b.Done()
 	for i := range shown {
 		a := &shown[i]
-		l.Lines("*" + a.Page(layout.Name(a.Execution.Ref())) + "* in *" + layout.Name(a.Stage) + "*" + layout.Text(ofSeveral(shown, a), 100) + " · " + a.Standing())
+		l.Lines("*" + a.Page(layout.Name(a.Execution.Ref())) + "* " + layout.Join("in *"+layout.Name(a.Stage)+"*", layout.Text(ofSeveral(shown, a), 100), a.Standing()))
 		l.Lines(append([]string{a.Change()}, card.Revisions(&a.Execution, 1)...)...)
 		l.Lines(a.Warning()...)
 		l.Buttons(buttons[2*i : 2*i+2]...)
@@ -137,13 +137,13 @@ func ofSeveral(all []card.Asking, a *card.Asking) string {
 func (p *Person) mine(l *layout.Layout) {
 	l.Header("Yours in progress")
 	if len(p.Mine) == 0 {
-		l.Lines("Nothing that you started or wrote is on its way.")
+		l.Lines("Nothing that you started or wrote is in progress.")
 	}
 	shown := p.Mine[:min(len(p.Mine), mostMine)]
 	for i := range shown {
 		o := &shown[i]
 		state, word := o.State()
-		l.Lines(layout.Join(sign(state)+" *"+o.Page(layout.Name(o.Execution.Ref()))+"* "+layout.Text(word, 80), layout.Text(brings(o.Execution.SourceRevisions), 80),
+		l.Lines(layout.Join(card.Sign(state)+" *"+o.Page(layout.Name(o.Execution.Ref()))+"* "+layout.Text(word, 80), layout.Text(brings(o.Execution.SourceRevisions), 80),
 			"started "+layout.Moment(o.Execution.StartedAt), linked(o.Card, "card")))
 	}
 	l.Lines(rest(len(p.Mine)-len(shown), "execution", "executions"))

@@ -127,7 +127,7 @@ func lists() []blocktest.Drawing {
 		blocktest.Message("status-locked", home.Status(webshop.Locked(), nil, webshop.At(0), console)),
 		blocktest.Message("executions", home.Executions("webshop", views, console)),
 		blocktest.Message("help", home.Help("/rollcall", help)),
-		blocktest.Message("who", home.Who("webshop", []home.Right{{What: "start", You: true, Holders: []string{"everyone"}}, {What: "approve in Production"}})),
+		blocktest.Message("who", home.Who("webshop", []home.Right{{What: "start", You: true, Holders: []string{"everyone", "Cho"}}, {What: "approve in Production"}})),
 	}
 }
 

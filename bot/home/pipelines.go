@@ -17,7 +17,7 @@ func Pipelines(title string, all []workflows.PipelineView, now time.Time, url st
 	l := layout.Message()
 	l.Lines("*" + layout.Text(title, 100) + "*")
 	if len(all) == 0 {
-		l.Lines("There is no pipeline that you may see.")
+		l.Lines("There is no pipeline here that you may view.")
 	}
 	for i := range all {
 		l.Lines(pipelineLines(&all[i], now)...)
@@ -34,10 +34,10 @@ func pipelineLines(p *workflows.PipelineView, now time.Time) []string {
 			break
 		}
 		s := &p.Stages[i]
-		text := "▫️ " + layout.Text(s.Name, 40)
+		text := "○ " + layout.Text(s.Name, 40)
 		if s.LatestExecution != nil {
 			st := say.Status(s.LatestExecution.Status)
-			text = card.Icon(st) + " " + layout.Text(s.Name, 40) + fmt.Sprintf(" #%d %s", s.LatestExecution.Number, st)
+			text = card.Sign(st) + " " + layout.Text(s.Name, 40) + fmt.Sprintf(" #%d %s", s.LatestExecution.Number, st)
 		}
 		if s.Running != nil && s.Running.Caveat() != "" {
 			text += " ⚠️ " + layout.Text(s.Running.Caveat(), 100)

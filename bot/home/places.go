@@ -16,7 +16,7 @@ import (
 func (p *Person) places(l *layout.Layout) {
 	l.Header("Environments")
 	if len(p.Places) == 0 {
-		l.Lines("There is no pipeline that you may see.")
+		l.Lines("There is no pipeline here that you may view.")
 	}
 	var b card.Buttons
 	b.Quiet()
@@ -108,9 +108,9 @@ func (pl *Place) content(s *workflows.StageView) string {
 	}
 	who := card.Brought(e)
 	if e.Rollback != nil {
-		who = "by a rollback"
+		who = "rolled back automatically"
 		if e.Trigger.Type != workflows.TriggerAutomated {
-			who += " " + card.Brought(e)
+			who = strings.TrimSpace("rolled back " + card.Brought(e))
 		}
 	}
 	return layout.Join(text+strings.TrimSuffix(", "+who, ", "), layout.Text(brings(e.SourceRevisions), 70))
@@ -124,24 +124,9 @@ func (pl *Place) newer(s *workflows.StageView) string {
 	}
 	st := say.Status(n.Status)
 	if st == say.Running {
-		return fmt.Sprintf("%s #%d in progress", sign(st), n.Number) // it may be waiting for people
+		return fmt.Sprintf("%s #%d in progress", card.Sign(st), n.Number) // it may be waiting for people
 	}
-	return fmt.Sprintf("%s #%d %s", sign(st), n.Number, st)
-}
-
-// sign stands before a state's word inside a line.
-func sign(s say.State) string {
-	switch s {
-	case say.Succeeded, say.Approved:
-		return "✓"
-	case say.Failed, say.NotApproved, say.Rejected, say.Expired, say.Stopped, say.Cancelled, say.Abandoned:
-		return "✗"
-	case say.Running, say.Starting, say.Checking, say.Stopping, say.Cancelling:
-		return "●"
-	case say.Waiting, say.Blocked, say.WaitingForApproval, say.ResultUnknown:
-		return "○"
-	}
-	return "·"
+	return fmt.Sprintf("%s #%d %s", card.Sign(st), n.Number, st)
 }
 
 func join(all []string) string { return strings.Join(all, ", ") }

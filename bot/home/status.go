@@ -66,12 +66,12 @@ func offered(p *workflows.PipelineView, verb workflows.Verb) bool {
 
 // stageStatus is a stage as it stands now, in one line or a few.
 func stageStatus(v *card.View, s *workflows.StageView) []string {
-	text := "▫️ *" + layout.Name(s.Name) + "* nothing yet"
+	text := "○ *" + layout.Name(s.Name) + "* nothing yet"
 	if s.LatestExecution != nil {
 		st := say.Status(s.LatestExecution.Status)
-		text = fmt.Sprintf("%s *%s* #%d %s", card.Icon(st), layout.Name(s.Name), s.LatestExecution.Number, st)
+		text = fmt.Sprintf("%s *%s* #%d %s", card.Sign(st), layout.Name(s.Name), s.LatestExecution.Number, st)
 	}
-	if r := s.Running; r != nil {
+	if r := s.Running; r != nil && s.Environment != "" {
 		text = layout.Join(text, fmt.Sprintf("runs #%d since %s", r.Number, layout.Moment(r.Since)))
 		if c := r.Caveat(); c != "" {
 			text += ", ⚠️ " + layout.Text(c, 200)
@@ -101,7 +101,7 @@ func inStage(p *workflows.PipelineView, s *workflows.StageView, moving []workflo
 			continue
 		}
 		st := say.Stage(e, at)
-		all = append(all, fmt.Sprintf("%s #%d %s", card.Icon(st), e.Number, st))
+		all = append(all, fmt.Sprintf("%s #%d %s", card.Sign(st), e.Number, st))
 	}
 	if len(all) == 0 || len(all) == 1 && p.ExecutionMode != workflows.ModeParallel {
 		return ""

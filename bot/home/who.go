@@ -1,6 +1,7 @@
 package home
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
@@ -21,8 +22,11 @@ func Who(about string, rights []Right) card.Message {
 	l := layout.Message()
 	l.Header(head)
 	for _, r := range rights {
-		who := "nobody but the admins"
-		if len(r.Holders) > 0 {
+		who := "only admins"
+		switch {
+		case slices.Contains(r.Holders, "everyone"):
+			who = "everyone"
+		case len(r.Holders) > 0:
 			who = layout.Fit(strings.Join(r.Holders, ", "), 600)
 		}
 		you := "you can't"

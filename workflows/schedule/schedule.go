@@ -77,7 +77,7 @@ func (t Timings) Fire(p *workflows.Pipeline, fired map[string]time.Time, now tim
 		if horizon := now.Add(-lateStart); last.Before(horizon) {
 			if first, ever := t.next(s, last); ever && !first.After(horizon) {
 				all = append(all, event.Event{Kind: event.ScheduleFired, Schedule: &event.Scheduled{Cron: s.Cron, Timezone: s.Timezone, Nominal: horizon, Missed: true},
-					Reason: &workflows.Reason{Code: "Missed", Message: "nobody was there at " + first.Format(time.RFC3339) + " to start it, and it is too late now"}})
+					Reason: &workflows.Reason{Code: "Missed", Message: "rollcall was not running at " + first.UTC().Format("2006-01-02 15:04 UTC") + ", and it is too late to start now"}})
 				last = horizon
 			}
 		}
