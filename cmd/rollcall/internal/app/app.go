@@ -299,7 +299,7 @@ func (a *App) listen(ctx context.Context) (net.Listener, error) {
 }
 
 func (a *App) handler() http.Handler {
-	own := http.Handler(limit.New(a.mux))
+	own := limit.Behind(a.config.ProxyNetworks(), limit.New(a.mux))
 	if a.extras.Handler != nil {
 		return a.extras.Handler(own)
 	}

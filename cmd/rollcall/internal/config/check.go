@@ -51,6 +51,7 @@ func (d *decoder) check(c *Config) {
 		d.problem(d.at("metricsListen"), "metricsListen and listen are the same address", "metrics are at listen already, for whoever has a token: leave metricsListen out, or choose another port")
 	}
 	d.url("publicURL", c.PublicURL)
+	d.checkProxies(c)
 	if info, err := os.Stat(d.abs(c.Pipelines)); d.nodes["pipelines"] != nil && (err != nil || !info.IsDir()) {
 		d.problem(d.at("pipelines"), fmt.Sprintf("pipelines: there is no folder %s", d.abs(c.Pipelines)), "create it, or say where the pipeline files are")
 	}

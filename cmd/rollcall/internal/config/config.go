@@ -26,6 +26,7 @@ type Config struct {
 	Listen        string     `yaml:"listen"`
 	PublicURL     string     `yaml:"publicURL"`
 	MetricsListen string     `yaml:"metricsListen"`
+	Proxies       []string   `yaml:"proxies"` // see ProxyNetworks
 	DataDir       string     `yaml:"dataDir"`
 	Pipelines     string     `yaml:"pipelines"`
 	Admins        []string   `yaml:"admins"`

@@ -3,6 +3,8 @@ package config
 import (
 	"net/netip"
 	"net/url"
+
+	"github.com/rollcall-bot/rollcall/workflows/words"
 )
 
 // console says whether people may sign in with a browser.
@@ -14,6 +16,9 @@ type console struct {
 func (d *decoder) checkConsole(c *Config) {
 	if c.Console.Enabled && c.Slack == nil {
 		d.problem(d.at("console"), "console.enabled needs slack", "people prove there who they are: add slack: {botToken: …}")
+	}
+	if u, err := url.Parse(c.PublicURL); c.Console.Enabled && err == nil && u.Path != "" && u.Path != "/" {
+		d.problem(d.at("publicURL"), "publicURL has a path, "+words.Quoted(u.Path)+", and the console is at the root of its host", "give rollcall a host of its own")
 	}
 }
 
