@@ -100,6 +100,9 @@ type Options struct {
 	// Groups of the configuration by name, so that who asks "group:NAME" can
 	// have its members mentioned.
 	Groups map[string][]string
+	// Deputies are the e-mail addresses of those who stand in for others, by the
+	// others' addresses: a refusal names them too.
+	Deputies map[string]string
 	// Members knows who of the chat has an address; nil: people keep the names
 	// that sources gave them. Addresses holds, by principals' IDs ("github:dan"),
 	// the e-mail addresses of those whom the configuration joins to one. Both are
@@ -129,6 +132,7 @@ type Bot struct {
 	open      []string
 	expiring  func(by workflows.Principal) []string
 	groups    map[string][]string
+	deputies  map[string]string
 	known     map[string]string // addresses by lower-case ID of a principal
 	permalink func(at Place) string
 	restored  time.Time
@@ -151,7 +155,7 @@ type Bot struct {
 
 // New makes a Bot. Options that are absent take their defaults.
 func New(o Options) *Bot {
-	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, known: map[string]string{}, permalink: o.Link, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}, waits: map[string]*waiting{}}
+	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, deputies: o.Deputies, known: map[string]string{}, permalink: o.Link, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}, waits: map[string]*waiting{}}
 	b.signIn, b.routes, b.quiet, b.digest = o.SignIn, o.Routes, o.Quiet, o.Digest
 	b.usual.known = map[stageKey]time.Duration{}
 	if b.command == "" {

@@ -416,7 +416,7 @@ func TestSeveralGatesAreAnsweredOneByOne(t *testing.T) {
 		h.says(h.ben, "start webshop")
 		h.reads("rollcall_execution", "1", "[Approve SignOff]")
 		h.says(h.cho, "reject webshop#1 security it is blank")
-		h.hears(h.cho, "Rejected. webshop#1 Security")
+		h.hears(h.cho, "Rejected. webshop#1 does not go into Production (Security).")
 		h.reads("rollcall_execution", "1", "not approved", "it is blank")
 	})
 }

@@ -71,7 +71,7 @@ func TestAnExpiredGateIsAskedAgain(t *testing.T) {
 		h.clicks(h.eve, m, "retry")
 		h.hears(h.eve, "does not have the right retry")
 		h.clicks(h.cho, m, "retry")
-		h.hears(h.cho, "Retried: webshop#1.")
+		h.hears(h.cho, "webshop#1 runs what failed in ")
 		again := h.reads("rollcall_gate", "1", "0 of 2", "[Approve]")
 		if again.TS == m.TS {
 			t.Error("the old message is asked again: a new attempt has a new gate")

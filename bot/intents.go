@@ -41,12 +41,13 @@ func (b *Bot) explained(ctx context.Context, by workflows.Principal, in workflow
 	if !errors.As(err, &p) {
 		return err
 	}
-	var who []string
+	var who, can []string
 	switch p.Code {
 	case workflows.CodeApprovalCompleted:
 		return &refusedIntent{Problem: p, gates: []workflows.Approval{b.asked(ctx, in)}}
 	case workflows.CodeNotAnApprover:
-		who = b.asked(ctx, in).From
+		g := b.asked(ctx, in)
+		who, can = g.From, b.canStill(&g)
 	case workflows.CodeAccessDenied:
 	default:
 		return err
@@ -56,9 +57,14 @@ func (b *Bot) explained(ctx context.Context, by workflows.Principal, in workflow
 			return p
 		}
 	}
+	if p.Code == workflows.CodeNotAnApprover && len(can) > 0 {
+		return &refusedIntent{Problem: p, holders: []string{ofGroups(b.called(ctx, can), who)}}
+	}
 	holders := b.called(ctx, who)
-	if p.Code == workflows.CodeNotAnApprover {
-		return &refusedIntent{Problem: p, holders: []string{ofGroups(holders, who)}}
+	if len(holders) > 0 && strings.HasPrefix(p.Hint, "ask ") {
+		named := *p
+		named.Hint = "" // the same people, as access.rules writes them
+		p = &named
 	}
 	// What the refusal says in the same words already is not said twice.
 	holders = slices.DeleteFunc(slices.Clone(holders), func(name string) bool { return strings.Contains(p.Error(), name) })
@@ -151,7 +157,7 @@ func outcome(in workflows.Intent, got event.Result) string {
 		}
 		return ref + " is rolling " + in.Stage + " back."
 	case workflows.Retry:
-		return "Retried: " + ref + "."
+		return retried(in, ref)
 	case workflows.StopExecution:
 		if in.IfCurrent != "" {
 			return "Stopped " + ref + ": " + in.Reason + "."
@@ -161,7 +167,7 @@ func outcome(in workflows.Intent, got event.Result) string {
 		}
 		return "Stopping " + ref + " when its running actions have ended."
 	case workflows.Lock:
-		return in.Stage + " of " + in.Pipeline + " is locked."
+		return in.Stage + " of " + in.Pipeline + " is locked: no execution enters it until someone unlocks it."
 	case workflows.Unlock:
 		if in.Execution != "" {
 			who := "This execution"
@@ -170,13 +176,24 @@ func outcome(in workflows.Intent, got event.Result) string {
 			}
 			return who + " may enter " + in.Stage + "; it stays locked for others."
 		}
-		return in.Stage + " of " + in.Pipeline + " is unlocked."
+		return in.Stage + " of " + in.Pipeline + " is unlocked: executions may enter it again."
 	case workflows.Resolve:
 		return in.Action + " is marked as " + in.As + "."
 	case workflows.Override:
 		return setAside(in, got.Execution)
 	}
 	return "Done: " + string(in.Verb) + " " + ref + "."
+}
+
+// retried says what runs again.
+func retried(in workflows.Intent, ref string) string {
+	switch {
+	case in.Stage == "":
+		return ref + " is retried."
+	case in.All:
+		return ref + " runs all of " + in.Stage + " again."
+	}
+	return ref + " runs what failed in " + in.Stage + " again."
 }
 
 // answered says how a gate stands after somebody's answer.
@@ -189,6 +206,13 @@ func answered(in workflows.Intent, e *workflows.Execution, begin string) string 
 		return begin + ". " + e.Ref() + "."
 	}
 	g := a.Approval
+	if g.Closed == "rejected" {
+		name := ofSeveral(e, stage, a.Name)
+		if name != "" {
+			name = " (" + strings.TrimSpace(name) + ")"
+		}
+		return begin + ". " + e.Ref() + " does not go into " + stage + name + "."
+	}
 	f := &say.Format{}
 	text := fmt.Sprintf("%s. %s%s has %s", begin, e.Ref(), ofSeveral(e, stage, a.Name), f.Quorum(g))
 	if g.Closed == "approved" && !e.Status.Final() {

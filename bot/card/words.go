@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-bot/rollcall/bot/layout"
 	"github.com/rollcall-bot/rollcall/workflows"
+	"github.com/rollcall-bot/rollcall/workflows/say"
 )
 
 // Say is a plain answer. text comes from rollcall itself or is escaped by Say
@@ -49,7 +50,7 @@ func Refusal(p *workflows.Problem, holders []string, said string, gates ...workf
 		}
 	}
 	if p.ID != "" {
-		l.Context("Reference ID " + layout.Code(p.ID, 60))
+		l.Context("Reference " + layout.Text(p.ID, 60))
 	}
 	return Message{Text: text, Blocks: l.Done("")}
 }
@@ -66,14 +67,15 @@ func (m Message) Modal(title string, about Subject) slack.ModalViewRequest {
 		PrivateMetadata: about.String(), Blocks: slack.Blocks{BlockSet: m.Blocks}}
 }
 
-// Done says what changed, with the execution's headline behind it.
+// Done says what changed, with the execution's headline behind it where that says more.
 func Done(text string, e *workflows.Execution, url string) Message {
 	text = cmp.Or(layout.Text(text, 500), "Done") // words from outside may overwrite all that stood before them
 	more := ""
 	if e != nil {
-		more = layout.Text((&View{Execution: *e}).Headline(), 80)
-		if to := page(url, e.ID); to != "" {
-			more = layout.Link(to, more)
+		v := &View{Execution: *e, URL: url}
+		state, now := v.headline()
+		if more = v.Page(layout.Text(v.Headline(), 80)); state == say.NotApproved || strings.Contains(text, now) {
+			more = v.console("console") // the sentence says it already
 		}
 	}
 	l := layout.Message()

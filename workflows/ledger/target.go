@@ -165,7 +165,7 @@ func (st *Stage) Changed(pipeline, stage string) *workflows.Problem {
 	if st.Runs != nil {
 		name = (&workflows.Execution{Pipeline: pipeline, Number: st.Runs.Number}).Ref()
 	}
-	return workflows.Refuse(workflows.CodeChanged, "look again, and choose again", "%s has changed meanwhile: it runs %s now", stage, name)
+	return workflows.Refuse(workflows.CodeChanged, "look at what runs there now, then choose again", "%s has changed meanwhile: it runs %s now", stage, name)
 }
 
 // Eligible refuses an execution as the target of a rollback: first what rules out

@@ -175,7 +175,7 @@ func (a *App) connectSlack(c *slack.Client, restored time.Time) {
 	// No PublicURL: a link on a card must lead to what it names, and there is no console yet.
 	b := bot.New(bot.Options{Routes: routes(a.config), Quiet: a.config.QuietHours(), Digest: digest(a.config),
 		Engine: a.engine, Chat: c, Memos: a.engine.MemosOf("slack"), Channel: s.Channel, Command: s.Command,
-		Open: a.config.Open(), Expiring: a.expiring, Link: c.Permalink, Groups: a.policy.Groups, Members: c, Addresses: a.addresses(), Restored: restored, SignIn: signIn{a.sessions}, Log: a.log})
+		Open: a.config.Open(), Expiring: a.expiring, Link: c.Permalink, Groups: a.policy.Groups, Deputies: a.policy.Deputies, Members: c, Addresses: a.addresses(), Restored: restored, SignIn: signIn{a.sessions}, Log: a.log})
 	a.engine.AddFollower(b)
 	c.Remember(slackblocks.Notes(a.engine.MemosOf("slack"), a.config.DataDir))
 	r := c.Receive(a.engine, b)
