@@ -369,9 +369,12 @@ func TestAnAutomaticRollbackExplainsItself(t *testing.T) {
 		h.clicks(h.ana, gate, "approve")
 		h.clicks(h.cho, gate, "approve")
 		h.reads("rollcall_failure", "2", "webshop #2 failed in Production")
-		h.reads("rollcall_execution", "3", "rolled back Production to #1", "Production was rolled back automatically", "webshop#2 failed")
-		h.reads("rollcall_announcement", "1", "Production was rolled back automatically to #1")
-		card := h.reads("rollcall_execution", "2", "failed in Production", "Rolled back to #1 automatically (#3)")
+		h.reads("rollcall_execution", "3", "rolled back Production to #1", "webshop #3: Production back on #1, #2 failed: Deploy: web-3 answers (exit status 1)",
+			"Production was rolled back automatically: #2 → #1", "#2 failed: Deploy: web-3 answers (exit status 1)", "[Logs]")
+		h.clicks(h.cho, h.reads("rollcall_execution", "3"), "logs")
+		h.sees(h.cho, "webshop#2 · Production · Deploy")
+		h.reads("rollcall_announcement", "1", "Production was rolled back automatically: #2 → #1")
+		card := h.reads("rollcall_execution", "2 failed in Production", "Rolled back to #1 automatically (#3)")
 		if strings.Contains(h.Rendered(card), "uncertain") {
 			t.Error("what Production runs is certain again, and the failed card says otherwise")
 		}

@@ -118,7 +118,11 @@ type following struct {
 // cards may show it.
 func (f *following) concerned(ctx context.Context) ([]string, error) {
 	ids := f.batch.Executions()
-	for _, id := range f.keepingBusy() {
+	answers, err := f.answersTo(ctx)
+	if err != nil {
+		return ids, err
+	}
+	for _, id := range append(f.keepingBusy(), answers...) {
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
@@ -283,10 +287,16 @@ func (b *Bot) leftBy(ctx context.Context, mem *memory) (*workflows.Execution, er
 func (f *following) messages(ctx context.Context, mem *memory, e workflows.Execution) error {
 	mem.ref = e.Ref()
 	v := f.viewIn(ctx, e, f.pipeline)
-	f.tail(ctx, &v)
 	var err error
 	if v.LeftBy, err = f.leftBy(ctx, mem); err != nil {
 		return err
+	}
+	if v.Failed, err = f.failedBefore(ctx, &e, f.pipeline); err != nil {
+		return err
+	}
+	f.tail(ctx, &v)
+	if v.Failed != nil {
+		f.tail(ctx, v.Failed)
 	}
 	err = f.syncAll(ctx, mem, v)
 	if err == nil && len(mem.refusals) > 0 && mem.Card.TS != "" && f.hasMoved(mem) {

@@ -391,6 +391,7 @@ func (b *Bot) viewIn(ctx context.Context, e workflows.Execution, p workflows.Pip
 	if mem, _, err := b.loadMemory(ctx, e.ID); err == nil {
 		v.LeftBy, _ = b.leftBy(ctx, mem)
 	}
+	v.Failed, _ = b.failedBefore(ctx, &e, p)
 	for _, id := range mentioned(&e, &p) {
 		if other, err := b.engine.Execution(ctx, workflows.EnginePrincipal(), id); err == nil {
 			v.Numbers[id] = other.Number

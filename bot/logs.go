@@ -40,6 +40,11 @@ func (b *Bot) viewFor(ctx context.Context, by workflows.Principal, e workflows.E
 	if at := loggedAction(&e, workflows.StatusFailed); at.name != "" && b.may(ctx, by, workflows.Logs, e.Pipeline, at.stage) == nil {
 		b.tail(ctx, &v)
 	}
+	if v.Failed != nil {
+		if at := loggedAction(&v.Failed.Execution, workflows.StatusFailed); at.name != "" && b.may(ctx, by, workflows.Logs, e.Pipeline, at.stage) == nil {
+			b.tail(ctx, v.Failed)
+		}
+	}
 	return v
 }
 

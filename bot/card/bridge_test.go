@@ -129,7 +129,7 @@ func acting(d drawing) []string {
 		for _, e := range row.Elements.ElementSet {
 			if b, ok := e.(*slack.ButtonBlockElement); !ok {
 				all = append(all, card.ActMore)
-			} else if b.ActionID != card.ActDetails && b.ActionID != card.ActLogs {
+			} else if act, _, _ := strings.Cut(b.ActionID, "."); act != card.ActDetails && act != card.ActLogs {
 				all = append(all, b.ActionID)
 			}
 		}

@@ -129,6 +129,9 @@ func (v *View) buttons() ([]*slack.ButtonBlockElement, *slack.OverflowBlockEleme
 		}
 	}
 	v.logs(r)
+	if v.Failed != nil {
+		v.Failed.logs(r)
+	}
 	r.add(button{act: ActDetails, text: "Details", about: Subject{Pipeline: v.Execution.Pipeline, Execution: v.Execution.ID}})
 	v.override(r, false)
 	if !asks {

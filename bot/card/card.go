@@ -43,6 +43,9 @@ type View struct {
 	Numbers map[string]int
 	// LeftBy is the rollback by which this execution was left, if any.
 	LeftBy *workflows.Execution
+	// Failed is, of an automatic rollback, the execution that failed before it, with the
+	// end of its log as in Tail; nil: none has, or it is not known.
+	Failed *View
 	// Tail is the end of the log of the action that failed, for those who may read
 	// it: the pipeline's channel, and whoever has the right logs.
 	Tail struct {

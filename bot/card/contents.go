@@ -16,8 +16,8 @@ import (
 // rollback: what it does and why, and what leaves by it.
 func (v *View) contents() []string {
 	e := &v.Execution
-	if text := v.format().Rollback(e); text != "" {
-		lines := []string{layout.Join(strings.TrimSuffix(text, "."), layout.Moment(e.StartedAt))}
+	if text, failed := v.rollback(); text != "" {
+		lines := []string{layout.Join(strings.TrimSuffix(text, "."), layout.Moment(e.StartedAt)), layout.Join(failed, v.ticket())}
 		for _, s := range e.Stages {
 			lines = append(lines, layout.Join(strings.TrimPrefix(v.Changed(s.Name), "🔀 "), v.issues(s.Name)))
 			lines = append(lines, v.Commits(s.Name)...)

@@ -46,6 +46,9 @@ func (v *View) sentence() string {
 	state, text := v.headline()
 	text = fmt.Sprintf("%s #%d%s%s%s", e.Pipeline, e.Number, say.In(e), stands(e, state, text), text)
 	text = layout.Text(icon(state)+" "+text, 300)
+	if back := v.back(text); back != "" {
+		text = back
+	}
 	if r := e.SourceRevisions; len(r) > 0 && r[0].RevisionSummary != "" && e.Rollback == nil {
 		text += ": " + layout.Text(r[0].RevisionSummary, 100)
 		if by := wroteBy(r[0].Author); by != "" {

@@ -72,14 +72,6 @@ func (v *View) ending() string {
 	return layout.Sentence(layout.Text(e.StatusReason.Message, 500))
 }
 
-// rollback says what a ROLLBACK execution does and why.
-func (v *View) rollback() string {
-	if text := v.format().Rollback(&v.Execution); text != "" {
-		return "↩️ " + text
-	}
-	return ""
-}
-
 // left says that people or the engine rolled back from this execution.
 func (v *View) left() string {
 	by := v.LeftBy

@@ -14,7 +14,7 @@ import (
 
 // gallery is every card there is, in the states that people meet.
 func gallery() []drawing {
-	return slices.Concat(executions(), gates(), openGates(), lists(), checks(), several(), changing(), bridged())
+	return slices.Concat(executions(), gates(), openGates(), lists(), checks(), several(), changing(), bridged(), answers())
 }
 
 func executions() []drawing {

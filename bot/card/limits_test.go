@@ -147,7 +147,7 @@ func anyView(t *rapid.T) card.View {
 	e.Orphans = rapid.SliceOfN(text(), 0, 20).Draw(t, "orphans")
 	e.SourceRevisions[0].RevisionSummary, e.SourceRevisions[0].RevisionURL, e.SourceRevisions[0].RevisionID = text().Draw(t, "summary"), text().Draw(t, "url"), text().Draw(t, "revision")
 	for range rapid.IntRange(0, 5).Draw(t, "notes") {
-		e.Notes = append(e.Notes, workflows.Note{Name: rapid.SampledFrom([]string{"changes/Production", text().Draw(t, "note")}).Draw(t, "named"), State: "waiting", Text: text().Draw(t, "says"), URL: text().Draw(t, "at"), Detail: text().Draw(t, "detail")})
+		e.Notes = append(e.Notes, workflows.Note{Name: rapid.SampledFrom([]string{"changes/Production", "ticket", text().Draw(t, "note")}).Draw(t, "named"), State: rapid.SampledFrom([]string{"waiting", "done"}).Draw(t, "state"), Text: text().Draw(t, "says"), URL: text().Draw(t, "at"), Detail: text().Draw(t, "detail")})
 	}
 	if rapid.Bool().Draw(t, "reason") {
 		e.StatusReason = &workflows.Reason{Code: rapid.SampledFrom([]string{"NotApproved", "ActionFailed"}).Draw(t, "code"), Message: text().Draw(t, "message")}
@@ -187,5 +187,13 @@ func anyView(t *rapid.T) card.View {
 	e.Offers = anyOffers(t, names)
 	p.Stages[0].Offers = anyOffers(t, names)
 	anyBridge(t, &e, &p)
-	return card.View{Execution: e, Pipeline: p, Numbers: map[string]int{id43: 43}, URL: url}
+	v := card.View{Execution: e, Pipeline: p, Numbers: map[string]int{id43: 43}, URL: url}
+	if e.Rollback != nil && rapid.Bool().Draw(t, "answers") {
+		f := failed(rapid.SliceOfN(text(), 0, 3).Draw(t, "log"))
+		f.Execution.Notes = e.Notes
+		f.Execution.Stages[2].Actions[1].Error.Message = text().Draw(t, "failed because")
+		v.Failed = &f
+		v.Execution.Trigger.Type = workflows.TriggerAutomated
+	}
+	return v
 }

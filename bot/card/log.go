@@ -156,7 +156,7 @@ func failing(e *workflows.Execution) (stage string, a *workflows.ActionExecution
 // logs adds the way to the log of what failed.
 func (v *View) logs(r *row) {
 	if stage, a := failing(&v.Execution); a != nil {
-		r.add(button{act: ActLogs, text: "Logs", about: Subject{Pipeline: v.Execution.Pipeline, Stage: stage, Action: a.Name, Execution: v.Execution.ID}})
+		r.add(button{act: ActLogs, text: "Logs", named: fmt.Sprintf("Logs of #%d", v.Execution.Number), about: Subject{Pipeline: v.Execution.Pipeline, Stage: stage, Action: a.Name, Execution: v.Execution.ID}})
 	}
 }
 

@@ -25,7 +25,8 @@ func Announcement(v View, stage string) Message {
 	}
 	l := layout.Message()
 	if e.Rollback != nil {
-		l.Lines(strings.Replace(v.rollback(), "↩️ ", "↩️ *"+layout.Name(e.Pipeline)+"* · ", 1))
+		text, failed := v.rollback()
+		l.Lines("↩️ *"+layout.Name(e.Pipeline)+"* · "+text, failed)
 	} else {
 		l.Lines("*" + layout.Name(head) + "*")
 	}

@@ -1,6 +1,7 @@
 package say
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -193,7 +194,8 @@ func (f *Format) Rollback(e *workflows.Execution) string {
 	default:
 		text = "The rollback of " + stage + " by " + who + " " + string(Status(e.Status))
 	}
-	if from := f.ref(r.LeftExecution); from != "" && r.LeftExecution != r.Target {
+	left := cmp.Or(r.FailedExecution, r.LeftExecution)
+	if from := f.ref(left); from != "" && left != r.Target {
 		text += ": " + Change(from, r.TargetNumber)
 	} else {
 		text += fmt.Sprintf(" to #%d", r.TargetNumber)
