@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/rollcall-bot/rollcall/workflows"
 	"github.com/rollcall-bot/rollcall/workflows/access"
 	"github.com/rollcall-bot/rollcall/workflows/machine"
 	"github.com/rollcall-bot/rollcall/workflows/record"
+	"github.com/rollcall-bot/rollcall/workflows/runtime/decider"
 )
 
 // Execution returns an execution as committed, with what the viewer may do with
@@ -47,11 +49,17 @@ func (e *Engine) find(ctx context.Context, j *judge, ref string) (x workflows.Ex
 	return x, err
 }
 
+// publishedWithin is how long a commit that is in the store already takes, at most, until readers see it.
+const publishedWithin = 5 * time.Second
+
 // current returns an execution as of the last commit, with its offers if they
 // are wanted: from the state while it is in there, else its row. It may move from one to the other,
-// in either direction, between two looks; then it is looked at again.
+// in either direction, between two looks, and the store has a row a moment before
+// readers have the state of its commit; then it is looked at again once there is a newer state.
 func (e *Engine) current(ctx context.Context, pipeline, id string, offers bool) (x workflows.Execution, ok bool, err error) {
-	for range 8 {
+	var limit <-chan time.Time
+	for {
+		more := e.feed.More() // before the look: what is committed after it is not missed
 		err = e.read(ctx, pipeline, func(s *machine.State) error {
 			if x, ok = s.Execution(id); ok && offers {
 				x.Offers = s.Offers(id, machine.Facts{})
@@ -62,23 +70,38 @@ func (e *Engine) current(ctx context.Context, pipeline, id string, offers bool) 
 			return x, ok, err
 		}
 		x, ok, err = e.o.History.Execution(ctx, id)
-		if err != nil {
+		switch {
+		case err != nil:
 			return x, false, e.unreadable(err, "execution "+id)
+		case !ok || x.Status.Final() && !offers:
+			return x, ok, nil
+		case x.Status.Final():
+			if still, err := e.offerEnded(ctx, &x); err != nil || still {
+				return x, true, err
+			}
+			continue // it has been taken up again, and is in the state
+		case limit == nil:
+			limit = time.After(publishedWithin)
 		}
-		if !ok {
-			return x, false, nil
-		}
-		if !x.Status.Final() {
-			continue
-		}
-		if !offers {
-			return x, true, nil
-		}
-		if still, err := e.offerEnded(ctx, &x); err != nil || still {
-			return x, true, err
+		if err := e.newer(ctx, id, more, limit); err != nil {
+			return x, false, err
 		}
 	}
-	return x, false, e.unreadable(errors.New("its row and its state do not agree"), "execution "+id)
+}
+
+// newer waits, for somebody who looks at an execution, until readers see what was
+// committed after more was taken; at most until limit.
+func (e *Engine) newer(ctx context.Context, id string, more <-chan struct{}, limit <-chan time.Time) error {
+	select {
+	case <-more:
+		return nil
+	case <-limit:
+		return e.unreadable(errors.New("its row and its state do not agree"), "execution "+id)
+	case <-e.stopping:
+		return decider.Stopped()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // offerEnded fills in what can be done with an execution that has ended; false: it has been taken up again.

@@ -1,6 +1,8 @@
 package runtime_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -96,6 +98,47 @@ func TestListsShowWhatIsTrueNow(t *testing.T) {
 		x := w.execution(second)
 		if len(x.Offers) == 0 || w.execution(first).Offers == nil {
 			t.Errorf("offers: %v", x.Offers)
+		}
+	})
+}
+
+// The store has an execution's row a moment before readers have the state of its
+// commit: who looks then waits for that state, and for no longer than it takes.
+func TestAReaderWaitsForTheStateOfACommit(t *testing.T) {
+	play(t, func(w *world) {
+		w.boot()
+		w.define(named("web"))
+		w.stop()
+		w.plug = &plug{disk: w.disk, late: 2 * time.Second}
+		w.start()
+		if _, err := w.Pipeline(w.t.Context(), ana, "web", 0); err != nil { // the state is in memory
+			t.Fatal(err)
+		}
+		go func() { // what becomes of it is looked at below
+			_, _ = w.Submit(w.t.Context(), workflows.Intent{Verb: workflows.Start, Pipeline: "web"}, ben)
+		}()
+		pass(time.Second)
+		began := time.Now()
+		x := w.execution("web#1")
+		if x.Number != 1 || time.Since(began) != time.Second {
+			t.Errorf("got %s after %s", x.Ref(), time.Since(began))
+		}
+		ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
+		defer cancel()
+		lost := workflows.Execution{ID: "a-row-that-no-state-has", Number: 99, Pipeline: "web", Status: workflows.StatusInProgress}
+		w.disk.mu.Lock()
+		w.disk.rows[lost.ID] = must(encodeRow(lost))
+		w.disk.mu.Unlock()
+		if _, err := w.Execution(ctx, ana, lost.ID); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("who gives up hears %v", err)
+		}
+		began = time.Now()
+		_, err := w.Execution(w.t.Context(), ana, lost.ID)
+		if w.problem(err, workflows.CodeUnavailable); time.Since(began) > 10*time.Second {
+			t.Errorf("it took %s", time.Since(began))
+		}
+		if !strings.Contains(w.log.String(), "its row and its state do not agree") {
+			t.Error("the log does not say why")
 		}
 	})
 }

@@ -111,6 +111,13 @@ func (f *Feed) Forget() {
 	f.more = make(chan struct{})
 }
 
+// More returns a channel that is closed when there is more than now.
+func (f *Feed) More() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.more
+}
+
 // Read returns frames after a position, or, when there are none, a channel that
 // is closed when there is more.
 func (f *Feed) Read(ctx context.Context, after uint64, limit int) ([]event.Frame, <-chan struct{}, error) {
