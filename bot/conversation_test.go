@@ -224,7 +224,7 @@ func TestAFailureIsToldOnce(t *testing.T) {
 		h.says(h.ben, "start webshop")
 		gate := h.reads("rollcall_gate", "2", "0 of 2")
 		h.clicks(h.ana, gate, "approve")
-		h.clicks(h.cho, gate, "approve")
+		h.clicks(h.cho, h.reads("rollcall_gate", "2", "1 of 2"), "approve") // who came first is told below
 		h.reads("rollcall_failure", "2", "webshop #2 failed in Production", "Deploy failed", "exit status 1")
 		card := h.reads("rollcall_execution", "2", "failed in Production", "What runs in Production is uncertain", "last known: #1")
 		if n := h.count("rollcall_failure"); n != 1 {
