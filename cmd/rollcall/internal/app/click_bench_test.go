@@ -32,6 +32,7 @@ type clicks struct {
 	handler http.Handler
 	at      uint64 // of the feed
 	stop    func()
+	before  func(*runtime.Engine) // called before the engine runs; nil: nothing is to be done
 }
 
 // branch is a Git runner whose branch is always at the same commit.
@@ -79,6 +80,9 @@ func (c *clicks) start(dir string) {
 		Runners: map[string]runtime.Runner{"Git": branch{}, wait.Provider: wait.New(time.Now)}})
 	if err != nil {
 		b.Fatal(err)
+	}
+	if c.before != nil {
+		c.before(engine)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
