@@ -200,6 +200,9 @@ func (v *View) inOneLine(stage string, a *workflows.ActionExecution) string {
 func (v *View) stageLine(s *workflows.StageExecution) string {
 	state := say.Stage(&v.Execution, s)
 	word := string(state)
+	if state == say.ToCome && v.Execution.Status.Final() {
+		word = "not reached"
+	}
 	if s.Status == workflows.StatusSkipped {
 		word = layout.Because(word, skipped(s))
 	}

@@ -148,11 +148,10 @@ func (a *Asking) withdrawn(f *say.Format) string {
 	e := &a.Execution
 	switch {
 	case e.Status == workflows.StatusSuperseded:
-		text := "Superseded" + a.when(f)
-		if e.StatusReason != nil {
-			text = layout.Because(text, e.StatusReason.Message)
+		if r := e.StatusReason; r != nil && strings.HasPrefix(r.Message, "superseded ") {
+			return layout.Sentence(layout.Text(r.Message, 300)) + a.when(f)
 		}
-		return text
+		return "Superseded" + a.when(f)
 	case e.Stop != nil && e.Stop.Code != "":
 		return layout.Text(layout.Sentence(e.Stop.Reason), 500)
 	case e.Stop != nil:

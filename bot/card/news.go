@@ -36,7 +36,11 @@ func Announcement(v View, stage string) Message {
 	if s, ok := e.Stage(stage); ok {
 		for i := range s.Actions {
 			if g := s.Actions[i].Approval; g != nil {
-				l.Lines(decided(g)...)
+				lines := decided(g)
+				if say.Gate(g) == say.Overridden && len(lines) > 0 {
+					lines = lines[1:] // that stands above
+				}
+				l.Lines(lines...)
 			}
 		}
 	}
