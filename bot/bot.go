@@ -1,7 +1,7 @@
 // Package bot is what people read and press in chat.
 //
 // A [Request] is something a verified person did: a slash command, a click, a
-// form, the App Home they opened. [Bot.Answer] gives what Slack must hear at
+// form, the App Home they opened, a link they posted. [Bot.Answer] gives what Slack must hear at
 // once; [Bot.Handle] does the rest after the acknowledgement, as an Intent
 // through the engine, and answers that person in a message that only they see.
 //
@@ -23,6 +23,7 @@ package bot
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -114,6 +115,10 @@ type Options struct {
 	// Restored is when a backup was restored last: what was open or undelivered
 	// before is not posted by itself. Zero: never.
 	Restored time.Time
+	// Unfurler shows what links to executions lead to, those that begin with
+	// Address, where this service is reached. Without either nothing is shown.
+	Unfurler Unfurler
+	Address  string
 	// SignIn signs people in elsewhere; nil: nobody can.
 	SignIn SignIn
 	Now    func() time.Time
@@ -142,6 +147,9 @@ type Bot struct {
 
 	signIn SignIn
 
+	unfurler Unfurler
+	address  *url.URL // nil: not known
+
 	mu    sync.Mutex
 	turns map[string]chan struct{} // by pipeline: holds one while somebody posts for it
 	waits map[string]*waiting      // by pipeline: what waits for its turn
@@ -157,6 +165,10 @@ type Bot struct {
 func New(o Options) *Bot {
 	b := &Bot{engine: o.Engine, chat: o.Chat, memos: o.Memos, channel: o.Channel, command: o.Command, url: o.PublicURL, open: o.Open, expiring: o.Expiring, groups: o.Groups, deputies: o.Deputies, known: map[string]string{}, permalink: o.Link, restored: o.Restored, now: o.Now, log: o.Log, turns: map[string]chan struct{}{}, waits: map[string]*waiting{}}
 	b.signIn, b.routes, b.quiet, b.digest = o.SignIn, o.Routes, o.Quiet, o.Digest
+	b.unfurler = o.Unfurler
+	if u, err := url.Parse(o.Address); err == nil && u.Host != "" {
+		b.address = u
+	}
 	b.usual.known = map[stageKey]time.Duration{}
 	if b.command == "" {
 		b.command = "/rollcall"

@@ -73,7 +73,7 @@ func frozenStory(t *testing.T, file string, freezes []workflows.Freeze, story fu
 	synctest.Test(t, func(t *testing.T) {
 		h := &fixture{t: t, fails: &failing{}}
 		var receiver http.Handler
-		h.Server = slackfake.New(slackfake.Options{BaseURL: "http://rollcall.test", PublicURL: "http://slack.test",
+		h.Server = slackfake.New(slackfake.Options{BaseURL: "http://rollcall.test", PublicURL: "http://slack.test", UnfurlDomains: []string{"rollcall.acme.example"},
 			Transport: wirefake.Direct(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { receiver.ServeHTTP(w, r) }))})
 		defer h.Close()
 		h.ana = h.AddUser(slackfake.User{ID: "U0ANA", Name: "ana", Email: "ana@acme.example"})
@@ -87,7 +87,7 @@ func frozenStory(t *testing.T, file string, freezes []workflows.Freeze, story fu
 			Transport: wirefake.Direct(h.Server), Log: slog.New(slog.NewTextHandler(log, nil))})
 		h.engine = newEngine(t, h.fails, client, freezes, log)
 		h.sessions = session.New(session.Options{Memos: h.engine.MemosOf("session"), People: workspaceOf{client}, URL: "https://rollcall.acme.example", Console: true})
-		b := bot.New(bot.Options{SignIn: signIn{h.sessions}, Engine: h.engine, Chat: client, Memos: h.engine.MemosOf("slack"), Channel: "#webshop", PublicURL: "https://rollcall.acme.example",
+		b := bot.New(bot.Options{Unfurler: client, Address: "https://rollcall.acme.example", SignIn: signIn{h.sessions}, Engine: h.engine, Chat: client, Memos: h.engine.MemosOf("slack"), Channel: "#webshop", PublicURL: "https://rollcall.acme.example",
 			Open: []string{"access.allowAll is on"}, Groups: map[string][]string{"team": {"cho@acme.example"}}, Members: client, Link: client.Permalink, Log: slog.New(slog.NewTextHandler(log, nil))})
 		h.engine.AddFollower(b)
 		h.bot, h.client = b, client

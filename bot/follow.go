@@ -407,7 +407,7 @@ func (f *following) askedAt(ctx context.Context, e *workflows.Execution, stage s
 		if err != nil {
 			return nil, err
 		}
-		ask = slices.DeleteFunc(slices.Clone(holders), func(who string) bool { return who == "everyone" || strings.HasPrefix(who, "token:") })
+		ask = slices.DeleteFunc(slices.Clone(holders), func(who string) bool { return who == everyone || strings.HasPrefix(who, "token:") })
 	}
 	return ask, nil
 }

@@ -23,6 +23,9 @@ import (
 // the intent's token, so nothing happens twice. Refusals are no errors: they
 // go to the person alone.
 func (b *Bot) Handle(ctx context.Context, r Request) error {
+	if r.Links != nil {
+		return b.unfurl(ctx, r)
+	}
 	if r.By.Stranger != "" {
 		return b.finish(ctx, r, b.turnAway(ctx, r))
 	}

@@ -96,7 +96,7 @@ type Refusal struct {
 func (r *Refusal) Error() string { return "slack refused: " + r.Code + " (" + r.Hint + ")" }
 
 // Request is a verified request from chat, already acknowledged and durable.
-// Exactly one of Command, Interaction and Home is set.
+// Exactly one of Command, Interaction, Home and Links is set.
 type Request struct {
 	// Key is unique per request; it becomes the token of the intent, so that a
 	// request handled twice acts once.
@@ -106,4 +106,5 @@ type Request struct {
 	Command     *slack.SlashCommand
 	Interaction *slack.InteractionCallback
 	Home        string // user ID who opened App Home
+	Links       *Links // in what Reply.User posted; they are answered by nothing else
 }

@@ -39,6 +39,10 @@ func Execution(v View) Message {
 	return Message{Text: v.sentence(), Blocks: l.Done(v.console("all of it in the console"))}
 }
 
+// Unfurled is what stands under a link to the execution: its title and state,
+// which everybody in the channel may read, and nothing else.
+func (v *View) Unfurled() Message { return Say(v.Headline()) }
+
 // sentence is the card where only words are shown: in a notification, by a screen
 // reader. "webshop #43 is waiting for approval in Production: Show the total, by Dee".
 func (v *View) sentence() string {

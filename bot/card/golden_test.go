@@ -69,6 +69,9 @@ func executions() []drawing {
 		message("execution-left", card.Execution(leftBehind())),
 		message("execution-left-and-back-again", card.Execution(again)),
 		message("details-left", card.Details(leftBehind())),
+		unfurled("unfurled-succeeded", watched(nil)),
+		unfurled("unfurled-gate", view(waiting(yes(ana(), 10)), shop())),
+		unfurled("unfurled-left", leftBehind()),
 		message("execution-hostile", card.Execution(view(evil, shop()))),
 		message("rollback-running", card.Execution(view(back(workflows.StatusInProgress, workflows.TriggerRollback), shop()))),
 		message("rollback-done", card.Execution(view(back(workflows.StatusSucceeded, workflows.TriggerRollback), locked()))),
@@ -86,6 +89,8 @@ func executions() []drawing {
 			Reason: &workflows.Reason{Message: rang + "; it is not rolled back: nothing is known that ran in Production before"}}, "/rollcall")),
 	}
 }
+
+func unfurled(name string, v card.View) drawing { return message(name, v.Unfurled()) }
 
 // rang is why a rollback followed a success.
 const rang = "alarm shop-5xx rang 4 minutes after the deployment"

@@ -393,6 +393,7 @@ func TestTheManifestIsWhatSlackTakes(t *testing.T) {
 	type manifest struct {
 		Features struct {
 			Commands []struct{ Command, URL string } `yaml:"slash_commands"`
+			Unfurl   []string                        `yaml:"unfurl_domains"`
 		}
 		OAuth    struct{ Scopes struct{ Bot []string } } `yaml:"oauth_config"`
 		Settings struct {
@@ -413,14 +414,17 @@ func TestTheManifestIsWhatSlackTakes(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(text), &m); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(m.OAuth.Scopes.Bot, names()) || m.Settings.Rotation || !m.Settings.Interactivity.On || !slices.Equal(m.Settings.Events.Bot, []string{"app_home_opened"}) {
+		if !slices.Equal(m.OAuth.Scopes.Bot, names()) || m.Settings.Rotation || !m.Settings.Interactivity.On || !slices.Equal(m.Settings.Events.Bot, []string{"app_home_opened", "link_shared"}) {
 			b, _ := json.Marshal(m)
 			t.Errorf("%s", b)
 		}
 		return m
 	}
-	if m := read(slack.Manifest("/rollcall", "")); !m.Settings.SocketMode || m.Settings.Events.URL+m.Settings.Interactivity.URL+m.Features.Commands[0].URL != "" {
+	if m := read(slack.Manifest("/rollcall", "")); !m.Settings.SocketMode || len(m.Features.Unfurl) != 0 || m.Settings.Events.URL+m.Settings.Interactivity.URL+m.Features.Commands[0].URL != "" {
 		t.Errorf("by Socket Mode: %+v", m)
+	}
+	if m := read(slack.Manifest("/rollcall", "https://Rollcall.example.com:8443/x")); !slices.Equal(m.Features.Unfurl, []string{"rollcall.example.com"}) {
+		t.Errorf("links are shown of %v", m.Features.Unfurl)
 	}
 	m := read(slack.Manifest("/deploy", "https://rollcall.example.com/"))
 	base := "https://rollcall.example.com/slack/"

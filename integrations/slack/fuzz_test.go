@@ -13,6 +13,8 @@ func FuzzRequests(f *testing.F) {
 	f.Add([]byte(`payload=%7B%22type%22%3A%22block_actions%22%2C%22user%22%3A%7B%22id%22%3A%22U1%22%7D%2C%22actions%22%3A%5B%7B%22type%22%3A%22button%22%7D%5D%7D`))
 	f.Add([]byte(`{"type":"block_actions","user":{"id":"U1"},"token":"t","container":{"thread_ts":"1.1"},"message":{"blocks":[{"type":"section"}]}}`))
 	f.Add([]byte(`{"type":"event_callback","team_id":"T1","event_id":"Ev1","event":{"type":"app_home_opened","user":"U1","tab":"home"}}`))
+	f.Add([]byte(`{"type":"event_callback","team_id":"T1","event_id":"Ev1","event":{"type":"link_shared","user":"U1","channel":"C1","message_ts":"1.1","source":"conversations_history","unfurl_id":"C1-1.1","links":[{"domain":"a.example","url":"https://a.example/executions/1"}]}}`))
+	f.Add([]byte(`{"type":"event_callback","team_id":"T1","event_id":"Ev1","is_ext_shared_channel":true,"event":{"type":"link_shared","user":"U1","channel":"COMPOSER","message_ts":"U1-9","source":"composer","links":[{"url":"\u0000"},{}]}}`))
 	f.Add([]byte(`{"type":"url_verification","challenge":"x"}`))
 	f.Add([]byte(`{"user_id":"U1","command":"/x","is_enterprise_install":"false"}`))
 	parsers := []func([]byte) (inbound, error){parseCommand, readCommand, parseInteraction, readInteraction, readEvent}
@@ -28,6 +30,9 @@ func FuzzRequests(f *testing.F) {
 			}
 			if r.Reply.User == "" {
 				t.Fatalf("a request of nobody: %s", body)
+			}
+			if l := r.Links; l != nil && (len(l.URLs) == 0 || l.At.TS == "" || l.At.Channel == "COMPOSER" || r.Command != nil || r.Interaction != nil || r.Home != "") {
+				t.Fatalf("links that cannot be unfurled: %s", body)
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -33,6 +34,8 @@ func Scopes() []Scope {
 		{Name: "users:read", Why: "to distinguish full members from guests and bots"},
 		{Name: "users:read.email", Why: "to match people with the e-mail addresses in rules"},
 		{Name: "usergroups:read", Why: "to resolve Slack user groups in rules and approvals"},
+		{Name: "links:read", Why: "to be shown links to executions that people post", Optional: true},
+		{Name: "links:write", Why: "to show under them how the executions stand", Optional: true},
 	}
 }
 
@@ -48,6 +51,16 @@ func Shortcuts() []Shortcut {
 		{Name: "Start a pipeline", Callback: bot.ShortcutStart, Why: "Choose a pipeline and its variables, and start it"},
 		{Name: "Roll back this deploy", Callback: bot.ShortcutRollback, Why: "Open the rollback form for the deploy that a message is about", OnMessage: true},
 	}
+}
+
+// unfurlDomains is the manifest's line with the host whose links Slack shows us;
+// where it is not known, what to write.
+func unfurlDomains(publicURL string) string {
+	u, err := url.Parse(publicURL)
+	if err != nil || u.Hostname() == "" {
+		return "  # unfurl_domains: [rollcall.example.com] # the host of publicURL: posted links to executions show how they stand\n"
+	}
+	return "  unfurl_domains: [" + strings.ToLower(u.Hostname()) + "]\n"
 }
 
 // optional says whether rollcall does without a scope.
@@ -93,10 +106,9 @@ features:
 	b.WriteString(`      description: Pipelines, approvals, rollbacks
       usage_hint: "status | start | approve | rollback | help"
       should_escape: true
-oauth_config:
-  scopes:
-    bot:
 `)
+	b.WriteString(unfurlDomains(base))
+	b.WriteString("oauth_config:\n  scopes:\n    bot:\n")
 	for _, s := range Scopes() {
 		fmt.Fprintf(&b, "      - %-17s # %s\n", s.Name, strings.ReplaceAll(s.Why, "`", ""))
 	}
@@ -110,7 +122,7 @@ oauth_config:
 	if base != "" {
 		fmt.Fprintf(&b, "    request_url: %s/slack/events\n", base)
 	}
-	b.WriteString("    bot_events: [app_home_opened]\n  interactivity:\n    is_enabled: true\n")
+	b.WriteString("    bot_events: [app_home_opened, link_shared]\n  interactivity:\n    is_enabled: true\n")
 	if base != "" {
 		fmt.Fprintf(&b, "    request_url: %s/slack/interactions\n    message_menu_options_url: %s/slack/options\n", base, base)
 	}

@@ -64,7 +64,7 @@ func limitOf(method, key string) limit {
 		return limit{rate: 50.0 / 60, burst: 12, reserve: 4}
 	case "conversations.list", "usergroups.list", "usergroups.users.list":
 		return perMinute(20)
-	case "conversations.history", "conversations.replies", "conversations.open", "conversations.join", "users.lookupByEmail":
+	case "conversations.history", "conversations.replies", "conversations.open", "conversations.join", "conversations.info", "chat.unfurl", "users.lookupByEmail":
 		return perMinute(50)
 	case "users.info", "chat.postEphemeral", "views.open", "views.update", "views.publish":
 		return perMinute(100)

@@ -113,9 +113,10 @@ func (r *Receiver) principal(ctx context.Context, in inbound, user string) (work
 	return p.Principal, p.zone, err
 }
 
-// reply answers the person who asked, and nobody else; that it does not work is only logged.
+// reply answers the person who asked, and nobody else; that it does not work is
+// only logged. Who opened App Home or posted a link did not ask.
 func (r *Receiver) reply(ctx context.Context, req bot.Request, text string) {
-	if req.Home != "" {
+	if req.Home != "" || req.Links != nil {
 		return
 	}
 	if err := r.c.PostEphemeral(ctx, req.Reply, bot.Message{Text: text}); err != nil {

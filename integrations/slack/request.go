@@ -16,6 +16,7 @@ const (
 	kindCommand     = "command"
 	kindInteraction = "interaction"
 	kindHome        = "home"      // App Home was opened
+	kindLinks       = "links"     // somebody posted links to us
 	kindChallenge   = "challenge" // Slack tries the address
 	kindIgnored     = "ignored"   // nothing for us
 )
@@ -23,8 +24,8 @@ const (
 // inbound is a request of Slack's. Kind and Body are what a receipt keeps.
 type inbound struct {
 	Kind string `json:"kind"`
-	// Body is the command's fields, the interaction's payload, or the user who
-	// opened App Home; without Slack's verification token.
+	// Body is the command's fields, the interaction's payload, the user who
+	// opened App Home, or posted links; without Slack's verification token.
 	Body json.RawMessage `json:"body"`
 	// Foreign says that the request itself names another workspace as the user's.
 	Foreign bool `json:"foreign,omitempty"`
@@ -123,6 +124,7 @@ func readEvent(body []byte) (inbound, error) {
 		Team      string          `json:"team_id"`
 		App       string          `json:"api_app_id"`
 		ID        string          `json:"event_id"`
+		Shared    bool            `json:"is_ext_shared_channel"`
 		Event     json.RawMessage `json:"event"`
 	}
 	if err := json.Unmarshal(body, &e); err != nil || e.Type == "" {
@@ -132,18 +134,36 @@ func readEvent(body []byte) (inbound, error) {
 	if e.Type == "url_verification" {
 		return inbound{Kind: kindChallenge, challenge: e.Challenge}, nil
 	}
+	var of struct {
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(e.Event, &of) != nil || e.ID == "" {
+		return in, nil
+	}
+	var err error
+	switch of.Type {
+	case "app_home_opened":
+		in.Kind, in.Body, err = readHome(e.Event)
+	case "link_shared":
+		if !e.Shared {
+			in.Kind, in.Body, err = readLinks(e.Event)
+		}
+	}
+	return in, err
+}
+
+// readHome returns the user who opened App Home.
+func readHome(event json.RawMessage) (kind string, body json.RawMessage, err error) {
 	var opened struct {
-		Type  string `json:"type"`
 		User  string `json:"user"`
 		Tab   string `json:"tab"`
 		BotID string `json:"bot_id"`
 	}
-	if json.Unmarshal(e.Event, &opened) != nil || opened.Type != "app_home_opened" || opened.User == "" || opened.BotID != "" || opened.Tab == "messages" || e.ID == "" {
-		return in, nil
+	if json.Unmarshal(event, &opened) != nil || opened.User == "" || opened.BotID != "" || opened.Tab == "messages" {
+		return kindIgnored, nil, nil
 	}
-	user, err := json.Marshal(opened.User)
-	in.Kind, in.Body = kindHome, user
-	return in, err
+	body, err = json.Marshal(opened.User)
+	return kindHome, body, err
 }
 
 // withoutToken leaves Slack's verification token, a shared secret, out of a payload.
@@ -194,6 +214,13 @@ func (in *inbound) request(key string) (bot.Request, error) {
 			return r, fmt.Errorf("reading a stored event: %w", err)
 		}
 		r.Reply.User = r.Home
+	case kindLinks:
+		var p posted
+		if err := json.Unmarshal(in.Body, &p); err != nil {
+			return r, fmt.Errorf("reading a stored event: %w", err)
+		}
+		r.Links = &bot.Links{At: bot.Place{Channel: p.Channel, TS: p.TS}, URLs: p.URLs}
+		r.Reply = bot.Reply{User: p.User, Channel: p.Channel}
 	default:
 		return r, fmt.Errorf("a stored request is of the unknown kind %q", in.Kind)
 	}

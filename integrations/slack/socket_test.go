@@ -105,13 +105,20 @@ func TestSocketModeTakesTheSameWay(t *testing.T) {
 	if r := d.next(t); r.Home != d.ana.ID {
 		t.Errorf("home: %+v", r)
 	}
+	if _, err := d.Emit(t.Context(), map[string]any{"type": "link_shared", "user": d.ana.ID, "channel": d.deploys.ID, "message_ts": "1.2", "source": "conversations_history",
+		"links": []map[string]string{{"domain": "rollcall.test", "url": "https://rollcall.test/executions/1"}}}); err != nil {
+		t.Error(err)
+	}
+	if r := d.next(t); r.Links == nil || r.Links.At.Channel != d.deploys.ID || len(r.Links.URLs) != 1 {
+		t.Errorf("links: %+v", r.Links)
+	}
 	// slack-go cannot parse this one, and acknowledges nothing by itself.
 	if ack, err := d.Emit(t.Context(), map[string]any{"type": "brand_new", "user": d.ana.ID}); err != nil || ack.Status != 200 {
 		t.Error("an event of an unknown kind was not acknowledged:", ack, err)
 	}
 	eventually(t, func() bool {
 		all, open := d.inbox.count()
-		return all == 4+asked && open == 0
+		return all == 5+asked && open == 0
 	})
 }
 

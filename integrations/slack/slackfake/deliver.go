@@ -223,7 +223,7 @@ func (w *Server) event(ctx context.Context, event object) (Ack, error) {
 	now := w.o.Now().Unix()
 	r := request{kind: "events_api", path: "/slack/events", payload: object{
 		"type": "event_callback", "token": "verification-token", "team_id": w.o.Team, "api_app_id": w.o.App, "event_id": newID("Ev"), "event_time": now,
-		"event_context": newID("EC"), "is_ext_shared_channel": false, "event": event,
+		"event_context": newID("EC"), "is_ext_shared_channel": w.external(str(event, "channel")), "event": event,
 		"authorizations": []object{{"team_id": w.o.Team, "user_id": botUser, "is_bot": true, "is_enterprise_install": false, "enterprise_id": nil}},
 	}}
 	ack, err := w.send(ctx, r)

@@ -36,6 +36,10 @@ type Channel struct {
 	Private  bool   `json:"private"`
 	Archived bool   `json:"archived"`
 	Direct   string `json:"direct"` // the user, for a direct message with the app
+	// External: shared with another company (Slack Connect). Organisation: shared
+	// with other workspaces of the same organisation.
+	External     bool `json:"external,omitempty"`
+	Organisation bool `json:"organisation,omitempty"`
 	// Members are user IDs, with the app's bot user when the app is in it. Nil
 	// means everybody, also who comes later, and the app.
 	Members []string `json:"members"`
@@ -221,6 +225,7 @@ func (w *Server) wire(r *room) reply {
 	return reply{
 		"id": r.ID, "name": r.Name, "name_normalized": r.Name, "is_channel": true, "is_im": false, "is_mpim": false, "is_group": false,
 		"is_private": r.Private, "is_archived": r.Archived, "is_general": false, "is_member": w.in(botUser, r), "created": 0, "creator": botUser,
+		"is_shared": r.External || r.Organisation, "is_ext_shared": r.External, "is_org_shared": r.Organisation, "is_pending_ext_shared": false,
 		"num_members": members, "topic": reply{"value": ""}, "purpose": reply{"value": ""},
 	}
 }

@@ -59,6 +59,14 @@ func (w *Server) shareLinks(ctx context.Context, m Message) error {
 	return err
 }
 
+// external says whether a channel is shared with another company.
+func (w *Server) external(channel string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.channels[channel]
+	return r != nil && r.External
+}
+
 // chatUnfurl shows links of a user's message.
 func (w *Server) chatUnfurl(a args) (reply, error) {
 	channel, ts := a.str("channel"), a.str("ts")

@@ -53,6 +53,7 @@ var (
 	_ runtime.People       = (*slack.Client)(nil)
 	_ bot.Chat             = (*slack.Client)(nil)
 	_ bot.Engine           = (*runtime.Engine)(nil)
+	_ bot.Unfurler         = (*slack.Client)(nil)
 	_ bot.Memos            = (*runtime.OwnerMemos)(nil)
 	_ bot.Members          = (*slack.Client)(nil)
 	_ slack.Bot            = (*bot.Bot)(nil)
@@ -173,9 +174,11 @@ func (a *App) channels(ctx context.Context) (names []string) {
 func (a *App) connectSlack(c *slack.Client, restored time.Time) {
 	s := a.config.Slack
 	// No PublicURL: a link on a card must lead to what it names, and there is no console yet.
+	// Address only recognises the links that people post.
 	b := bot.New(bot.Options{Routes: routes(a.config), Quiet: a.config.QuietHours(), Digest: digest(a.config),
 		Engine: a.engine, Chat: c, Memos: a.engine.MemosOf("slack"), Channel: s.Channel, Command: s.Command,
-		Open: a.config.Open(), Expiring: a.expiring, Link: c.Permalink, Groups: a.policy.Groups, Deputies: a.policy.Deputies, Members: c, Addresses: a.addresses(), Restored: restored, SignIn: signIn{a.sessions}, Log: a.log})
+		Open: a.config.Open(), Expiring: a.expiring, Link: c.Permalink, Groups: a.policy.Groups, Deputies: a.policy.Deputies, Members: c, Addresses: a.addresses(), Restored: restored, SignIn: signIn{a.sessions},
+		Unfurler: c, Address: a.config.PublicURL, Log: a.log})
 	a.engine.AddFollower(b)
 	c.Remember(slackblocks.Notes(a.engine.MemosOf("slack"), a.config.DataDir))
 	r := c.Receive(a.engine, b)
