@@ -26,6 +26,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/bot/hours"
@@ -45,6 +46,8 @@ type Doer interface {
 	Submit(ctx context.Context, in workflows.Intent, by workflows.Principal) (event.Result, error)
 	// Verdict says whether somebody has a right (then the refusal is nil), and who has.
 	Verdict(ctx context.Context, p workflows.Principal, v workflows.Verb, pipeline, stage string) (refusal *workflows.Problem, holders []string, err error)
+	// Asks says whether an open gate, by its token, asks somebody whose approval would count now, and who they are now.
+	Asks(ctx context.Context, execution, gate string, p workflows.Principal) (who workflows.Principal, asks bool, err error)
 }
 
 // Reader answers what was committed, as far as the viewer may see it.
@@ -159,6 +162,8 @@ type Bot struct {
 	digest *Digest
 
 	owners owners
+
+	subscribed atomic.Bool // somebody has, and open gates may ask them
 }
 
 // New makes a Bot. Options that are absent take their defaults.

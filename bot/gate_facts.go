@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -122,20 +123,28 @@ func (f *following) notAnswered(ctx context.Context, e *workflows.Execution, sta
 	return f.chat.People(ctx, who)
 }
 
-// skipped tells the approvers of a gate that somebody's right has opened, once, in
-// the thread: those who were asked, without who had approved and who opened it.
+// skipped says to the approvers of a gate that somebody's right has opened, once, in
+// the thread: those who were asked, without who had approved and who opened it;
+// and to subscribers directly.
 func (f *following) skipped(ctx context.Context, mem *memory, v card.View, stage string, a *workflows.ActionExecution) error {
 	g := a.Approval
-	key := "skipped/" + g.Token
-	if g.Override == nil || mem.Said[key].TS != "" {
+	if g.Override == nil {
+		return nil
+	}
+	asking := card.Asking{View: v, Stage: stage, Action: a.Name, Approval: *g}
+	return errors.Join(f.skippedInThread(ctx, mem, asking), f.skippedDirectly(ctx, mem, asking))
+}
+
+func (f *following) skippedInThread(ctx context.Context, mem *memory, a card.Asking) error {
+	g, key := &a.Approval, "skipped/"+a.Approval.Token
+	if mem.Said[key].TS != "" {
 		return nil
 	}
 	without := *g
 	without.Votes = append(slices.Clip(g.Votes), workflows.Vote{By: g.Override.By})
-	who, err := f.notAnswered(ctx, &v.Execution, stage, &without)
+	who, err := f.notAnswered(ctx, &a.Execution, a.Stage, &without)
 	if err != nil || len(who) == 0 {
 		return err
 	}
-	asking := card.Asking{View: v, Stage: stage, Action: a.Name, Approval: *g}
-	return f.once(ctx, mem, key, below(mem, asking.Skipped(who), metaSkipped, map[string]any{"stage": stage, "action": a.Name, "gate": g.Token}, false))
+	return f.once(ctx, mem, key, below(mem, a.Skipped(who), metaSkipped, map[string]any{"stage": a.Stage, "action": a.Action, "gate": g.Token}, false))
 }

@@ -59,7 +59,11 @@ func (f *following) gate(ctx context.Context, mem *memory, v card.View, stage st
 		}
 		g.Gate, asking.ClosedAt = *a.Approval, g.ClosedAt
 	}
-	if err := f.syncGate(ctx, mem, asking, g); err != nil {
+	err := f.syncGate(ctx, mem, asking, g)
+	if err != nil && !isPostponed(err) {
+		return err
+	}
+	if err = errors.Join(err, f.copies(ctx, mem, asking)); err != nil {
 		return err
 	}
 	return f.reminders(ctx, mem, asking)
@@ -76,7 +80,12 @@ func (f *following) vanished(ctx context.Context, mem *memory, v card.View, toke
 		g.Gate.Closed = "withdrawn"
 	}
 	g.Done = true
-	return f.syncGate(ctx, mem, card.Asking{View: v, Stage: g.Stage, Action: g.Action, Approval: g.Gate, ClosedAt: g.ClosedAt}, g)
+	asking := card.Asking{View: v, Stage: g.Stage, Action: g.Action, Approval: g.Gate, ClosedAt: g.ClosedAt}
+	err := f.syncGate(ctx, mem, asking, g)
+	if err != nil && !isPostponed(err) {
+		return err
+	}
+	return errors.Join(err, f.copies(ctx, mem, asking))
 }
 
 // closing takes from the events what closed a gate, when, and the votes that

@@ -156,6 +156,8 @@ func (b *Bot) commanded(ctx context.Context, r Request) error {
 		return b.console(ctx, r, c)
 	case command.Login:
 		return b.login(ctx, r, c.Subject)
+	case command.Notify:
+		return b.notify(ctx, r, c)
 	case command.Retry, command.Stop, command.Override, command.Resolve, command.Lock, command.Unlock:
 		return b.typedIntent(ctx, r, c)
 	}

@@ -58,6 +58,8 @@ type gateSpot struct {
 	// Answerable is whether enough people can answer it, as found for AnswerableOf: its votes and its policy.
 	Answerable   say.Answerable `json:"answerable,omitzero"`
 	AnswerableOf string         `json:"answerableOf,omitempty"`
+	// Copies are its direct messages, by Slack user ID.
+	Copies map[string]copySpot `json:"copies,omitempty"`
 }
 
 // loadMemory reads what is remembered of an execution; ok is false when nothing is.
@@ -136,6 +138,8 @@ type message struct {
 	keep func(spot)
 	// anew says that a message which was deleted by hand or by retention is posted again.
 	anew bool
+	// direct says that it is for one person: nobody else hears that Slack refuses it.
+	direct bool
 }
 
 // sync brings one message in step: posts it if it is not there, edits it if
@@ -253,12 +257,16 @@ func (b *Bot) refused(ctx context.Context, m *message, err error) error {
 	if !errors.As(err, &no) {
 		return err
 	}
-	if m.spot.Refused != no.Code {
+	if m.spot.Refused != no.Code && m.direct {
+		b.log.With(m.mem.about()...).Warn("slack refuses a direct message; the person is left out", "kind", m.EventType, "to", m.Channel, "code", no.Code, "hint", no.Hint)
+	} else if m.spot.Refused != no.Code {
 		b.log.With(m.mem.about()...).Warn("slack refuses a message; it is tried again until somebody has mended that",
 			"kind", m.EventType, "channel", m.Channel, "code", no.Code, "hint", no.Hint)
 	}
 	m.spot.Refused = no.Code
-	m.mem.refusals = append(m.mem.refusals, undelivered{Channel: m.Channel, Code: no.Code, Fix: no.Hint})
+	if !m.direct {
+		m.mem.refusals = append(m.mem.refusals, undelivered{Channel: m.Channel, Code: no.Code, Fix: no.Hint})
+	}
 	return b.record(ctx, m)
 }
 

@@ -45,7 +45,7 @@ type Members interface {
 // Message is what is posted. Text is always sent beside the blocks, for
 // notifications and screen readers.
 type Message struct {
-	Channel   string // name with "#", or ID
+	Channel   string // name with "#", or ID; "@" with a user's ID: a direct message
 	Thread    string // timestamp of the message it answers
 	Broadcast bool   // a thread reply that the channel sees too
 	Text      string

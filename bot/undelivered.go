@@ -227,6 +227,12 @@ func (b *Bot) Run(ctx context.Context) error {
 		if err := b.retryAll(ctx); err != nil && ctx.Err() == nil {
 			b.log.Warn("what slack refused could not be tried again; that is done later", "error", err)
 		}
+		if b.subscribed.Swap(false) {
+			if err := b.postCopies(ctx); err != nil && ctx.Err() == nil {
+				b.subscribed.Store(true)
+				b.log.Debug("open approvals could not be sent to who has asked for them; that is done later", "error", err)
+			}
+		}
 		if err := b.postDigests(ctx); err != nil && ctx.Err() == nil {
 			b.log.Debug("the digest could not be posted; it is tried again", "error", err)
 		}

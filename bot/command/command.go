@@ -40,6 +40,7 @@ const (
 	Console    Name = "console"
 	Login      Name = "login"
 	Link       Name = "link"
+	Notify     Name = "notify"
 )
 
 // Command is what somebody typed. Which fields are set depends on Name.
@@ -53,7 +54,7 @@ type Command struct {
 	Set       []Assignment
 	All       bool   // retry
 	Abandon   bool   // stop
-	As        string // resolve: succeeded|failed|again
+	As        string // resolve: succeeded|failed|again; notify: on|off, or empty
 	Reason    string // or comment
 }
 
@@ -141,6 +142,10 @@ func (c *Command) read(w *scanner) *workflows.Problem {
 		}
 	case Resolve:
 		c.resolve(w)
+	case Notify:
+		if c.As = strings.ToLower(w.optional()); c.As != "" && c.As != "on" && c.As != "off" {
+			w.fail("“"+c.As+"” is neither on nor off", "")
+		}
 	case Logs:
 		c.Execution = w.required("an execution")
 		c.Action = w.optional()

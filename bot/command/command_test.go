@@ -65,6 +65,8 @@ func TestParse(t *testing.T) {
 		{"override webshop#42 Production the alarm is false", command.Command{Name: command.Override, Execution: "webshop#42", Stage: "Production", Reason: "the alarm is false"}},
 		{"resolve webshop#42 Deploy Succeeded", command.Command{Name: command.Resolve, Execution: "webshop#42", Action: "Deploy", As: "succeeded"}},
 		{"logs webshop#42 Deploy", command.Command{Name: command.Logs, Execution: "webshop#42", Action: "Deploy"}},
+		{"notify", command.Command{Name: command.Notify}},
+		{"notify ON", command.Command{Name: command.Notify, As: "on"}},
 		{"who webshop Production", command.Command{Name: command.Who, Subject: "webshop", Stage: "Production"}},
 
 		// What Slack escapes arrives as it was typed.
@@ -105,6 +107,7 @@ func TestParseRefusesWithWhatWouldHaveWorked(t *testing.T) {
 		{"unlock webshop Production now", "“now” is too much", "usage: unlock"},
 		{"approve webshop#42 “Sign off", "a quote is not closed", "both quotes"},
 		{"approve webshop#42 „Sign off", "a quote is not closed", "both quotes"},
+		{"notify perhaps", "“perhaps” is neither on nor off", "usage: notify [on|off]"},
 		{"resolve webshop#42 Deploy", "succeeded, failed or again is missing", "usage: resolve"},
 		{`logs webshop#42 "Deploy`, "a quote is not closed", "both quotes"},
 	}
@@ -145,7 +148,7 @@ func TestLoose(t *testing.T) {
 // Every sub-command that help teaches is understood as it is written there.
 func TestHelpTeachesWhatParses(t *testing.T) {
 	values := strings.NewReplacer("[P|E]", "webshop", "[VAR=VALUE]", "a=b", "[ACTION=REV]", "App=4f2a", "[ACTION]", "SignOff", "[comment]", "fine",
-		"[reason]", "because", "[P [STAGE [E]]]", "webshop Production #42", "[all]", "all", "[abandon]", "abandon", "[only E]", "only #44",
+		"[reason]", "because", "[P [STAGE [E]]]", "webshop Production #42", "[all]", "all", "[on|off]", "on", "[abandon]", "abandon", "[only E]", "only #44",
 		"succeeded|failed|again", "again", "P [STAGE] | E", "webshop", "STAGE", "Production", "ACTION", "Deploy", "P", "webshop", "E", "webshop#42")
 	for _, u := range command.All() {
 		text := string(u.Name) + " " + values.Replace(u.Args)

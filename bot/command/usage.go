@@ -43,6 +43,7 @@ func All() []Usage {
 		{Console, "[P|E]", "a link that signs you in to the console, once", ""},
 		{Login, "CODE", "sign in the terminal that shows the code", ""},
 		{Link, "", "the accounts that rollcall knows you by", ""},
+		{Notify, "[on|off]", "the approvals that wait for you as direct messages too", ""},
 		{Help, "", "this list", ""},
 	}
 }
@@ -99,6 +100,8 @@ func nearest(verb string) Name {
 		return Pipelines
 	case "history":
 		return Executions
+	case "subscribe", "unsubscribe", "dm":
+		return Notify
 	case "web":
 		return Console
 	}

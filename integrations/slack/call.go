@@ -208,6 +208,8 @@ func hint(method string, e slack.SlackErrorResponse) string {
 		return "the form has been closed"
 	case "user_not_in_channel", "cannot_dm_bot", "user_disabled", "user_not_found", "users_not_found":
 		return "that person cannot be reached there"
+	case "messages_tab_disabled":
+		return "turn on the Messages Tab under App Home in the app's settings"
 	case "restricted_action", "restricted_action_read_only_channel", "restricted_action_thread_only_channel", "ekm_access_denied", "access_denied":
 		return "a setting of the workspace or channel forbids it: ask an admin of the workspace"
 	case "no_such_subteam":

@@ -10,10 +10,13 @@ import (
 	"github.com/rollcall-bot/rollcall/bot"
 )
 
-// channel resolves "#name" to an ID; IDs stay what they are. A name that
+// channel resolves "#name", and "@U1" for a direct message, to an ID; IDs stay what they are. A name that
 // cannot be looked up, for want of a scope or of the channel, is passed on as
 // it is: Slack's answer to the post then says what is wrong.
 func (c *Client) channel(ctx context.Context, name string) (string, error) {
+	if user, direct := strings.CutPrefix(name, "@"); direct {
+		return c.directChannel(ctx, user)
+	}
 	name, named := strings.CutPrefix(name, "#")
 	if !named {
 		return name, nil

@@ -79,6 +79,10 @@ func (c *Client) Post(ctx context.Context, m bot.Message) (bot.Place, error) {
 
 // unposted remembers why nothing arrives in a channel, to tell people who ask.
 func (c *Client) unposted(channel string, err error) {
+	if strings.HasPrefix(channel, "@") { // a direct message: it concerns nobody else
+		c.forgetChannel(channel)
+		return
+	}
 	switch code := code(err); code {
 	case "channel_not_found":
 		c.forgetChannel(channel)
@@ -244,14 +248,7 @@ func (c *Client) PostEphemeral(ctx context.Context, to bot.Reply, m bot.Message)
 			return err
 		}
 	}
-	var direct string
-	err := c.do(ctx, "conversations.open", "", func(ctx context.Context) error {
-		ch, _, _, err := c.api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{to.User}, ReturnIM: true})
-		if err == nil {
-			direct = ch.ID
-		}
-		return err
-	})
+	direct, err := c.directChannel(ctx, to.User)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,8 @@ func Scopes() []Scope {
 		{Name: "channels:history", Why: "to find a card that was posted just before a crash, instead of posting it twice", Optional: true},
 		{Name: "groups:history", Why: "the same in private channels", Optional: true},
 		{Name: "channels:join", Why: "to join a public channel in which it looks for such a card", Optional: true},
-		{Name: "im:write", Why: "to send a direct message when an ephemeral answer cannot reach the person"},
+		{Name: "im:write", Why: "to send a direct message when an ephemeral answer cannot reach the person, and approvals to whoever asks for that"},
+		{Name: "im:history", Why: "to find such an approval that was posted just before a crash, instead of posting it twice", Optional: true},
 		{Name: "users:read", Why: "to distinguish full members from guests and bots"},
 		{Name: "users:read.email", Why: "to match people with the e-mail addresses in rules"},
 		{Name: "usergroups:read", Why: "to resolve Slack user groups in rules and approvals"},
@@ -87,7 +88,7 @@ display_information:
   description: Release pipelines that a team steers from Slack
   background_color: "#1f2937"
 features:
-  app_home: {home_tab_enabled: true, messages_tab_enabled: false, messages_tab_read_only_enabled: true}
+  app_home: {home_tab_enabled: true, messages_tab_enabled: true, messages_tab_read_only_enabled: true}
   bot_user: {display_name: rollcall, always_online: true}
   shortcuts:
 `)
