@@ -193,6 +193,6 @@ func New(o Options) *Bot {
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
-	b.chat = naming(b.chat, o, b.now, b.log)
+	b.chat = naming(replacing{b.chat}, o, b.now, b.log)
 	return b
 }

@@ -59,6 +59,7 @@ type fixture struct {
 	ana, ben, cho, eve, gil slackfake.User
 	fails                   *failing
 	sessions                *session.Sessions
+	slow                    *delayed
 }
 
 // story runs a conversation. Its clock begins at 2000-01-01.
@@ -87,7 +88,8 @@ func frozenStory(t *testing.T, file string, freezes []workflows.Freeze, story fu
 			Transport: wirefake.Direct(h.Server), Log: slog.New(slog.NewTextHandler(log, nil))})
 		h.engine = newEngine(t, h.fails, client, freezes, log)
 		h.sessions = session.New(session.Options{Memos: h.engine.MemosOf("session"), People: workspaceOf{client}, URL: "https://rollcall.acme.example", Console: true})
-		b := bot.New(bot.Options{Unfurler: client, Address: "https://rollcall.acme.example", SignIn: signIn{h.sessions}, Engine: h.engine, Chat: client, Memos: h.engine.MemosOf("slack"), Channel: "#webshop", PublicURL: "https://rollcall.acme.example",
+		h.slow = &delayed{Engine: h.engine}
+		b := bot.New(bot.Options{Unfurler: client, Address: "https://rollcall.acme.example", SignIn: signIn{h.sessions}, Engine: h.slow, Chat: client, Memos: h.engine.MemosOf("slack"), Channel: "#webshop", PublicURL: "https://rollcall.acme.example",
 			Open: []string{"access.allowAll is on"}, Groups: map[string][]string{"team": {"cho@acme.example"}}, Members: client, Link: client.Permalink, Log: slog.New(slog.NewTextHandler(log, nil))})
 		h.engine.AddFollower(b)
 		h.bot, h.client = b, client

@@ -26,6 +26,10 @@ func (b *Bot) Handle(ctx context.Context, r Request) error {
 	if r.Links != nil {
 		return b.unfurl(ctx, r)
 	}
+	return b.inTime(ctx, r, b.handle)
+}
+
+func (b *Bot) handle(ctx context.Context, r Request) error {
 	if r.By.Stranger != "" {
 		return b.finish(ctx, r, b.turnAway(ctx, r))
 	}

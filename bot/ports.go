@@ -77,6 +77,10 @@ type Reply struct {
 	ResponseURL string
 	Trigger     string // trigger_id, for forms; 3 s
 	View        string // view ID, to replace an open form
+	// External is the external_id of a view to replace. One that is not there any
+	// more is a *Refusal that is Gone, and is not opened again.
+	External string
+	loading  *loading
 	// Zone is the user's time zone, for texts in which Slack has no dates; nil: not known.
 	Zone *time.Location
 }
@@ -88,7 +92,7 @@ type Refusal struct {
 	Code, Hint string
 	// Never is that Slack will not take this content, wherever and whenever.
 	Never bool
-	// Gone is that the message, or the thread, is not there any more.
+	// Gone is that the message, the thread or the form is not there any more.
 	Gone bool
 }
 

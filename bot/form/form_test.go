@@ -93,6 +93,7 @@ func answers() []blocktest.Drawing {
 		named("reject", reason(webshop.Waiting(), workflows.Reject, signOff)),
 		named("approve", reason(webshop.Waiting(), workflows.Approve, signOff)),
 		named("approve-warned", reason(warned, workflows.Approve, ungated)),
+		modal("loading", form.Loading("Roll back Production", "Reading what ran there…")),
 		modal("stop", form.Stop(webshop.View(webshop.Waiting(), webshop.Shop()), card.Subject{Pipeline: "webshop", Execution: webshop.ID43, Channel: "C1", Thread: "1.2"})),
 		named("override", reason(webshop.Waiting(webshop.Yes(webshop.Ana(), 10)), workflows.Override, signOff)),
 		named("override-condition", reason(unmet(), workflows.Override, whole)),

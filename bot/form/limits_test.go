@@ -28,6 +28,7 @@ func TestAnyFormIsWithinSlacksLimits(t *testing.T) {
 		calls := rapid.SampledFrom(blocktest.Called()).Draw(t, "called")
 		for _, d := range []blocktest.Drawing{
 			modal("reject", form.Reason(v, workflows.Reject, about)), modal("approve", form.Reason(v, workflows.Approve, about)), modal("override", form.Reason(v, workflows.Override, about)),
+			modal("loading", form.Loading(about.Stage, about.Action)),
 			modal("stop", form.Stop(v, about)), modal("start", form.Start(v.Pipeline, about, v.Execution.Variables)),
 			modal("rollback", form.Rollback(form.Return{About: about, Places: places, Targets: anyTargets(t), Busy: "x" + text.Draw(t, "busy"), Reason: text.Draw(t, "reason"), Reader: text.Draw(t, "reader"), Freeze: anyFreeze(t)})),
 		} {

@@ -111,7 +111,7 @@ const (
 	fixable   refusalKind = iota // works once somebody has mended the cause; so does whatever we do not know
 	transient                    // works by itself, later
 	never                        // is about the content: not this message, wherever and whenever
-	gone                         // the message or thread is not there any more
+	gone                         // the message, thread or form is not there any more
 )
 
 // refusalKinds has the kind of every error code of Slack's that no person can
@@ -126,7 +126,7 @@ var refusalKinds = map[string]refusalKind{
 	"invalid_metadata_format": never, "invalid_metadata_schema": never, "metadata_must_be_sent_from_app": never, "metadata_too_large": never,
 	"view_too_large": never, "cant_update_message": never, "edit_window_closed": never, "duplicate_message_not_found": never,
 
-	"message_not_found": gone, "thread_not_found": gone, "cannot_reply_to_message": gone,
+	"message_not_found": gone, "thread_not_found": gone, "cannot_reply_to_message": gone, "not_found": gone, "view_not_found": gone,
 }
 
 // explain turns a call's error into one for people: a *bot.Refusal when it

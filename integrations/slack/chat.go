@@ -320,20 +320,20 @@ func (c *Client) respond(ctx context.Context, to bot.Reply, m bot.Message) error
 }
 
 // Open implements bot.Chat. A form that should be replaced and has been closed
-// is opened anew while the request's trigger lasts.
+// is opened anew while the request's trigger lasts; not so one that Reply.External names.
 func (c *Client) Open(ctx context.Context, to bot.Reply, form slack.ModalViewRequest) error {
 	wire.Release(ctx)
 	if form.Type == slack.VTHomeTab {
 		return c.publish(ctx, to.User, form)
 	}
-	if to.View != "" {
+	if to.View != "" || to.External != "" {
 		err := c.drawn(ctx, form.Blocks.BlockSet, c.paced(ctx, formWithin, "views.update", ""), func(ctx context.Context, blocks []slack.Block) error {
 			form := form
 			form.Blocks.BlockSet = blocks
-			_, err := c.api.UpdateViewContext(ctx, form, "", "", to.View)
+			_, err := c.api.UpdateViewContext(ctx, form, to.External, "", to.View)
 			return err
 		})
-		if to.Trigger == "" || !strings.Contains(code(err), "not_found") {
+		if to.Trigger == "" || to.External != "" || !strings.Contains(code(err), "not_found") {
 			return err
 		}
 	}

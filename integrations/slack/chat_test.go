@@ -399,7 +399,7 @@ func TestRefusalsAreSorted(t *testing.T) {
 	heaps := map[string][]string{
 		"passes": {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "hash_conflict", "team_added_to_org"},
 		"never":  {"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "no_text", "invalid_metadata_format", "cant_update_message", "edit_window_closed"},
-		"gone":   {"message_not_found", "thread_not_found"},
+		"gone":   {"message_not_found", "thread_not_found", "not_found", "view_not_found"},
 		"mends": {"not_in_channel", "channel_not_found", "is_archived", "missing_scope", "invalid_auth", "token_revoked", "token_expired", "account_inactive", "restricted_action",
 			"restricted_action_read_only_channel", "ekm_access_denied", "org_login_required", "a_code_of_next_year"},
 	}
