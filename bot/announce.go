@@ -107,8 +107,15 @@ func (f *following) failure(ctx context.Context, mem *memory, v card.View) error
 	if r.Channel == RouteOff {
 		return nil
 	}
-	m := below(mem, card.Failure(v), metaFailure, map[string]any{"stage": stage, "attempt": v.Execution.Attempt}, !r.threadOnly() && !f.answered(&v))
-	err := f.once(ctx, mem, key, m)
+	if mem.Said[key].TS != "" && copied(mem, key, r) {
+		return nil
+	}
+	drawn, err := f.drawFailure(ctx, v, stage)
+	if err != nil {
+		return err
+	}
+	m := below(mem, drawn, metaFailure, map[string]any{"stage": stage, "attempt": v.Execution.Attempt}, !r.threadOnly() && !f.answered(&v))
+	err = f.once(ctx, mem, key, m)
 	if copied(mem, key, r) {
 		return err
 	}

@@ -58,7 +58,9 @@ type View struct {
 	URL string
 
 	quoted bool // the message shows the end of the log itself
-	whole  bool // the message leaves nothing out
+	// unknown: the message says first that it is unknown what runs in its stage.
+	unknown bool
+	whole   bool // the message leaves nothing out
 }
 
 // Subject is what a button or a form is about, and what the person saw. It is

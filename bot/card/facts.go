@@ -122,7 +122,7 @@ func (v *View) stageFacts(stage string) []string {
 	e := &v.Execution
 	var facts []string
 	mine := s.LatestExecution != nil && s.LatestExecution.Execution == e.ID
-	if r := s.Running; r != nil && !r.Certain && mine {
+	if r := s.Running; r != nil && !r.Certain && mine && !v.unknown {
 		facts = append(facts, fmt.Sprintf("⚠️ What runs in %s is uncertain until a deployment there succeeds; last known: #%d", layout.Text(stage, 100), r.Number))
 	}
 	if p := s.Planned; p != nil && mine {

@@ -191,6 +191,8 @@ func gates() []drawing {
 		message("announcement-rollback-while-live", card.Announcement(view(back(workflows.StatusSucceeded, workflows.TriggerRollback), live(id42, id46)), "Production")),
 		message("announcement-rollback", card.Announcement(view(back(workflows.StatusSucceeded, workflows.TriggerRollback), locked()), "Production")),
 		message("failure", card.Failure(view(broken(), uncertain()))),
+		message("failure-of-a-rollback", lostBack(nil).Uncertain("Production", []string{"<@U1>", "<!subteam^S1>"})),
+		message("failure-of-a-rollback-with-its-log", lostBack(realLog).Uncertain("Production", nil)),
 		message("failure-with-its-log", card.Failure(failed(realLog))),
 		message("failure-without-a-log", card.Failure(failed(nil))),
 		message("failure-with-a-finding", card.Failure(explained())),
@@ -211,6 +213,19 @@ func failed(lines []string) card.View {
 	deploy := &e.Stages[2].Actions[1]
 	deploy.Error.Message, deploy.ExternalID, deploy.ExternalURL = "exit status 1", "", ""
 	v := view(e, uncertain())
+	v.Tail.Stage, v.Tail.Action, v.Tail.Lines = "Production", "Deploy", lines
+	return v
+}
+
+// lostBack is webshop#46, the rollback of Production to #42, after its deploy failed.
+func lostBack(lines []string) card.View {
+	e := back(workflows.StatusFailed, workflows.TriggerRollback)
+	e.Stages[0].Actions[0].Error = &workflows.Reason{Code: "ActionFailed", Message: "exit status 1"}
+	e.Offers = []workflows.Offer{{Verb: workflows.Retry, Stage: "Production"}}
+	p := uncertain()
+	p.Stages[2].LatestExecution = latest(id46, 46, workflows.StatusFailed)
+	p.Stages[2].Running.Execution, p.Stages[2].Running.Number = id43, 43
+	v := view(e, p)
 	v.Tail.Stage, v.Tail.Action, v.Tail.Lines = "Production", "Deploy", lines
 	return v
 }

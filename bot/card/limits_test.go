@@ -38,7 +38,7 @@ func TestAnyExecutionIsWithinSlacksLimits(t *testing.T) {
 		draw := func() []drawing {
 			return []drawing{
 				message("execution", card.Execution(v)), message("unfurled", v.Unfurled()), message("details", card.Details(v)), blocktest.Modal("details modal", card.Details(v).Modal(v.Execution.Ref(), about)), message("gate", card.Gate(a)), message("reminder", a.Reminder()), message("skipped", a.Skipped(a.Ask)),
-				message("announcement", card.Announcement(v, a.Stage)), message("announced", card.Announced(a, a.Stage)), message("failure", card.Failure(v)), message("status", home.Status(v.Pipeline, []workflows.Execution{v.Execution, v.Execution}, at(0), url)),
+				message("announcement", card.Announcement(v, a.Stage)), message("announced", card.Announced(a, a.Stage)), message("failure", card.Failure(v)), message("failure of a rollback", v.Uncertain(a.Stage, a.Ask)), message("status", home.Status(v.Pipeline, []workflows.Execution{v.Execution, v.Execution}, at(0), url)),
 				message("pipelines", home.Pipelines("Pipelines", []workflows.PipelineView{v.Pipeline}, at(0), url)),
 				message("executions", home.Executions(about.Pipeline, []card.View{v, v}, url)),
 				message("refusal", card.Refusal(problem, a.Ask, a.Approval.Text)), message("done", card.Done(problem.Message, &v.Execution, url)),
