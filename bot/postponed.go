@@ -171,9 +171,13 @@ func rank(e *workflows.Execution) int {
 	return 1
 }
 
-// cardUrgency is that of a card: as urgent as what can only hang below it.
+// cardUrgency is that of a card: as urgent as what can only hang below it. How an
+// execution ended comes before how others proceed: nothing else corrects that card.
 func (f *following) cardUrgency(mem *memory, e *workflows.Execution) Urgency {
 	if mem.Card.TS != "" && !f.again {
+		if e.Status.Final() {
+			return News
+		}
 		return Progress
 	}
 	if rank(e) == 0 {

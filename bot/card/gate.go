@@ -53,6 +53,7 @@ func Gate(a Asking) Message {
 	l.Lines(append(bridge(a.Pipeline.Bridge), a.toAWS()...)...)
 	l.Buttons(a.buttons()...)
 	l.Lines(slices.Concat(a.comments(g), dropped(g), a.content(), []string{a.known(a.Stage), a.unknown()})...)
+	a.list(l)
 	l.Context(layout.Join(a.console("console"), a.inAWS(), runOnGitHub(e)))
 	return Message{Text: text, Blocks: l.Done(a.console("all of it in the console"))}
 }
@@ -214,13 +215,20 @@ func (a *Asking) brings() []string {
 	}
 	lines := []string{layout.Join(change, layout.Link(n.URL, count))}
 	commits := a.Commits(a.Stage)
+	if len(commits) > mostCommits { // they stand below the buttons
+		commits = nil
+	}
 	if len(commits) == 0 || !a.listed(n) {
 		lines = append(lines, revisions(&a.Execution, mostCommits)...)
 	}
-	if more := len(commits) - mostCommits; more > 1 {
-		commits = append(commits[:mostCommits:mostCommits], "      "+layout.Link(n.URL, "and more"))
-	}
 	return append(append(lines, commits...), a.issues(a.Stage))
+}
+
+// list adds the commits that do not stand before the buttons, for who unfolds them.
+func (a *Asking) list(l *layout.Layout) {
+	if commits := a.Commits(a.Stage); len(commits) > mostCommits {
+		l.Collapsed(layout.Sentence(a.changes(a.Stage).Text), commits...)
+	}
 }
 
 // listed says whether the commits that are listed hold all the execution's own revisions.
