@@ -186,6 +186,7 @@ var differing = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "<id>"},
 	{regexp.MustCompile(`[0-9a-f]{64}`), "<digest>"},
 	{regexp.MustCompile("Reference ID `?[0-9a-f]+`?|Reference [0-9a-f]{12}"), "Reference <id>"},
+	{regexp.MustCompile(`\brecords? \d+( to \d+)?`), "record <n>"},
 	{regexp.MustCompile(`rollcall-[0-9a-f]{16}`), "rollcall-<label>"},
 	{regexp.MustCompile(`127(\.\d+){3}:\d+`), "<github>"},
 	{regexp.MustCompile(`\([0-9a-f]{8}\)|\(event \d+\)`), "(<mark>)"},

@@ -51,7 +51,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"start", "webshop", "--wait=a"}, "approval"},         // scripts put the flag before it
 		{[]string{"start", "webshop", "--wait", "=", "a"}, "approval"}, // as bash splits it
 		{[]string{"rollback", "webshop", "Production", "--definition=c"}, "current"},
-		{[]string{"audit", ""}, "export show verify"},
+		{[]string{"audit", ""}, "show export verify"},
 		{[]string{"nonsense", ""}, ""},
 	} {
 		for _, url := range []string{service.URL, "http://127.0.0.1:1"} {

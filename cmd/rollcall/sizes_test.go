@@ -76,11 +76,11 @@ func TestReleasesOfAnySize(t *testing.T) {
 			for _, b := range posts[0].Buttons() {
 				confirms = confirms || b.ActionID == "approve" && strings.Contains(b.Confirm, size.text+" since #"+fmt.Sprint(number-1))
 			}
-			return strings.Contains(text, size.text+" since #") && lists(text, page, size.n) && strings.Contains(string(posts[0].Blocks), compare) && confirms
+			return strings.Contains(text, size.text) && lists(text, page, size.n) && strings.Contains(string(posts[0].Blocks), compare) && confirms
 		})
 		w.until(fmt.Sprintf("the card of #%d says how much comes", number), func() bool {
 			posts := w.posts("rollcall_execution", w.execution(number).ID)
-			return len(posts) == 1 && strings.Contains(w.slack.Rendered(posts[0]), "Production: ") && strings.Contains(w.slack.Rendered(posts[0]), size.text+" since #") && strings.Contains(string(posts[0].Blocks), compare)
+			return len(posts) == 1 && strings.Contains(w.slack.Rendered(posts[0]), fmt.Sprintf("#%d → #%d · %s", number-1, number, size.text)) && strings.Contains(string(posts[0].Blocks), compare)
 		})
 		released(number)
 		w.undoes(number, number-1, size.n, page, "undoes "+size.text, "/compare/"+heads[i]+"..."+heads[i+1])
