@@ -72,7 +72,7 @@ func TestSomebodyElseIsRefusedAlone(t *testing.T) {
 		h.clicks(h.gil, gate, "approve")
 		h.hears(h.gil, "only full members", "not guests")
 		h.says(h.eve, "stop webshop#1")
-		h.hears(h.eve, "stop", "ana@acme.example")
+		h.hears(h.eve, "stop", "@ana")
 		h.says(h.eve, "rollback webshop Production")
 		h.hears(h.eve, "rollback", "@ana")
 		if after := h.channel(); after != before {

@@ -19,6 +19,7 @@ import (
 // do submits an intent and tells the person what it changed.
 func (b *Bot) do(ctx context.Context, r Request, in workflows.Intent) error {
 	in.Token = r.Key
+	r.Reply.acts()
 	got, err := b.engine.Submit(ctx, in, r.By)
 	if err != nil && got.Request != nil {
 		return err // AWS's words, not ours: who has a right here helps nobody

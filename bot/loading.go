@@ -154,6 +154,14 @@ func (l *loading) end() (open, sure bool) {
 	return l.open, l.sure
 }
 
+// acts says that the request asks for no form but is carried out: no loading view
+// opens for its answer any more.
+func (to *Reply) acts() {
+	if to.loading != nil {
+		to.loading.end()
+	}
+}
+
 // replacing is a Chat in which answers take the place of the loading views that were
 // opened for them.
 type replacing struct{ Chat }

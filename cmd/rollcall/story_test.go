@@ -136,7 +136,7 @@ func (w *fixture) check(commits []string) {
 	if text := w.slack.Rendered(w.posts("rollcall_execution", all[1].ID)[0]); strings.Contains(text, "to #2 automatically") {
 		w.t.Errorf("#2 was not left by the rollback to #2:\n%s", text)
 	}
-	if text := w.slack.Rendered(w.posts("rollcall_execution", all[3].ID)[0]); strings.Contains(text, "#2 from #2") || !strings.Contains(text, "webshop#3 failed") {
+	if text := w.slack.Rendered(w.posts("rollcall_execution", all[3].ID)[0]); strings.Contains(text, "#2 from #2") || !strings.Contains(text, "#3 failed: Deploy") {
 		w.t.Errorf("the card of the automatic rollback:\n%s", text)
 	}
 	w.until("the ticket is on the card", func() bool {

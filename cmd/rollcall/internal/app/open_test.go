@@ -18,7 +18,7 @@ func TestOpenSettingsAreSaidAtStart(t *testing.T) {
 		{"all closed", closed, ""},
 		{"everything to everybody", closed + "access: {allowAll: true}\n", "access.allowAll is on"},
 		{"everyone an admin", "admins: [everyone]\n", "admins names everyone"},
-		{"nobody may act", "access: {groups: {a: [ana@acme.example]}}\n", "there are neither admins nor access rules"},
+		{"nobody may act", "access: {groups: {a: [ana@acme.example]}}\n", "no admins or access rules are configured"},
 		{"a rule for everyone", closed + "access: {rules: [{allow: [rollback], to: [everyone]}]}\n", "access.rules[0] lets every member"},
 		{"a harmless rule for everyone", closed + "access: {rules: [{allow: [view, start], to: [everyone]}]}\n", ""},
 		{"repositories of the disk", closed + "sources: {allowFileURLs: true}\n", "sources.allowFileURLs is on"},

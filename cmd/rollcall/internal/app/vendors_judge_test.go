@@ -124,7 +124,7 @@ func (w *vendorsFixture) judgeChat(e *workflows.Execution, unsure bool) {
 func (w *vendorsFixture) judgeGate(e *workflows.Execution, g *workflows.Approval, plain bool) {
 	m, ok := w.message(w.chat, "rollcall_gate", g.Token)
 	twin, _ := w.message(w.chatTwin, "rollcall_gate", g.Token)
-	said := map[string]string{"approved": "Approved:", "rejected": "Rejected:", "expired": "Expired:", "": "is waiting for approval"}[g.Closed]
+	said := map[string]string{"approved": "pproved by", "rejected": "Rejected by", "expired": "Expired", "": "is waiting for approval"}[g.Closed]
 	switch isOpen := g.Closed == ""; {
 	case !ok && isOpen:
 		w.wrong("nobody is asked about %s", e.Ref())
