@@ -42,6 +42,7 @@ type spot struct {
 	Refused string    `json:"refused,omitempty"` // Slack's last word, which somebody can mend; said once in the log
 	Live    bool      `json:"live,omitempty"`    // an announcement: it offers the way back from what is live
 	Issues  bool      `json:"issues,omitempty"`  // an announcement: it names the issues
+	Words   string    `json:"words,omitempty"`   // digest of what Slack takes in words alone: it refuses the blocks for good
 	Root    string    `json:"root,omitempty"`    // of a card that was posted anew: the message whose thread it stands in
 }
 
@@ -154,6 +155,9 @@ func (b *Bot) sync(ctx context.Context, m *message) error {
 	if m.spot.TS == "" && m.spot.Digest == sum {
 		return nil // Slack will never take it
 	}
+	if m.spot.Words == sum {
+		m.Message = m.plain()
+	}
 	if m.spot.TS == "" {
 		if err := b.create(ctx, m, sum); err != nil || m.spot.TS == "" {
 			return err
@@ -162,9 +166,11 @@ func (b *Bot) sync(ctx context.Context, m *message) error {
 	if m.spot.Digest == sum {
 		return nil
 	}
-	err = b.chat.Edit(ctx, m.spot.Place, m.Message)
-	if never(err) && len(m.Blocks) > 0 {
-		err = b.chat.Edit(ctx, m.spot.Place, m.plain())
+	edit := func() error { return b.chat.Edit(ctx, m.spot.Place, m.Message) }
+	if err = edit(); never(err) && len(m.Blocks) > 0 {
+		if err = b.inWords(ctx, m, sum); err == nil {
+			err = edit()
+		}
 	}
 	var no *Refusal
 	if errors.As(err, &no) && no.Gone && m.anew {
@@ -199,6 +205,14 @@ func (b *Bot) posted(ctx context.Context, m *message, sum string, err error) err
 	return b.record(ctx, m)
 }
 
+// inWords leaves the blocks out, which Slack will never take. That is noted first: the
+// call that was refused has used up its turn, and the next one, which may come much
+// later, must not begin with the blocks again.
+func (b *Bot) inWords(ctx context.Context, m *message, sum string) error {
+	m.spot.Words, m.Message = sum, m.plain()
+	return b.record(ctx, m)
+}
+
 // create posts a message. The marker is durable before it is sent, so that after a crash
 // in between Slack is asked whether the message arrived; one that did may show
 // an older state, so its digest stays unknown.
@@ -215,7 +229,10 @@ func (b *Bot) create(ctx context.Context, m *message, sum string) error {
 	}
 	at, err := b.chat.Post(ctx, m.Message)
 	if never(err) && len(m.Blocks) > 0 {
-		at, err = b.chat.Post(ctx, m.plain())
+		m.spot.Tried = m.Look // what was refused left nothing to look for
+		if err = b.inWords(ctx, m, sum); err == nil {
+			at, err = b.chat.Post(ctx, m.Message)
+		}
 	}
 	if no := new(Refusal); errors.As(err, &no) && no.Gone && m.Thread != "" { // the thread went with the card
 		m.Thread, m.Broadcast, m.spot.Root = "", false, ""
