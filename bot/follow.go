@@ -195,6 +195,8 @@ func (f *following) affectsOthers(e event.Event) bool {
 	case event.StageEntered, event.StageSucceeded, event.StageFailed, event.StageStopped, event.StageCancelled, event.ExecutionSteppedBack,
 		event.TransitionDisabled, event.TransitionEnabled, event.ReturnPlanned, event.ReturnDropped,
 		event.StageSkipped, event.FreezesSet,
+		// Nobody knows what the stage runs: the card of what ran there must not say that it does.
+		event.ActionInDoubt,
 		// Who stands behind it moves up; a card that offered to admit it does no more.
 		event.ExecutionStopped, event.ExecutionCancelled:
 		return true
