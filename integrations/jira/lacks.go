@@ -78,9 +78,10 @@ func (i jiraID) usable() bool {
 // gets texts that both know, and is asked again. The error is that Jira is away.
 func (c *client) isCloud(ctx context.Context) (bool, error) {
 	c.kindMu.Lock()
-	defer c.kindMu.Unlock()
-	if c.kindKnown {
-		return c.cloud, nil
+	known, cloud := c.kindKnown, c.cloud
+	c.kindMu.Unlock()
+	if known {
+		return cloud, nil
 	}
 	var info struct {
 		Deployment string `json:"deploymentType"`
@@ -88,12 +89,15 @@ func (c *client) isCloud(ctx context.Context) (bool, error) {
 	err := c.call(ctx, http.MethodGet, "rest/api/2/serverInfo", nil, &info)
 	switch {
 	case err == nil:
-		c.cloud = strings.EqualFold(info.Deployment, "Cloud")
+		cloud = strings.EqualFold(info.Deployment, "Cloud")
 	case !lacks(err):
 		return false, err
 	case answered(err) == 0, serverFailed(err) && !unknownCall(err):
 		return false, nil
 	}
-	c.kindKnown = true
-	return c.cloud, nil
+	// Not locked while Jira is asked: that two ask at once does no harm, and nobody waits for a slow one.
+	c.kindMu.Lock()
+	defer c.kindMu.Unlock()
+	c.kindKnown, c.cloud = true, cloud
+	return cloud, nil
 }
