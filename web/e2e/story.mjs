@@ -96,7 +96,7 @@ async function play(page, hand, looks) {
 
   await says(page, 'Approve on the card for #43')
   await seen('1-approve')
-  await press(button(page, 'webshop#43 is waiting for approval', 'Approve'))
+  await press(button(page, 'webshop #43 is waiting for approval', 'Approve'))
   await confirm()
   await says(page, '#43 is being deployed')
   await press(page.getByRole('button', { name: 'kill -9' })) // in mid-deploy: it goes on where it was
@@ -146,7 +146,7 @@ async function playAWS(page, hand, looks) {
 
   await says(page, 'Approve on the card for webshop#2')
   await seen('aws-1-approve')
-  await press(button(page, 'webshop#2 is waiting for approval', 'Approve'))
+  await press(button(page, 'webshop #2 is waiting for approval', 'Approve'))
   await confirm()
   await stage('webshop-pipeline', 'Production').getByText(/via rollcall/).waitFor() // AWS has one answer, with both names
   await press(page.getByRole('button', { name: 'kill -9' })) // AWS goes on, and so does rollcall
