@@ -17,7 +17,7 @@ import (
 // channel sees the reply. A failure is seen there, unless an automatic rollback
 // began with it: its card is the news then, as the card of any rollback is.
 
-// announce tells once that a stage has succeeded, where it announces that. What
+// announce says once that a stage has succeeded, where it announces that. What
 // it offers is taken away when something else is live there, and the issues are
 // added when they are known late; nothing else of it is ever edited.
 func (f *following) announce(ctx context.Context, mem *memory, v card.View, at *workflows.StageExecution) error {
@@ -29,17 +29,17 @@ func (f *following) announce(ctx context.Context, mem *memory, v card.View, at *
 		return nil
 	}
 	key, live := announcementKey(at.Name), v.Live(at.Name)
-	told, issues := mem.Said[key], v.NamesIssues(at.Name)
-	if told.TS != "" && copied(mem, key, r) && (live || !told.Live) && (told.Issues || !issues) {
+	posted, issues := mem.Said[key], v.NamesIssues(at.Name)
+	if posted.TS != "" && copied(mem, key, r) && (live || !posted.Live) && (posted.Issues || !issues) {
 		return nil
 	}
-	if err := f.waitsForMorning(at.Name); told.TS == "" && err != nil {
+	if err := f.afterQuietHours(at.Name); posted.TS == "" && err != nil {
 		return err
 	}
-	seen := !r.threadOnly() && v.Execution.Rollback == nil && bearer(mem, &v.Execution, at.Name) == ""
+	seen := !r.threadOnly() && v.Execution.Rollback == nil && announcingGate(mem, &v.Execution, at.Name) == ""
 	m := below(mem, card.Announcement(v, at.Name), metaAnnouncement, map[string]any{"stage": at.Name}, seen)
-	return errors.Join(f.sync(ctx, &message{mem: mem, Message: m, spot: told, keep: func(s spot) {
-		s.Live = live || s.Refused != "" && told.Live // what Slack refused stands as it was
+	return errors.Join(f.sync(ctx, &message{mem: mem, Message: m, spot: posted, keep: func(s spot) {
+		s.Live = live || s.Refused != "" && posted.Live // what Slack refused stands as it was
 		s.Issues = issues
 		mem.Said[key] = s
 	}}), f.copy(ctx, mem, key, m, r))
@@ -53,10 +53,10 @@ func (f *following) announces(stage string) bool {
 	return ok && s.Announce == "success"
 }
 
-// bearer is the gate whose message in the channel announces that an execution has
+// announcingGate is the gate whose message in the channel announces that an execution has
 // come into a stage: the newest of those that it passed on its way there; empty: it
 // passed none that is in the channel.
-func bearer(mem *memory, e *workflows.Execution, stage string) (token string) {
+func announcingGate(mem *memory, e *workflows.Execution, stage string) (token string) {
 	var newest gateSpot
 	for i := range e.Stages {
 		for j := range e.Stages[i].Actions {
@@ -80,7 +80,7 @@ func bearer(mem *memory, e *workflows.Execution, stage string) (token string) {
 func (f *following) announcedBy(mem *memory, e *workflows.Execution, token string) (stage string) {
 	for i := range e.Stages {
 		s := &e.Stages[i]
-		if e.Rollback == nil && s.Status == workflows.StatusSucceeded && f.announces(s.Name) && bearer(mem, e, s.Name) == token {
+		if e.Rollback == nil && s.Status == workflows.StatusSucceeded && f.announces(s.Name) && announcingGate(mem, e, s.Name) == token {
 			stage = s.Name
 		}
 	}
@@ -96,8 +96,8 @@ func (f *following) gateMessage(mem *memory, a card.Asking) card.Message {
 	return card.Gate(a)
 }
 
-// failure tells once that an execution failed. What was overtaken while we were
-// behind is not told any more.
+// failure says once that an execution failed. What was overtaken while we were
+// behind is not said any more.
 func (f *following) failure(ctx context.Context, mem *memory, v card.View) error {
 	stage, ok := failedIn(&v.Execution)
 	if !ok {
@@ -130,7 +130,7 @@ func (f *following) answered(v *card.View) bool {
 	return answers(v.LeftBy) || slices.ContainsFunc(f.read, func(e workflows.Execution) bool { return answers(&e) })
 }
 
-// announcementKey and failureKey are what is told once in an execution's memory.
+// announcementKey and failureKey are what is said once in an execution's memory.
 func announcementKey(stage string) string      { return "announcement/" + stage }
 func failureKey(e *workflows.Execution) string { return fmt.Sprintf("failure/%d", e.Attempt) }
 

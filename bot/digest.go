@@ -2,9 +2,7 @@ package bot
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/rollcall-bot/rollcall/bot/digest"
@@ -31,16 +29,8 @@ type Digest struct {
 	Freezes []workflows.Freeze // those of the configuration
 }
 
-// digestMark is the memo of one kind of digest: exactly one per nominal time.
-type digestMark struct {
-	Nominal time.Time `json:"nominal"`
-	Tried   time.Time `json:"tried,omitzero"` // a post was begun
-	Done    bool      `json:"done,omitempty"`
-	Refused string    `json:"refused,omitempty"`
-}
-
 // postDigests posts the digests that are due, each once, also across restarts: the
-// time at which it should be posted is its key, and a mark is durable before the post.
+// time at which it should be posted is its key.
 func (b *Bot) postDigests(ctx context.Context) error {
 	if b.digest == nil {
 		return nil
@@ -61,68 +51,32 @@ func (b *Bot) postDigests(ctx context.Context) error {
 	return err
 }
 
+// nothingHappened stands in the place of the timestamp of a digest that had nothing to say.
+const nothingHappened = "nothing"
+
 func (b *Bot) postDigest(ctx context.Context, kind string, nominal time.Time) error {
-	mark, err := b.digestMark(ctx, kind)
-	if err != nil || mark.Done && !mark.Nominal.Before(nominal) {
+	mem := &memory{key: "digest/" + kind}
+	if _, err := b.read(ctx, mem); err != nil {
 		return err
 	}
-	if !mark.Nominal.Equal(nominal) {
-		mark = digestMark{Nominal: nominal}
+	key := nominal.UTC().Format(time.RFC3339)
+	s := mem.Said[key]
+	if s.TS != "" || s.Digest != "" { // with a digest alone: Slack will never take it
+		return nil
 	}
+	mem.Said = map[string]spot{key: s}
 	from, _ := b.digest.Daily.Last(nominal.Add(-time.Minute))
 	facts, err := b.gather(ctx, kind, from, nominal)
 	if err != nil {
 		return err
 	}
-	if !facts.Empty() {
-		if err := b.sendDigest(ctx, kind, &mark, facts); err != nil {
-			return err
-		}
+	if facts.Empty() {
+		mem.Said[key] = spot{Place: Place{TS: nothingHappened}}
+		return b.saveMemory(ctx, mem)
 	}
-	mark.Done = true
-	return b.markDigest(ctx, kind, mark)
-}
-
-func (b *Bot) sendDigest(ctx context.Context, kind string, mark *digestMark, facts *digest.Facts) error {
-	m := Message{Channel: b.digest.Channel, EventType: metaDigest, Payload: map[string]any{"digest": kind, "at": mark.Nominal.UTC().Format(time.RFC3339)},
-		Look: !mark.Tried.IsZero(), Since: mark.Tried}
+	m := Message{Channel: b.digest.Channel, EventType: metaDigest, Payload: map[string]any{"digest": kind, "at": key}}
 	m.Text, m.Blocks = facts.Draw()
-	m.Before = func(ctx context.Context) error {
-		if !mark.Tried.IsZero() {
-			return nil
-		}
-		mark.Tried = b.now()
-		return b.markDigest(ctx, kind, *mark)
-	}
-	_, err := b.chat.Post(ctx, m)
-	var no *Refusal
-	if !errors.As(err, &no) {
-		return err
-	}
-	if mark.Refused == no.Code {
-		return err
-	}
-	b.log.Warn("slack refuses a digest; it is tried again until somebody has mended that", "channel", m.Channel, "code", no.Code, "hint", no.Hint)
-	mark.Refused, mark.Tried = no.Code, time.Time{}
-	return errors.Join(err, b.markDigest(ctx, kind, *mark))
-}
-
-func (b *Bot) digestMark(ctx context.Context, kind string) (mark digestMark, err error) {
-	value, ok, err := b.memos.Memo(ctx, "digest/"+kind)
-	if err == nil && ok {
-		if err = json.Unmarshal(value, &mark); err != nil {
-			err = fmt.Errorf("when the last digest was posted was noted and cannot be read: %w", err)
-		}
-	}
-	return mark, err
-}
-
-func (b *Bot) markDigest(ctx context.Context, kind string, mark digestMark) error {
-	value, err := json.Marshal(mark)
-	if err != nil {
-		return fmt.Errorf("note when a digest was posted: %w", err)
-	}
-	return b.memos.Note(ctx, "digest/"+kind, value)
+	return b.sync(ctx, &message{mem: mem, Message: m, spot: s, keep: func(s spot) { mem.Said[key] = s }})
 }
 
 // gather collects what a digest says of the time from until at.

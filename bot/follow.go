@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -409,7 +408,7 @@ func (f *following) askedAt(ctx context.Context, e *workflows.Execution, stage s
 		if err != nil {
 			return nil, err
 		}
-		ask = slices.DeleteFunc(slices.Clone(holders), func(who string) bool { return who == everyone || strings.HasPrefix(who, "token:") })
+		ask = mentionable(holders)
 	}
 	return ask, nil
 }

@@ -104,13 +104,6 @@ func (b *Bot) insteadOf(ctx context.Context, about card.Subject) workflows.Inten
 		Reason: next + " is asked for instead"}
 }
 
-// withoutVoters are those of a list of who-expressions who have not answered a gate.
-func withoutVoters(who []string, g *workflows.Approval) []string {
-	return slices.DeleteFunc(slices.Clone(who), func(w string) bool {
-		return slices.ContainsFunc(g.Votes, func(v workflows.Vote) bool { return v.By.HasMail(w) || v.By.ID == w })
-	})
-}
-
 // notAnswered are the mentions of whom a gate asks and who has not answered.
 func (f *following) notAnswered(ctx context.Context, e *workflows.Execution, stage string, g *workflows.Approval) ([]string, error) {
 	who, err := f.askedAt(ctx, e, stage, g)

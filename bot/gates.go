@@ -143,7 +143,7 @@ func (f *following) reminders(ctx context.Context, mem *memory, a card.Asking) e
 	if mem.Said[key].TS != "" {
 		return nil
 	}
-	err := f.waitsForMorning(a.Stage)
+	err := f.afterQuietHours(a.Stage)
 	if err != nil {
 		return err
 	}

@@ -7,24 +7,32 @@ import (
 	"github.com/rollcall-bot/rollcall/workflows"
 )
 
+// mentionable are the holders of a right who can be called: not everybody, and no machine.
+func mentionable(holders []string) []string {
+	return slices.DeleteFunc(slices.Clone(holders), func(who string) bool { return who == everyone || strings.HasPrefix(who, "token:") })
+}
+
+// withoutVoters are those of a list of who-expressions who have not answered a gate.
+func withoutVoters(who []string, g *workflows.Approval) []string {
+	return slices.DeleteFunc(slices.Clone(who), func(w string) bool {
+		return slices.ContainsFunc(g.Votes, func(v workflows.Vote) bool { return v.By.HasMail(w) || v.By.ID == w })
+	})
+}
+
 // canStill are those whom a gate asks and who have not answered it, with the
 // deputies of those who have one: whom to send somebody to who may not answer.
 // Groups of the configuration are opened. When nobody is left it is all of them.
 func (b *Bot) canStill(g *workflows.Approval) []string {
-	answered := func(who string) bool {
-		return slices.ContainsFunc(g.Votes, func(v workflows.Vote) bool { return v.By.ID == who || v.By.HasMail(who) })
-	}
-	var can []string
-	add := func(who string) {
-		if who != "" && !answered(who) && !slices.Contains(can, who) {
-			can = append(can, who)
-		}
-	}
 	all := b.expand(g.From)
-	for _, who := range all {
-		if answered(who) {
-			continue // nobody stands in for those who are here
+	var can []string
+	add := func(who ...string) {
+		for _, w := range withoutVoters(who, g) {
+			if w != "" && !slices.Contains(can, w) {
+				can = append(can, w)
+			}
 		}
+	}
+	for _, who := range withoutVoters(all, g) { // nobody stands in for those who have answered
 		add(who)
 		for of, deputy := range b.deputies {
 			if strings.EqualFold(of, who) {

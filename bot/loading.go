@@ -154,7 +154,7 @@ func (l *loading) end() (open, sure bool) {
 	return l.open, l.sure
 }
 
-// acts says that the request asks for no form but is carried out: no loading view
+// acts says that the request changes something and asks for no form: no loading view
 // opens for its answer any more.
 func (to *Reply) acts() {
 	if to.loading != nil {

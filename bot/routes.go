@@ -102,8 +102,8 @@ func announcedAnywhere(f *following, e *workflows.Execution) bool {
 	})
 }
 
-// waitsForMorning is a *Postponed while quiet hours last; what is of production is never quiet.
-func (f *following) waitsForMorning(stage string) error {
+// afterQuietHours is a *Postponed while quiet hours last; what is of production is never quiet.
+func (f *following) afterQuietHours(stage string) error {
 	if end, quiet := f.quiet.Until(f.now()); quiet && !f.isProduction(stage) {
 		return &Postponed{After: end.Sub(f.now())}
 	}

@@ -2,8 +2,6 @@ package bot
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"github.com/rollcall-bot/rollcall/bot/card"
 	"github.com/rollcall-bot/rollcall/workflows"
@@ -36,12 +34,12 @@ func leavesUnknown(v *card.View, stage string) bool {
 		s.LatestExecution != nil && s.LatestExecution.Execution == v.Execution.ID
 }
 
-// ownersOrAdmins are the owners of a pipeline, as its definition in force names them; without
+// ownersOrAdmins are the owners of a pipeline, as its current definition names them; without
 // any, the admins, unless that is everybody.
 func (f *following) ownersOrAdmins(ctx context.Context) ([]string, error) {
 	if d := f.pipeline.Definition; d != nil && len(d.Owners) > 0 {
 		return d.Owners, nil
 	}
 	_, admins, err := f.engine.Verdict(ctx, workflows.EnginePrincipal(), workflows.Audit, f.pipeline.Name, "")
-	return slices.DeleteFunc(slices.Clone(admins), func(who string) bool { return who == "everyone" || strings.HasPrefix(who, "token:") }), err
+	return mentionable(admins), err
 }

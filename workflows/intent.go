@@ -60,7 +60,7 @@ type Intent struct {
 	Token     string `json:"token,omitempty"`  // client request token: the same token gets the first result, 24 h
 	Reason    string `json:"reason,omitempty"` // or comment
 	// IfCurrent is what the principal saw: of a rollback the execution that runs
-	// in the stage, of an edit the version in force, of a stop the execution that is next
+	// in the stage, of an edit the current version, of a stop the execution that is next
 	// behind one that only waits for people, whose gates then fall. Changed when it is no longer so; empty: whatever is.
 	IfCurrent string `json:"ifCurrent,omitempty"`
 

@@ -28,7 +28,7 @@ type Return struct {
 	Targets []ledger.Target
 	// Busy is the execution whose actions run in the stage: "webshop#43".
 	Busy string
-	// Stage as the definition in force has it; nil: not known.
+	// Stage as the current definition has it; nil: not known.
 	Stage *workflows.Stage
 	// Freeze that holds the stage now; nil: none.
 	Freeze *workflows.Freeze

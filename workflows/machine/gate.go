@@ -26,7 +26,7 @@ const (
 	answerReject  = "reject"
 )
 
-// policyAction is the approval action as it stands in force: who may answer and who hears
+// policyAction is the approval action as it is defined now: who may answer and who hears
 // is never older than that. Where it no longer has the action, the execution's version says.
 func (s *State) policyAction(e *workflows.Execution, stage, action string) *workflows.Action {
 	if st, ok := s.definition().Stage(stage); ok {
@@ -37,7 +37,7 @@ func (s *State) policyAction(e *workflows.Execution, stage, action string) *work
 	return s.actionOf(e, stage, action)
 }
 
-// Policy is what a gate of an execution asks for, by the definition in force; only to be read.
+// Policy is what a gate of an execution asks for, by the current definition; only to be read.
 func (s *State) Policy(e *workflows.Execution, stage, action string) *workflows.ApprovalPolicy {
 	if a := s.policyAction(e, stage, action); a != nil && a.Approval != nil {
 		return a.Approval
@@ -89,7 +89,7 @@ func (s *State) evolveGate(e *workflows.Execution, st *workflows.StageExecution,
 	}
 }
 
-// refreshGate brings an open gate's record up to the definition in force.
+// refreshGate brings an open gate's record up to the current definition.
 func (s *State) refreshGate(e *workflows.Execution, st *workflows.StageExecution, a *workflows.ActionExecution) {
 	if a.Needs == workflows.NeedsApproval {
 		a.Approval = gate.Under(*a.Approval, s.Policy(e, st.Name, a.Name))
