@@ -91,9 +91,7 @@ func answerable(e *workflows.Execution, g *say.OpenApproval) bool {
 
 // voted says whether somebody has answered a gate, which waits for others then.
 func voted(g *workflows.Approval, by workflows.Principal) bool {
-	return slices.ContainsFunc(g.Votes, func(v workflows.Vote) bool {
-		return v.By.ID == by.ID || by.Email != "" && strings.EqualFold(v.By.Email, by.Email)
-	})
+	return slices.ContainsFunc(g.Votes, func(v workflows.Vote) bool { return v.By.Is(by) })
 }
 
 // environments are those of the pipelines that somebody looked for, used, owns,

@@ -29,20 +29,8 @@ type Roster interface {
 // own and who has left are not among them. Once there are enough nobody else is
 // looked at. An error is a look-up that failed.
 func (e *Engine) Answerable(ctx context.Context, execution, token string) (a say.Answerable, err error) {
-	x, err := e.Execution(ctx, workflows.EnginePrincipal(), execution)
-	if err != nil {
-		return a, err
-	}
-	at, ok := openGateIn(&x, token)
-	if !ok {
-		return a, nil
-	}
-	n := &needed{e: e, x: &x, at: at}
-	err = e.read(ctx, x.Pipeline, func(s *machine.State) error {
-		n.pol = s.Policy(&x, at.Stage, at.Action)
-		return nil
-	})
-	if err != nil {
+	n, err := e.needed(ctx, execution, token)
+	if err != nil || n == nil {
 		return a, err
 	}
 	people, countable, err := n.asked(ctx)
@@ -68,6 +56,23 @@ type needed struct {
 	x   *workflows.Execution
 	at  gateMemo
 	pol *workflows.ApprovalPolicy
+}
+
+// needed reads an open gate by its token; nil: it is not open any more.
+func (e *Engine) needed(ctx context.Context, execution, token string) (*needed, error) {
+	x, err := e.Execution(ctx, workflows.EnginePrincipal(), execution)
+	if err != nil {
+		return nil, err
+	}
+	at, ok := openGateIn(&x, token)
+	if !ok {
+		return nil, nil
+	}
+	n := &needed{e: e, x: &x, at: at}
+	return n, e.read(ctx, x.Pipeline, func(s *machine.State) error {
+		n.pol = s.Policy(&x, at.Stage, at.Action)
+		return nil
+	})
 }
 
 // asked are all whom the gate asks; false: nobody can count them.

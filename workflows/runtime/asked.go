@@ -15,20 +15,8 @@ func (e *Engine) Asks(ctx context.Context, execution, token string, p workflows.
 	if who, err = e.now(ctx, p); err != nil || who.Stranger != "" {
 		return who, false, err
 	}
-	x, err := e.Execution(ctx, workflows.EnginePrincipal(), execution)
-	if err != nil {
-		return who, false, err
-	}
-	at, ok := openGateIn(&x, token)
-	if !ok {
-		return who, false, nil
-	}
-	n := &needed{e: e, x: &x, at: at}
-	err = e.read(ctx, x.Pipeline, func(s *machine.State) error {
-		n.pol = s.Policy(&x, at.Stage, at.Action)
-		return nil
-	})
-	if err != nil {
+	n, err := e.needed(ctx, execution, token)
+	if err != nil || n == nil {
 		return who, false, err
 	}
 	can, _, err := n.try(ctx, who)
